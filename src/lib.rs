@@ -1,0 +1,3 @@
+//! Selvedge: a whole static CDN in one edge worker, and the command line that publishes to it.
+
+pub mod wire;

@@ -1,0 +1,310 @@
+//! Content codings: the ones that are published, and which of them a client gets.
+//!
+//! RFC 9110 sections 8.4.1, 12.4.2 and 12.5.3. The choice is made of what the client itself sent; a
+//! runtime that rewrites Accept-Encoding is the caller's care, and so is `Vary`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A content coding of a stored representation.
+///
+/// # Source
+/// RFC 9110 section 8.4.1; `br` is of RFC 7932, `zstd` of RFC 8878.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coding {
+    /// The bytes as they are.
+    Identity,
+    /// `gzip`.
+    Gzip,
+    /// `br`.
+    #[serde(rename = "br")]
+    Brotli,
+    /// `zstd`.
+    Zstd,
+}
+
+impl Coding {
+    /// Every coding, in the order of their codes.
+    pub const ALL: [Coding; 4] = [Coding::Identity, Coding::Gzip, Coding::Brotli, Coding::Zstd];
+
+    /// Returns the token of Content-Encoding and Accept-Encoding.
+    pub fn token(self) -> &'static str {
+        match self {
+            Coding::Identity => "identity",
+            Coding::Gzip => "gzip",
+            Coding::Brotli => "br",
+            Coding::Zstd => "zstd",
+        }
+    }
+
+    /// Returns what sets the coding's entity tag apart: nothing for identity, else a hyphen and the
+    /// token.
+    ///
+    /// # Source
+    /// RFC 9110 section 8.8.3.3: representations that differ in coding differ in entity tag.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Coding::Identity => "",
+            Coding::Gzip => "-gzip",
+            Coding::Brotli => "-br",
+            Coding::Zstd => "-zstd",
+        }
+    }
+
+    /// Returns the number that stands for the coding in stored tables; it never changes.
+    pub fn code(self) -> u8 {
+        match self {
+            Coding::Identity => 0,
+            Coding::Gzip => 1,
+            Coding::Brotli => 2,
+            Coding::Zstd => 3,
+        }
+    }
+
+    /// Returns the coding that `code` stands for.
+    pub fn from_code(code: u8) -> Option<Coding> {
+        Coding::ALL.into_iter().find(|coding| coding.code() == code)
+    }
+}
+
+impl fmt::Display for Coding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.token())
+    }
+}
+
+/// Returns the coding to answer with, of those `available` with their lengths in bytes.
+///
+/// The greatest weight wins, then the shortest. Identity competes when the client names it, and is
+/// else what remains when no other coding has a weight above 0: a client that lists a coding wants
+/// it. When everything is refused, the answer is Identity anyway, as the RFC allows, because a 406
+/// helps nobody.
+///
+/// A member of the field that is malformed counts as absent; of two for one coding, the last
+/// counts.
+///
+/// # Source
+/// RFC 9110 section 12.5.3; weights: section 12.4.2.
+///
+/// # Example
+/// ```
+/// use selvedge::wire::coding::{Coding, negotiate};
+///
+/// let available = [(Coding::Identity, 1000), (Coding::Gzip, 400), (Coding::Brotli, 300)];
+/// let choice = |field| negotiate(field, available.into_iter());
+/// assert_eq!(choice(Some("gzip, br, zstd")), Coding::Brotli);
+/// assert_eq!(choice(Some("gzip, br;q=0.5")), Coding::Gzip);
+/// assert_eq!(choice(None), Coding::Identity);
+/// ```
+pub fn negotiate(
+    accept_encoding: Option<&str>,
+    available: impl Iterator<Item = (Coding, u64)>,
+) -> Coding {
+    let Some(field) = accept_encoding else {
+        return Coding::Identity;
+    };
+    let weights = Weights::parse(field);
+    let mut best = (0, u64::MAX, Coding::Identity);
+    for (coding, length) in available {
+        let weight = match coding {
+            Coding::Identity => weights.identity.unwrap_or(0),
+            Coding::Gzip => weights.gzip.or(weights.any).unwrap_or(0),
+            Coding::Brotli => weights.brotli.or(weights.any).unwrap_or(0),
+            Coding::Zstd => weights.zstd.or(weights.any).unwrap_or(0),
+        };
+        let is_better = weight > best.0 || (weight == best.0 && length < best.1);
+        if weight > 0 && is_better {
+            best = (weight, length, coding);
+        }
+    }
+    best.2
+}
+
+/// The weights of an Accept-Encoding field, in thousandths.
+#[derive(Default)]
+struct Weights {
+    identity: Option<u16>,
+    gzip: Option<u16>,
+    brotli: Option<u16>,
+    zstd: Option<u16>,
+    any: Option<u16>,
+}
+
+impl Weights {
+    fn parse(field: &str) -> Weights {
+        let mut weights = Weights::default();
+        for member in field.split(',') {
+            let (token, weight) = match member.split_once(';') {
+                Some((token, parameter)) => (token, parse_weight(parameter)),
+                None => (member, Some(WEIGHT_MAX)),
+            };
+            let token = token.trim_matches(OWS);
+            if let (Some(place), Some(_)) = (weights.place(token), weight) {
+                *place = weight;
+            }
+        }
+        weights
+    }
+
+    fn place(&mut self, token: &str) -> Option<&mut Option<u16>> {
+        let is = |name: &str| token.eq_ignore_ascii_case(name);
+        match token {
+            "*" => Some(&mut self.any),
+            _ if is("gzip") || is("x-gzip") => Some(&mut self.gzip),
+            _ if is("br") => Some(&mut self.brotli),
+            _ if is("zstd") => Some(&mut self.zstd),
+            _ if is("identity") => Some(&mut self.identity),
+            _ => None,
+        }
+    }
+}
+
+/// The weight of a member that names none: 1, in thousandths.
+const WEIGHT_MAX: u16 = 1000;
+
+/// Optional white space (RFC 9110 section 5.6.3).
+const OWS: [char; 2] = [' ', '\t'];
+
+/// Parses `q=` and a qvalue: 0 or 1 with at most three decimals, in thousandths.
+fn parse_weight(parameter: &str) -> Option<u16> {
+    let (name, value) = parameter.trim_matches(OWS).split_once('=')?;
+    if !name.eq_ignore_ascii_case("q") {
+        return None;
+    }
+    let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
+    if decimals.len() > 3 {
+        return None;
+    }
+    let mut thousandths: u16 = match whole {
+        "0" => 0,
+        "1" => WEIGHT_MAX,
+        _ => return None,
+    };
+    let mut unit: u16 = 100;
+    for byte in decimals.bytes() {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        thousandths = thousandths.saturating_add(unit.saturating_mul(u16::from(digit)));
+        unit /= 10;
+    }
+    (thousandths <= WEIGHT_MAX).then_some(thousandths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Coding::{Brotli, Gzip, Identity, Zstd};
+    use super::{Coding, negotiate, parse_weight};
+
+    const ALL: &[(Coding, u64)] = &[(Identity, 1000), (Gzip, 400), (Brotli, 300), (Zstd, 350)];
+
+    #[track_caller]
+    fn check(field: &str, expected: Coding) {
+        assert_eq!(negotiate(Some(field), ALL.iter().copied()), expected, "{field:?}");
+    }
+
+    #[test]
+    fn the_greatest_weight_wins_then_the_shortest() {
+        check("gzip, deflate, br, zstd", Brotli);
+        check("gzip, zstd", Zstd);
+        check("gzip", Gzip);
+        check("GZIP;Q=1", Gzip);
+        check("x-gzip", Gzip);
+        check("gzip;q=1.0, br;q=0.9", Gzip);
+        check("gzip;q=0.001", Gzip);
+        check("br;q=0.5, gzip;q=0.501", Gzip);
+        check("*", Brotli);
+        check("br;q=0, *", Zstd);
+        check("br;q=0, zstd;q=0, *;q=0.1", Gzip);
+        check("gzip;q=0.5, *;q=0.9", Brotli);
+        check("deflate", Identity);
+        check(" , ,gzip , ", Gzip);
+        check("gzip ; q=0.5 ,\tbr ;\tq=0.6", Brotli);
+    }
+
+    #[test]
+    fn identity_competes_when_it_is_named() {
+        check("gzip;q=0.5, identity", Identity);
+        check("identity;q=0.5, gzip;q=0.4", Identity);
+        check("gzip;q=0.5, identity;q=0.5", Gzip);
+        check("gzip;q=0.5, identity;q=0.4", Gzip);
+        check("gzip;q=0.1", Gzip);
+        check("identity", Identity);
+        check("identity;q=0, gzip;q=0.1", Gzip);
+        let tiny = [(Identity, 10), (Gzip, 20)];
+        assert_eq!(negotiate(Some("gzip, identity"), tiny.into_iter()), Identity);
+        assert_eq!(negotiate(Some("gzip"), tiny.into_iter()), Gzip);
+    }
+
+    #[test]
+    fn refused_codings_are_not_sent() {
+        check("gzip;q=0", Identity);
+        check("gzip;q=0.000, br;q=0.0", Identity);
+        check("*;q=0", Identity);
+        check("identity;q=0", Identity);
+        check("gzip, gzip;q=0", Identity);
+        check("*;q=0, gzip", Gzip);
+    }
+
+    #[test]
+    fn without_a_choice_it_is_identity() {
+        check("", Identity);
+        check(" ", Identity);
+        assert_eq!(negotiate(None, ALL.iter().copied()), Identity);
+        assert_eq!(negotiate(Some("gzip, br"), [(Identity, 5)].into_iter()), Identity);
+        assert_eq!(negotiate(Some("gzip, br"), [].into_iter()), Identity);
+    }
+
+    #[test]
+    fn malformed_members_count_as_absent() {
+        check("gzip;q=2", Identity);
+        check("gzip;q=1.001", Identity);
+        check("gzip;q=0.1234", Identity);
+        check("gzip;q=-1", Identity);
+        check("gzip;q=", Identity);
+        check("gzip;q", Identity);
+        check("gzip;level=9", Identity);
+        check("gzip;q=1;q=1", Identity);
+        check("gzip;q=1, br;q=x", Gzip);
+        check("gzip br", Identity);
+        check("evil, */*;q=0", Identity);
+    }
+
+    #[test]
+    fn weights_are_strict() {
+        let rows = [
+            ("q=0", Some(0)),
+            ("q=0.", Some(0)),
+            ("q=0.5", Some(500)),
+            ("q=0.05", Some(50)),
+            ("q=0.999", Some(999)),
+            ("q=1", Some(1000)),
+            ("q=1.000", Some(1000)),
+            ("q=01", None),
+            ("q=.5", None),
+            ("q= 1", None),
+            ("q=1e0", None),
+            ("q=0.\u{661}", None),
+        ];
+        for (parameter, weight) in rows {
+            assert_eq!(parse_weight(parameter), weight, "{parameter:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_stable() {
+        let rows = [
+            (Identity, "identity", "", 0),
+            (Gzip, "gzip", "-gzip", 1),
+            (Brotli, "br", "-br", 2),
+            (Zstd, "zstd", "-zstd", 3),
+        ];
+        for (coding, token, suffix, code) in rows {
+            assert_eq!((coding.token(), coding.suffix(), coding.code()), (token, suffix, code));
+            assert_eq!(coding.to_string(), token);
+            assert_eq!(Coding::from_code(code), Some(coding));
+            assert_eq!(serde_json::to_string(&coding).unwrap(), format!("\"{token}\""));
+        }
+        assert_eq!(Coding::from_code(4), None);
+    }
+}

@@ -1,0 +1,183 @@
+//! The header fields of a response, in order, with lower-case names.
+//!
+//! Not a parser and not a policy: which fields a response has is decided elsewhere. The invariant:
+//! no name stands twice but `set-cookie`, and every stored name is lower-case, so a comparison is
+//! one of bytes.
+
+use std::borrow::Cow;
+
+/// The one field whose lines can't be joined with a comma (RFC 9110 section 5.3).
+const SET_COOKIE: &str = "set-cookie";
+
+type Text = Cow<'static, str>;
+
+/// An ordered list of header fields.
+///
+/// # Shape
+/// Names are lower-case and compared without regard to ASCII case; values are stored as they came.
+///
+/// # Source
+/// RFC 9110 sections 5.1 to 5.3.
+///
+/// # Example
+/// ```
+/// use selvedge::wire::fields::Fields;
+///
+/// let mut fields = Fields::new();
+/// fields.set("Cache-Control", "no-store");
+/// fields.append("vary", "Accept-Encoding");
+/// fields.append("Vary", "Origin");
+/// assert_eq!(fields.value("vary"), Some("Accept-Encoding, Origin"));
+/// assert_eq!(fields.iter().next(), Some(("cache-control", "no-store")));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields {
+    lines: Vec<(Text, Text)>,
+}
+
+impl Fields {
+    /// Returns an empty list.
+    pub fn new() -> Fields {
+        Fields::default()
+    }
+
+    /// Returns an empty list with room for `count` fields.
+    pub fn with_capacity(count: usize) -> Fields {
+        Fields { lines: Vec::with_capacity(count) }
+    }
+
+    /// Makes `value` the only value of `name`; a field that is there keeps its place.
+    pub fn set(&mut self, name: impl Into<Text>, value: impl Into<Text>) {
+        let name = fold(name.into());
+        let value = value.into();
+        let Some(at) = self.position(&name) else {
+            self.lines.push((name, value));
+            return;
+        };
+        if let Some(line) = self.lines.get_mut(at) {
+            line.1 = value;
+        }
+        if name == SET_COOKIE {
+            let mut index: usize = 0;
+            self.lines.retain(|line| {
+                let keep = index == at || line.0 != SET_COOKIE;
+                index = index.saturating_add(1);
+                keep
+            });
+        }
+    }
+
+    /// Adds `value` to the field `name`, after a comma; `set-cookie` gets a line of its own.
+    ///
+    /// # Source
+    /// RFC 9110 section 5.3.
+    pub fn append(&mut self, name: impl Into<Text>, value: impl Into<Text>) {
+        let name = fold(name.into());
+        let value = value.into();
+        let at = if name == SET_COOKIE { None } else { self.position(&name) };
+        match at.and_then(|at| self.lines.get_mut(at)) {
+            Some(line) if line.1.is_empty() => line.1 = value,
+            Some(line) => {
+                let joined = line.1.to_mut();
+                joined.push_str(", ");
+                joined.push_str(&value);
+            }
+            None => self.lines.push((name, value)),
+        }
+    }
+
+    /// Removes every line of `name`.
+    pub fn remove(&mut self, name: &str) {
+        self.lines.retain(|line| !line.0.eq_ignore_ascii_case(name));
+    }
+
+    /// Returns the value of `name`; of `set-cookie`, the first.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let line = self.lines.iter().find(|line| line.0.eq_ignore_ascii_case(name))?;
+        Some(line.1.as_ref())
+    }
+
+    /// Returns whether there is a field `name`.
+    pub fn contains(&self, name: &str) -> bool {
+        self.position(name).is_some()
+    }
+
+    /// Returns the fields, name and value, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lines.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
+    }
+
+    /// Returns how many lines there are.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Returns whether there is no field at all.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.lines.iter().position(|line| line.0.eq_ignore_ascii_case(name))
+    }
+}
+
+fn fold(name: Text) -> Text {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Cow::Owned(name.to_ascii_lowercase());
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fields;
+
+    fn lines(fields: &Fields) -> Vec<(&str, &str)> {
+        fields.iter().collect()
+    }
+
+    #[test]
+    fn set_replaces_in_place() {
+        let mut fields = Fields::with_capacity(2);
+        fields.set("A", "1");
+        fields.set("b", "2");
+        fields.set("a", String::from("3"));
+        assert_eq!(lines(&fields), [("a", "3"), ("b", "2")]);
+        assert_eq!(fields.len(), 2);
+    }
+
+    #[test]
+    fn append_joins_with_a_comma() {
+        let mut fields = Fields::new();
+        fields.append("Vary", "a");
+        fields.append("vary", "b");
+        fields.set("x", "");
+        fields.append("X", "c");
+        assert_eq!(lines(&fields), [("vary", "a, b"), ("x", "c")]);
+    }
+
+    #[test]
+    fn set_cookie_keeps_its_lines_apart() {
+        let mut fields = Fields::new();
+        fields.append("set-cookie", "a=1");
+        fields.set("x", "1");
+        fields.append("Set-Cookie", "b=2");
+        assert_eq!(lines(&fields), [("set-cookie", "a=1"), ("x", "1"), ("set-cookie", "b=2")]);
+        assert_eq!(fields.value("set-cookie"), Some("a=1"));
+        fields.set("set-cookie", "c=3");
+        assert_eq!(lines(&fields), [("set-cookie", "c=3"), ("x", "1")]);
+    }
+
+    #[test]
+    fn names_are_compared_without_case() {
+        let mut fields = Fields::new();
+        assert!(fields.is_empty());
+        fields.set("ETag", "\"x\"");
+        assert!(fields.contains("etag") && fields.contains("ETAG"));
+        assert_eq!(fields.value("eTaG"), Some("\"x\""));
+        fields.remove("Etag");
+        assert!(!fields.contains("etag"));
+        assert_eq!(fields.value("etag"), None);
+    }
+}

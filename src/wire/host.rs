@@ -1,0 +1,362 @@
+//! Hostnames: the authority of a request, folded, under a strict grammar.
+//!
+//! RFC 3986 section 3.2 allows far more (user information, IPv6, percent-encoding), and a runtime
+//! may paste the Host field into the URL unread. The invariant: a [`Hostname`] holds only letters,
+//! digits, hyphens and dots, so no part of it can be taken for a path, a query or another host; and
+//! two spellings of one host are one value.
+
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The longest hostname: 253 bytes is what fits in the 255 of RFC 1035 section 2.3.4.
+pub const HOSTNAME_BYTES_MAX: usize = 253;
+
+/// The longest label of a hostname, of RFC 1035 section 2.3.4.
+pub const LABEL_BYTES_MAX: usize = 63;
+
+/// The longest port in digits: 65535 has five.
+const PORT_DIGITS_MAX: usize = 5;
+
+/// A hostname.
+///
+/// # Shape
+/// Lower-case labels of letters, digits and inner hyphens, 1 to 63 bytes each, joined by dots, at
+/// most [`HOSTNAME_BYTES_MAX`]; no port, no trailing dot. A last label that is a number makes it an
+/// IPv4 address in its one usual form.
+///
+/// # Source
+/// RFC 9110 section 4.2.3, RFC 3986 section 3.2.2.
+///
+/// # Example
+/// ```
+/// use selvedge::wire::host::Hostname;
+///
+/// let host = Hostname::parse("WWW.Example.com.:8787").unwrap();
+/// assert_eq!(host.as_str(), "www.example.com");
+/// let base = Hostname::parse("example.com").unwrap();
+/// assert_eq!(host.strip_base(&base), Some("www"));
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Hostname(Box<str>);
+
+impl Hostname {
+    /// Returns the hostname of an authority: case, port and one trailing dot are folded away.
+    ///
+    /// # Errors
+    /// [`HostError`] for anything but `host` or `host:port` in the grammar of [`Hostname`].
+    pub fn parse(authority: &str) -> Result<Hostname, HostError> {
+        Ok(parse_authority(authority)?.0)
+    }
+
+    /// Returns the hostname of this machine, which is what development serves.
+    pub fn localhost() -> Hostname {
+        Hostname("localhost".into())
+    }
+
+    /// Returns the hostname as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the labels in front of `.base`; None when this is `base` itself or does not end in
+    /// it.
+    pub fn strip_base(&self, base: &Hostname) -> Option<&str> {
+        self.0.strip_suffix(&*base.0)?.strip_suffix('.')
+    }
+}
+
+/// Returns the hostname and the port of an authority; None for a port that is absent or empty.
+///
+/// # Errors
+/// As [`Hostname::parse`].
+pub fn parse_authority(authority: &str) -> Result<(Hostname, Option<u16>), HostError> {
+    let (name, port) = split(authority)?;
+    let folded = match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => name.to_ascii_lowercase().into_boxed_str(),
+        false => Box::from(name),
+    };
+    Ok((Hostname(folded), port))
+}
+
+/// Checks an authority without keeping anything of it.
+///
+/// # Errors
+/// As [`Hostname::parse`].
+pub fn check_authority(authority: &str) -> Result<(), HostError> {
+    split(authority).map(|_| ())
+}
+
+/// Why an authority names no host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostError {
+    /// There is nothing in it, or only a dot or a port.
+    Empty,
+    /// It is longer than [`HOSTNAME_BYTES_MAX`].
+    TooLong,
+    /// The byte at this offset is not a letter, a digit, a hyphen or a dot.
+    Byte(usize),
+    /// The label that begins at this offset is empty, too long, or begins or ends with a hyphen.
+    Label(usize),
+    /// The last label is a number, and the whole is not an IPv4 address of four decimal parts.
+    Address,
+    /// The port is not a number of at most five digits below 65536.
+    Port,
+}
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HostError::Empty => f.write_str("the hostname is empty; write one such as example.com"),
+            HostError::TooLong => {
+                write!(f, "the hostname is longer than {HOSTNAME_BYTES_MAX} bytes; shorten it")
+            }
+            HostError::Byte(at) => write!(
+                f,
+                "the hostname has a byte at offset {at} that is not a letter, a digit, a hyphen or \
+                 a dot; write an international name in its xn-- form, and no scheme or path"
+            ),
+            HostError::Label(at) => write!(
+                f,
+                "the hostname's label at offset {at} must have 1 to {LABEL_BYTES_MAX} bytes and no \
+                 hyphen at either end"
+            ),
+            HostError::Address => f.write_str(
+                "the hostname ends in a number but is no IPv4 address; write four decimal parts",
+            ),
+            HostError::Port => {
+                f.write_str("the port must be a number from 0 to 65535, or be left out")
+            }
+        }
+    }
+}
+
+impl std::error::Error for HostError {}
+
+impl FromStr for Hostname {
+    type Err = HostError;
+
+    fn from_str(text: &str) -> Result<Hostname, HostError> {
+        Hostname::parse(text)
+    }
+}
+
+impl Borrow<str> for Hostname {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Hostname {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Hostname {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl Serialize for Hostname {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Hostname {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Hostname, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Hostname::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Splits an authority into a name in the grammar, in the case that it came in, and its port.
+fn split(authority: &str) -> Result<(&str, Option<u16>), HostError> {
+    let (name, port) = match authority.split_once(':') {
+        Some((name, port)) => (name, parse_port(port)?),
+        None => (authority, None),
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    check_name(name)?;
+    Ok((name, port))
+}
+
+fn parse_port(text: &str) -> Result<Option<u16>, HostError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if text.len() > PORT_DIGITS_MAX || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(HostError::Port);
+    }
+    text.parse().map(Some).map_err(|_| HostError::Port)
+}
+
+fn check_name(name: &str) -> Result<(), HostError> {
+    if name.is_empty() {
+        return Err(HostError::Empty);
+    }
+    if name.len() > HOSTNAME_BYTES_MAX {
+        return Err(HostError::TooLong);
+    }
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+    if let Some(at) = name.bytes().position(|byte| !is_known(byte)) {
+        return Err(HostError::Byte(at));
+    }
+    let mut start: usize = 0;
+    let mut last = "";
+    for label in name.split('.') {
+        let is_label = (1..=LABEL_BYTES_MAX).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-');
+        if !is_label {
+            return Err(HostError::Label(start));
+        }
+        start = start.saturating_add(label.len()).saturating_add(1);
+        last = label;
+    }
+    // URL parsers read `1`, `0x7f.1` and `127.1` as IPv4 addresses; only the form that all agree on
+    // passes.
+    if is_number(last) && !is_dotted_quad(name) {
+        return Err(HostError::Address);
+    }
+    Ok(())
+}
+
+fn is_number(label: &str) -> bool {
+    let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
+    let is_hex = hex.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    is_hex || label.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_dotted_quad(name: &str) -> bool {
+    let is_part = |part: &str| {
+        let is_plain = part == "0" || !part.starts_with('0');
+        is_plain && part.bytes().all(|byte| byte.is_ascii_digit()) && part.parse::<u8>().is_ok()
+    };
+    name.split('.').count() == 4 && name.split('.').all(is_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HOSTNAME_BYTES_MAX, HostError, Hostname, LABEL_BYTES_MAX, parse_authority};
+
+    #[track_caller]
+    fn check(authority: &str, expected: Result<&str, HostError>) {
+        let parsed = Hostname::parse(authority);
+        let name = parsed.as_ref().map(Hostname::as_str).map_err(|error| *error);
+        assert_eq!(name, expected, "{authority:?}");
+    }
+
+    #[test]
+    fn folds_to_one_spelling() {
+        check("localhost", Ok("localhost"));
+        check("LocalHost:8787", Ok("localhost"));
+        check("a.b-c.example.", Ok("a.b-c.example"));
+        check("a.example.:443", Ok("a.example"));
+        check("a.example:", Ok("a.example"));
+        check("a.example:0", Ok("a.example"));
+        check("a.example:65535", Ok("a.example"));
+        check("1a--b2.x", Ok("1a--b2.x"));
+        check("xn--80ak6aa92e.x", Ok("xn--80ak6aa92e.x"));
+        check("127.0.0.1:8787", Ok("127.0.0.1"));
+        check("1.2.example", Ok("1.2.example"));
+        check("0xgg", Ok("0xgg"));
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_hostname() {
+        check("", Err(HostError::Empty));
+        check(".", Err(HostError::Empty));
+        check(":80", Err(HostError::Empty));
+        check("..", Err(HostError::Label(0)));
+        check("a..b", Err(HostError::Label(2)));
+        check(".a", Err(HostError::Label(0)));
+        check("a..", Err(HostError::Label(2)));
+        check("-a", Err(HostError::Label(0)));
+        check("b.a-", Err(HostError::Label(2)));
+        check("a_b", Err(HostError::Byte(1)));
+        check("t/x", Err(HostError::Byte(1)));
+        check("t?x", Err(HostError::Byte(1)));
+        check("t#x", Err(HostError::Byte(1)));
+        check("a@t", Err(HostError::Byte(1)));
+        check("t\\.evil", Err(HostError::Byte(1)));
+        check("*.t", Err(HostError::Byte(0)));
+        check("a b", Err(HostError::Byte(1)));
+        check("a\t", Err(HostError::Byte(1)));
+        check("a, b", Err(HostError::Byte(1)));
+        check("%61", Err(HostError::Byte(0)));
+        check("b\u{ff0e}t", Err(HostError::Byte(1)));
+        check("é", Err(HostError::Byte(0)));
+        check("[::1]", Err(HostError::Port));
+        check("a:b@c", Err(HostError::Port));
+        check("a:65536", Err(HostError::Port));
+        check("a:000080", Err(HostError::Port));
+        check("a:80:80", Err(HostError::Port));
+        check("a:+80", Err(HostError::Port));
+        check("2130706433", Err(HostError::Address));
+        check("127.1", Err(HostError::Address));
+        check("0x7f.1", Err(HostError::Address));
+        check("a.0x", Err(HostError::Address));
+        check("01.2.3.4", Err(HostError::Address));
+        check("256.1.1.1", Err(HostError::Address));
+        check("1.2.3.4.5", Err(HostError::Address));
+    }
+
+    #[test]
+    fn bounds_hold_on_both_sides() {
+        let label = "a".repeat(LABEL_BYTES_MAX);
+        check(&label, Ok(&label));
+        check(&format!("{label}a"), Err(HostError::Label(0)));
+        let longest = format!("{label}.{label}.{label}.{}", "b".repeat(61));
+        assert_eq!(longest.len(), HOSTNAME_BYTES_MAX);
+        check(&longest, Ok(&longest));
+        check(&format!("{longest}."), Ok(&longest));
+        check(&format!("{longest}b"), Err(HostError::TooLong));
+    }
+
+    #[test]
+    fn reads_the_port() {
+        let port = |authority| parse_authority(authority).unwrap().1;
+        assert_eq!(port("a"), None);
+        assert_eq!(port("a:"), None);
+        assert_eq!(port("a:080"), Some(80));
+    }
+
+    #[test]
+    fn strips_a_base() {
+        let host = |text| Hostname::parse(text).unwrap();
+        let base = host("cdn.test");
+        assert_eq!(host("a.cdn.test").strip_base(&base), Some("a"));
+        assert_eq!(host("b.a.cdn.test").strip_base(&base), Some("b.a"));
+        assert_eq!(host("cdn.test").strip_base(&base), None);
+        assert_eq!(host("acdn.test").strip_base(&base), None);
+        assert_eq!(host("a.cdn.test.evil").strip_base(&base), None);
+        assert_eq!(host("test").strip_base(&base), None);
+    }
+
+    #[test]
+    fn is_a_string_in_json() {
+        let host: Hostname = serde_json::from_str("\"A.Test:80\"").unwrap();
+        assert_eq!(serde_json::to_string(&host).unwrap(), "\"a.test\"");
+        let error = serde_json::from_str::<Hostname>("\"a/b\"").unwrap_err();
+        assert!(error.to_string().contains("offset 1"), "{error}");
+    }
+
+    #[test]
+    fn messages_name_the_fix() {
+        for error in [
+            HostError::Empty,
+            HostError::TooLong,
+            HostError::Byte(3),
+            HostError::Label(3),
+            HostError::Address,
+            HostError::Port,
+        ] {
+            assert!(error.to_string().len() > 30, "{error:?}");
+        }
+    }
+}

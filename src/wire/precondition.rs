@@ -1,0 +1,277 @@
+//! Preconditions: whether a request is to be performed, given the validators of what is there now.
+//!
+//! RFC 9110 section 13, in its order of evaluation. Not here: whether there is a representation at
+//! all (a 404 is decided before, and never is a 304) and the Range field itself
+//! ([`crate::wire::range`]).
+
+use crate::wire::date;
+use crate::wire::etag::{self, EntityTag, Member};
+use crate::wire::time::UnixSeconds;
+
+/// The precondition fields of a request, as they came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Conditions<'a> {
+    /// If-Match (RFC 9110 section 13.1.1).
+    pub if_match: Option<&'a str>,
+    /// If-None-Match (RFC 9110 section 13.1.2).
+    pub if_none_match: Option<&'a str>,
+    /// If-Modified-Since (RFC 9110 section 13.1.3).
+    pub if_modified_since: Option<&'a str>,
+    /// If-Unmodified-Since (RFC 9110 section 13.1.4).
+    pub if_unmodified_since: Option<&'a str>,
+}
+
+impl Conditions<'_> {
+    /// Returns whether there is none: the usual request.
+    pub fn is_empty(&self) -> bool {
+        *self == Conditions::default()
+    }
+}
+
+/// The validators of the current representation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validators<'a> {
+    /// Its entity tag as it is sent, quotes and all.
+    pub etag: &'a str,
+    /// Its modification date, if it has one.
+    pub last_modified: Option<UnixSeconds>,
+}
+
+/// What the preconditions make of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Perform it.
+    Proceed,
+    /// Answer 304.
+    NotModified,
+    /// Answer 412.
+    PreconditionFailed,
+}
+
+/// Returns what `conditions` make of a request, given what is `current`.
+///
+/// A date that can't be read is ignored, and so is one to compare with a modification date that is
+/// not there. An If-None-Match without any well-formed member is true, so the answer is a full one
+/// and never an error.
+///
+/// `now` only tells the century of a two-digit year.
+///
+/// # Source
+/// RFC 9110 section 13.2.2, whose steps are numbered here.
+///
+/// # Example
+/// ```
+/// use selvedge::wire::precondition::{Conditions, Validators, Verdict, evaluate};
+/// use selvedge::wire::time::UnixSeconds;
+///
+/// let current = Validators { etag: "\"a\"", last_modified: None };
+/// let conditions = Conditions { if_none_match: Some("W/\"a\""), ..Conditions::default() };
+/// assert_eq!(evaluate(true, &conditions, &current, UnixSeconds(0)), Verdict::NotModified);
+/// assert_eq!(evaluate(false, &conditions, &current, UnixSeconds(0)), Verdict::PreconditionFailed);
+/// ```
+pub fn evaluate(
+    is_get_or_head: bool,
+    conditions: &Conditions<'_>,
+    current: &Validators<'_>,
+    now: UnixSeconds,
+) -> Verdict {
+    // Step 1.
+    if let Some(if_match) = conditions.if_match {
+        if !lists(if_match, current, Comparison::Strong) {
+            return Verdict::PreconditionFailed;
+        }
+    // Step 2.
+    } else if conditions
+        .if_unmodified_since
+        .is_some_and(|since| modified(since, current, now) == Some(true))
+    {
+        return Verdict::PreconditionFailed;
+    }
+    // Step 3.
+    if let Some(if_none_match) = conditions.if_none_match {
+        return match lists(if_none_match, current, Comparison::Weak) {
+            false => Verdict::Proceed,
+            true if is_get_or_head => Verdict::NotModified,
+            true => Verdict::PreconditionFailed,
+        };
+    }
+    // Step 4.
+    let since = conditions.if_modified_since.filter(|_| is_get_or_head);
+    if since.is_some_and(|since| modified(since, current, now) == Some(false)) {
+        return Verdict::NotModified;
+    }
+    // Step 5 is `if_range_holds`, step 6 the caller's.
+    Verdict::Proceed
+}
+
+/// Returns whether the If-Range field lets the Range field count; true if there is none.
+///
+/// A date counts only when it is the modification date itself, and that is a second old at least:
+/// within the second, the representation may have changed twice.
+///
+/// # Source
+/// RFC 9110 sections 13.1.5 and 8.8.2.2.
+pub fn if_range_holds(value: Option<&str>, current: &Validators<'_>, now: UnixSeconds) -> bool {
+    let Some(value) = value else {
+        return true;
+    };
+    if let Some(tag) = EntityTag::parse(value) {
+        return EntityTag::parse(current.etag).is_some_and(|current| tag.strong_eq(&current));
+    }
+    let Some(last_modified) = current.last_modified.filter(|date| *date < now) else {
+        return false;
+    };
+    date::parse(value, now) == Ok(last_modified)
+}
+
+/// How two entity tags are compared.
+#[derive(Clone, Copy)]
+enum Comparison {
+    Strong,
+    Weak,
+}
+
+/// Whether the list names the current entity tag, or is `*`: something is there.
+fn lists(value: &str, current: &Validators<'_>, comparison: Comparison) -> bool {
+    let current = EntityTag::parse(current.etag);
+    etag::members(value).any(|member| match (member, current, comparison) {
+        (Member::Any, ..) => true,
+        (Member::Tag(_), None, _) => false,
+        (Member::Tag(tag), Some(current), Comparison::Strong) => tag.strong_eq(&current),
+        (Member::Tag(tag), Some(current), Comparison::Weak) => tag.weak_eq(&current),
+    })
+}
+
+/// Whether the representation was modified after the date; None when that can't be told.
+fn modified(since: &str, current: &Validators<'_>, now: UnixSeconds) -> Option<bool> {
+    let since = date::parse(since, now).ok()?;
+    Some(current.last_modified? > since)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Verdict::{NotModified, PreconditionFailed, Proceed};
+    use super::{Conditions, Validators, Verdict, evaluate, if_range_holds};
+    use crate::wire::time::UnixSeconds;
+
+    const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+    const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+    const MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+    const CURRENT: Validators<'_> =
+        Validators { etag: "\"a\"", last_modified: Some(UnixSeconds(784_111_777)) };
+
+    fn conditions<'a>(fields: &[(&str, &'a str)]) -> Conditions<'a> {
+        let value = |name: &str| fields.iter().find(|field| field.0 == name).map(|field| field.1);
+        Conditions {
+            if_match: value("if-match"),
+            if_none_match: value("if-none-match"),
+            if_modified_since: value("if-modified-since"),
+            if_unmodified_since: value("if-unmodified-since"),
+        }
+    }
+
+    #[track_caller]
+    fn check(fields: &[(&str, &str)], expected: Verdict) {
+        assert_eq!(evaluate(true, &conditions(fields), &CURRENT, NOW), expected, "{fields:?}");
+    }
+
+    #[test]
+    fn if_match_compares_strongly() {
+        check(&[("if-match", "\"a\"")], Proceed);
+        check(&[("if-match", "\"b\", \"a\"")], Proceed);
+        check(&[("if-match", "*")], Proceed);
+        check(&[("if-match", "\"b\"")], PreconditionFailed);
+        check(&[("if-match", "W/\"a\"")], PreconditionFailed);
+        check(&[("if-match", "a")], PreconditionFailed);
+        check(&[("if-match", "")], PreconditionFailed);
+    }
+
+    #[test]
+    fn if_none_match_compares_weakly() {
+        check(&[("if-none-match", "\"a\"")], NotModified);
+        check(&[("if-none-match", "W/\"a\"")], NotModified);
+        check(&[("if-none-match", "\"b\", \"a\"")], NotModified);
+        check(&[("if-none-match", "\"b\",\"a\"")], NotModified);
+        check(&[("if-none-match", "junk, \"a\"")], NotModified);
+        check(&[("if-none-match", "*")], NotModified);
+        check(&[("if-none-match", "\"b\"")], Proceed);
+        check(&[("if-none-match", "\"A\"")], Proceed);
+        check(&[("if-none-match", "\"abc")], Proceed);
+        check(&[("if-none-match", "")], Proceed);
+        check(&[("if-none-match", "a")], Proceed);
+    }
+
+    #[test]
+    fn dates_are_compared_on_both_sides_of_the_second() {
+        check(&[("if-modified-since", BEFORE)], Proceed);
+        check(&[("if-modified-since", MODIFIED)], NotModified);
+        check(&[("if-modified-since", AFTER)], NotModified);
+        check(&[("if-modified-since", "Fri, 31 Dec 9999 23:59:59 GMT")], NotModified);
+        check(&[("if-modified-since", "yesterday")], Proceed);
+        check(&[("if-unmodified-since", BEFORE)], PreconditionFailed);
+        check(&[("if-unmodified-since", MODIFIED)], Proceed);
+        check(&[("if-unmodified-since", AFTER)], Proceed);
+        check(&[("if-unmodified-since", "yesterday")], Proceed);
+    }
+
+    #[test]
+    fn fields_that_take_precedence() {
+        check(&[("if-match", "\"a\""), ("if-unmodified-since", BEFORE)], Proceed);
+        check(&[("if-match", "\"b\""), ("if-none-match", "\"a\"")], PreconditionFailed);
+        check(&[("if-match", "\"a\""), ("if-none-match", "\"a\"")], NotModified);
+        check(&[("if-none-match", "\"b\""), ("if-modified-since", AFTER)], Proceed);
+        check(&[("if-none-match", "junk"), ("if-modified-since", AFTER)], Proceed);
+        check(&[("if-unmodified-since", AFTER), ("if-modified-since", AFTER)], NotModified);
+        check(&[("if-unmodified-since", BEFORE), ("if-none-match", "\"a\"")], PreconditionFailed);
+        check(&[], Proceed);
+        assert!(conditions(&[]).is_empty());
+        assert!(!conditions(&[("if-match", "*")]).is_empty());
+    }
+
+    #[test]
+    fn other_methods_get_a_412_and_no_date_check() {
+        let verdict = |fields: &[(&str, &str)]| evaluate(false, &conditions(fields), &CURRENT, NOW);
+        assert_eq!(verdict(&[("if-none-match", "\"a\"")]), PreconditionFailed);
+        assert_eq!(verdict(&[("if-none-match", "*")]), PreconditionFailed);
+        assert_eq!(verdict(&[("if-none-match", "\"b\"")]), Proceed);
+        assert_eq!(verdict(&[("if-modified-since", AFTER)]), Proceed);
+    }
+
+    #[test]
+    fn dates_count_only_with_a_modification_date() {
+        let current = Validators { etag: "\"a\"", last_modified: None };
+        for field in ["if-modified-since", "if-unmodified-since"] {
+            for date in [BEFORE, AFTER] {
+                let verdict = evaluate(true, &conditions(&[(field, date)]), &current, NOW);
+                assert_eq!(verdict, Proceed, "{field}: {date}");
+            }
+        }
+        assert!(!if_range_holds(Some(MODIFIED), &current, NOW));
+        assert!(if_range_holds(Some("\"a\""), &current, NOW));
+    }
+
+    #[test]
+    fn if_range_is_strong() {
+        let rows = [
+            (None, true),
+            (Some("\"a\""), true),
+            (Some("\"b\""), false),
+            (Some("W/\"a\""), false),
+            (Some("\"a\", \"b\""), false),
+            (Some("*"), false),
+            (Some("a"), false),
+            (Some(""), false),
+            (Some(BEFORE), false),
+            (Some(MODIFIED), true),
+            (Some("Sunday, 06-Nov-94 08:49:37 GMT"), true),
+            (Some(AFTER), false),
+        ];
+        for (value, holds) in rows {
+            assert_eq!(if_range_holds(value, &CURRENT, NOW), holds, "{value:?}");
+        }
+        let modified = UnixSeconds(784_111_777);
+        assert!(!if_range_holds(Some(MODIFIED), &CURRENT, modified));
+        assert!(if_range_holds(Some(MODIFIED), &CURRENT, modified.plus(1)));
+    }
+}

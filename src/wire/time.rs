@@ -1,0 +1,158 @@
+//! Instants and spans as values. Nothing here reads a clock: `now` is always an argument.
+//!
+//! The invariant: arithmetic saturates, so that no instant of a store or a client can overflow,
+//! wrap or panic.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize,
+)]
+#[serde(transparent)]
+pub struct UnixMillis(pub u64);
+
+/// Whole seconds since 1970-01-01T00:00:00Z.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize,
+)]
+#[serde(transparent)]
+pub struct UnixSeconds(pub u64);
+
+/// A span in whole seconds, at most [`DeltaSeconds::MAX`].
+///
+/// # Source
+/// RFC 9111 section 1.2.2.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize,
+)]
+#[serde(transparent)]
+pub struct DeltaSeconds(pub u32);
+
+impl UnixMillis {
+    /// Returns the instant in whole seconds, rounded down.
+    pub fn seconds(self) -> UnixSeconds {
+        UnixSeconds(self.0 / 1000)
+    }
+
+    /// Returns the instant `millis` later.
+    pub fn plus(self, millis: u64) -> UnixMillis {
+        UnixMillis(self.0.saturating_add(millis))
+    }
+
+    /// Returns the milliseconds since `earlier`; 0 if that is the later one.
+    ///
+    /// # Units
+    /// Milliseconds.
+    pub fn since(self, earlier: UnixMillis) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl UnixSeconds {
+    /// Returns the instant in milliseconds.
+    pub fn millis(self) -> UnixMillis {
+        UnixMillis(self.0.saturating_mul(1000))
+    }
+
+    /// Returns the instant `seconds` later.
+    pub fn plus(self, seconds: u64) -> UnixSeconds {
+        UnixSeconds(self.0.saturating_add(seconds))
+    }
+
+    /// Returns the seconds since `earlier`; 0 if that is the later one.
+    ///
+    /// # Units
+    /// Seconds.
+    pub fn since(self, earlier: UnixSeconds) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl DeltaSeconds {
+    /// The longest span: 2^31, what RFC 9111 section 1.2.2 asks of a greater number.
+    pub const MAX: DeltaSeconds = DeltaSeconds(1 << 31);
+
+    /// Returns the span of `seconds`, clamped to [`DeltaSeconds::MAX`].
+    pub fn saturating_from(seconds: u64) -> DeltaSeconds {
+        match u32::try_from(seconds) {
+            Ok(seconds) if seconds <= DeltaSeconds::MAX.0 => DeltaSeconds(seconds),
+            _ => DeltaSeconds::MAX,
+        }
+    }
+
+    /// Returns the span that `text` writes in decimal digits; None if there is anything else in it.
+    ///
+    /// # Source
+    /// RFC 9111 section 1.2.2: a number too great to hold counts as 2^31.
+    pub fn parse(text: &str) -> Option<DeltaSeconds> {
+        if text.is_empty() {
+            return None;
+        }
+        let mut seconds: u64 = 0;
+        for byte in text.bytes() {
+            let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+            seconds = seconds.saturating_mul(10).saturating_add(u64::from(digit));
+        }
+        Some(DeltaSeconds::saturating_from(seconds))
+    }
+
+    /// Returns the span in seconds.
+    pub fn seconds(self) -> u64 {
+        u64::from(self.0)
+    }
+
+    /// Returns the span in milliseconds.
+    pub fn millis(self) -> u64 {
+        self.seconds().saturating_mul(1000)
+    }
+}
+
+impl fmt::Display for DeltaSeconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DeltaSeconds, UnixMillis, UnixSeconds};
+
+    #[test]
+    fn instants_saturate() {
+        assert_eq!(UnixMillis(1999).seconds(), UnixSeconds(1));
+        assert_eq!(UnixMillis(u64::MAX).plus(1), UnixMillis(u64::MAX));
+        assert_eq!(UnixMillis(5).since(UnixMillis(3)), 2);
+        assert_eq!(UnixMillis(3).since(UnixMillis(5)), 0);
+        assert_eq!(UnixSeconds(2).millis(), UnixMillis(2000));
+        assert_eq!(UnixSeconds(u64::MAX).millis(), UnixMillis(u64::MAX));
+        assert_eq!(UnixSeconds(3).plus(4), UnixSeconds(7));
+        assert_eq!(UnixSeconds(3).since(UnixSeconds(4)), 0);
+    }
+
+    #[test]
+    fn spans_clamp_at_two_to_the_31() {
+        let rows = [
+            ("0", Some(0)),
+            ("60", Some(60)),
+            ("0060", Some(60)),
+            ("2147483647", Some(2_147_483_647)),
+            ("2147483648", Some(2_147_483_648)),
+            ("2147483649", Some(2_147_483_648)),
+            ("99999999999999999999999", Some(2_147_483_648)),
+            ("", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.5", None),
+            ("1 ", None),
+            ("\u{661}", None),
+        ];
+        for (text, seconds) in rows {
+            assert_eq!(DeltaSeconds::parse(text), seconds.map(DeltaSeconds), "{text:?}");
+        }
+        assert_eq!(DeltaSeconds(2).millis(), 2000);
+        assert_eq!(DeltaSeconds(86_400).to_string(), "86400");
+    }
+}
