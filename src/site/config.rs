@@ -1,0 +1,234 @@
+//! A site's configuration, compiled: what a deployment carries of `selvedge.toml` and its peers.
+//!
+//! Not the files themselves: they are read by the publisher. The invariant is that a
+//! [`SiteConfig`] which passed [`SiteConfig::check`] can't make a response that a runtime refuses.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::site::asset::has_fingerprint;
+use crate::site::ids::StageName;
+use crate::site::rules::{HeaderRules, Redirects, RulesError};
+use crate::wire::path::file_extension;
+use crate::wire::time::DeltaSeconds;
+
+/// How long edges keep what a permanent stage serves, unless the site says otherwise: a day.
+pub const EDGE_TTL_SECS_DEFAULT: u32 = 86_400;
+/// The lifetime of the `short` profile, in browsers and at the edge: a minute.
+pub const SHORT_TTL_SECS: u32 = 60;
+/// Most stages that one configuration may describe: a bound on what a tenant uploads.
+pub const STAGES_MAX: usize = 64;
+
+/// How a path without an exact file finds its page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HtmlMode {
+    /// `/a` for `a.html`, `/a/` for `a/index.html`.
+    #[default]
+    AutoTrailingSlash,
+    /// `/a/` for both.
+    ForceTrailingSlash,
+    /// `/a` for both.
+    DropTrailingSlash,
+    /// Both at either address, without a redirect.
+    Rewrite,
+    /// `a/index.html` first, then `a.html`, without a redirect.
+    DefaultRoot,
+    /// Exact paths only.
+    None,
+}
+
+/// What answers when nothing is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum NotFoundMode {
+    /// The nearest `404.html` up the tree.
+    #[default]
+    #[serde(rename = "404-page")]
+    Page,
+    /// `/index.html` with 200 for navigations, 404 for everything else.
+    #[serde(rename = "single-page-application")]
+    SinglePageApplication,
+    /// A constant.
+    #[serde(rename = "none")]
+    None,
+}
+
+/// Which lifetimes a permanent stage sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Browsers revalidate, edges keep a copy for `edge_ttl`.
+    #[default]
+    Default,
+    /// A minute everywhere.
+    Short,
+}
+
+/// How the publisher told fingerprinted files from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fingerprints {
+    /// By their names: see [`has_fingerprint`].
+    #[default]
+    Auto,
+    /// By path patterns of the site's own: any file may be one.
+    Listed,
+    /// Not at all.
+    None,
+}
+
+/// Whether a stage is cached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StageKind {
+    /// Cached at the edge; a deploy is seen everywhere within the stated bound.
+    Permanent,
+    /// Nothing is cached; a deploy is seen by the next request.
+    Sandbox,
+}
+
+impl StageKind {
+    /// The kind of a stage that no configuration describes.
+    pub fn default_for(stage: &StageName) -> Self {
+        if stage.is_production() { Self::Permanent } else { Self::Sandbox }
+    }
+}
+
+/// What the configuration says of one stage; absent fields fall back to the site's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageSettings {
+    /// The kind, where it is not the default for the stage's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<StageKind>,
+    /// The profile, where it is not the site's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
+    /// The edge lifetime, where it is not the site's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge_ttl: Option<DeltaSeconds>,
+}
+
+/// Everything of a site's configuration that serving needs.
+///
+/// # Source
+/// `docs/configuration.md` describes every key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SiteConfig {
+    /// How a path without an exact file finds its page.
+    pub html: HtmlMode,
+    /// What answers when nothing is there.
+    pub not_found: NotFoundMode,
+    /// The status of redirects to canonical paths.
+    pub redirect_status: CanonicalStatus,
+    /// How fingerprinted files were told from others.
+    pub fingerprint: Fingerprints,
+    /// The profile of permanent stages.
+    pub profile: Profile,
+    /// How long edges keep copies on permanent stages with the default profile.
+    pub edge_ttl: DeltaSeconds,
+    /// Stages that differ from the above.
+    pub stages: BTreeMap<StageName, StageSettings>,
+    /// Redirects and rewrites.
+    pub redirects: Redirects,
+    /// Header rules.
+    pub headers: HeaderRules,
+}
+
+impl Default for SiteConfig {
+    fn default() -> Self {
+        Self {
+            html: HtmlMode::default(),
+            not_found: NotFoundMode::default(),
+            redirect_status: CanonicalStatus::default(),
+            fingerprint: Fingerprints::default(),
+            profile: Profile::default(),
+            edge_ttl: DeltaSeconds(EDGE_TTL_SECS_DEFAULT),
+            stages: BTreeMap::new(),
+            redirects: Redirects::default(),
+            headers: HeaderRules::default(),
+        }
+    }
+}
+
+/// The status of a redirect to a canonical path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub enum CanonicalStatus {
+    /// 307: kept by nobody, so that a later change of the configuration takes effect at once.
+    #[default]
+    Temporary,
+    /// 308: browsers keep it.
+    Permanent,
+}
+
+impl From<CanonicalStatus> for u16 {
+    fn from(status: CanonicalStatus) -> u16 {
+        match status {
+            CanonicalStatus::Temporary => 307,
+            CanonicalStatus::Permanent => 308,
+        }
+    }
+}
+
+impl TryFrom<u16> for CanonicalStatus {
+    type Error = &'static str;
+    fn try_from(status: u16) -> Result<Self, &'static str> {
+        match status {
+            307 => Ok(Self::Temporary),
+            308 => Ok(Self::Permanent),
+            _ => Err("redirect_status is 307 or 308"),
+        }
+    }
+}
+
+/// How one stage of one deployment is served: the configuration, resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StagePolicy {
+    /// Cached or not.
+    pub kind: StageKind,
+    /// Which lifetimes are sent.
+    pub profile: Profile,
+    /// How long edges keep copies.
+    pub edge_ttl: DeltaSeconds,
+}
+
+impl SiteConfig {
+    /// The policy of a stage.
+    pub fn policy(&self, stage: &StageName) -> StagePolicy {
+        let settings = self.stages.get(stage).cloned().unwrap_or_default();
+        StagePolicy {
+            kind: settings.kind.unwrap_or_else(|| StageKind::default_for(stage)),
+            profile: settings.profile.unwrap_or(self.profile),
+            edge_ttl: settings.edge_ttl.unwrap_or(self.edge_ttl),
+        }
+    }
+
+    /// Whether a path that the deployment lacks may be a fingerprinted file of an earlier one.
+    pub fn may_be_fingerprinted(&self, path: &str) -> bool {
+        match self.fingerprint {
+            Fingerprints::Auto => has_fingerprint(path),
+            Fingerprints::Listed => !matches!(file_extension(path), None | Some("html" | "htm")),
+            Fingerprints::None => false,
+        }
+    }
+
+    /// The policy of a deployment's own address: immutable, so as permanent as can be.
+    pub fn deployment_policy(&self) -> StagePolicy {
+        StagePolicy { kind: StageKind::Permanent, profile: self.profile, edge_ttl: self.edge_ttl }
+    }
+
+    /// Nothing, when every rule can be served.
+    ///
+    /// # Errors
+    /// [`RulesError`] for the first rule that can't: what a tenant uploads is checked again
+    /// where it is read, whatever the publisher had said.
+    pub fn check(&self) -> Result<(), RulesError> {
+        if self.stages.len() > STAGES_MAX {
+            return Err(RulesError::TooMany { what: "stages", max: STAGES_MAX });
+        }
+        self.redirects.check()?;
+        self.headers.check()
+    }
+}

@@ -1,0 +1,242 @@
+//! The live record: the one mutable record that says which deployment a stage serves.
+//!
+//! Not a history: it keeps the deployments whose files still work, and what a rollback needs. The
+//! invariant is that every change makes a new record with a higher sequence number, a rollback
+//! too, so that a reader can tell newer from older whatever order stores show them in.
+
+use serde::{Deserialize, Serialize};
+
+use crate::site::config::StageKind;
+use crate::site::ids::{DeploymentId, SiteName, StageName};
+use crate::wire::time::UnixMillis;
+
+/// Deployments that stay retained however old they are.
+pub const RETAINED_MIN: usize = 10;
+/// How long a deployment stays retained however many came after it: 30 days.
+pub const RETAINED_MILLIS: u64 = 30 * 24 * 60 * 60 * 1_000;
+/// Most retained deployments: with a deploy every 30 minutes for a month the record stays small.
+pub const RETAINED_MAX: usize = 1_500;
+
+/// A deployment that was live and whose fingerprinted files still work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retained {
+    /// The deployment.
+    pub deployment: DeploymentId,
+    /// When it last became live.
+    pub activated_ms: UnixMillis,
+    /// When another took its place.
+    pub superseded_ms: UnixMillis,
+    /// Whether it was rolled back from: a plain rollback does not return to it.
+    #[serde(default)]
+    pub rolled_back: bool,
+}
+
+/// Which deployment a stage serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveRecord {
+    /// The site.
+    pub site: SiteName,
+    /// The stage.
+    pub stage: StageName,
+    /// Whether the stage is cached: taken from the deployment's configuration.
+    pub kind: StageKind,
+    /// The deployment that is live.
+    pub deployment: DeploymentId,
+    /// Goes up by one with every change.
+    pub seq: u64,
+    /// When the deployment became live.
+    pub activated_ms: UnixMillis,
+    /// The token that made it live: its name, never its text.
+    pub by: String,
+    /// What was live before, newest first.
+    #[serde(default)]
+    pub retained: Vec<Retained>,
+}
+
+/// What became of a request to change the live deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The record to write in place of the current one.
+    Write(LiveRecord),
+    /// It is live already: nothing to write.
+    Already(LiveRecord),
+}
+
+/// How the change came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// A publish or a promotion.
+    Forward,
+    /// A rollback: what is live now is set aside.
+    Back,
+}
+
+/// A change of the live deployment, to be made by compare-and-swap.
+#[derive(Debug, Clone)]
+pub struct Activation<'a> {
+    /// The site.
+    pub site: &'a SiteName,
+    /// The stage.
+    pub stage: &'a StageName,
+    /// The stage's kind under the deployment's configuration.
+    pub kind: StageKind,
+    /// What is to be live.
+    pub deployment: &'a DeploymentId,
+    /// Forward or back.
+    pub direction: Move,
+    /// Who asks.
+    pub by: &'a str,
+    /// When.
+    pub now: UnixMillis,
+}
+
+impl LiveRecord {
+    /// The record that these bytes are, of this site and stage.
+    ///
+    /// `None` when they are no record, or another's: a store that lies is a store that failed.
+    pub fn parse(bytes: &[u8], site: &SiteName, stage: &StageName) -> Option<Self> {
+        let record: Self = serde_json::from_slice(bytes).ok()?;
+        (record.site == *site && record.stage == *stage).then_some(record)
+    }
+
+    /// The record as bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// The deployment that a rollback without a name returns to: the newest that was not
+    /// itself rolled back from.
+    pub fn rollback_target(&self) -> Option<&DeploymentId> {
+        self.retained.iter().find(|r| !r.rolled_back).map(|r| &r.deployment)
+    }
+
+    /// Whether a deployment is live or retained here.
+    pub fn names(&self, deployment: &DeploymentId) -> bool {
+        self.deployment == *deployment || self.retained.iter().any(|r| r.deployment == *deployment)
+    }
+}
+
+impl Activation<'_> {
+    /// What to write, given the current record.
+    pub fn apply(&self, current: Option<&LiveRecord>) -> Change {
+        match current {
+            Some(record) if record.deployment == *self.deployment && record.kind == self.kind => {
+                Change::Already(record.clone())
+            }
+            _ => Change::Write(self.record(current)),
+        }
+    }
+
+    fn record(&self, current: Option<&LiveRecord>) -> LiveRecord {
+        let mut retained = Vec::new();
+        if let Some(current) = current {
+            if current.deployment != *self.deployment {
+                retained.push(Retained {
+                    deployment: current.deployment.clone(),
+                    activated_ms: current.activated_ms,
+                    superseded_ms: self.now,
+                    rolled_back: self.direction == Move::Back,
+                });
+            }
+            let others = current
+                .retained
+                .iter()
+                .filter(|r| r.deployment != *self.deployment && r.deployment != current.deployment);
+            retained.extend(others.cloned());
+        }
+        self.forget_the_old(&mut retained);
+        LiveRecord {
+            site: self.site.clone(),
+            stage: self.stage.clone(),
+            kind: self.kind,
+            deployment: self.deployment.clone(),
+            seq: current.map_or(0, |record| record.seq).saturating_add(1),
+            activated_ms: self.now,
+            by: self.by.to_owned(),
+            retained,
+        }
+    }
+
+    fn forget_the_old(&self, retained: &mut Vec<Retained>) {
+        let mut position = 0_usize;
+        retained.retain(|r| {
+            position = position.saturating_add(1);
+            position <= RETAINED_MIN || self.now.since(r.superseded_ms) <= RETAINED_MILLIS
+        });
+        retained.truncate(RETAINED_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+
+    fn id(n: u64) -> DeploymentId {
+        DeploymentId::of_root(&n.to_le_bytes())
+    }
+
+    fn step(current: Option<&LiveRecord>, n: u64, direction: Move, now: u64) -> LiveRecord {
+        let (site, stage) = (SiteName::parse("aa").unwrap(), StageName::production());
+        let activation = Activation {
+            site: &site,
+            stage: &stage,
+            kind: StageKind::Permanent,
+            deployment: &id(n),
+            direction,
+            by: "test",
+            now: UnixMillis(now),
+        };
+        match activation.apply(current) {
+            Change::Write(record) | Change::Already(record) => record,
+        }
+    }
+
+    #[test]
+    fn a_rollback_goes_further_back_each_time_and_up_in_sequence() {
+        let v1 = step(None, 1, Move::Forward, 1);
+        let v2 = step(Some(&v1), 2, Move::Forward, 2);
+        let v3 = step(Some(&v2), 3, Move::Forward, 3);
+        assert_eq!(v3.rollback_target(), Some(&id(2)));
+        let back = step(Some(&v3), 2, Move::Back, 4);
+        assert_eq!((back.seq, &back.deployment), (4, &id(2)));
+        assert_eq!(back.rollback_target(), Some(&id(1)));
+        assert!(back.names(&id(3)), "what was rolled back from stays retained");
+        let further = step(Some(&back), 1, Move::Back, 5);
+        assert_eq!(further.rollback_target(), None);
+        let forward = step(Some(&further), 3, Move::Forward, 6);
+        assert_eq!(forward.rollback_target(), Some(&id(1)));
+    }
+
+    #[test]
+    fn what_is_live_already_is_not_written_again() {
+        let v1 = step(None, 1, Move::Forward, 1);
+        let again = step(Some(&v1), 1, Move::Forward, 2);
+        assert_eq!(again, v1);
+    }
+
+    #[test]
+    fn ten_deployments_or_thirty_days_whichever_is_more() {
+        let mut old = step(None, 0, Move::Forward, 0);
+        for n in 1..=15 {
+            old = step(Some(&old), n, Move::Forward, n);
+        }
+        assert_eq!(old.retained.len(), 15, "all are young");
+        let much_later = step(Some(&old), 16, Move::Forward, 40 * DAY);
+        assert_eq!(much_later.retained.len(), RETAINED_MIN, "the rest is old");
+        let edge = step(Some(&old), 16, Move::Forward, 12 + RETAINED_MILLIS);
+        assert_eq!(edge.retained.len(), RETAINED_MIN, "superseded at 7 and later, or among ten");
+    }
+
+    #[test]
+    fn a_record_of_another_stage_is_no_record() {
+        let v1 = step(None, 1, Move::Forward, 1);
+        let (site, stage) = (SiteName::parse("aa").unwrap(), StageName::production());
+        let bytes = v1.to_bytes();
+        assert_eq!(LiveRecord::parse(&bytes, &site, &stage), Some(v1));
+        let other = SiteName::parse("bb").unwrap();
+        assert_eq!(LiveRecord::parse(&bytes, &other, &stage), None);
+        assert_eq!(LiveRecord::parse(&bytes[1..], &site, &stage), None);
+    }
+}
