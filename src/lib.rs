@@ -2,3 +2,4 @@
 
 pub mod wire;
 pub mod site;
+pub mod serve;

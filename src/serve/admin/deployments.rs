@@ -1,0 +1,109 @@
+//! Deployments: committing one, reading one back, listing what stages serve.
+//!
+//! Not activation: a committed deployment has an address of its own and is live nowhere. The
+//! invariant is that a deployment is written once, after what it names.
+
+use serde_json::{Value, json};
+
+use crate::serve::admin::error::AdminError;
+use crate::serve::admin::{Answer, Call};
+use crate::serve::deadline::persistently;
+use crate::serve::ports::{Condition, Ports};
+use crate::serve::reply::ReplyBody;
+use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
+use crate::site::keys;
+use crate::site::manifest::{Manifest, ROOT_BYTES_MAX, ShardPlace};
+use crate::wire::method::Method;
+
+/// Most blobs whose presence a commit checks: the publisher has checked them all, this guards
+/// against one that did not, within the fifty operations that a small plan allows a request.
+const CHECKS_MAX: usize = 24;
+
+impl<P: Ports> Call<'_, P> {
+    /// What every stage serves.
+    pub async fn deployments(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
+        self.allow(&[Method::Get])?;
+        self.site_exists(site).await?;
+        Ok(Answer::Json(200, json!({ "stages": self.stages(site).await? })))
+    }
+
+    /// The live record of every stage, by stage.
+    pub async fn stages(&self, site: &SiteName) -> Result<Value, AdminError> {
+        let prefix = keys::live_prefix(site);
+        let mut stages = serde_json::Map::new();
+        for key in self.list_all(&prefix).await? {
+            let stage = key.strip_prefix(&prefix).and_then(|name| StageName::parse(name).ok());
+            let Some(stage) = stage else { continue };
+            if let Some((record, _)) = self.live_record(site, &stage).await? {
+                stages.insert(stage.to_string(), self.view(&record));
+            }
+        }
+        Ok(Value::Object(stages))
+    }
+
+    /// Gives a deployment's manifest root, or commits one.
+    pub async fn deployment(
+        &self,
+        site: &SiteName,
+        id: &DeploymentId,
+    ) -> Result<Answer<P>, AdminError> {
+        self.allow(&[Method::Get, Method::Put])?;
+        if self.ask.is_read() { self.root(site, id).await } else { self.commit(site, id).await }
+    }
+
+    async fn root(&self, site: &SiteName, id: &DeploymentId) -> Result<Answer<P>, AdminError> {
+        let ports = &self.tiers.ports;
+        let (key, ms) = (keys::deployment(site, id), ports.settings().deadlines.admin_ms);
+        let found = persistently(ports, ms, || ports.read(&key)).await?;
+        let root = found.ok_or(AdminError::NotFound("deployment"))?.bytes;
+        let length = root.len() as u64;
+        Ok(Answer::Bytes(ReplyBody::Bytes(root), length))
+    }
+
+    async fn commit(&self, site: &SiteName, id: &DeploymentId) -> Result<Answer<P>, AdminError> {
+        self.site_exists(site).await?;
+        let ports = &self.tiers.ports;
+        let root = ports.request_body(ROOT_BYTES_MAX).await?;
+        let manifest = Manifest::parse(&root).map_err(AdminError::Manifest)?;
+        if manifest.id() != id {
+            return Err(AdminError::OtherDeployment(manifest.id().clone()));
+        }
+        let missing = self.missing_of(site, &manifest).await?;
+        if !missing.is_empty() {
+            return Err(AdminError::MissingBlobs(missing));
+        }
+        let (key, ms) = (keys::deployment(site, id), ports.settings().deadlines.admin_ms);
+        persistently(ports, ms, || ports.write(&key, &root, &Condition::Any)).await?;
+        let url = self.address(&format!("{id}--{site}"));
+        Ok(Answer::Json(201, json!({ "deployment": id, "url": url })))
+    }
+
+    /// Blobs that a manifest names and the store lacks, of an even sample.
+    async fn missing_of(
+        &self,
+        site: &SiteName,
+        manifest: &Manifest,
+    ) -> Result<Vec<ContentHash>, AdminError> {
+        let named: Vec<ContentHash> = match manifest.shard_of("/") {
+            Some(ShardPlace::Inline(shard)) => shard
+                .iter()
+                .map(|(_, asset)| asset.identity())
+                .filter(|r| r.length > 0)
+                .map(|r| r.hash)
+                .collect(),
+            Some(ShardPlace::Blob(_)) | None => manifest.head().shards.clone(),
+        };
+        let step = named.len().div_ceil(CHECKS_MAX).max(1);
+        let mut missing = Vec::new();
+        for hash in named.into_iter().step_by(step) {
+            let key = keys::blob(site, &hash);
+            let ports = &self.tiers.ports;
+            let ms = ports.settings().deadlines.admin_ms;
+            let found = persistently(ports, ms, || ports.list(key.as_str(), None)).await?;
+            if !found.keys.iter().any(|found| found == key.as_str()) {
+                missing.push(hash);
+            }
+        }
+        Ok(missing)
+    }
+}

@@ -1,0 +1,202 @@
+//! What the admin API refuses, and what it says then.
+//!
+//! Not what serving answers. Every error has a code for machines, a message that names what was
+//! wrong, and a hint that says what to do.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::serve::ports::{BodyFault, Fault};
+use crate::serve::tiers::Unavailable;
+use crate::site::ids::{ContentHash, DeploymentId, NameError};
+use crate::site::live::LiveRecord;
+use crate::site::manifest::ManifestError;
+use crate::wire::method::Method;
+
+/// Why a call was refused.
+#[derive(Debug)]
+pub enum AdminError {
+    /// No token, or none that opens anything.
+    Unauthorized,
+    /// A token that does not open this.
+    Forbidden,
+    /// There is no such thing; what it would have been.
+    NotFound(&'static str),
+    /// The call has other methods.
+    MethodNotAllowed(&'static [Method]),
+    /// A name breaks its grammar.
+    Name(NameError),
+    /// The body is not the JSON that it should be; the place is in the text.
+    Json(String),
+    /// A value in the body is wrong, and what to write instead.
+    Invalid(&'static str, &'static str),
+    /// Something of this name exists and is another's.
+    Exists(&'static str),
+    /// Somebody else changed the stage first.
+    LostRace(Option<Box<LiveRecord>>),
+    /// There is nothing to roll back to.
+    NothingToRollBack,
+    /// The body is too large, and the limit in bytes.
+    TooLarge(u64),
+    /// The body did not come in whole.
+    BodyBroken,
+    /// The bytes are not what they are said to be; which of them.
+    HashMismatch(usize, ContentHash),
+    /// The deployment names blobs that are not stored.
+    MissingBlobs(Vec<ContentHash>),
+    /// The manifest is broken.
+    Manifest(ManifestError),
+    /// The manifest is another deployment's.
+    OtherDeployment(DeploymentId),
+    /// The store failed.
+    Unavailable(Fault),
+}
+
+impl AdminError {
+    /// The status code.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Json(_) | Self::Name(_) | Self::BodyBroken => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden => 403,
+            Self::NotFound(_) => 404,
+            Self::MethodNotAllowed(_) => 405,
+            Self::Exists(_)
+            | Self::LostRace(_)
+            | Self::NothingToRollBack
+            | Self::MissingBlobs(_) => 409,
+            Self::TooLarge(_) => 413,
+            Self::Invalid(..)
+            | Self::HashMismatch(..)
+            | Self::Manifest(_)
+            | Self::OtherDeployment(_) => 422,
+            Self::Unavailable(_) => 503,
+        }
+    }
+
+    /// The error as JSON.
+    pub fn to_json(&self) -> Value {
+        let mut error = json!({
+            "code": self.code(),
+            "message": self.to_string(),
+            "hint": self.hint(),
+        });
+        let detail = match self {
+            Self::LostRace(Some(winner)) => Some((
+                "winner",
+                json!({
+                    "deployment": winner.deployment,
+                    "seq": winner.seq,
+                    "by": winner.by,
+                    "activated_ms": winner.activated_ms,
+                }),
+            )),
+            Self::MissingBlobs(hashes) => Some(("missing", json!(hashes))),
+            _ => None,
+        };
+        if let (Some((name, value)), Some(members)) = (detail, error.as_object_mut()) {
+            members.insert(name.to_owned(), value);
+        }
+        json!({ "error": error })
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound(_) => "not-found",
+            Self::MethodNotAllowed(_) => "method-not-allowed",
+            Self::Name(_) | Self::Json(_) | Self::BodyBroken => "bad-request",
+            Self::Invalid(..) | Self::Manifest(_) | Self::OtherDeployment(_) => "invalid",
+            Self::Exists(_) => "exists",
+            Self::LostRace(_) => "lost-race",
+            Self::NothingToRollBack => "nothing-to-roll-back",
+            Self::TooLarge(_) => "too-large",
+            Self::HashMismatch(..) => "hash-mismatch",
+            Self::MissingBlobs(_) => "missing-blobs",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Unauthorized => {
+                "send Authorization: Bearer with the root token or a site's token"
+            }
+            Self::Forbidden => "use a token of this site that has the scope, or the root token",
+            Self::NotFound("site") => "create it: selvedge sites create NAME, with the root token",
+            Self::NotFound("deployment") => "publish it first; selvedge deployments lists them",
+            Self::NotFound("stage") => "publish to it first: selvedge publish DIR --stage NAME",
+            Self::NotFound(_) => "see docs/admin-api.md for the calls that there are",
+            Self::MethodNotAllowed(_) => "see the Allow header",
+            Self::Name(_) | Self::Json(_) => "see docs/admin-api.md for the form of the call",
+            Self::Invalid(_, hint) => hint,
+            Self::Exists(_) => "remove it from the site that has it first",
+            Self::LostRace(_) => "look at what is live now, then publish again or promote",
+            Self::NothingToRollBack => "name a deployment: selvedge rollback --site S DEPLOYMENT",
+            Self::TooLarge(_) => "split it, or keep it out of the site",
+            Self::BodyBroken => "send it again",
+            Self::HashMismatch(..) => "the file changed or the upload was damaged; send it again",
+            Self::MissingBlobs(_) => "upload what is missing, then commit again",
+            Self::Manifest(_) | Self::OtherDeployment(_) => {
+                "publish with a command line of this worker's version"
+            }
+            Self::Unavailable(Fault::Missing) => "bind a bucket or a namespace in wrangler.toml",
+            Self::Unavailable(_) => "try again in a moment; nothing was changed that is served",
+        }
+    }
+}
+
+impl fmt::Display for AdminError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unauthorized => f.write_str("this needs a valid token"),
+            Self::Forbidden => f.write_str("the token does not open this"),
+            Self::NotFound(what) => write!(f, "there is no such {what}"),
+            Self::MethodNotAllowed(_) => f.write_str("the call has no such method"),
+            Self::Name(error) => error.fmt(f),
+            Self::Json(place) => write!(f, "the body is not the JSON that it should be: {place}"),
+            Self::Invalid(what, _) => f.write_str(what),
+            Self::Exists(what) => write!(f, "this {what} belongs to another site"),
+            Self::LostRace(Some(winner)) => write!(
+                f,
+                "{} was activated in the meantime by {} (change {})",
+                winner.deployment, winner.by, winner.seq
+            ),
+            Self::LostRace(None) => f.write_str("the record was changed in the meantime"),
+            Self::NothingToRollBack => f.write_str("there is no earlier deployment to return to"),
+            Self::TooLarge(bytes_max) => write!(f, "the body is larger than {bytes_max} bytes"),
+            Self::BodyBroken => f.write_str("the body did not come in whole"),
+            Self::HashMismatch(at, hash) => write!(f, "blob {at} does not hash to {hash}"),
+            Self::MissingBlobs(hashes) => write!(f, "{} blobs are not stored yet", hashes.len()),
+            Self::Manifest(error) => error.fmt(f),
+            Self::OtherDeployment(id) => write!(f, "the manifest is that of {id}"),
+            Self::Unavailable(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl From<Fault> for AdminError {
+    fn from(fault: Fault) -> Self {
+        Self::Unavailable(fault)
+    }
+}
+
+impl From<Unavailable> for AdminError {
+    fn from(unavailable: Unavailable) -> Self {
+        match unavailable {
+            Unavailable::Store(fault) => Self::Unavailable(fault),
+            Unavailable::Absent | Unavailable::Corrupt => Self::Unavailable(Fault::Failed),
+        }
+    }
+}
+
+impl From<BodyFault> for AdminError {
+    fn from(fault: BodyFault) -> Self {
+        match fault {
+            BodyFault::TooLarge(bytes_max) => Self::TooLarge(bytes_max),
+            BodyFault::Broken => Self::BodyBroken,
+        }
+    }
+}

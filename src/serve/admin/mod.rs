@@ -1,0 +1,231 @@
+//! The admin API, `/.selvedge/` on the base host.
+//!
+//! Not a part of serving: it may be slow, it is never cached, and it says nothing to who has no
+//! token. The invariant is that a caller is known before a site is looked at, so that nobody
+//! without a token can tell which sites exist.
+
+pub mod auth;
+pub mod blobs;
+pub mod deployments;
+pub mod error;
+pub mod sites;
+pub mod stages;
+pub mod tokens;
+
+use serde_json::{Value, json};
+
+use crate::serve::admin::auth::Caller;
+use crate::serve::admin::error::AdminError;
+use crate::serve::ask::Ask;
+use crate::serve::pipeline::RESERVED;
+use crate::serve::ports::Ports;
+use crate::serve::reply::{Reply, ReplyBody};
+use crate::serve::tiers::Tiers;
+use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
+use crate::site::manifest::{PATHS_MAX, ROOT_BYTES_MAX};
+use crate::site::record::Scope;
+use crate::wire::fields::Fields;
+use crate::wire::method::Method;
+
+/// Largest JSON body in bytes: ten thousand hashes and some air.
+pub const JSON_BYTES_MAX: usize = 1024 * 1024;
+
+/// What a call answers with.
+pub enum Answer<P: Ports> {
+    /// JSON.
+    Json(u16, Value),
+    /// Bytes as they are stored.
+    Bytes(ReplyBody<P>, u64),
+}
+
+/// A call, with what every handler of it needs.
+pub struct Call<'a, P: Ports> {
+    /// The tiers; handlers read the store itself.
+    pub tiers: &'a Tiers<P>,
+    /// The request.
+    pub ask: &'a Ask<'a>,
+    /// Who calls.
+    pub caller: Caller,
+}
+
+/// The reply to a request below the reserved prefix.
+pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Reply<P> {
+    match dispatch(tiers, ask).await {
+        Ok(Answer::Json(status, value)) => json_reply(status, &value, None),
+        Ok(Answer::Bytes(body, length)) => {
+            let mut fields = admin_fields("application/octet-stream", length);
+            fields.set("content-disposition", "attachment");
+            Reply { status: 200, fields, body }
+        }
+        Err(error) => json_reply(error.status(), &error.to_json(), Some(&error)),
+    }
+}
+
+async fn dispatch<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Answer<P>, AdminError> {
+    let path = ask.path.decoded().strip_prefix(RESERVED).unwrap_or_default();
+    if path == "health" {
+        return health(tiers, ask);
+    }
+    let mut segments = path.split('/');
+    if segments.next() != Some("v1") {
+        return Err(AdminError::NotFound("call"));
+    }
+    let caller = auth::caller(tiers, ask).await?;
+    // A path of another spelling is another path: the API has no canonical redirects.
+    if !ask.path.is_canonical() {
+        return Err(AdminError::NotFound("call"));
+    }
+    let call = Call { tiers, ask, caller };
+    let segments: Vec<&str> = segments.collect();
+    match segments.as_slice() {
+        [] => call.about(),
+        ["sites"] => call.sites().await,
+        ["sites", site, rest @ ..] => {
+            let site = SiteName::parse(site).map_err(AdminError::Name)?;
+            call.of_site(&site, rest).await
+        }
+        _ => Err(AdminError::NotFound("call")),
+    }
+}
+
+impl<P: Ports> Call<'_, P> {
+    async fn of_site(&self, site: &SiteName, rest: &[&str]) -> Result<Answer<P>, AdminError> {
+        let scope = match rest {
+            [] if self.ask.method == Method::Get => Scope::Read,
+            ["deployments"] | ["deployments", _] if self.ask.method == Method::Get => Scope::Read,
+            ["stages", _] => Scope::Read,
+            ["blobs", ..] | ["deployments", ..] | ["stages", ..] | ["promote"] => Scope::Publish,
+            _ => return self.of_site_as_root(site, rest).await,
+        };
+        self.caller.may(site, scope)?;
+        match rest {
+            [] => self.site(site).await,
+            ["blobs", "missing"] => self.missing_blobs(site).await,
+            ["blobs"] => self.store_blobs(site).await,
+            ["blobs", hash] => {
+                let hash = ContentHash::parse(hash).map_err(AdminError::Name)?;
+                self.blob(site, &hash).await
+            }
+            ["deployments"] => self.deployments(site).await,
+            ["deployments", id] => {
+                let id = DeploymentId::parse(id).map_err(AdminError::Name)?;
+                self.deployment(site, &id).await
+            }
+            ["promote"] => self.promote(site).await,
+            ["stages", stage, rest @ ..] => {
+                let stage = StageName::parse(stage).map_err(AdminError::Name)?;
+                match rest {
+                    [] => self.stage(site, &stage).await,
+                    ["activate"] => self.activate(site, &stage).await,
+                    ["rollback"] => self.rollback(site, &stage).await,
+                    _ => Err(AdminError::NotFound("call")),
+                }
+            }
+            _ => Err(AdminError::NotFound("call")),
+        }
+    }
+
+    async fn of_site_as_root(
+        &self,
+        site: &SiteName,
+        rest: &[&str],
+    ) -> Result<Answer<P>, AdminError> {
+        self.caller.is_root()?;
+        match rest {
+            [] => self.create_site(site).await,
+            ["tokens"] => self.tokens(site).await,
+            ["tokens", id] => self.revoke_token(site, id).await,
+            ["hosts"] => self.hosts(site).await,
+            ["hosts", host] => self.host(site, host).await,
+            _ => Err(AdminError::NotFound("call")),
+        }
+    }
+
+    fn about(&self) -> Result<Answer<P>, AdminError> {
+        self.allow(&[Method::Get])?;
+        let settings = self.tiers.ports.settings();
+        Ok(Answer::Json(
+            200,
+            json!({
+                "version": env!("CARGO_PKG_VERSION"),
+                "store": settings.store.as_str(),
+                "base_domain": settings.base_domain.as_str(),
+                "live_bound_secs": self.permanent_bound_secs(),
+                "limits": {
+                    "blob_bytes_max": settings.store.blob_bytes_max(),
+                    "batch_bytes_max": blobs::BATCH_BYTES_MAX,
+                    "batch_blobs_max": blobs::BATCH_BLOBS_MAX,
+                    "missing_hashes_max": blobs::MISSING_HASHES_MAX,
+                    "root_bytes_max": ROOT_BYTES_MAX,
+                    "paths_max": PATHS_MAX,
+                },
+            }),
+        ))
+    }
+
+    /// Nothing, when the method is one of these.
+    pub fn allow(&self, methods: &'static [Method]) -> Result<(), AdminError> {
+        let asked = if self.ask.method == Method::Head { Method::Get } else { self.ask.method };
+        if methods.contains(&asked) { Ok(()) } else { Err(AdminError::MethodNotAllowed(methods)) }
+    }
+
+    /// The request's body as JSON; an empty one is `{}`.
+    pub async fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, AdminError> {
+        let body = self.tiers.ports.request_body(JSON_BYTES_MAX).await?;
+        let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
+        serde_json::from_slice(body).map_err(|error| AdminError::Json(error.to_string()))
+    }
+
+    /// The address of a host of this very server.
+    pub fn address(&self, label: &str) -> String {
+        let port = self.ask.authority.rsplit_once(':').map(|(_, port)| port);
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        let base = self.tiers.ports.settings().base_domain.as_str();
+        format!("{}://{label}.{base}{port}/", self.ask.scheme.as_str())
+    }
+}
+
+/// Whether the worker could serve: for probes, without a token, and telling nothing else.
+fn health<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Answer<P>, AdminError> {
+    if !ask.is_read() {
+        return Err(AdminError::MethodNotAllowed(&[Method::Get]));
+    }
+    let settings = tiers.ports.settings();
+    let missing = tiers.ports.missing_binding();
+    let status = if missing.is_none() { 200 } else { 503 };
+    Ok(Answer::Json(
+        status,
+        json!({
+            "ok": missing.is_none(),
+            "missing_binding": missing,
+            "invalid_vars": settings.invalid,
+            "admin": settings.admin_token.is_some(),
+        }),
+    ))
+}
+
+fn json_reply<P: Ports>(status: u16, value: &Value, error: Option<&AdminError>) -> Reply<P> {
+    let mut bytes = serde_json::to_vec(value).unwrap_or_default();
+    bytes.push(b'\n');
+    let mut fields = admin_fields("application/json", bytes.len() as u64);
+    match error {
+        Some(AdminError::Unauthorized) => fields.set("www-authenticate", "Bearer"),
+        Some(AdminError::Unavailable(_)) => fields.set("retry-after", "2"),
+        Some(AdminError::MethodNotAllowed(methods)) => {
+            let allow: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
+            fields.set("allow", allow.join(", "));
+        }
+        _ => {}
+    }
+    Reply { status, fields, body: ReplyBody::Bytes(bytes) }
+}
+
+fn admin_fields(media_type: &'static str, length: u64) -> Fields {
+    let mut fields = Fields::with_capacity(8);
+    fields.set("content-type", media_type);
+    fields.set("content-length", length.to_string());
+    fields.set("cache-control", "no-store");
+    fields.set("x-content-type-options", "nosniff");
+    fields.set("cache-status", "selvedge; fwd=bypass; detail=admin");
+    fields
+}

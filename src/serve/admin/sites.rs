@@ -1,0 +1,208 @@
+//! Sites and their hostnames: making, listing, mapping.
+//!
+//! Not their content. The invariant is that a hostname belongs to one site, which the hostname's
+//! own record says and nothing else.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::serve::admin::error::AdminError;
+use crate::serve::admin::{Answer, Call};
+use crate::serve::deadline::persistently;
+use crate::serve::ports::{Condition, Ports, Written};
+use crate::serve::route::{Place, place};
+use crate::site::ids::{SiteName, StageName};
+use crate::site::keys::{self, Key};
+use crate::site::record::{HOSTS_MAX, HostEntry, HostRecord, SiteRecord};
+use crate::wire::host::Hostname;
+use crate::wire::method::Method;
+
+/// Tries of a change to a site's record before the caller is told that others were faster.
+const TRIES_MAX: usize = 5;
+/// Most pages of a listing, at a thousand keys each.
+const LIST_PAGES_MAX: usize = 40;
+
+#[derive(Deserialize)]
+struct MapHost {
+    #[serde(default = "StageName::production")]
+    stage: StageName,
+}
+
+impl<P: Ports> Call<'_, P> {
+    /// The names of all sites.
+    pub async fn sites(&self) -> Result<Answer<P>, AdminError> {
+        self.allow(&[Method::Get])?;
+        self.caller.is_root()?;
+        let prefix = keys::sites_prefix();
+        let keys = self.list_all(prefix).await?;
+        let names: Vec<_> = keys.iter().filter_map(|key| key.strip_prefix(prefix)).collect();
+        Ok(Answer::Json(200, json!({ "sites": names })))
+    }
+
+    /// A site: its stages, hostnames and tokens.
+    pub async fn site(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
+        let (record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
+        let stages = self.stages(site).await?;
+        let tokens: Vec<_> = record.tokens.iter().map(Self::token_view).collect();
+        Ok(Answer::Json(
+            200,
+            json!({
+                "site": record.site,
+                "created_ms": record.created_ms,
+                "hosts": record.hosts,
+                "stages": stages,
+                "tokens": tokens,
+            }),
+        ))
+    }
+
+    /// Makes a site, or says that it was there.
+    pub async fn create_site(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
+        self.allow(&[Method::Put])?;
+        let record = SiteRecord {
+            site: site.clone(),
+            created_ms: self.tiers.ports.now(),
+            tokens: Vec::new(),
+            hosts: Vec::new(),
+        };
+        let written = self.write(&keys::site(site), &record.to_bytes(), &Condition::Absent).await?;
+        let status = if written == Written::Done { 201 } else { 200 };
+        Ok(Answer::Json(status, json!({ "site": site, "created": written == Written::Done })))
+    }
+
+    /// The custom hostnames of a site.
+    pub async fn hosts(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
+        self.allow(&[Method::Get])?;
+        let (record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
+        Ok(Answer::Json(200, json!({ "hosts": record.hosts })))
+    }
+
+    /// Maps a custom hostname to a stage, or takes the mapping away.
+    pub async fn host(&self, site: &SiteName, host: &str) -> Result<Answer<P>, AdminError> {
+        self.allow(&[Method::Put, Method::Delete])?;
+        let host = Hostname::parse(host).map_err(|_| {
+            AdminError::Invalid("this is no hostname", "write it as www.example.com")
+        })?;
+        if place(&host, &self.tiers.ports.settings().base_domain) != Place::Custom {
+            return Err(AdminError::Invalid(
+                "the hostname is under the base domain",
+                "sites and stages have theirs already; map one of your own",
+            ));
+        }
+        let stage = match self.ask.method {
+            Method::Delete => None,
+            _ => Some(self.json::<MapHost>().await?.stage),
+        };
+        let key = keys::host(&host);
+        let current = self.read_json(&key).await?;
+        let owner = current.as_ref().and_then(|(bytes, _)| HostRecord::parse(bytes, &host));
+        if owner.as_ref().is_some_and(|owner| owner.site != *site) {
+            return Err(AdminError::Exists("hostname"));
+        }
+        self.site_exists(site).await?;
+        match &stage {
+            None => self.unmap(&key, &host, owner.is_some()).await?,
+            Some(stage) => {
+                let version = current.map(|(_, version)| version);
+                let condition = version.map_or(Condition::Absent, Condition::Is);
+                let (site, stage) = (site.clone(), stage.clone());
+                let record = HostRecord { host: host.clone(), site, stage };
+                if self.write(&key, &record.to_bytes(), &condition).await? == Written::Lost {
+                    return Err(AdminError::Exists("hostname"));
+                }
+                self.tiers.memory.keep_host(record, self.tiers.ports.now());
+            }
+        }
+        self.update_site(site, |record| {
+            record.hosts.retain(|entry| entry.host != host);
+            if let Some(stage) = &stage {
+                if record.hosts.len() >= HOSTS_MAX {
+                    return Err(AdminError::Invalid("too many hostnames", "remove one first"));
+                }
+                record.hosts.push(HostEntry { host: host.clone(), stage: stage.clone() });
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(Answer::Json(200, json!({ "host": host.as_str(), "stage": stage })))
+    }
+
+    async fn unmap(&self, key: &Key, host: &Hostname, exists: bool) -> Result<(), AdminError> {
+        if !exists {
+            return Err(AdminError::NotFound("hostname"));
+        }
+        let ports = &self.tiers.ports;
+        let ms = ports.settings().deadlines.admin_ms;
+        persistently(ports, ms, || ports.delete(key)).await?;
+        self.tiers.memory.forget_host(host);
+        Ok(())
+    }
+
+    /// Nothing, when the site exists.
+    pub async fn site_exists(&self, site: &SiteName) -> Result<(), AdminError> {
+        self.site_record(site).await?.map(drop).ok_or(AdminError::NotFound("site"))
+    }
+
+    /// A site's record with its version.
+    pub async fn site_record(
+        &self,
+        site: &SiteName,
+    ) -> Result<Option<(SiteRecord, String)>, AdminError> {
+        let found = self.read_json(&keys::site(site)).await?;
+        Ok(found.and_then(|(bytes, version)| Some((SiteRecord::parse(&bytes, site)?, version))))
+    }
+
+    /// Changes a site's record, whoever else changes it at the same time.
+    pub async fn update_site(
+        &self,
+        site: &SiteName,
+        mut change: impl FnMut(&mut SiteRecord) -> Result<(), AdminError>,
+    ) -> Result<(), AdminError> {
+        for _ in 0..TRIES_MAX {
+            let found = self.site_record(site).await?;
+            let (mut record, version) = found.ok_or(AdminError::NotFound("site"))?;
+            change(&mut record)?;
+            let key = keys::site(site);
+            let written = self.write(&key, &record.to_bytes(), &Condition::Is(version)).await?;
+            if written == Written::Done {
+                return Ok(());
+            }
+        }
+        Err(AdminError::LostRace(None))
+    }
+
+    /// Every key with a prefix, as far as a listing goes.
+    pub async fn list_all(&self, prefix: &str) -> Result<Vec<String>, AdminError> {
+        let ports = &self.tiers.ports;
+        let ms = ports.settings().deadlines.admin_ms;
+        let mut keys = Vec::new();
+        let mut cursor: Option<String> = None;
+        for _ in 0..LIST_PAGES_MAX {
+            let page = persistently(ports, ms, || ports.list(prefix, cursor.as_deref())).await?;
+            keys.extend(page.keys);
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(keys)
+    }
+
+    async fn read_json(&self, key: &Key) -> Result<Option<(Vec<u8>, String)>, AdminError> {
+        let ports = &self.tiers.ports;
+        let ms = ports.settings().deadlines.admin_ms;
+        let value = persistently(ports, ms, || ports.read(key)).await?;
+        Ok(value.map(|value| (value.bytes, value.version)))
+    }
+
+    async fn write(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        condition: &Condition,
+    ) -> Result<Written, AdminError> {
+        let ports = &self.tiers.ports;
+        let ms = ports.settings().deadlines.admin_ms;
+        Ok(persistently(ports, ms, || ports.write(key, bytes, condition)).await?)
+    }
+}

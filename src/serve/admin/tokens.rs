@@ -1,0 +1,130 @@
+//! A site's tokens: making, listing, revoking.
+//!
+//! Not their use, which is [`super::auth`]. The invariant is that a token's text is shown once,
+//! when it is made, and kept nowhere.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::serve::admin::error::AdminError;
+use crate::serve::admin::{Answer, Call};
+use crate::serve::ports::{Fault, Ports};
+use crate::site::ids::{ContentHash, SiteName};
+use crate::site::record::{Scope, TOKEN_NAME_BYTES_MAX, TOKEN_PREFIX, TOKENS_MAX, Token};
+use crate::wire::method::Method;
+
+/// Length of a token's id: 40 bits tell a hundred tokens apart.
+const ID_CHARS: usize = 8;
+
+#[derive(Deserialize)]
+struct NewToken {
+    name: String,
+    scopes: Vec<Scope>,
+    #[serde(default)]
+    expires_secs: Option<u64>,
+}
+
+impl<P: Ports> Call<'_, P> {
+    /// Lists a site's tokens, or makes one.
+    pub async fn tokens(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
+        self.allow(&[Method::Get, Method::Post])?;
+        if !self.ask.is_read() {
+            return self.make_token(site).await;
+        }
+        let (record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
+        let tokens: Vec<_> = record.tokens.iter().map(Self::token_view).collect();
+        Ok(Answer::Json(200, json!({ "tokens": tokens })))
+    }
+
+    /// Revokes a token.
+    pub async fn revoke_token(&self, site: &SiteName, id: &str) -> Result<Answer<P>, AdminError> {
+        self.allow(&[Method::Delete])?;
+        self.update_site(site, |record| {
+            let before = record.tokens.len();
+            record.tokens.retain(|token| token.id != id);
+            let revoked = record.tokens.len() < before;
+            revoked.then_some(()).ok_or(AdminError::NotFound("token"))
+        })
+        .await?;
+        Ok(Answer::Json(200, json!({ "revoked": true })))
+    }
+
+    /// A token as the API shows it: without its hash.
+    pub fn token_view(token: &Token) -> Value {
+        json!({
+            "id": token.id,
+            "name": token.name,
+            "scopes": token.scopes,
+            "created_ms": token.created_ms,
+            "expires_ms": token.expires_ms,
+        })
+    }
+
+    async fn make_token(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
+        let wanted: NewToken = self.json().await?;
+        let printable = wanted.name.chars().all(|c| !c.is_control());
+        if wanted.name.is_empty() || wanted.name.len() > TOKEN_NAME_BYTES_MAX || !printable {
+            return Err(AdminError::Invalid("the name can't be shown", "use 1 to 80 characters"));
+        }
+        if wanted.scopes.is_empty() {
+            return Err(AdminError::Invalid(
+                "a token without a scope opens nothing",
+                "name one or more of publish, purge, write, read",
+            ));
+        }
+        let ports = &self.tiers.ports;
+        let random = ports.random().ok_or(AdminError::Unavailable(Fault::Failed))?;
+        let random = base64url(&random);
+        let (id, secret) = random.split_at_checked(ID_CHARS).unwrap_or_default();
+        // The id stands between underscores, which base64url has too.
+        let id = id.replace(['_', '-'], "x");
+        let text = format!("{TOKEN_PREFIX}{site}_{id}_{secret}");
+        let now = ports.now();
+        let token = Token {
+            id,
+            name: wanted.name,
+            hash: ContentHash::of(text.as_bytes()),
+            scopes: wanted.scopes,
+            created_ms: now,
+            expires_ms: wanted.expires_secs.map(|secs| now.plus(secs.saturating_mul(1_000))),
+        };
+        self.update_site(site, |record| {
+            if record.tokens.len() >= TOKENS_MAX {
+                return Err(AdminError::Invalid("too many tokens", "revoke one first"));
+            }
+            record.tokens.push(token.clone());
+            Ok(())
+        })
+        .await?;
+        let mut view = Self::token_view(&token);
+        if let Some(members) = view.as_object_mut() {
+            members.insert("token".to_owned(), json!(text));
+        }
+        Ok(Answer::Json(201, view))
+    }
+}
+
+/// Bytes in base64url without padding (RFC 4648 §5); whole groups of three only.
+fn base64url(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let groups = bytes.chunks_exact(3).filter_map(|group| <[u8; 3]>::try_from(group).ok());
+    groups
+        .flat_map(|[a, b, c]| {
+            let bits = u32::from_be_bytes([0, a, b, c]);
+            [18, 12, 6, 0].map(|shift| (bits >> shift) & 63)
+        })
+        .map(|digit| char::from(DIGITS.get(digit as usize).copied().unwrap_or(b'A')))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64url_is_what_others_write() {
+        assert_eq!(base64url(b"foobar"), "Zm9vYmFy");
+        assert_eq!(base64url(&[0xfb, 0xff, 0xfe]), "-__-");
+        assert_eq!(base64url(&[0; 39]).len(), 52);
+    }
+}

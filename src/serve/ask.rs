@@ -1,0 +1,119 @@
+//! The request as data: what of it the pipeline may see.
+//!
+//! Not the request: bodies stay with the ports, and header fields are read only when a decision
+//! needs them. The invariant is that nothing reaches a decision but these fields, so that no other
+//! header of a client can change what anybody gets.
+
+use crate::wire::host::Hostname;
+use crate::wire::method::Method;
+use crate::wire::path::RequestPath;
+use crate::wire::url::Scheme;
+
+/// The request header fields that serving reads: the whole list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// RFC 9110 §12.5.1; read for navigations of single-page applications only.
+    Accept,
+    /// RFC 9110 §12.5.3.
+    AcceptEncoding,
+    /// RFC 9110 §11.6.2; read by the admin API only.
+    Authorization,
+    /// RFC 9110 §8.6; read by uploads only.
+    ContentLength,
+    /// RFC 9110 §7.2.
+    Host,
+    /// RFC 9110 §13.1.1.
+    IfMatch,
+    /// RFC 9110 §13.1.3.
+    IfModifiedSince,
+    /// RFC 9110 §13.1.2.
+    IfNoneMatch,
+    /// RFC 9110 §13.1.5.
+    IfRange,
+    /// RFC 9110 §13.1.4.
+    IfUnmodifiedSince,
+    /// RFC 9110 §14.2.
+    Range,
+    /// Fetch Metadata; read for navigations of single-page applications only.
+    SecFetchMode,
+}
+
+impl Field {
+    /// Every field.
+    pub const ALL: [Self; 12] = [
+        Self::Accept,
+        Self::AcceptEncoding,
+        Self::Authorization,
+        Self::ContentLength,
+        Self::Host,
+        Self::IfMatch,
+        Self::IfModifiedSince,
+        Self::IfNoneMatch,
+        Self::IfRange,
+        Self::IfUnmodifiedSince,
+        Self::Range,
+        Self::SecFetchMode,
+    ];
+
+    /// The field's name, lower-case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::AcceptEncoding => "accept-encoding",
+            Self::Authorization => "authorization",
+            Self::ContentLength => "content-length",
+            Self::Host => "host",
+            Self::IfMatch => "if-match",
+            Self::IfModifiedSince => "if-modified-since",
+            Self::IfNoneMatch => "if-none-match",
+            Self::IfRange => "if-range",
+            Self::IfUnmodifiedSince => "if-unmodified-since",
+            Self::Range => "range",
+            Self::SecFetchMode => "sec-fetch-mode",
+        }
+    }
+}
+
+/// Where header fields come from.
+pub trait Headers {
+    /// The value of a field, lines joined by `, `; `None` when it is absent.
+    fn field(&self, field: Field) -> Option<String>;
+}
+
+/// A request for something that a site serves.
+pub struct Ask<'a> {
+    /// The method.
+    pub method: Method,
+    /// The scheme that the client used.
+    pub scheme: Scheme,
+    /// The hostname, folded.
+    pub host: &'a Hostname,
+    /// The authority as it was sent, to build addresses of this very server.
+    pub authority: &'a str,
+    /// The path.
+    pub path: &'a RequestPath,
+    /// The query, without its `?`.
+    pub query: Option<&'a str>,
+    /// The header fields.
+    pub headers: &'a dyn Headers,
+}
+
+impl Ask<'_> {
+    /// Whether the method is GET or HEAD.
+    pub fn is_read(&self) -> bool {
+        matches!(self.method, Method::Get | Method::Head)
+    }
+
+    /// Whether a person is going to a page, as opposed to a page fetching a part of itself.
+    ///
+    /// `Sec-Fetch-Mode` where the browser sends it; else a client that accepts HTML and asks for
+    /// a path without a file extension.
+    pub fn is_navigation(&self) -> bool {
+        if let Some(mode) = self.headers.field(Field::SecFetchMode) {
+            return mode == "navigate";
+        }
+        let accepts_html =
+            self.headers.field(Field::Accept).is_some_and(|accept| accept.contains("text/html"));
+        accepts_html && crate::wire::path::file_extension(self.path.decoded()).is_none()
+    }
+}

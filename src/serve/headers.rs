@@ -1,0 +1,164 @@
+//! The header stage: the one ordered place that every response of a site passes.
+//!
+//! Not where representations are chosen. The invariant is that every response leaves with an
+//! explicit `Cache-Control`, with `Cache-Status`, and with what protects the client, whatever the
+//! site's own rules say.
+
+use crate::serve::live::{Live, Use};
+use crate::serve::tiers::Tier;
+use crate::site::asset::Class;
+use crate::site::config::{Profile, SHORT_TTL_SECS, SiteConfig, StageKind, StagePolicy};
+use crate::site::ids::DeploymentId;
+use crate::wire::cache_status::{CacheStatus, Forward, State};
+use crate::wire::date;
+use crate::wire::fields::Fields;
+use crate::wire::time::UnixMillis;
+
+/// What fingerprinted files are sent with: a year, and never asked for again (RFC 8246 §2).
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// What must not be kept by anybody (RFC 9111 §5.2.2.5).
+const NO_STORE: &str = "no-store";
+/// A year over HTTPS only (RFC 6797 §6.1); subdomains are other sites' business.
+const HSTS: &str = "max-age=31536000";
+
+/// How long a response may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifetime {
+    /// As an asset of this class that the path really names; the site's rules may differ.
+    Of(Class),
+    /// As a page, whatever the site's rules say of the path: a stand-in for what is not there.
+    StandIn,
+    /// Not at all, whatever the site's rules say.
+    Never,
+}
+
+/// Where and under what policy a response is made.
+pub struct HeaderStage<'a> {
+    /// The hostname, as site rules may name it.
+    pub host: &'a str,
+    /// The decoded path, which selects site rules.
+    pub path: &'a str,
+    /// The file that answers, where one does; rules may select it too.
+    pub file: Option<&'a str>,
+    /// The site's configuration.
+    pub config: &'a SiteConfig,
+    /// The stage's policy.
+    pub policy: StagePolicy,
+    /// The stage's name, `None` at a deployment's own address.
+    pub stage: Option<&'a str>,
+    /// Whether search engines may index what is here.
+    pub is_indexed: bool,
+    /// Whether the client came over HTTPS.
+    pub is_secure: bool,
+    /// The deployment that the response is of.
+    pub deployment: &'a DeploymentId,
+    /// The live record that decided, where one did.
+    pub live: Option<&'a Live>,
+    /// How long the live record may still be used, from when it was read, in milliseconds.
+    pub live_stale_ms: u64,
+    /// The slowest tier that was needed.
+    pub tier: Tier,
+    /// The time.
+    pub now: UnixMillis,
+}
+
+impl HeaderStage<'_> {
+    /// The fields of a response, given those of its representation.
+    pub fn apply(&self, mut fields: Fields, lifetime: Lifetime) -> Fields {
+        let policy = self.cache_control(lifetime);
+        fields.set("cache-control", policy.clone());
+        let rules = &self.config.headers;
+        rules.apply(self.host, self.path, self.file, !self.is_indexed, &mut fields);
+        if !matches!(lifetime, Lifetime::Of(_)) || !fields.contains("cache-control") {
+            fields.set("cache-control", policy);
+        }
+        self.sandbox(&mut fields);
+        self.protect(&mut fields);
+        self.tell(&mut fields);
+        fields
+    }
+
+    fn cache_control(&self, lifetime: Lifetime) -> String {
+        match (lifetime, self.policy.profile) {
+            (Lifetime::Never, _) => NO_STORE.to_owned(),
+            (Lifetime::Of(Class::Fingerprinted), _) => IMMUTABLE.to_owned(),
+            (_, Profile::Short) => {
+                format!("public, max-age={SHORT_TTL_SECS}, s-maxage={SHORT_TTL_SECS}")
+            }
+            // `s-maxage` forbids stale reuse (RFC 9111 §5.2.2.10); so does `must-revalidate`.
+            (_, Profile::Default) => format!(
+                "public, max-age=0, s-maxage={}, must-revalidate",
+                self.policy.edge_ttl.seconds()
+            ),
+        }
+    }
+
+    fn sandbox(&self, fields: &mut Fields) {
+        if self.policy.kind != StageKind::Sandbox {
+            return;
+        }
+        let permanent = fields.value("cache-control").unwrap_or(NO_STORE).to_owned();
+        fields.set("x-cache-control", permanent);
+        fields.set("cache-control", NO_STORE);
+    }
+
+    fn protect(&self, fields: &mut Fields) {
+        fields.set("x-content-type-options", "nosniff");
+        let permanent = self.policy.kind == StageKind::Permanent;
+        if self.is_secure && permanent && !fields.contains("strict-transport-security") {
+            fields.set("strict-transport-security", HSTS);
+        }
+        if !self.is_indexed {
+            fields.set("x-robots-tag", "noindex");
+        }
+    }
+
+    fn tell(&self, fields: &mut Fields) {
+        let status = self.cache_status();
+        fields.set("cache-status", status.to_string());
+        if let (State::Hit, Some(live)) = (status.state, self.live) {
+            fields.set("age", (self.now.since(live.read_ms) / 1_000).to_string());
+        }
+        let stage = self.stage.unwrap_or("none");
+        fields.set("selvedge-deployment", format!("{};stage={stage}", self.deployment));
+        fields.set("date", date::format_imf(self.now.seconds()));
+    }
+
+    /// How the response came about.
+    ///
+    /// # Source
+    /// RFC 9211 §2; `ttl` is how long the decision may still be used without asking the store.
+    fn cache_status(&self) -> CacheStatus {
+        let permanent = self.policy.kind == StageKind::Permanent;
+        let ttl = self.live.map(|live| self.ttl_secs(live));
+        let detail = Some(self.tier.as_str());
+        match (self.live.map(|live| live.use_of), self.tier) {
+            (Some(Use::StaleIfError), _) => CacheStatus {
+                state: State::Hit,
+                ttl,
+                stored: false,
+                detail: Some("stale-if-error"),
+            },
+            _ if !permanent => CacheStatus {
+                state: State::Forward(Forward::Bypass),
+                ttl: None,
+                stored: false,
+                detail,
+            },
+            (_, Tier::Store) => CacheStatus {
+                state: State::Forward(Forward::UriMiss),
+                ttl: None,
+                stored: true,
+                detail,
+            },
+            _ => CacheStatus { state: State::Hit, ttl, stored: false, detail },
+        }
+    }
+
+    fn ttl_secs(&self, live: &Live) -> i64 {
+        let until = live.read_ms.plus(self.live_stale_ms);
+        let left = self.now.since(UnixMillis(0)).abs_diff(until.0) / 1_000;
+        let left = i64::try_from(left).unwrap_or(i64::MAX);
+        if self.now > until { left.saturating_neg() } else { left }
+    }
+}

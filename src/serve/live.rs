@@ -1,0 +1,209 @@
+//! The freshness of the live record: when it is used as it is, refreshed, or read first.
+//!
+//! Not the freshness of content, which never changes. The invariant is the bound: on a permanent
+//! stage no answer is decided by a record that was read longer ago than the stale window, unless
+//! the store fails; on a sandbox stage every request reads it.
+
+use std::rc::Rc;
+
+use crate::serve::deadline::{persistently, within};
+use crate::serve::memory::{Kept, Memory};
+use crate::serve::ports::{EdgeContent, Fault, Ports};
+use crate::serve::settings::LiveWindows;
+use crate::serve::tiers::{Tier, Tiers};
+use crate::site::config::StageKind;
+use crate::site::ids::{SiteName, StageName};
+use crate::site::keys;
+use crate::site::live::LiveRecord;
+use crate::wire::time::{DeltaSeconds, UnixMillis};
+
+/// How long one refresh keeps others from starting: its deadline, and then some.
+const REFRESH_LOCK_MS: u64 = 3_000;
+
+/// What may be done with a live record of some age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Use it.
+    Fresh,
+    /// Use it, and refresh it behind the response.
+    StaleWhileRevalidate,
+    /// Read a newer one; use it only when that fails.
+    MustValidate,
+    /// Never use it.
+    Dead,
+}
+
+/// What may be done with a live record.
+///
+/// # Units
+/// Milliseconds of age.
+pub fn freshness(kind: StageKind, age_ms: u64, windows: &LiveWindows) -> Freshness {
+    match kind {
+        StageKind::Permanent if age_ms < windows.fresh_ms => Freshness::Fresh,
+        StageKind::Permanent if age_ms < windows.stale_ms => Freshness::StaleWhileRevalidate,
+        _ if age_ms < windows.if_error_ms => Freshness::MustValidate,
+        _ => Freshness::Dead,
+    }
+}
+
+/// A live record, and why it may be used.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// The record.
+    pub record: Rc<LiveRecord>,
+    /// When it was read.
+    pub read_ms: UnixMillis,
+    /// How it came to be used.
+    pub use_of: Use,
+}
+
+/// How a live record came to be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// It was at hand and young enough.
+    AtHand,
+    /// It was read for this request.
+    Read,
+    /// It is old, but the store failed.
+    StaleIfError,
+}
+
+/// The live record of a stage, `None` when the stage was never deployed to.
+///
+/// # Errors
+/// [`Fault`] when the store gave none and nothing that may still be used is at hand.
+pub async fn live<P: Ports>(
+    tiers: &Tiers<P>,
+    site: &SiteName,
+    stage: &StageName,
+) -> Result<Option<Live>, Fault> {
+    let windows = tiers.ports.settings().live;
+    let now = tiers.ports.now();
+    let mut kept = tiers.memory.live(site, stage);
+    if kept.is_none() {
+        kept = from_edge(tiers, site, stage).await;
+    }
+    let verdict =
+        kept.as_ref().map(|kept| freshness(kept.record.kind, now.since(kept.read_ms), &windows));
+    match (kept, verdict) {
+        (Some(kept), Some(Freshness::Fresh)) => Ok(Some(as_it_is(&kept))),
+        (Some(kept), Some(Freshness::StaleWhileRevalidate)) => {
+            refresh_behind(tiers, site, stage, now);
+            Ok(Some(as_it_is(&kept)))
+        }
+        (Some(kept), Some(Freshness::MustValidate)) => {
+            match from_store(&tiers.ports, &tiers.memory, site, stage).await {
+                Ok(found) => {
+                    tiers.note(Tier::Store);
+                    Ok(found)
+                }
+                Err(_) => Ok(Some(Live { use_of: Use::StaleIfError, ..as_it_is(&kept) })),
+            }
+        }
+        (_, Some(Freshness::Dead) | None) | (None, _) => {
+            tiers.note(Tier::Store);
+            from_store(&tiers.ports, &tiers.memory, site, stage).await
+        }
+    }
+}
+
+fn as_it_is(kept: &Kept<LiveRecord>) -> Live {
+    Live { record: kept.record.clone(), read_ms: kept.read_ms, use_of: Use::AtHand }
+}
+
+fn refresh_behind<P: Ports>(tiers: &Tiers<P>, site: &SiteName, stage: &StageName, now: UnixMillis) {
+    if !tiers.memory.claim_refresh(site, stage, now, now.plus(REFRESH_LOCK_MS)) {
+        return;
+    }
+    let (ports, memory) = (tiers.ports.clone(), tiers.memory.clone());
+    let (site, stage) = (site.clone(), stage.clone());
+    tiers.ports.behind(async move {
+        // A failed refresh leaves the record as it is; the next request tries again.
+        drop(from_store(&ports, &memory, &site, &stage).await);
+    });
+}
+
+async fn from_store<P: Ports>(
+    ports: &P,
+    memory: &Memory<P::Held>,
+    site: &SiteName,
+    stage: &StageName,
+) -> Result<Option<Live>, Fault> {
+    let key = keys::live(site, stage);
+    let asked_ms = ports.now();
+    let ms = ports.settings().deadlines.read_ms;
+    let Some(value) = persistently(ports, ms, || ports.read(&key)).await? else {
+        memory.forget_live(site, stage);
+        return Ok(None);
+    };
+    let record = LiveRecord::parse(&value.bytes, site, stage).ok_or(Fault::Failed)?;
+    Ok(Some(keep(ports, memory, record, asked_ms)))
+}
+
+/// Keeps a record that was just read or written, in memory and at the edge.
+///
+/// The edge copy carries when it was read, so that its age counts on in every isolate.
+pub fn keep<P: Ports>(
+    ports: &P,
+    memory: &Memory<P::Held>,
+    record: LiveRecord,
+    read_ms: UnixMillis,
+) -> Live {
+    let record = memory.keep_live(record, read_ms);
+    if record.kind == StageKind::Permanent && memory.edge_is_open(read_ms) {
+        let mut bytes = read_ms.0.to_le_bytes().to_vec();
+        bytes.extend_from_slice(&record.to_bytes());
+        let (copy, key) = (ports.clone(), keys::live(&record.site, &record.stage));
+        let ttl = DeltaSeconds::saturating_from(ports.settings().live.if_error_ms / 1_000);
+        ports.behind(async move {
+            copy.edge_put(&key, EdgeContent::Bytes(bytes), ttl).await;
+        });
+    }
+    Live { record, read_ms, use_of: Use::Read }
+}
+
+async fn from_edge<P: Ports>(
+    tiers: &Tiers<P>,
+    site: &SiteName,
+    stage: &StageName,
+) -> Option<Kept<LiveRecord>> {
+    let now = tiers.ports.now();
+    if !tiers.memory.edge_is_open(now) {
+        return None;
+    }
+    let key = keys::live(site, stage);
+    let ms = tiers.ports.settings().deadlines.edge_ms;
+    let found = within(&tiers.ports, ms, tiers.ports.edge_read(&key)).await;
+    tiers.memory.note_edge(found.is_ok(), now);
+    let bytes = found.ok().flatten()?;
+    let (read_ms, record) = bytes.split_first_chunk::<8>()?;
+    let read_ms = UnixMillis(u64::from_le_bytes(*read_ms)).min(now);
+    let record = LiveRecord::parse(record, site, stage)?;
+    tiers.note(Tier::Edge);
+    tiers.memory.keep_live(record, read_ms);
+    tiers.memory.live(site, stage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_exact() {
+        let windows = LiveWindows { fresh_ms: 5_000, stale_ms: 30_000, if_error_ms: 86_400_000 };
+        let rows = [
+            (StageKind::Permanent, 0, Freshness::Fresh),
+            (StageKind::Permanent, 4_999, Freshness::Fresh),
+            (StageKind::Permanent, 5_000, Freshness::StaleWhileRevalidate),
+            (StageKind::Permanent, 29_999, Freshness::StaleWhileRevalidate),
+            (StageKind::Permanent, 30_000, Freshness::MustValidate),
+            (StageKind::Permanent, 86_399_999, Freshness::MustValidate),
+            (StageKind::Permanent, 86_400_000, Freshness::Dead),
+            (StageKind::Sandbox, 0, Freshness::MustValidate),
+            (StageKind::Sandbox, 86_400_000, Freshness::Dead),
+        ];
+        for (kind, age_ms, expected) in rows {
+            assert_eq!(freshness(kind, age_ms, &windows), expected, "{kind:?} {age_ms}");
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The memory tier: what this isolate keeps between requests, under one budget.
+//!
+//! Not a cache that can be stale: but for live records everything in it is named by its content.
+//! Live records are kept apart, few and small, and never replaced by an older one.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::rc::Rc;
+
+use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
+use crate::site::live::LiveRecord;
+use crate::site::manifest::Manifest;
+use crate::site::record::HostRecord;
+use crate::site::shard::Shard;
+use crate::wire::host::Hostname;
+use crate::wire::time::UnixMillis;
+
+/// Most live records kept: an isolate that serves more stages reads some of them again.
+pub const LIVE_RECORDS_MAX: usize = 2_000;
+/// Largest blob that is held in memory: what is larger is streamed.
+pub const HELD_BYTES_MAX: u64 = 64 * 1024;
+/// What an entry costs beside its bytes: keys, lists, allocations.
+const ENTRY_OVERHEAD_BYTES: usize = 256;
+
+/// A record with when it was read from the store.
+#[derive(Debug, Clone)]
+pub struct Kept<T> {
+    /// The record.
+    pub record: Rc<T>,
+    /// When it was read.
+    pub read_ms: UnixMillis,
+    /// Until when somebody is refreshing it, so that nobody else does.
+    pub refreshing_until_ms: UnixMillis,
+}
+
+/// Names a thing that never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ContentKey {
+    /// A manifest root, of a site.
+    Manifest(SiteName, DeploymentId),
+    /// A shard, of a site.
+    Shard(SiteName, ContentHash),
+    /// A blob, of a site.
+    Blob(SiteName, ContentHash),
+}
+
+/// A thing that never changes.
+#[derive(Debug, Clone)]
+pub enum Content<H> {
+    /// A manifest root.
+    Manifest(Rc<Manifest>),
+    /// A shard.
+    Shard(Rc<Shard>),
+    /// Bytes of a blob, and how many.
+    Blob(H, usize),
+}
+
+/// The memory tier of an isolate.
+pub struct Memory<H> {
+    live: RefCell<HashMap<(SiteName, StageName), Kept<LiveRecord>>>,
+    hosts: RefCell<HashMap<Hostname, Kept<HostRecord>>>,
+    content: RefCell<Lru<ContentKey, Content<H>>>,
+    breaker: RefCell<Breaker>,
+}
+
+impl<H: Clone> Memory<H> {
+    /// An empty memory with a budget for content.
+    pub fn new(bytes_max: usize) -> Self {
+        Self {
+            live: RefCell::default(),
+            hosts: RefCell::default(),
+            content: RefCell::new(Lru::new(bytes_max)),
+            breaker: RefCell::default(),
+        }
+    }
+
+    /// The live record of a stage, as it was last read.
+    pub fn live(&self, site: &SiteName, stage: &StageName) -> Option<Kept<LiveRecord>> {
+        self.live.borrow().get(&(site.clone(), stage.clone())).cloned()
+    }
+
+    /// Keeps a live record, unless a newer one is kept; the newer of the two comes back.
+    ///
+    /// Stores may show an older record after a newer one; an isolate never goes back.
+    pub fn keep_live(&self, record: LiveRecord, read_ms: UnixMillis) -> Rc<LiveRecord> {
+        let mut live = self.live.borrow_mut();
+        let key = (record.site.clone(), record.stage.clone());
+        if let Some(kept) = live.get_mut(&key) {
+            kept.refreshing_until_ms = UnixMillis(0);
+            if kept.record.seq >= record.seq {
+                kept.read_ms = kept.read_ms.max(read_ms);
+                return kept.record.clone();
+            }
+        } else if live.len() >= LIVE_RECORDS_MAX {
+            let oldest =
+                live.iter().min_by_key(|(_, kept)| kept.read_ms).map(|(key, _)| key.clone());
+            oldest.and_then(|key| live.remove(&key));
+        }
+        let record = Rc::new(record);
+        let refreshing_until_ms = UnixMillis(0);
+        live.insert(key, Kept { record: record.clone(), read_ms, refreshing_until_ms });
+        record
+    }
+
+    /// Forgets a live record: its stage is gone.
+    pub fn forget_live(&self, site: &SiteName, stage: &StageName) {
+        self.live.borrow_mut().remove(&(site.clone(), stage.clone()));
+    }
+
+    /// Whether the caller is to refresh a live record: true once per `until`.
+    pub fn claim_refresh(
+        &self,
+        site: &SiteName,
+        stage: &StageName,
+        now: UnixMillis,
+        until: UnixMillis,
+    ) -> bool {
+        match self.live.borrow_mut().get_mut(&(site.clone(), stage.clone())) {
+            Some(kept) if kept.refreshing_until_ms <= now => {
+                kept.refreshing_until_ms = until;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What a custom hostname serves, as it was last read.
+    pub fn host(&self, host: &Hostname) -> Option<Kept<HostRecord>> {
+        self.hosts.borrow().get(host).cloned()
+    }
+
+    /// Keeps what a custom hostname serves.
+    pub fn keep_host(&self, record: HostRecord, read_ms: UnixMillis) -> Rc<HostRecord> {
+        let mut hosts = self.hosts.borrow_mut();
+        if hosts.len() >= LIVE_RECORDS_MAX {
+            hosts.clear();
+        }
+        let (host, record) = (record.host.clone(), Rc::new(record));
+        let refreshing_until_ms = UnixMillis(0);
+        hosts.insert(host, Kept { record: record.clone(), read_ms, refreshing_until_ms });
+        record
+    }
+
+    /// Forgets what a custom hostname served.
+    pub fn forget_host(&self, host: &Hostname) {
+        self.hosts.borrow_mut().remove(host);
+    }
+
+    /// A manifest.
+    pub fn manifest(&self, site: &SiteName, id: &DeploymentId) -> Option<Rc<Manifest>> {
+        let key = ContentKey::Manifest(site.clone(), id.clone());
+        match self.content.borrow_mut().touch(&key) {
+            Some(Content::Manifest(manifest)) => Some(manifest),
+            _ => None,
+        }
+    }
+
+    /// A shard.
+    pub fn shard(&self, site: &SiteName, hash: &ContentHash) -> Option<Rc<Shard>> {
+        let key = ContentKey::Shard(site.clone(), *hash);
+        match self.content.borrow_mut().touch(&key) {
+            Some(Content::Shard(shard)) => Some(shard),
+            _ => None,
+        }
+    }
+
+    /// A blob.
+    pub fn blob(&self, site: &SiteName, hash: &ContentHash) -> Option<H> {
+        match self.content.borrow_mut().touch(&ContentKey::Blob(site.clone(), *hash)) {
+            Some(Content::Blob(held, _)) => Some(held),
+            _ => None,
+        }
+    }
+
+    /// Keeps content, making room by forgetting what was not used for longest.
+    pub fn keep(&self, key: ContentKey, content: Content<H>) {
+        let bytes = match &content {
+            Content::Manifest(manifest) => manifest.size_bytes(),
+            Content::Shard(shard) => shard.bytes().len(),
+            Content::Blob(_, bytes) => *bytes,
+        };
+        let cost = bytes.saturating_add(ENTRY_OVERHEAD_BYTES);
+        self.content.borrow_mut().insert(key, content, cost);
+    }
+
+    /// Whether the edge tier is worth asking.
+    pub fn edge_is_open(&self, now: UnixMillis) -> bool {
+        self.breaker.borrow().is_closed(now)
+    }
+
+    /// Notes how the edge tier did.
+    pub fn note_edge(&self, ok: bool, now: UnixMillis) {
+        self.breaker.borrow_mut().note(ok, now);
+    }
+}
+
+/// Stops asking a tier that keeps failing.
+#[derive(Debug, Default)]
+struct Breaker {
+    failures: u32,
+    first_ms: UnixMillis,
+    open_until_ms: UnixMillis,
+}
+
+impl Breaker {
+    /// Failures within the window that open it.
+    const FAILURES_MAX: u32 = 5;
+    /// The window, and how long it stays open.
+    const WINDOW_MS: u64 = 10_000;
+
+    fn is_closed(&self, now: UnixMillis) -> bool {
+        now >= self.open_until_ms
+    }
+
+    fn note(&mut self, ok: bool, now: UnixMillis) {
+        if ok {
+            self.failures = 0;
+            return;
+        }
+        if self.failures == 0 || now.since(self.first_ms) > Self::WINDOW_MS {
+            self.failures = 0;
+            self.first_ms = now;
+        }
+        self.failures = self.failures.saturating_add(1);
+        if self.failures >= Self::FAILURES_MAX {
+            self.failures = 0;
+            self.open_until_ms = now.plus(Self::WINDOW_MS);
+        }
+    }
+}
+
+/// A map under a budget that forgets what was not used for longest.
+///
+/// Second-chance eviction: a touched entry is passed over once. Exact order would cost a list
+/// operation per hit, and hits are what has to be fast.
+struct Lru<K, V> {
+    entries: HashMap<K, Slot<V>>,
+    queue: std::collections::VecDeque<K>,
+    bytes: usize,
+    bytes_max: usize,
+}
+
+struct Slot<V> {
+    value: V,
+    cost: usize,
+    touched: bool,
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> Lru<K, V> {
+    fn new(bytes_max: usize) -> Self {
+        Self { entries: HashMap::new(), queue: Default::default(), bytes: 0, bytes_max }
+    }
+
+    fn touch(&mut self, key: &K) -> Option<V> {
+        let slot = self.entries.get_mut(key)?;
+        slot.touched = true;
+        Some(slot.value.clone())
+    }
+
+    fn insert(&mut self, key: K, value: V, cost: usize) {
+        if cost > self.bytes_max / 4 || self.entries.contains_key(&key) {
+            return;
+        }
+        while self.bytes.saturating_add(cost) > self.bytes_max {
+            let Some(oldest) = self.queue.pop_front() else { return };
+            self.evict(oldest);
+        }
+        self.bytes = self.bytes.saturating_add(cost);
+        self.queue.push_back(key.clone());
+        self.entries.insert(key, Slot { value, cost, touched: false });
+    }
+
+    fn evict(&mut self, oldest: K) {
+        match self.entries.get_mut(&oldest) {
+            Some(slot) if slot.touched => {
+                slot.touched = false;
+                self.queue.push_back(oldest);
+            }
+            Some(slot) => {
+                self.bytes = self.bytes.saturating_sub(slot.cost);
+                self.entries.remove(&oldest);
+            }
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budget_holds_and_what_is_used_stays() {
+        let mut lru: Lru<u32, u32> = Lru::new(1_000);
+        for key in 0..10 {
+            lru.insert(key, key, 100);
+        }
+        assert_eq!(lru.touch(&0), Some(0));
+        lru.insert(10, 10, 100);
+        assert_eq!(lru.touch(&0), Some(0), "used");
+        assert_eq!(lru.touch(&1), None, "forgotten");
+        assert!(lru.bytes <= 1_000);
+        lru.insert(11, 11, 251);
+        assert_eq!(lru.touch(&11), None, "no entry takes more than a quarter");
+        for key in 100..10_000 {
+            lru.insert(key, key, 250);
+            assert!(lru.bytes <= 1_000 && lru.queue.len() == lru.entries.len());
+        }
+    }
+
+    #[test]
+    fn the_breaker_opens_after_five_failures_and_closes_again() {
+        let mut breaker = Breaker::default();
+        for n in 0..4 {
+            breaker.note(false, UnixMillis(1_000 + n));
+        }
+        assert!(breaker.is_closed(UnixMillis(1_004)));
+        breaker.note(false, UnixMillis(1_004));
+        assert!(!breaker.is_closed(UnixMillis(1_005)));
+        assert!(breaker.is_closed(UnixMillis(11_004)));
+        breaker.note(false, UnixMillis(20_000));
+        breaker.note(true, UnixMillis(20_001));
+        for n in 0..4 {
+            breaker.note(false, UnixMillis(20_002 + n));
+        }
+        assert!(breaker.is_closed(UnixMillis(20_010)), "a success starts the count again");
+    }
+}

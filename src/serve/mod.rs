@@ -1,0 +1,34 @@
+//! Decisions: from a request as data to a reply as data, over ports.
+//!
+//! Not a runtime: nothing here knows where it runs. Read [`pipeline`] first; the other modules are
+//! its steps, in the order in which a request meets them.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::string_slice
+    )
+)]
+
+pub mod pipeline;
+pub mod ask;
+pub mod route;
+pub mod live;
+pub mod site;
+pub mod resolve;
+pub mod represent;
+pub mod headers;
+pub mod constant;
+pub mod reply;
+pub mod tiers;
+pub mod memory;
+pub mod deadline;
+pub mod ports;
+pub mod settings;
+pub mod admin;

@@ -1,0 +1,196 @@
+//! What the pipeline asks of the world: the store, the edge tier, the clock.
+//!
+//! Not an abstraction over runtimes for its own sake: tests run the pipeline over ports that
+//! fail, lag and lie on command. The invariant is that a port never decides anything; it answers,
+//! or says that it could not.
+
+use std::fmt;
+use std::future::Future;
+
+use crate::serve::settings::Settings;
+use crate::site::ids::ContentHash;
+use crate::site::keys::Key;
+use crate::wire::time::{DeltaSeconds, UnixMillis};
+
+/// Why a port gave no answer. Never a reason to say that something does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It failed: worth another try.
+    Failed,
+    /// It asked for fewer requests: another try makes it worse.
+    Busy,
+    /// It did not answer in time.
+    TimedOut,
+    /// It is not there: a binding is missing.
+    Missing,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Failed => "the store failed",
+            Self::Busy => "the store is busy",
+            Self::TimedOut => "the store did not answer in time",
+            Self::Missing => "the store's binding is missing",
+        })
+    }
+}
+
+/// A small value with what it takes to replace it if nobody else has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versioned {
+    /// The value.
+    pub bytes: Vec<u8>,
+    /// Names this very value to [`Condition::Is`].
+    pub version: String,
+}
+
+/// What must hold for a write to happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    Any,
+    /// The key is not there.
+    Absent,
+    /// The key holds this version.
+    Is(String),
+}
+
+/// What became of a conditional write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// The value is stored.
+    Done,
+    /// The condition did not hold; nothing changed.
+    Lost,
+}
+
+/// What became of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upload {
+    /// The bytes are stored.
+    Stored,
+    /// They did not hash to their name, or not have their length; nothing is stored.
+    Mismatch,
+}
+
+/// A part of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Where it begins.
+    pub first: u64,
+    /// How long it is; never zero.
+    pub length: u64,
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Keys in ascending order.
+    pub keys: Vec<String>,
+    /// Where to go on, `None` at the end.
+    pub cursor: Option<String>,
+}
+
+/// Why a request's body was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFault {
+    /// Longer than this many bytes.
+    TooLarge(u64),
+    /// Cut off, or too slow.
+    Broken,
+}
+
+/// The world of one request; cloned into what goes on behind the response.
+pub trait Ports: Clone + 'static {
+    /// A stream that is only passed on: wasm never sees its bytes.
+    type Body: 'static;
+    /// Bytes held in the isolate that can be a response's body any number of times.
+    type Held: Clone + 'static;
+
+    /// The operator's settings.
+    fn settings(&self) -> &Settings;
+    /// The name of a binding that is not there, when one is needed and missing.
+    fn missing_binding(&self) -> Option<&'static str>;
+    /// The time.
+    fn now(&self) -> UnixMillis;
+    /// Waits.
+    fn sleep(&self, ms: u64) -> impl Future<Output = ()>;
+    /// Goes on with a task behind the response.
+    fn behind(&self, task: impl Future<Output = ()> + 'static);
+    /// Random bytes, fit for secrets.
+    fn random(&self) -> Option<[u8; 39]>;
+
+    /// Reads a small value.
+    fn read(&self, key: &Key) -> impl Future<Output = Result<Option<Versioned>, Fault>>;
+    /// Writes a small value when a condition holds.
+    fn write(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        condition: &Condition,
+    ) -> impl Future<Output = Result<Written, Fault>>;
+    /// Deletes a value.
+    fn delete(&self, key: &Key) -> impl Future<Output = Result<(), Fault>>;
+    /// Lists keys by prefix, a page at a time.
+    fn list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> impl Future<Output = Result<Listing, Fault>>;
+    /// Opens a blob, or a part of it, as a stream.
+    fn open(
+        &self,
+        key: &Key,
+        part: Option<Part>,
+    ) -> impl Future<Output = Result<Option<Self::Body>, Fault>>;
+    /// Reads a blob to be held.
+    fn hold(&self, key: &Key) -> impl Future<Output = Result<Option<Self::Held>, Fault>>;
+    /// Stores a blob after its hash was checked.
+    fn store_blob(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        hash: &ContentHash,
+    ) -> impl Future<Output = Result<Upload, Fault>>;
+    /// Stores the request's body as a blob, its hash checked while it streams.
+    fn store_request_body(
+        &self,
+        key: &Key,
+        length: u64,
+        hash: &ContentHash,
+    ) -> impl Future<Output = Result<Upload, Fault>>;
+    /// Reads the request's body.
+    fn request_body(&self, bytes_max: usize) -> impl Future<Output = Result<Vec<u8>, BodyFault>>;
+
+    /// Looks a value up in the edge tier, to be parsed.
+    fn edge_read(&self, key: &Key) -> impl Future<Output = Result<Option<Vec<u8>>, Fault>>;
+    /// Looks a blob up in the edge tier, to be held.
+    fn edge_hold(&self, key: &Key) -> impl Future<Output = Result<Option<Self::Held>, Fault>>;
+    /// Looks a blob up in the edge tier, to be passed on.
+    fn edge_open(&self, key: &Key) -> impl Future<Output = Result<Option<Self::Body>, Fault>>;
+    /// Puts bytes into the edge tier. Says nothing of success: the tier is best effort.
+    fn edge_put(
+        &self,
+        key: &Key,
+        content: EdgeContent<Self>,
+        ttl: DeltaSeconds,
+    ) -> impl Future<Output = ()>;
+
+    /// The length of held bytes.
+    fn held_length(&self, held: &Self::Held) -> u64;
+    /// The held bytes, copied, to be parsed.
+    fn held_bytes(&self, held: &Self::Held) -> Vec<u8>;
+    /// Two streams of one, each with all its bytes.
+    fn share(&self, body: Self::Body) -> Result<(Self::Body, Self::Body), Fault>;
+}
+
+/// What is put into the edge tier.
+pub enum EdgeContent<P: Ports> {
+    /// Bytes at hand.
+    Bytes(Vec<u8>),
+    /// Bytes held in the isolate.
+    Held(P::Held),
+    /// A stream, and its length.
+    Stream(P::Body, u64),
+}

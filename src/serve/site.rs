@@ -1,0 +1,323 @@
+//! A site's answer: from a deployment and a request to a reply.
+//!
+//! Not where the deployment is chosen: it is given, once, so that no response mixes two. The
+//! invariant is that existence is decided by the manifest and by nothing else.
+
+use std::rc::Rc;
+
+use crate::serve::ask::{Ask, Field};
+use crate::serve::constant::Constant;
+use crate::serve::headers::{HeaderStage, Lifetime};
+use crate::serve::live::Live;
+use crate::serve::ports::{Part, Ports};
+use crate::serve::reply::{Reply, ReplyBody};
+use crate::serve::represent::{self, Selection};
+use crate::serve::resolve::{Resolution, resolve, resolve_rewritten};
+use crate::serve::tiers::{Tiers, Unavailable};
+use crate::site::asset::{Asset, Class, Representation};
+use crate::site::config::NotFoundMode;
+use crate::site::ids::{DeploymentId, SiteName, StageName};
+use crate::site::manifest::{Manifest, ShardPlace};
+use crate::site::rules::RedirectOutcome;
+use crate::site::shard::Shard;
+use crate::wire::coding::{self, Coding};
+use crate::wire::fields::Fields;
+use crate::wire::method::Method;
+use crate::wire::path;
+use crate::wire::range;
+use crate::wire::url::Scheme;
+
+/// Most retained deployments that one request looks into: each may cost two reads in a cold
+/// isolate, and pages opened longer ago than ten deploys are rare.
+const RETAINED_LOOKUPS_MAX: usize = 10;
+
+/// What is to be served.
+pub struct Serving {
+    /// The site.
+    pub site: SiteName,
+    /// The deployment.
+    pub id: DeploymentId,
+    /// The stage, `None` at a deployment's own address.
+    pub stage: Option<StageName>,
+    /// The live record that named the deployment.
+    pub live: Option<Live>,
+}
+
+/// The reply of a deployment to a request.
+pub async fn serve<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, serving: Serving) -> Reply<P> {
+    let manifest = match tiers.manifest(&serving.site, &serving.id).await {
+        Ok(Some(manifest)) => manifest,
+        // A deployment's own address may be of none; a live one that is gone is a store that lies.
+        Ok(None) if serving.live.is_none() => return Constant::Misdirected.reply(),
+        Ok(None) | Err(_) => return Constant::Unavailable.reply(),
+    };
+    let answer = Answer { tiers, ask, serving: &serving, manifest };
+    answer.reply().await.unwrap_or_else(|_| Constant::Unavailable.reply())
+}
+
+struct Answer<'a, P: Ports> {
+    tiers: &'a Tiers<P>,
+    ask: &'a Ask<'a>,
+    serving: &'a Serving,
+    manifest: Rc<Manifest>,
+}
+
+impl<P: Ports> Answer<'_, P> {
+    async fn reply(&self) -> Result<Reply<P>, Unavailable> {
+        let config = &self.manifest.head().config;
+        let requested = self.ask.path.decoded();
+        let rule = config.redirects.resolve(self.ask.host.as_str(), requested, self.ask.query);
+        let resolution = match rule {
+            Some(RedirectOutcome::Location { status, location }) => {
+                return Ok(self.redirect(status, location));
+            }
+            Some(RedirectOutcome::Rewrite { path }) => self.resolve_rewritten(&path).await?,
+            None => self.resolve().await?,
+        };
+        match (resolution, self.ask.method) {
+            (Resolution::Missing, _) => self.missing().await,
+            (_, Method::Options) => Ok(self.options()),
+            (_, method) if !method.is_get_or_head() => {
+                Ok(self.constant(Constant::MethodNotAllowed))
+            }
+            (Resolution::Redirect(to), _) => {
+                Ok(self.redirect(config.redirect_status.into(), self.location(&to)))
+            }
+            (Resolution::Asset { file, asset }, _) => self.asset(&file, &asset).await,
+        }
+    }
+
+    async fn resolve(&self) -> Result<Resolution, Unavailable> {
+        let shard = self.shard(&self.manifest, self.ask.path.decoded()).await?;
+        let mode = self.manifest.head().config.html;
+        Ok(resolve(mode, self.ask.path, &|path| shard.lookup(path)))
+    }
+
+    async fn resolve_rewritten(&self, to: &str) -> Result<Resolution, Unavailable> {
+        let shard = self.shard(&self.manifest, to).await?;
+        let mode = self.manifest.head().config.html;
+        Ok(resolve_rewritten(mode, to, &|path| shard.lookup(path)))
+    }
+
+    async fn shard(&self, manifest: &Rc<Manifest>, path: &str) -> Result<Table, Unavailable> {
+        match manifest.shard_of(path) {
+            None => Ok(Table::Empty),
+            Some(ShardPlace::Inline(_)) => Ok(Table::Inline(manifest.clone())),
+            Some(ShardPlace::Blob(hash)) => {
+                self.tiers.shard(&self.serving.site, &hash).await.map(Table::Shard)
+            }
+        }
+    }
+
+    async fn asset(&self, file: &str, asset: &Asset) -> Result<Reply<P>, Unavailable> {
+        let now = self.tiers.ports.now().seconds();
+        let lifetime = Lifetime::Of(asset.class());
+        match represent::select(self.ask, asset, now) {
+            Selection::PreconditionFailed => Ok(self.constant(Constant::PreconditionFailed)),
+            Selection::NotModified(of) => {
+                let fields = representation_fields(asset, &of);
+                Ok(self.finish(304, Some(file), fields, lifetime, ReplyBody::Empty))
+            }
+            Selection::Full(of) => {
+                let mut fields = representation_fields(asset, &of);
+                fields.set("content-length", of.length.to_string());
+                let body = self.body(&of, None).await?;
+                Ok(self.finish(200, Some(file), fields, lifetime, body))
+            }
+            Selection::Part { of, first, last } => {
+                let length = last.saturating_sub(first).saturating_add(1);
+                let mut fields = representation_fields(asset, &of);
+                fields.set("content-range", range::content_range(first, last, of.length));
+                fields.set("content-length", length.to_string());
+                let body = self.body(&of, Some(Part { first, length })).await?;
+                Ok(self.finish(206, Some(file), fields, lifetime, body))
+            }
+            Selection::Unsatisfiable { length } => {
+                let mut fields = Constant::RangeNotSatisfiable.fields();
+                fields.set("content-range", range::content_range_unsatisfied(length));
+                let body = ReplyBody::Text(Constant::RangeNotSatisfiable.text());
+                Ok(self.finish(416, Some(file), fields, Lifetime::Never, body))
+            }
+        }
+    }
+
+    async fn missing(&self) -> Result<Reply<P>, Unavailable> {
+        if self.ask.is_read()
+            && let Some(reply) = self.retained().await?
+        {
+            return Ok(reply);
+        }
+        let head = self.manifest.head();
+        match head.config.not_found {
+            NotFoundMode::SinglePageApplication
+                if self.ask.is_read() && self.ask.is_navigation() =>
+            {
+                match &head.application_page {
+                    Some(page) => self.page(200, page, Lifetime::StandIn).await,
+                    None => Ok(self.constant(Constant::NotFound)),
+                }
+            }
+            NotFoundMode::Page => match self.manifest.not_found_page(self.ask.path.decoded()) {
+                Some(page) => self.page(404, page, Lifetime::Never).await,
+                None => Ok(self.constant(Constant::NotFound)),
+            },
+            NotFoundMode::SinglePageApplication | NotFoundMode::None => {
+                Ok(self.constant(Constant::NotFound))
+            }
+        }
+    }
+
+    /// A fingerprinted file of an earlier deployment, for pages that were opened before.
+    async fn retained(&self) -> Result<Option<Reply<P>>, Unavailable> {
+        let path = self.ask.path.decoded();
+        let Some(live) = &self.serving.live else { return Ok(None) };
+        let possible = self.manifest.head().config.may_be_fingerprinted(path);
+        if !possible || !self.ask.path.is_canonical() {
+            return Ok(None);
+        }
+        for earlier in live.record.retained.iter().take(RETAINED_LOOKUPS_MAX) {
+            let site = &self.serving.site;
+            let Ok(Some(manifest)) = self.tiers.manifest(site, &earlier.deployment).await else {
+                continue;
+            };
+            let asset = self.shard(&manifest, path).await?.lookup(path);
+            let Some(asset) = asset.filter(|a| a.class() == Class::Fingerprinted) else { continue };
+            let serving = Serving {
+                site: site.clone(),
+                id: earlier.deployment.clone(),
+                stage: self.serving.stage.clone(),
+                live: self.serving.live.clone(),
+            };
+            let answer = Answer { tiers: self.tiers, ask: self.ask, serving: &serving, manifest };
+            return answer.asset(path, &asset).await.map(Some);
+        }
+        Ok(None)
+    }
+
+    /// A page that stands in for what is not there: never a 304, never a part.
+    async fn page(
+        &self,
+        status: u16,
+        page: &Asset,
+        lifetime: Lifetime,
+    ) -> Result<Reply<P>, Unavailable> {
+        let accept_encoding = self.ask.headers.field(Field::AcceptEncoding);
+        let available = page.representations().iter().map(|r| (r.coding, r.length));
+        let of = page.representation(coding::negotiate(accept_encoding.as_deref(), available));
+        let mut fields = representation_fields(page, &of);
+        fields.remove("accept-ranges");
+        if lifetime == Lifetime::Never {
+            fields.remove("etag");
+        }
+        fields.set("content-length", of.length.to_string());
+        let body = self.body(&of, None).await?;
+        Ok(self.finish(status, None, fields, lifetime, body))
+    }
+
+    async fn body(
+        &self,
+        of: &Representation,
+        part: Option<Part>,
+    ) -> Result<ReplyBody<P>, Unavailable> {
+        if self.ask.method == Method::Head {
+            return Ok(ReplyBody::Empty);
+        }
+        self.tiers.body(&self.serving.site, of, part).await
+    }
+
+    fn options(&self) -> Reply<P> {
+        let mut fields = Fields::with_capacity(12);
+        fields.set("allow", "GET, HEAD, OPTIONS");
+        fields.set("content-length", "0");
+        self.finish(204, None, fields, Lifetime::Never, ReplyBody::Empty)
+    }
+
+    fn redirect(&self, status: u16, location: String) -> Reply<P> {
+        let mut fields = Fields::with_capacity(12);
+        fields.set("location", location);
+        fields.set("content-length", "0");
+        self.finish(status, None, fields, Lifetime::Of(Class::Other), ReplyBody::Empty)
+    }
+
+    fn constant(&self, constant: Constant) -> Reply<P> {
+        let body = ReplyBody::Text(constant.text());
+        self.finish(constant.status(), None, constant.fields(), Lifetime::Never, body)
+    }
+
+    /// The canonical address of a decoded path, with the request's query.
+    fn location(&self, decoded: &str) -> String {
+        let mut location = path::encode(decoded);
+        if let Some(query) = self.ask.query {
+            location.push('?');
+            location.push_str(query);
+        }
+        location
+    }
+
+    fn finish(
+        &self,
+        status: u16,
+        file: Option<&str>,
+        fields: Fields,
+        lifetime: Lifetime,
+        body: ReplyBody<P>,
+    ) -> Reply<P> {
+        let config = &self.manifest.head().config;
+        let stage = self.serving.stage.as_ref();
+        let settings = self.tiers.ports.settings();
+        let header_stage = HeaderStage {
+            host: self.ask.host.as_str(),
+            path: self.ask.path.decoded(),
+            file,
+            config,
+            policy: stage.map_or_else(|| config.deployment_policy(), |stage| config.policy(stage)),
+            stage: stage.map(StageName::as_str),
+            is_indexed: stage.is_some_and(StageName::is_production),
+            is_secure: self.ask.scheme == Scheme::Https,
+            deployment: &self.serving.id,
+            live: self.serving.live.as_ref(),
+            live_stale_ms: settings.live.stale_ms,
+            tier: self.tiers.slowest(),
+            now: self.tiers.ports.now(),
+        };
+        Reply { status, fields: header_stage.apply(fields, lifetime), body }
+    }
+}
+
+/// Where a lookup goes: a shard that is kept alive as long as the lookup.
+enum Table {
+    Empty,
+    Inline(Rc<Manifest>),
+    Shard(Rc<Shard>),
+}
+
+impl Table {
+    fn lookup(&self, path: &str) -> Option<Asset> {
+        match self {
+            Self::Empty => None,
+            Self::Shard(shard) => shard.lookup(path),
+            Self::Inline(manifest) => match manifest.shard_of(path) {
+                Some(ShardPlace::Inline(shard)) => shard.lookup(path),
+                Some(ShardPlace::Blob(_)) | None => None,
+            },
+        }
+    }
+}
+
+/// The fields that describe a representation, but for its length.
+///
+/// # Source
+/// RFC 9110 §8 and §12.5.5; §15.4.5 for what a 304 repeats: all of these.
+fn representation_fields(asset: &Asset, of: &Representation) -> Fields {
+    let mut fields = Fields::with_capacity(16);
+    fields.set("content-type", asset.media_type().to_owned());
+    if of.coding != Coding::Identity {
+        fields.set("content-encoding", of.coding.token());
+    }
+    fields.set("etag", represent::entity_tag(asset, of));
+    if asset.is_negotiated() {
+        fields.set("vary", "accept-encoding");
+    }
+    fields.set("accept-ranges", "bytes");
+    fields
+}

@@ -1,0 +1,245 @@
+//! Reading through the tiers: memory, then edge, then store.
+//!
+//! Not policy: what may be stale is decided in [`crate::serve::live`]; all that is read here is
+//! named by its content. The invariant is best effort: a tier that is empty, slow, broken or lying
+//! changes how long an answer takes, never what it is.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::serve::deadline::{persistently, within};
+use crate::serve::memory::{Content, ContentKey, HELD_BYTES_MAX, Memory};
+use crate::serve::ports::{EdgeContent, Fault, Part, Ports};
+use crate::serve::reply::ReplyBody;
+use crate::site::asset::Representation;
+use crate::site::ids::{ContentHash, DeploymentId, SiteName};
+use crate::site::keys::{self, Key};
+use crate::site::manifest::{Manifest, ROOT_BYTES_MAX};
+use crate::site::shard::{SHARD_BYTES_MAX, Shard};
+use crate::wire::time::DeltaSeconds;
+
+/// How long the edge tier may keep what never changes: 30 days, then it is read again.
+const CONTENT_TTL: DeltaSeconds = DeltaSeconds(30 * 24 * 60 * 60);
+
+/// The slowest tier that had a part in an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// This isolate.
+    Memory,
+    /// The runtime's Cache API.
+    Edge,
+    /// R2 or KV.
+    Store,
+}
+
+impl Tier {
+    /// The name in `Cache-Status`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Edge => "edge",
+            Self::Store => "store",
+        }
+    }
+}
+
+/// Why content that should be there could not be had: the answer is 503, never 404.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unavailable {
+    /// The store failed.
+    Store(Fault),
+    /// The store says that there is nothing where the manifest says that there is.
+    Absent,
+    /// What the store gave is not what its name says.
+    Corrupt,
+}
+
+/// The tiers as one request sees them.
+pub struct Tiers<P: Ports> {
+    /// The world.
+    pub ports: P,
+    /// The isolate's memory.
+    pub memory: Rc<Memory<P::Held>>,
+    slowest: Cell<Tier>,
+}
+
+impl<P: Ports> Tiers<P> {
+    /// The tiers, before anything was read.
+    pub fn new(ports: P, memory: Rc<Memory<P::Held>>) -> Self {
+        Self { ports, memory, slowest: Cell::new(Tier::Memory) }
+    }
+
+    /// The slowest tier that was needed so far.
+    pub fn slowest(&self) -> Tier {
+        self.slowest.get()
+    }
+
+    /// Notes that a tier was needed.
+    pub fn note(&self, tier: Tier) {
+        self.slowest.set(self.slowest.get().max(tier));
+    }
+
+    /// The manifest of a deployment, `None` where there is no such deployment.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when no tier could say.
+    pub async fn manifest(
+        &self,
+        site: &SiteName,
+        id: &DeploymentId,
+    ) -> Result<Option<Rc<Manifest>>, Unavailable> {
+        if let Some(manifest) = self.memory.manifest(site, id) {
+            return Ok(Some(manifest));
+        }
+        let parse = |bytes: &[u8]| Manifest::parse_as(id, bytes).ok();
+        let found = self.content(&keys::deployment(site, id), ROOT_BYTES_MAX, parse).await?;
+        Ok(found.map(|manifest| {
+            let manifest = Rc::new(manifest);
+            let key = ContentKey::Manifest(site.clone(), id.clone());
+            self.memory.keep(key, Content::Manifest(manifest.clone()));
+            manifest
+        }))
+    }
+
+    /// A shard that a manifest names.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when no tier has it, or all that have it have something else.
+    pub async fn shard(
+        &self,
+        site: &SiteName,
+        hash: &ContentHash,
+    ) -> Result<Rc<Shard>, Unavailable> {
+        if let Some(shard) = self.memory.shard(site, hash) {
+            return Ok(shard);
+        }
+        let parse = |bytes: &[u8]| {
+            let intact = ContentHash::of(bytes) == *hash;
+            intact.then(|| Shard::parse(bytes.to_vec()).ok()).flatten()
+        };
+        let found = self.content(&keys::blob(site, hash), SHARD_BYTES_MAX, parse).await?;
+        let shard = Rc::new(found.ok_or(Unavailable::Absent)?);
+        let key = ContentKey::Shard(site.clone(), *hash);
+        self.memory.keep(key, Content::Shard(shard.clone()));
+        Ok(shard)
+    }
+
+    /// The body of a representation, or of a part of it.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when no tier has it.
+    pub async fn body(
+        &self,
+        site: &SiteName,
+        representation: &Representation,
+        part: Option<Part>,
+    ) -> Result<ReplyBody<P>, Unavailable> {
+        if representation.length == 0 {
+            return Ok(ReplyBody::Empty);
+        }
+        if let Some(held) = self.memory.blob(site, &representation.hash) {
+            return Ok(ReplyBody::Held(held, part));
+        }
+        if representation.length <= HELD_BYTES_MAX {
+            let held = self.held(site, representation).await?;
+            return Ok(ReplyBody::Held(held, part));
+        }
+        self.streamed(site, representation, part).await.map(ReplyBody::Stream)
+    }
+
+    async fn content<T>(
+        &self,
+        key: &Key,
+        bytes_max: usize,
+        parse: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, Unavailable> {
+        let from_edge = self.edge(self.ports.edge_read(key)).await;
+        if let Some(parsed) = from_edge.as_deref().and_then(&parse) {
+            self.note(Tier::Edge);
+            return Ok(Some(parsed));
+        }
+        self.note(Tier::Store);
+        let ms = self.ports.settings().deadlines.read_ms;
+        let read = persistently(&self.ports, ms, || self.ports.read(key)).await;
+        let Some(value) = read.map_err(Unavailable::Store)? else { return Ok(None) };
+        if value.bytes.len() > bytes_max {
+            return Err(Unavailable::Corrupt);
+        }
+        let parsed = parse(&value.bytes).ok_or(Unavailable::Corrupt)?;
+        self.put_behind(key, EdgeContent::Bytes(value.bytes));
+        Ok(Some(parsed))
+    }
+
+    async fn held(
+        &self,
+        site: &SiteName,
+        representation: &Representation,
+    ) -> Result<P::Held, Unavailable> {
+        let key = keys::blob(site, &representation.hash);
+        let whole = |held: &P::Held| self.ports.held_length(held) == representation.length;
+        let from_edge = self.edge(self.ports.edge_hold(&key)).await.filter(whole);
+        let held = match from_edge {
+            Some(held) => {
+                self.note(Tier::Edge);
+                held
+            }
+            None => {
+                self.note(Tier::Store);
+                let ms = self.ports.settings().deadlines.blob_ms;
+                let read = persistently(&self.ports, ms, || self.ports.hold(&key)).await;
+                let held = read.map_err(Unavailable::Store)?.ok_or(Unavailable::Absent)?;
+                if !whole(&held) {
+                    return Err(Unavailable::Corrupt);
+                }
+                self.put_behind(&key, EdgeContent::Held(held.clone()));
+                held
+            }
+        };
+        let bytes = usize::try_from(representation.length).unwrap_or(usize::MAX);
+        let content_key = ContentKey::Blob(site.clone(), representation.hash);
+        self.memory.keep(content_key, Content::Blob(held.clone(), bytes));
+        Ok(held)
+    }
+
+    async fn streamed(
+        &self,
+        site: &SiteName,
+        representation: &Representation,
+        part: Option<Part>,
+    ) -> Result<P::Body, Unavailable> {
+        let key = keys::blob(site, &representation.hash);
+        if part.is_none()
+            && let Some(body) = self.edge(self.ports.edge_open(&key)).await
+        {
+            self.note(Tier::Edge);
+            return Ok(body);
+        }
+        self.note(Tier::Store);
+        let ms = self.ports.settings().deadlines.blob_ms;
+        let opened = persistently(&self.ports, ms, || self.ports.open(&key, part)).await;
+        let body = opened.map_err(Unavailable::Store)?.ok_or(Unavailable::Absent)?;
+        if part.is_some() || !self.memory.edge_is_open(self.ports.now()) {
+            return Ok(body);
+        }
+        let (body, copy) = self.ports.share(body).map_err(Unavailable::Store)?;
+        self.put_behind(&key, EdgeContent::Stream(copy, representation.length));
+        Ok(body)
+    }
+
+    /// What the edge tier has; nothing when it fails, is slow, or is not worth asking.
+    async fn edge<T>(&self, lookup: impl Future<Output = Result<Option<T>, Fault>>) -> Option<T> {
+        let now = self.ports.now();
+        if !self.memory.edge_is_open(now) {
+            return None;
+        }
+        let found = within(&self.ports, self.ports.settings().deadlines.edge_ms, lookup).await;
+        self.memory.note_edge(found.is_ok(), self.ports.now());
+        found.ok().flatten()
+    }
+
+    fn put_behind(&self, key: &Key, content: EdgeContent<P>) {
+        let (ports, key) = (self.ports.clone(), key.clone());
+        let put = async move { ports.edge_put(&key, content, CONTENT_TTL).await };
+        self.ports.behind(put);
+    }
+}
