@@ -1,0 +1,228 @@
+//! Bindings of the runtime's own types, direct, for what every request touches.
+//!
+//! Not a wrapper: only what is called is bound. The `worker` crate would bind all of it, but its
+//! types cost a crossing or two per call, and its glue more than all of ours.
+
+// What is bound here is documented where it comes from: the names are JavaScript's own.
+#![allow(missing_docs)]
+
+use std::cell::OnceCell;
+
+use js_sys::{ArrayBuffer, Promise, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+use crate::serve::ask::{Field, Headers};
+
+#[wasm_bindgen]
+extern "C" {
+    /// The request that the runtime hands over.
+    #[derive(Clone)]
+    pub type Request;
+    #[wasm_bindgen(method, getter)]
+    pub fn url(this: &Request) -> String;
+    #[wasm_bindgen(method, getter)]
+    pub fn method(this: &Request) -> String;
+    #[wasm_bindgen(method, getter)]
+    fn headers(this: &Request) -> JsHeaders;
+    #[wasm_bindgen(method, getter)]
+    fn cf(this: &Request) -> JsValue;
+    /// The request's body, `null` where there is none.
+    #[wasm_bindgen(method, getter)]
+    pub fn body(this: &Request) -> JsValue;
+
+    type JsHeaders;
+    #[wasm_bindgen(method)]
+    fn get(this: &JsHeaders, name: &JsValue) -> Option<String>;
+
+    /// What lives as long as a request and what goes on behind its response.
+    pub type ExecutionContext;
+    #[wasm_bindgen(method, js_name = waitUntil)]
+    pub fn wait_until(this: &ExecutionContext, promise: &Promise);
+
+    /// An R2 bucket or a KV namespace: what the two have in common.
+    pub type Store;
+    #[wasm_bindgen(method, catch, js_name = get)]
+    pub fn read(this: &Store, key: &str) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = get)]
+    pub fn read_with(this: &Store, key: &str, options: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn put(this: &Store, key: &str, value: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = put)]
+    pub fn put_with(
+        this: &Store,
+        key: &str,
+        value: &JsValue,
+        options: &JsValue,
+    ) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn delete(this: &Store, key: &str) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn list(this: &Store, options: &JsValue) -> Result<Promise, JsValue>;
+
+    /// A page of a listing; R2 has `objects` with a `key`, KV has `keys` with a `name`.
+    pub type Page;
+    #[wasm_bindgen(method, getter)]
+    pub fn objects(this: &Page) -> Option<Vec<R2Object>>;
+    #[wasm_bindgen(method, getter)]
+    pub fn keys(this: &Page) -> Option<Vec<KvKey>>;
+    #[wasm_bindgen(method, getter)]
+    pub fn cursor(this: &Page) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    pub fn truncated(this: &Page) -> Option<bool>;
+    #[wasm_bindgen(method, getter)]
+    pub fn list_complete(this: &Page) -> Option<bool>;
+
+    pub type KvKey;
+    #[wasm_bindgen(method, getter)]
+    pub fn name(this: &KvKey) -> String;
+
+    /// An object of R2 with its body.
+    pub type R2Object;
+    #[wasm_bindgen(method, getter)]
+    pub fn body(this: &R2Object) -> JsValue;
+    #[wasm_bindgen(method, getter)]
+    pub fn key(this: &R2Object) -> String;
+    #[wasm_bindgen(method, getter)]
+    pub fn etag(this: &R2Object) -> String;
+    #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
+    pub fn array_buffer(this: &R2Object) -> Result<Promise, JsValue>;
+
+    /// A stream that is passed on.
+    pub type ReadableStream;
+    #[wasm_bindgen(method, catch)]
+    pub fn tee(this: &ReadableStream) -> Result<js_sys::Array, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = getReader)]
+    fn get_reader(this: &ReadableStream) -> Result<Reader, JsValue>;
+
+    /// Reads a stream chunk by chunk.
+    pub type Reader;
+    #[wasm_bindgen(method, catch)]
+    fn read(this: &Reader) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn cancel(this: &Reader) -> Result<Promise, JsValue>;
+
+    type Chunk;
+    #[wasm_bindgen(method, getter)]
+    fn done(this: &Chunk) -> bool;
+    #[wasm_bindgen(method, getter)]
+    fn value(this: &Chunk) -> Uint8Array;
+
+    /// A response, of the cache or our own.
+    pub type Response;
+    #[wasm_bindgen(constructor, catch)]
+    pub fn new(body: &JsValue, init: &JsValue) -> Result<Response, JsValue>;
+    #[wasm_bindgen(method, getter)]
+    pub fn body(this: &Response) -> JsValue;
+    #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
+    pub fn array_buffer(this: &Response) -> Result<Promise, JsValue>;
+
+    /// The runtime's cache.
+    pub type Cache;
+    #[wasm_bindgen(method, catch, js_name = match)]
+    pub fn lookup(this: &Cache, url: &str) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn put(this: &Cache, url: &str, response: &Response) -> Result<Promise, JsValue>;
+
+    type CacheStorage;
+    #[wasm_bindgen(thread_local_v2, js_name = caches)]
+    static CACHES: Option<CacheStorage>;
+    #[wasm_bindgen(method, getter)]
+    fn default(this: &CacheStorage) -> Cache;
+
+    #[wasm_bindgen(js_name = setTimeout)]
+    pub fn set_timeout(callback: &js_sys::Function, ms: f64) -> JsValue;
+    #[wasm_bindgen(js_name = clearTimeout)]
+    pub fn clear_timeout(id: &JsValue);
+}
+
+#[wasm_bindgen(module = "/src/edge/glue.js")]
+extern "C" {
+    /// Builds a `Response` in one crossing.
+    pub fn respond(status: u16, block: &str, body: &JsValue) -> JsValue;
+    /// Hands a panic's message to the entry module, which replaces the instance.
+    pub fn panicked(message: &str);
+}
+
+/// The cache of this data centre, where the runtime has one.
+pub fn default_cache() -> Option<Cache> {
+    CACHES.with(|caches| caches.as_ref().map(CacheStorage::default))
+}
+
+/// A request's header fields, read one at a time.
+pub struct RequestHeaders {
+    request: Request,
+    headers: JsHeaders,
+}
+
+impl RequestHeaders {
+    /// The header fields of a request.
+    pub fn of(request: &Request) -> Self {
+        Self { request: request.clone(), headers: request.headers() }
+    }
+}
+
+thread_local! {
+    static NAMES: [OnceCell<JsValue>; Field::ALL.len()] = const {
+        [const { OnceCell::new() }; Field::ALL.len()]
+    };
+}
+
+impl Headers for RequestHeaders {
+    fn field(&self, field: Field) -> Option<String> {
+        // Cloudflare rewrites `Accept-Encoding`; what the client sent is in `cf`.
+        if field == Field::AcceptEncoding
+            && let Some(sent) = client_accept_encoding(&self.request)
+        {
+            return Some(sent);
+        }
+        NAMES.with(|names| {
+            let name = names.get(field as usize)?.get_or_init(|| field.name().into());
+            self.headers.get(name)
+        })
+    }
+}
+
+fn client_accept_encoding(request: &Request) -> Option<String> {
+    let cf = request.cf();
+    if !cf.is_object() {
+        return None;
+    }
+    js_sys::Reflect::get(&cf, &"clientAcceptEncoding".into()).ok()?.as_string()
+}
+
+/// The bytes of a buffer, copied into wasm to be parsed.
+pub fn copied(buffer: &ArrayBuffer) -> Vec<u8> {
+    js_sys::Uint8Array::new(buffer).to_vec()
+}
+
+/// A reader of a stream.
+pub fn reader(stream: &JsValue) -> Result<Reader, JsValue> {
+    stream.unchecked_ref::<ReadableStream>().get_reader()
+}
+
+/// The next chunk of a stream, `None` at its end.
+pub async fn next_chunk(reader: &Reader) -> Result<Option<Uint8Array>, JsValue> {
+    let chunk: Chunk = JsFuture::from(reader.read()?).await?.unchecked_into();
+    Ok((!chunk.done()).then(|| chunk.value()))
+}
+
+/// Stops reading; how that goes is of no interest.
+pub fn cancel(reader: &Reader) {
+    drop(reader.cancel());
+}
+
+/// The length that a request announces.
+pub fn content_length(request: &Request) -> Option<u64> {
+    request.headers().get(&"content-length".into())?.parse().ok()
+}
+
+/// An object with these members.
+pub fn object<const N: usize>(members: [(&str, JsValue); N]) -> Result<JsValue, JsValue> {
+    let object = js_sys::Object::new();
+    for (name, value) in members {
+        js_sys::Reflect::set(&object, &name.into(), &value)?;
+    }
+    Ok(object.into())
+}
