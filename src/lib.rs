@@ -23,3 +23,5 @@ pub mod site;
 pub mod serve;
 #[cfg(target_arch = "wasm32")]
 pub mod edge;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod publish;

@@ -1,0 +1,478 @@
+//! The admin API over HTTP: deadlines, retries, and errors that say what to do.
+//!
+//! Not the protocol, which is `run`. Every call of the API is idempotent, so every call that
+//! failed for a reason that may pass is made again. The invariant is that nothing waits for ever.
+
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use ureq::http::{Method, Request, Response};
+use ureq::{Agent, Body, SendBody};
+
+use crate::publish::clock;
+use crate::publish::failure::{Ending, Failure};
+
+/// Longest answer that is read, in bytes: no blob and no list of the API is longer.
+pub const ANSWER_BYTES_MAX: u64 = 96 * 1024 * 1024;
+/// How long a connection may take to be made.
+pub const CONNECT_SECS_MAX: u64 = 10;
+/// How long a call may take, apart from the time that its bytes need.
+pub const CALL_SECS_MAX: u64 = 60;
+/// The slowest line that a call is not given up on, in bytes a second.
+pub const BYTES_PER_SEC_MIN: u64 = 50_000;
+/// The longest that a server's `Retry-After` is obeyed for, in milliseconds.
+pub const RETRY_AFTER_MILLIS_MAX: u64 = 60_000;
+
+/// How often, and how far apart, a call is made again.
+#[derive(Debug, Clone, Copy)]
+pub struct Backoff {
+    /// Most attempts at one call.
+    pub attempts_max: u32,
+    /// The pause after the first failure, doubled after each further one.
+    pub first_millis: u64,
+    /// The longest pause.
+    pub longest_millis: u64,
+    /// What a second of the server's `Retry-After` counts for; less in tests only.
+    pub retry_after_second_millis: u64,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        // 0.25 + 0.5 + 1 + 2 + 4 + 8 + 8 seconds: a restart of the server is sat out.
+        Self {
+            attempts_max: 8,
+            first_millis: 250,
+            longest_millis: 8_000,
+            retry_after_second_millis: 1_000,
+        }
+    }
+}
+
+impl Backoff {
+    /// The pause after a number of failed attempts, in milliseconds.
+    ///
+    /// Half of it is random, so that clients that failed together don't come back together.
+    pub fn pause_millis(&self, failures: u32, retry_after_secs: Option<u64>, random: u64) -> u64 {
+        let doubled = self.first_millis.saturating_mul(1 << failures.saturating_sub(1).min(20));
+        let half = doubled.min(self.longest_millis) / 2;
+        let own = half + if half == 0 { 0 } else { random % half };
+        let asked = retry_after_secs.unwrap_or(0).saturating_mul(self.retry_after_second_millis);
+        own.max(asked.min(RETRY_AFTER_MILLIS_MAX))
+    }
+}
+
+/// The bytes that a call sends.
+#[derive(Debug, Clone, Copy)]
+pub enum Payload<'a> {
+    /// None.
+    Nothing,
+    /// JSON, as text.
+    Json(&'a str),
+    /// Bytes at hand.
+    Bytes(&'a [u8]),
+    /// Bytes of a file, sent as they are read.
+    File(&'a std::path::Path, u64),
+}
+
+impl Payload<'_> {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Json(text) => text.len() as u64,
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(_, length) => *length,
+        }
+    }
+}
+
+/// A connection to the admin API of one server.
+#[derive(Debug)]
+pub struct Client {
+    agent: Agent,
+    url: String,
+    is_local: bool,
+    token: String,
+    backoff: Backoff,
+    calls: AtomicU64,
+}
+
+/// What came back for a call that was understood.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Client {
+    /// A client of the server at a URL, with a token.
+    ///
+    /// # Errors
+    /// [`Failure`] when the URL is none, or is not the server's root.
+    pub fn new(url: &str, token: &str, backoff: Backoff) -> Result<Self, Failure> {
+        let hint = "write it as https://example.com or http://localhost:8787";
+        let wrong = || Failure::refused("bad-url", format!("{url:?} is not a server's URL"), hint);
+        let trimmed = url.trim_end_matches('/');
+        let uri: ureq::http::Uri = trimmed.parse().map_err(|_| wrong())?;
+        let host = uri.host().ok_or_else(wrong)?;
+        let is_root = uri.path_and_query().is_none_or(|path| path.as_str() == "/");
+        if !matches!(uri.scheme_str(), Some("http" | "https")) || !is_root {
+            return Err(wrong());
+        }
+        if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Failure::refused(
+                "bad-token",
+                "the token has characters that no token has",
+                "copy it again, without spaces or line breaks",
+            ));
+        }
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(Duration::from_secs(CONNECT_SECS_MAX)))
+            .user_agent(concat!("selvedge/", env!("CARGO_PKG_VERSION")));
+        let is_local = is_loopback(host);
+        if is_local {
+            config = config.proxy(None);
+        }
+        let agent = Agent::new_with_config(config.build());
+        let (url, token) = (trimmed.to_owned(), token.to_owned());
+        Ok(Self { agent, url, is_local, token, backoff, calls: AtomicU64::new(0) })
+    }
+
+    /// The server's URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether the token is the server's own, which may do everything.
+    pub fn is_root(&self) -> bool {
+        !self.token.starts_with(crate::site::record::TOKEN_PREFIX)
+    }
+
+    /// How many requests were sent, those included that were made again.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// What a GET answers, read as JSON; `None` for 404.
+    ///
+    /// # Errors
+    /// [`Failure`] for every other answer that is no success, and for none.
+    pub fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
+        match self.call("GET", path, Payload::Nothing) {
+            Ok(answer) => json(path, &answer.body).map(Some),
+            Err(failure) if &*failure.code == "not-found" => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// What a GET answers, read as JSON.
+    ///
+    /// # Errors
+    /// [`Failure`] for every answer that is no success, and for none.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        json(path, &self.call("GET", path, Payload::Nothing)?.body)
+    }
+
+    /// What a call with a JSON body answers, read as JSON.
+    ///
+    /// # Errors
+    /// [`Failure`] for every answer that is no success, and for none.
+    pub fn send<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let body = serde_json::to_string(body).unwrap_or_default();
+        json(path, &self.call(method, path, Payload::Json(&body))?.body)
+    }
+
+    /// As [`Client::send`], for a call that counts each time that it is made: it is made once.
+    ///
+    /// # Errors
+    /// [`Failure`] for every answer that is no success, and for none; the call may have counted.
+    pub fn send_once<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let body = serde_json::to_string(body).unwrap_or_default();
+        let answer = self.attempt(method, path, Payload::Json(&body));
+        json(path, &answer.map_err(|trouble| trouble.into_failure(1))?.body)
+    }
+
+    /// What a call answers, made again as often as it may help.
+    ///
+    /// # Errors
+    /// [`Failure`] for every answer that is no success, and for none.
+    pub fn call(&self, method: &str, path: &str, payload: Payload<'_>) -> Result<Answer, Failure> {
+        let mut failures = 0;
+        loop {
+            let trouble = match self.attempt(method, path, payload) {
+                Ok(answer) => return Ok(answer),
+                Err(trouble) => trouble,
+            };
+            failures += 1;
+            let attempts_max = match trouble.kind {
+                Kind::Final => 1,
+                Kind::Passing => self.backoff.attempts_max,
+                // Nobody listens: most often there is no server, and waiting won't start one. It
+                // is another matter once there was an answer.
+                Kind::NobodyListens if self.calls() <= u64::from(failures) => 2,
+                Kind::NobodyListens => self.backoff.attempts_max,
+            };
+            if failures >= attempts_max {
+                return Err(trouble.into_failure(failures));
+            }
+            let random = clock::unix_nanos() as u64 / 1_000;
+            let millis = self.backoff.pause_millis(failures, trouble.retry_after_secs, random);
+            std::thread::sleep(Duration::from_millis(millis));
+        }
+    }
+
+    fn attempt(&self, method: &str, path: &str, payload: Payload<'_>) -> Result<Answer, Trouble> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let mut request = Request::builder()
+            .method(Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET))
+            .uri(format!("{}/.selvedge/v1{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("accept", "application/json");
+        match payload {
+            Payload::Nothing => {}
+            Payload::Json(_) => request = request.header("content-type", "application/json"),
+            Payload::Bytes(_) | Payload::File(..) => {
+                request = request
+                    .header("content-type", "application/octet-stream")
+                    .header("content-length", payload.length());
+            }
+        }
+        let seconds = CALL_SECS_MAX + payload.length() / BYTES_PER_SEC_MIN;
+        let trouble = |error: ureq::Error| self.trouble(error);
+        let response = match payload {
+            Payload::Nothing => self.run(request.body(SendBody::none()), seconds),
+            Payload::Json(text) => self.run(request.body(text), seconds),
+            Payload::Bytes(bytes) => self.run(request.body(bytes), seconds),
+            Payload::File(file, _) => {
+                let file = File::open(file).map_err(|cause| Trouble::of_file(file, &cause))?;
+                self.run(request.body(file), seconds)
+            }
+        };
+        let mut response = response.map_err(trouble)?;
+        let status = response.status().as_u16();
+        let retry_after_secs = header(&response, "retry-after").and_then(|text| text.parse().ok());
+        let location = header(&response, "location");
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+        let body = body.map_err(trouble)?;
+        match status {
+            200..=299 => Ok(Answer { status, body }),
+            300..=399 => Err(self.elsewhere(location)),
+            _ => Err(Trouble::of_answer(status, &body, retry_after_secs)),
+        }
+    }
+
+    fn run<S: ureq::AsSendBody>(
+        &self,
+        request: Result<Request<S>, ureq::http::Error>,
+        seconds: u64,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let request = self
+            .agent
+            .configure_request(request?)
+            .timeout_global(Some(Duration::from_secs(seconds)))
+            .build();
+        self.agent.run(request)
+    }
+
+    fn trouble(&self, error: ureq::Error) -> Trouble {
+        let io_kind = match &error {
+            ureq::Error::Io(cause) => Some(cause.kind()),
+            _ => None,
+        };
+        let refused = io_kind == Some(io::ErrorKind::ConnectionRefused)
+            || matches!(error, ureq::Error::HostNotFound | ureq::Error::ConnectionFailed);
+        let is_final = matches!(
+            error,
+            ureq::Error::BadUri(_)
+                | ureq::Error::Http(_)
+                | ureq::Error::Tls(_)
+                | ureq::Error::Rustls(_)
+                | ureq::Error::InvalidProxyUrl
+                | ureq::Error::BodyExceedsLimit(_)
+        );
+        let kind = match (is_final, refused) {
+            (true, _) => Kind::Final,
+            (false, true) => Kind::NobodyListens,
+            (false, false) => Kind::Passing,
+        };
+        let hint = if self.is_local {
+            "is `make dev` running, and on this port?"
+        } else {
+            "check --url, the network, and whether the server is up"
+        };
+        let message = format!("no answer from {}", self.url);
+        let mut failure = Failure::failed("unreachable", message, hint);
+        failure.why = Some(error.to_string().into());
+        Trouble { kind, retry_after_secs: None, failure: failure.into() }
+    }
+
+    fn elsewhere(&self, location: Option<String>) -> Trouble {
+        let location = location.unwrap_or_else(|| "another address".into());
+        let hint = format!("use that server's root as --url: {location}");
+        let failure =
+            Failure::refused("moved", format!("{} sends its callers elsewhere", self.url), hint);
+        Trouble { kind: Kind::Final, retry_after_secs: None, failure: failure.into() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Final,
+    Passing,
+    NobodyListens,
+}
+
+#[derive(Debug)]
+struct Trouble {
+    kind: Kind,
+    retry_after_secs: Option<u64>,
+    failure: Box<Failure>,
+}
+
+impl Trouble {
+    fn of_file(file: &std::path::Path, cause: &io::Error) -> Self {
+        let failure = Failure::io(file.display(), cause);
+        Self { kind: Kind::Final, retry_after_secs: None, failure: failure.into() }
+    }
+
+    fn of_answer(status: u16, body: &[u8], retry_after_secs: Option<u64>) -> Self {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |name: &str| body["error"][name].as_str().map(str::to_owned);
+        let code = text("code").unwrap_or_else(|| format!("http-{status}"));
+        let is_corrupted = code == "hash-mismatch";
+        let kind = match status {
+            408 | 425 | 429 | 500 | 502 | 503 | 504 => Kind::Passing,
+            _ if is_corrupted => Kind::Passing,
+            _ => Kind::Final,
+        };
+        let ending = match kind {
+            Kind::Final => Ending::Refused,
+            Kind::Passing | Kind::NobodyListens => Ending::Failed,
+        };
+        let fallback = || match body["error"].is_object() {
+            true => None,
+            false => Some("is this the URL of a Selvedge server? check --url".to_owned()),
+        };
+        let message = text("message").unwrap_or_else(|| format!("the server answered {status}"));
+        let mut failure = Failure::failed(&code, message, "");
+        failure.ending = ending;
+        failure.hint = text("hint").or_else(fallback).map(Into::into);
+        failure.detail = body.get("error").cloned().map(Box::new);
+        Self { kind, retry_after_secs, failure: failure.into() }
+    }
+
+    fn into_failure(self, attempts: u32) -> Failure {
+        let mut failure = *self.failure;
+        if attempts > 1 {
+            let tries = format!("{attempts} attempts were made");
+            failure.why = Some(match failure.why {
+                Some(why) => format!("{why}; {tries}").into(),
+                None => tries.into(),
+            });
+        }
+        failure
+    }
+}
+
+/// What some bytes are as JSON.
+///
+/// # Errors
+/// [`Failure`] when they are something else: most often another server's answer.
+pub fn json<T: DeserializeOwned>(path: &str, body: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(body).map_err(|error| {
+        let hint = "is this the URL of a Selvedge server of this version? check --url";
+        let message = format!("the answer to {path} is not what it should be");
+        let mut failure = Failure::failed("bad-answer", message, hint);
+        failure.why = Some(error.to_string().into());
+        failure
+    })
+}
+
+fn header(response: &Response<Body>, name: &str) -> Option<String> {
+    response.headers().get(name)?.to_str().ok().map(str::to_owned)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let is_address = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    is_address || host == "localhost" || host.ends_with(".localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses() {
+        let backoff = Backoff::default();
+        let rows = [
+            (1, None, 0, 125),
+            (1, None, 124, 249),
+            (2, None, 0, 250),
+            (6, None, 0, 4_000),
+            (30, None, 0, 4_000),
+            (1, Some(3), 0, 3_000),
+            (1, Some(9_999), 0, RETRY_AFTER_MILLIS_MAX),
+        ];
+        for (failures, retry_after, random, expected) in rows {
+            assert_eq!(backoff.pause_millis(failures, retry_after, random), expected);
+        }
+    }
+
+    #[test]
+    fn urls() {
+        let accepts = |url: &str| Client::new(url, "t", Backoff::default()).is_ok();
+        for url in ["http://localhost:8787", "https://example.com/", "http://[::1]:80"] {
+            assert!(accepts(url), "{url}");
+        }
+        for url in ["", "localhost:8787", "ftp://a", "https://a/b", "https://a?x", "nonsense"] {
+            assert!(!accepts(url), "{url}");
+        }
+        assert!(Client::new("http://a", "a b", Backoff::default()).is_err());
+        assert!(Client::new("http://a", "", Backoff::default()).is_err());
+    }
+
+    #[test]
+    fn loopback() {
+        for host in ["localhost", "www.localhost", "127.0.0.1", "[::1]"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["example.com", "localhost.example.com", "10.0.0.1"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn answers() {
+        let lost = br#"{"error":{"code":"lost-race","message":"m","hint":"h","winner":{"seq":2}}}"#;
+        let trouble = Trouble::of_answer(409, lost, None);
+        assert_eq!(trouble.kind, Kind::Final);
+        assert_eq!(&*trouble.failure.code, "lost-race");
+        assert_eq!(trouble.failure.to_json()["error"]["winner"]["seq"], 2);
+        let busy = Trouble::of_answer(503, b"", Some(5));
+        assert_eq!((busy.kind, busy.retry_after_secs), (Kind::Passing, Some(5)));
+        assert_eq!(busy.failure.ending, Ending::Failed);
+        let other = Trouble::of_answer(404, b"<html>", None);
+        assert_eq!(&*other.failure.code, "http-404");
+        assert!(other.failure.hint.is_some());
+    }
+}

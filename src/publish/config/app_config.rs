@@ -1,0 +1,181 @@
+//! `app.config.yaml` and `ext.config.yaml` of App Builder: their `web.response-headers`.
+//!
+//! Everything else in those files is another tool's and is not looked at. The selectors map to
+//! names, the names to values; later selectors override earlier ones.
+
+use serde_norway::{Mapping, Value};
+
+use crate::site::diagnostic::{Diagnostic, Located, Report};
+use crate::site::field_policy::{FieldError, check_name, check_value};
+use crate::site::header_op::{HeaderOp, Origin};
+use crate::site::rules::HeaderRule;
+
+/// The names of the files, in the published folder or beside it.
+pub const FILE_NAMES: [&str; 2] = ["app.config.yaml", "ext.config.yaml"];
+
+const REMEDY: &str = "Write it as App Builder has it: a selector, and below it `Name: value`.";
+
+/// What an App Builder file says.
+#[derive(Debug, Default)]
+pub struct AppConfig {
+    /// Header rules in the order written.
+    pub headers: Vec<Located<HeaderRule>>,
+    /// Files that its extensions are kept in, relative to its own folder.
+    pub includes: Vec<String>,
+}
+
+/// Returns what the file says and everything that is wrong with it.
+pub fn parse(file: &str, text: &str) -> (AppConfig, Vec<Diagnostic>) {
+    let mut reader = Reader { text, report: Report::new(file), read: AppConfig::default() };
+    match serde_norway::from_str::<Value>(text) {
+        Ok(mut root) => {
+            // A merge key that merges nothing is App Builder's own to complain about.
+            let _ = root.apply_merge();
+            reader.root(&root);
+        }
+        Err(error) => {
+            let line = error.location().map_or(1, |at| u32::try_from(at.line()).unwrap_or(1));
+            reader.report.error(line.max(1), error, "Write it as YAML has it: yaml.org.");
+        }
+    }
+    (reader.read, reader.report.into_diagnostics())
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    report: Report,
+    read: AppConfig,
+}
+
+impl Reader<'_> {
+    fn root(&mut self, root: &Value) {
+        self.web(root, &[]);
+        if let Some(application) = root.get("application") {
+            self.web(application, &["application"]);
+        }
+        for (name, extension) in
+            root.get("extensions").and_then(Value::as_mapping).into_iter().flatten()
+        {
+            let Some(name) = name.as_str() else { continue };
+            self.web(extension, &["extensions", name]);
+            if let Some(include) = extension.get("$include").and_then(Value::as_str) {
+                self.read.includes.push(include.to_owned());
+            }
+        }
+    }
+
+    fn web(&mut self, parent: &Value, place: &[&str]) {
+        let Some(headers) = parent.get("web").and_then(|web| web.get("response-headers")) else {
+            return;
+        };
+        let place = [place, &["web", "response-headers"]].concat();
+        match headers {
+            Value::Null => {}
+            Value::Mapping(selectors) => {
+                for (selector, headers) in selectors {
+                    self.rule(selector, headers, &place);
+                }
+            }
+            _ => {
+                let line = self.line(&place);
+                self.report.error(line, "`response-headers` is not a map of selectors", REMEDY);
+            }
+        }
+    }
+
+    fn rule(&mut self, selector: &Value, headers: &Value, place: &[&str]) {
+        let Some(selector) = scalar(selector) else {
+            let line = self.line(place);
+            self.report.error(line, "a selector is not a text", REMEDY);
+            return;
+        };
+        let place = [place, &[&*selector]].concat();
+        let line = self.line(&place);
+        let Some(headers) = headers.as_mapping() else {
+            let message = format!("`{selector}` holds no map of headers");
+            self.report.error(line, message, REMEDY);
+            return;
+        };
+        let ops = self.ops(headers, &place);
+        match HeaderRule::parse(&selector, Origin::Selector, ops) {
+            // What is left of a rule of mistakes, if nothing, needs no place in the deployment.
+            Ok(rule) if rule.ops().next().is_none() => {}
+            Ok(rule) => self.read.headers.push(self.report.locate(line, rule)),
+            Err(error) => self.report.error(line, &error, error.remedy()),
+        }
+    }
+
+    fn ops(&mut self, headers: &Mapping, place: &[&str]) -> Vec<HeaderOp> {
+        let mut ops = Vec::new();
+        for (name, value) in headers {
+            let name = scalar(name).unwrap_or_default();
+            let line = self.line(&[place, &[&*name]].concat());
+            let Some(value) = scalar(value) else {
+                let message = format!("the header `{name}` has no text as its value");
+                self.report.error(line, message, REMEDY);
+                continue;
+            };
+            let lower = name.to_ascii_lowercase();
+            match check_name(&lower).and_then(|()| check_value(value.trim())) {
+                Ok(()) => ops.push(HeaderOp::Set(lower, value.trim().to_owned())),
+                Err(error @ FieldError::Disallowed) => {
+                    let message = format!("the header `{lower}` {error}, and is ignored");
+                    self.report.warning(line, message, error.remedy());
+                }
+                Err(error) => {
+                    let message = format!("the header `{name}` {error}");
+                    self.report.error(line, message, error.remedy());
+                }
+            }
+        }
+        ops
+    }
+
+    /// Returns the line of the last key of a path of keys, as far as the path can be followed.
+    ///
+    /// Keys are found by their indentation; within flow style (`{a: {b: c}}`) the line of the
+    /// last key in block style is as near as it gets.
+    fn line(&self, place: &[&str]) -> u32 {
+        let mut lines = (1_u32..)
+            .zip(self.text.lines())
+            .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+        let mut found = 1;
+        let mut parent: Option<usize> = None;
+        for key in place {
+            // Only lines of the parent's own children count, not those of their children.
+            let mut children: Option<usize> = None;
+            let hit = lines.find_map(|(number, line)| {
+                let indent = line.len() - line.trim_start().len();
+                if parent.is_some_and(|parent| indent <= parent) {
+                    return Some(None);
+                }
+                let depth = *children.get_or_insert(indent);
+                (indent == depth && begins_with_key(line.trim_start(), key))
+                    .then_some(Some((number, indent)))
+            });
+            let Some(Some((number, indent))) = hit else { break };
+            (found, parent) = (number, Some(indent));
+        }
+        found
+    }
+}
+
+fn begins_with_key(line: &str, key: &str) -> bool {
+    let unquoted = |quote: &str| {
+        line.strip_prefix(quote)?
+            .strip_prefix(key)?
+            .strip_prefix(quote)?
+            .trim_start()
+            .strip_prefix(':')
+    };
+    ["", "\"", "'"].into_iter().any(|quote| unquoted(quote).is_some())
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}

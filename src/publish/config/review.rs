@@ -1,0 +1,227 @@
+//! What can only be judged once all rules are together: limits, shadows, loops.
+//!
+//! It looks at rules as a request would meet them, with `x` for whatever a pattern captures, so
+//! it finds what every such request runs into, and not what only some do.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::site::config::HtmlMode;
+use crate::site::diagnostic::{Diagnostic, Located, Severity};
+use crate::site::pattern::percent_decode;
+use crate::site::rules::{
+    HEADER_RULES_MAX, HeaderRule, HeaderRules, REDIRECTS_PATTERN_MAX, REDIRECTS_STATIC_MAX,
+    RedirectOutcome, RedirectRule, Redirects,
+};
+
+/// Most hops that are followed: browsers give up at about 20.
+const HOPS_MAX: usize = 20;
+
+/// What to write in the place of a rewrite of everything to one page.
+const REMEDY_SHELL: &str = "For a single-page application write \
+    not_found = \"single-page-application\" in selvedge.toml instead.";
+
+/// Returns the header rules that are within the limits.
+pub fn header_rules(
+    rules: Vec<Located<HeaderRule>>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> HeaderRules {
+    if let Some(over) = rules.get(HEADER_RULES_MAX) {
+        let message = format!("more than {HEADER_RULES_MAX} header rules, from here on");
+        let remedy = "Write fewer rules with `*` or `:name`.";
+        diagnostics.push(diagnostic(over, Severity::Error, message, remedy));
+    }
+    let kept = rules.into_iter().take(HEADER_RULES_MAX).map(|located| located.rule).collect();
+    HeaderRules::new(kept).unwrap_or_default()
+}
+
+/// Returns the redirects that are within the limits, what is wrong with them added.
+pub fn redirects(
+    rules: Vec<Located<RedirectRule>>,
+    html: HtmlMode,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Redirects {
+    let rules = within_limits(rules, diagnostics);
+    let redirects = Redirects::new(rules.iter().map(|located| located.rule.clone()).collect());
+    let redirects = redirects.unwrap_or_default();
+    let shadowed = shadows(&rules, diagnostics);
+    let live = rules.iter().enumerate().filter(|(index, _)| !shadowed.contains(index));
+    let live: Vec<&Located<RedirectRule>> = live.map(|(_, located)| located).collect();
+    let endless = loops(&live, &redirects, html, diagnostics);
+    rewrites(&rules, &endless, html, diagnostics);
+    redirects
+}
+
+fn diagnostic<T>(
+    at: &Located<T>,
+    severity: Severity,
+    message: String,
+    remedy: impl Into<String>,
+) -> Diagnostic {
+    Diagnostic { file: at.file.clone(), line: at.line, severity, message, remedy: remedy.into() }
+}
+
+fn within_limits(
+    rules: Vec<Located<RedirectRule>>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<Located<RedirectRule>> {
+    let (mut exact, mut patterns) = (0_usize, 0_usize);
+    let mut kept = Vec::with_capacity(rules.len());
+    for located in rules {
+        let (count, max, what) = match located.rule.from().exact_path() {
+            Some(_) => (&mut exact, REDIRECTS_STATIC_MAX, "redirects of one path each"),
+            None => (&mut patterns, REDIRECTS_PATTERN_MAX, "redirects with `*` or `:name`"),
+        };
+        *count += 1;
+        if *count == max + 1 {
+            let message = format!("more than {max} {what}, from here on");
+            let remedy = "Write fewer rules with `*` or `:name`, or spread them over sites.";
+            diagnostics.push(diagnostic(&located, Severity::Error, message, remedy));
+        }
+        if *count <= max {
+            kept.push(located);
+        }
+    }
+    kept
+}
+
+/// Returns the places of the rules that never fire, reported.
+fn shadows(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) -> BTreeSet<usize> {
+    let mut exact: HashMap<&str, Vec<&Located<RedirectRule>>> = HashMap::new();
+    let mut patterns: Vec<&Located<RedirectRule>> = Vec::new();
+    let mut shadowed = BTreeSet::new();
+    for (index, located) in rules.iter().enumerate() {
+        let from = located.rule.from();
+        let path = from.exact_path();
+        let twins = path.and_then(|path| exact.get(path)).into_iter().flatten();
+        let mut before = twins.chain(&patterns);
+        if let Some(first) = before.find(|earlier| earlier.rule.from().covers(from)) {
+            shadowed.insert(index);
+            let file = if first.file == located.file { "" } else { &*first.file };
+            let place =
+                format!("{file}{}{}", if file.is_empty() { "line " } else { ":" }, first.line);
+            let message = format!(
+                "`{}` never fires: `{}` comes first ({place})",
+                from.as_str(),
+                first.rule.from().as_str()
+            );
+            let remedy = match first.rule.from().as_str() == from.as_str() {
+                true => "Remove one of the two.",
+                false => "Move it above that rule, or remove it.",
+            };
+            diagnostics.push(diagnostic(located, Severity::Warning, message, remedy));
+        }
+        match path {
+            Some(path) => exact.entry(path).or_default().push(located),
+            None => patterns.push(located),
+        }
+    }
+    shadowed
+}
+
+/// Reports rewrites that don't do what they seem to, but for those that never end anyway.
+fn rewrites(
+    rules: &[Located<RedirectRule>],
+    endless: &[&Located<RedirectRule>],
+    html: HtmlMode,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let judged = |located: &&Located<RedirectRule>| {
+        located.rule.status() == 200 && !endless.contains(located)
+    };
+    for located in rules.iter().filter(judged) {
+        let to = located.rule.to();
+        if to.has_suffix() {
+            let message = format!("the query or fragment of `{}` has no effect", to.as_str());
+            let remedy = "Remove it: a rewrite selects a file, and files have neither.";
+            diagnostics.push(diagnostic(located, Severity::Warning, message, remedy));
+        }
+        if located.rule.from().as_str() == "/*" {
+            let message = "the rewrite of `/*` hides every file: scripts and styles too".to_owned();
+            diagnostics.push(diagnostic(located, Severity::Warning, message, REMEDY_SHELL));
+        }
+        let path = to.as_str().split(['?', '#']).next().unwrap_or("");
+        if let Some(canonical) = canonical_path(html, path) {
+            let message =
+                format!("the rewrite to `{path}` answers with a redirect to `{canonical}`");
+            let remedy = format!("Write `{canonical}`: pages have no `.html` in this html mode.");
+            diagnostics.push(diagnostic(located, Severity::Warning, message, remedy));
+        }
+    }
+}
+
+/// Returns the rules that lead back to themselves, each loop reported once.
+fn loops<'r>(
+    rules: &[&'r Located<RedirectRule>],
+    redirects: &Redirects,
+    html: HtmlMode,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<&'r Located<RedirectRule>> {
+    let mut reported: BTreeSet<BTreeSet<String>> = BTreeSet::new();
+    let mut endless = Vec::new();
+    for &located in rules {
+        let from = located.rule.from();
+        let host = from.example_host();
+        let Some(cycle) = follow(redirects, html, &host, from.example_path()) else { continue };
+        // A rule that only leads into a loop of others is not what has to change.
+        let in_it = cycle.iter().any(|path| from.matches(&host, path).is_some());
+        if !in_it || !reported.insert(cycle.iter().cloned().collect()) {
+            continue;
+        }
+        let to_page = matches!(located.rule.to().as_str(), "/" | "/index" | "/index.html");
+        let is_shell = located.rule.status() == 200 && from.as_str() == "/*" && to_page;
+        let remedy = match is_shell {
+            true => REMEDY_SHELL,
+            false => "Change where one of them leads, or remove it.",
+        };
+        let shown: Vec<&str> = cycle.iter().take(4).map(String::as_str).collect();
+        let message = format!("the redirect never ends: {}", shown.join(" -> "));
+        diagnostics.push(diagnostic(located, Severity::Error, message, remedy));
+        endless.push(located);
+    }
+    endless
+}
+
+/// Returns the paths of the loop that a request ends up in, the first one again as the last.
+fn follow(redirects: &Redirects, html: HtmlMode, host: &str, start: String) -> Option<Vec<String>> {
+    let mut seen = vec![start];
+    while seen.len() <= HOPS_MAX {
+        let path = seen.last()?;
+        let next = match redirects.resolve(host, path, None) {
+            Some(RedirectOutcome::Location { location, .. }) => {
+                let target = location.split(['?', '#']).next()?;
+                let same_host = target.strip_prefix("https://").map(|rest| {
+                    let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
+                    (name == host).then(|| format!("/{path}"))
+                });
+                match same_host {
+                    Some(path) => percent_decode(&path?)?,
+                    None => percent_decode(target)?,
+                }
+            }
+            Some(RedirectOutcome::Rewrite { path }) => canonical_path(html, &path)?,
+            None => canonical_path(html, path)?,
+        };
+        if let Some(at) = seen.iter().position(|path| *path == next) {
+            seen.push(next);
+            return Some(seen.split_off(at));
+        }
+        seen.push(next);
+    }
+    Some(seen)
+}
+
+/// Returns where a page's path redirects to when there is a page, `None` for where it stays.
+fn canonical_path(html: HtmlMode, path: &str) -> Option<String> {
+    let (index_end, page_end) = match html {
+        HtmlMode::AutoTrailingSlash => ("/", ""),
+        HtmlMode::ForceTrailingSlash => ("/", "/"),
+        HtmlMode::DropTrailingSlash => ("", ""),
+        HtmlMode::Rewrite | HtmlMode::DefaultRoot | HtmlMode::None => return None,
+    };
+    let index = path.strip_suffix("/index.html").or_else(|| path.strip_suffix("/index"));
+    if let Some(folder) = index {
+        let canonical = format!("{folder}{index_end}");
+        return Some(if canonical.is_empty() { "/".to_owned() } else { canonical });
+    }
+    path.strip_suffix(".html").map(|page| format!("{page}{page_end}"))
+}

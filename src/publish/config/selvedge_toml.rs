@@ -1,0 +1,344 @@
+//! `selvedge.toml`: everything that a site may say of itself.
+//!
+//! It is read key by key, so that each mistake is reported, and what is right counts.
+
+use std::collections::BTreeMap;
+
+use toml::de::{DeTable, DeValue};
+
+use crate::publish::config::toml_source::TomlSource;
+use crate::publish::config::{Fingerprint, PublishSettings};
+use crate::site::asset::is_media_type;
+use crate::site::config::{
+    CanonicalStatus, HtmlMode, NotFoundMode, Profile, STAGES_MAX, SiteConfig, StageKind,
+    StageSettings,
+};
+use crate::site::diagnostic::{Diagnostic, Located};
+use crate::site::field_policy::{FieldError, check_name, check_value};
+use crate::site::header_op::{HeaderOp, Origin};
+use crate::site::ids::StageName;
+use crate::site::pattern::{Language, Pattern};
+use crate::site::redirects_file::STATUS_DEFAULT;
+use crate::site::rules::{HeaderRule, RedirectRule};
+use crate::wire::time::DeltaSeconds;
+
+/// The name of the file, in the published folder or beside it.
+pub const FILE_NAME: &str = "selvedge.toml";
+
+/// Longest edge lifetime: a year, the longest that caches take to mean anything.
+pub const EDGE_TTL_SECS_MAX: u64 = 31_536_000;
+
+const ROOT_KEYS: [&str; 11] = [
+    "html",
+    "not_found",
+    "redirect_status",
+    "profile",
+    "edge_ttl",
+    "fingerprint",
+    "stages",
+    "headers",
+    "redirects",
+    "types",
+    "publish",
+];
+
+const HTML_MODES: [(&str, HtmlMode); 6] = [
+    ("auto-trailing-slash", HtmlMode::AutoTrailingSlash),
+    ("force-trailing-slash", HtmlMode::ForceTrailingSlash),
+    ("drop-trailing-slash", HtmlMode::DropTrailingSlash),
+    ("rewrite", HtmlMode::Rewrite),
+    ("default-root", HtmlMode::DefaultRoot),
+    ("none", HtmlMode::None),
+];
+
+const NOT_FOUND_MODES: [(&str, NotFoundMode); 3] = [
+    ("404-page", NotFoundMode::Page),
+    ("single-page-application", NotFoundMode::SinglePageApplication),
+    ("none", NotFoundMode::None),
+];
+
+const PROFILES: [(&str, Profile); 2] = [("default", Profile::Default), ("short", Profile::Short)];
+
+const KINDS: [(&str, StageKind); 2] =
+    [("permanent", StageKind::Permanent), ("sandbox", StageKind::Sandbox)];
+
+type MakeOp = fn(String, String) -> HeaderOp;
+
+/// What a `selvedge.toml` says. Rules are apart from the rest: others come after them.
+#[derive(Debug, Default)]
+pub struct SelvedgeToml {
+    /// The configuration without rules.
+    pub config: SiteConfig,
+    /// What concerns publishing only.
+    pub publish: PublishSettings,
+    /// Redirects in the order written.
+    pub redirects: Vec<Located<RedirectRule>>,
+    /// Header rules in the order written.
+    pub headers: Vec<Located<HeaderRule>>,
+}
+
+/// Returns what the file says and everything that is wrong with it.
+pub fn parse(file: &str, text: &str) -> (SelvedgeToml, Vec<Diagnostic>) {
+    let (mut source, root) = TomlSource::parse(file, text);
+    let root = root.get_ref();
+    source.check_keys(root, "selvedge.toml", &ROOT_KEYS);
+    let mut read = SelvedgeToml::default();
+    let config = &mut read.config;
+    config.html = source.choice(root, "html", &HTML_MODES).unwrap_or_default();
+    config.not_found = source.choice(root, "not_found", &NOT_FOUND_MODES).unwrap_or_default();
+    config.profile = source.choice(root, "profile", &PROFILES).unwrap_or_default();
+    config.redirect_status = redirect_status(&mut source, root);
+    if let Some(edge_ttl) = duration(&mut source, root, "edge_ttl") {
+        config.edge_ttl = edge_ttl;
+    }
+    config.stages = stages(&mut source, root);
+    read.publish.fingerprint = fingerprint(&mut source, root);
+    read.publish.types = types(&mut source, root);
+    publish(&mut source, root, &mut read.publish);
+    for (line, table) in source.tables(root, "redirects") {
+        redirect(&mut source, line, table, &mut read.redirects);
+    }
+    for (line, table) in source.tables(root, "headers") {
+        headers(&mut source, line, table, &mut read.headers);
+    }
+    (read, source.report.into_diagnostics())
+}
+
+fn redirect_status(source: &mut TomlSource, root: &DeTable) -> CanonicalStatus {
+    let Some((line, status)) = source.integer(root, "redirect_status") else {
+        return CanonicalStatus::default();
+    };
+    let known = u16::try_from(status).ok().and_then(|status| status.try_into().ok());
+    known.unwrap_or_else(|| {
+        let message = format!("{status} is not a value of `redirect_status`");
+        source.report.error(line, message, "Write 307 (the default) or 308.");
+        CanonicalStatus::default()
+    })
+}
+
+fn duration(source: &mut TomlSource, table: &DeTable, key: &str) -> Option<DeltaSeconds> {
+    let value = table.get(key)?;
+    let line = source.line(&value.span());
+    let secs = match value.get_ref() {
+        DeValue::Integer(_) => source.integer(table, key)?.1,
+        DeValue::String(text) => match duration_secs(text) {
+            Some(secs) => secs,
+            None => {
+                let message = format!("\"{text}\" is not a duration");
+                let remedy =
+                    "Write a whole number and its unit: \"90s\", \"5m\", \"24h\", \"30d\".";
+                source.report.error(line, message, remedy);
+                return None;
+            }
+        },
+        other => return source.mistyped(line, key, other, "a duration such as \"24h\""),
+    };
+    if secs > EDGE_TTL_SECS_MAX {
+        source.report.error(
+            line,
+            format!("`{key}` is longer than a year"),
+            "Write at most \"365d\".",
+        );
+        return None;
+    }
+    u32::try_from(secs).ok().map(DeltaSeconds)
+}
+
+/// Returns the seconds of `90s`, `5m`, `24h` or `30d`.
+fn duration_secs(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
+    let unit_secs: u64 = match text.strip_prefix(digits)? {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit_secs)
+}
+
+fn stages(source: &mut TomlSource, root: &DeTable) -> BTreeMap<StageName, StageSettings> {
+    let mut stages = BTreeMap::new();
+    let wanted = "a table for each stage, as in [stages.staging]";
+    for (key, value) in source.table(root, "stages", wanted).into_iter().flatten() {
+        let line = source.line(&key.span());
+        let name = match StageName::parse(key.get_ref()) {
+            Ok(name) => name,
+            Err(error) => {
+                source.report.error(line, error, "Rename the stage.");
+                continue;
+            }
+        };
+        let Some(table) = value.get_ref().as_table() else {
+            source.mistyped::<()>(line, key.get_ref(), value.get_ref(), wanted);
+            continue;
+        };
+        let place = format!("[stages.{name}]");
+        source.check_keys(table, &place, &["kind", "profile", "edge_ttl"]);
+        let settings = StageSettings {
+            kind: source.choice(table, "kind", &KINDS),
+            profile: source.choice(table, "profile", &PROFILES),
+            edge_ttl: duration(source, table, "edge_ttl"),
+        };
+        if stages.len() == STAGES_MAX {
+            let message = format!("more than {STAGES_MAX} stages are described");
+            source.report.error(line, message, "Leave those out that the defaults fit.");
+            break;
+        }
+        stages.insert(name, settings);
+    }
+    stages
+}
+
+fn fingerprint(source: &mut TomlSource, root: &DeTable) -> Fingerprint {
+    let key = "fingerprint";
+    if root.get(key).is_some_and(|value| value.get_ref().is_str()) {
+        let choices = [("auto", false), ("none", true)];
+        return match source.choice(root, key, &choices) {
+            Some(true) => Fingerprint::None,
+            _ => Fingerprint::Auto,
+        };
+    }
+    if root.get(key).is_none() {
+        return Fingerprint::Auto;
+    }
+    let mut patterns = Vec::new();
+    for (line, text) in source.strings(root, key) {
+        match Pattern::parse(&text, Language::Selector) {
+            Ok(pattern) => patterns.push(pattern),
+            Err(error) => {
+                let message = format!("the pattern `{text}` {error}");
+                source.report.error(line, message, error.remedy());
+            }
+        }
+    }
+    Fingerprint::Patterns(patterns)
+}
+
+fn types(source: &mut TomlSource, root: &DeTable) -> BTreeMap<String, String> {
+    let mut types = BTreeMap::new();
+    let wanted = "[types], and below it lines such as \".foo\" = \"text/x-foo\"";
+    for (line, extension, media_type) in source.string_table(root, "types", wanted) {
+        let name = extension.strip_prefix('.').unwrap_or("");
+        if name.is_empty() || name.contains(['.', '/', '*']) {
+            let message = format!("\"{extension}\" is not a file extension");
+            source.report.error(line, message, "Write a dot and the last part, as in \".foo\".");
+        } else if !is_media_type(&media_type) || check_value(&media_type).is_err() {
+            let message = format!("\"{media_type}\" is not a media type");
+            let remedy = "Write a type and a subtype, as in \"text/x-foo; charset=utf-8\".";
+            source.report.error(line, message, remedy);
+        } else {
+            types.insert(name.to_ascii_lowercase(), media_type);
+        }
+    }
+    types
+}
+
+fn publish(source: &mut TomlSource, root: &DeTable, settings: &mut PublishSettings) {
+    let Some(table) = source.table(root, "publish", "[publish], and `ignore` below it") else {
+        return;
+    };
+    source.check_keys(table, "[publish]", &["ignore", "include"]);
+    for (key, list) in [("ignore", &mut settings.ignore), ("include", &mut settings.include)] {
+        for (line, glob) in source.strings(table, key) {
+            match ignore::gitignore::GitignoreBuilder::new("").add_line(None, &glob) {
+                Ok(_) => list.push(glob),
+                Err(error) => {
+                    let message = format!("\"{glob}\" is not a pattern of .gitignore: {error}");
+                    source.report.error(line, message, "Close what is open, or escape it by `\\`.");
+                }
+            }
+        }
+    }
+}
+
+fn redirect(
+    source: &mut TomlSource,
+    line: u32,
+    table: &DeTable,
+    rules: &mut Vec<Located<RedirectRule>>,
+) {
+    source.check_keys(table, "[[redirects]]", &["from", "to", "status"]);
+    let from = source.string(table, "from");
+    let to = source.string(table, "to");
+    let status = source.integer(table, "status");
+    for key in ["from", "to"] {
+        if table.get(key).is_none() {
+            let remedy = "Write both: from = \"/old/*\" and to = \"/new/:splat\".";
+            source.report.error(line, format!("the redirect has no `{key}`"), remedy);
+        }
+    }
+    let (Some((line, from)), Some((_, to))) = (from, to) else { return };
+    if table.get("status").is_some() && status.is_none() {
+        return;
+    }
+    let status_line = status.map_or(line, |(line, _)| line);
+    let status = status.map_or(STATUS_DEFAULT, |(_, status)| status.try_into().unwrap_or(0));
+    match RedirectRule::parse(&from, &to, status) {
+        Ok(rule) => rules.push(source.report.locate(line, rule)),
+        Err(error) => source.report.error(status_line.max(line), &error, error.remedy()),
+    }
+}
+
+fn headers(
+    source: &mut TomlSource,
+    line: u32,
+    table: &DeTable,
+    rules: &mut Vec<Located<HeaderRule>>,
+) {
+    source.check_keys(table, "[[headers]]", &["for", "set", "append", "unset"]);
+    let selector = source.string(table, "for");
+    let mut ops = Vec::new();
+    for (line, name) in source.strings(table, "unset") {
+        if let Some(name) = checked_name(source, line, &name, None) {
+            ops.push(HeaderOp::Unset(name));
+        }
+    }
+    let wanted = "names and values, as in { X-Frame-Options = \"DENY\" }";
+    for (key, op) in [("set", HeaderOp::Set as MakeOp), ("append", HeaderOp::Append)] {
+        for (line, name, value) in source.string_table(table, key, wanted) {
+            if let Some(name) = checked_name(source, line, &name, Some(&value)) {
+                ops.push(op(name, value));
+            }
+        }
+    }
+    let Some((line, selector)) = selector else {
+        if table.get("for").is_none() {
+            let remedy = "Write which paths it is for, as in for = \"/docs/*\".";
+            source.report.error(line, "the header rule has no `for`", remedy);
+        }
+        return;
+    };
+    if ["set", "append", "unset"].iter().all(|key| table.get(*key).is_none()) {
+        let remedy = "Write set, append or unset, or remove the rule.";
+        source.report.warning(line, "the header rule does nothing", remedy);
+    }
+    match HeaderRule::parse(&selector, Origin::Selector, ops) {
+        // What is left of a rule of mistakes, if nothing, needs no place in the deployment.
+        Ok(rule) if rule.ops().next().is_none() => {}
+        Ok(rule) => rules.push(source.report.locate(line, rule)),
+        Err(error) => source.report.error(line, &error, error.remedy()),
+    }
+}
+
+/// Returns the name in lower case, when a rule may touch the header.
+fn checked_name(
+    source: &mut TomlSource,
+    line: u32,
+    name: &str,
+    value: Option<&str>,
+) -> Option<String> {
+    let lower = name.to_ascii_lowercase();
+    match check_name(&lower).and_then(|()| value.map_or(Ok(()), check_value)) {
+        Ok(()) => Some(lower),
+        Err(error @ FieldError::Disallowed) => {
+            let message = format!("the header `{lower}` {error}, and is ignored");
+            source.report.warning(line, message, error.remedy());
+            None
+        }
+        Err(error) => {
+            source.report.error(line, format!("the header `{name}` {error}"), error.remedy());
+            None
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! A TOML document read key by key, every mistake kept with its line.
+//!
+//! Not a deserialiser: one of those stops at the first mistake. Whatever is wrong is reported
+//! and then counts as absent.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::publish::config::nearest::nearest;
+use crate::site::diagnostic::Report;
+
+/// A document with the report of what is wrong with it.
+pub struct TomlSource {
+    /// What was found so far.
+    pub report: Report,
+    line_starts: Vec<usize>,
+}
+
+/// A value with the line that it is written on.
+pub type OnLine<T> = (u32, T);
+
+impl TomlSource {
+    /// Returns the source and its root table, syntax mistakes reported.
+    pub fn parse<'t>(file: &str, text: &'t str) -> (Self, Spanned<DeTable<'t>>) {
+        let line_starts =
+            std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let mut source = Self { report: Report::new(file), line_starts };
+        let (root, errors) = DeTable::parse_recoverable(text);
+        for error in errors {
+            let line = source.line(&error.span().unwrap_or_default());
+            source.report.error(line, error.message().trim(), "Write it as TOML has it: toml.io.");
+        }
+        (source, root)
+    }
+
+    /// Returns the line that a span begins on.
+    pub fn line(&self, span: &Range<usize>) -> u32 {
+        let lines = self.line_starts.partition_point(|start| *start <= span.start);
+        u32::try_from(lines).unwrap_or(u32::MAX)
+    }
+
+    /// Reports the keys of a table that mean nothing.
+    pub fn check_keys(&mut self, table: &DeTable, place: &str, known: &[&str]) {
+        for key in table.keys() {
+            let name = key.get_ref().as_ref();
+            if known.contains(&name) {
+                continue;
+            }
+            let remedy = match nearest(name, known.iter().copied()) {
+                Some(near) => format!("Did you mean `{near}`?"),
+                None => format!("Known here: {}.", known.join(", ")),
+            };
+            let line = self.line(&key.span());
+            self.report.error(line, format!("`{name}` is not a key of {place}"), remedy);
+        }
+    }
+
+    /// Returns the string of a key.
+    pub fn string(&mut self, table: &DeTable, key: &str) -> Option<OnLine<String>> {
+        let value = table.get(key)?;
+        let line = self.line(&value.span());
+        match value.get_ref().as_str() {
+            Some(text) => Some((line, text.to_owned())),
+            None => self.mistyped(line, key, value.get_ref(), "a string, in quotes"),
+        }
+    }
+
+    /// Returns the integer of a key.
+    pub fn integer(&mut self, table: &DeTable, key: &str) -> Option<OnLine<u64>> {
+        let value = table.get(key)?;
+        let line = self.line(&value.span());
+        let integer = value.get_ref().as_integer();
+        match integer.and_then(|found| u64::from_str_radix(found.as_str(), found.radix()).ok()) {
+            Some(number) => Some((line, number)),
+            None => self.mistyped(line, key, value.get_ref(), "a whole number"),
+        }
+    }
+
+    /// Returns the strings of a key's array.
+    pub fn strings(&mut self, table: &DeTable, key: &str) -> Vec<OnLine<String>> {
+        let Some(value) = table.get(key) else { return Vec::new() };
+        let wanted = "a list of strings, as in [\"one\", \"two\"]";
+        let Some(array) = value.get_ref().as_array() else {
+            let line = self.line(&value.span());
+            self.mistyped::<()>(line, key, value.get_ref(), wanted);
+            return Vec::new();
+        };
+        let read = |item: &Spanned<DeValue>| {
+            let line = self.line(&item.span());
+            match item.get_ref().as_str() {
+                Some(text) => Some((line, text.to_owned())),
+                None => self.mistyped(line, &format!("{key}[]"), item.get_ref(), wanted),
+            }
+        };
+        array.iter().filter_map(read).collect()
+    }
+
+    /// Returns the names and strings of a key's table, in the order written.
+    pub fn string_table(
+        &mut self,
+        table: &DeTable,
+        key: &str,
+        wanted: &str,
+    ) -> Vec<(u32, String, String)> {
+        let mut entries = Vec::new();
+        for (name, value) in self.table(table, key, wanted).into_iter().flatten() {
+            let name_line = self.line(&name.span());
+            let value_line = self.line(&value.span());
+            let name_text = name.get_ref().as_ref();
+            match value.get_ref().as_str() {
+                Some(text) => entries
+                    .push((name.span().start, (name_line, name_text.to_owned(), text.to_owned()))),
+                None => {
+                    let wanted = "a string, in quotes";
+                    self.mistyped::<()>(value_line, name_text, value.get_ref(), wanted);
+                }
+            }
+        }
+        // The parser keeps tables by name; people read them as written.
+        entries.sort_by_key(|(start, _)| *start);
+        entries.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// Returns the table of a key.
+    pub fn table<'a, 't>(
+        &mut self,
+        table: &'a DeTable<'t>,
+        key: &str,
+        wanted: &str,
+    ) -> Option<&'a DeTable<'t>> {
+        let value = table.get(key)?;
+        let line = self.line(&value.span());
+        match value.get_ref().as_table() {
+            Some(found) => Some(found),
+            None => self.mistyped(line, key, value.get_ref(), wanted),
+        }
+    }
+
+    /// Returns the tables of a key's array of tables.
+    pub fn tables<'a, 't>(
+        &mut self,
+        table: &'a DeTable<'t>,
+        key: &str,
+    ) -> Vec<OnLine<&'a DeTable<'t>>> {
+        let Some(value) = table.get(key) else { return Vec::new() };
+        let wanted = format!("[[{key}]] above each entry");
+        let Some(array) = value.get_ref().as_array() else {
+            let line = self.line(&value.span());
+            self.mistyped::<()>(line, key, value.get_ref(), &wanted);
+            return Vec::new();
+        };
+        let read = |item: &'a Spanned<DeValue<'t>>| {
+            let line = self.line(&item.span());
+            match item.get_ref().as_table() {
+                Some(found) => Some((line, found)),
+                None => self.mistyped(line, key, item.get_ref(), &wanted),
+            }
+        };
+        array.iter().filter_map(read).collect()
+    }
+
+    /// Returns the value that a key's word stands for.
+    pub fn choice<T: Copy>(
+        &mut self,
+        table: &DeTable,
+        key: &str,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        let (line, word) = self.string(table, key)?;
+        if let Some((_, chosen)) = choices.iter().find(|(name, _)| *name == word) {
+            return Some(*chosen);
+        }
+        let names = || choices.iter().map(|(name, _)| *name);
+        let remedy = match nearest(&word, names()) {
+            Some(near) => format!("Did you mean \"{near}\"?"),
+            None => {
+                let quoted: Vec<String> = names().map(|name| format!("\"{name}\"")).collect();
+                format!("Write one of {}.", quoted.join(", "))
+            }
+        };
+        self.report.error(line, format!("\"{word}\" is not a value of `{key}`"), remedy);
+        None
+    }
+
+    /// Reports a value of the wrong type.
+    pub fn mistyped<T>(
+        &mut self,
+        line: u32,
+        key: &str,
+        value: &DeValue,
+        wanted: &str,
+    ) -> Option<T> {
+        let article =
+            if matches!(value, DeValue::Integer(_) | DeValue::Array(_)) { "an" } else { "a" };
+        let message = format!("`{key}` is {article} {}", value.type_str());
+        self.report.error(line, message, format!("Write {wanted}."));
+        None
+    }
+}

@@ -1,0 +1,156 @@
+//! Which blobs the server lacks.
+//!
+//! What the live deployment names is there, and needs no question; for the rest the server is
+//! asked by prefix of the hash, so that it lists a part of a site's blobs at a time. The
+//! invariant is that a blob is taken for present only on the server's word.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::publish::api::{Limits, LiveView};
+use crate::publish::client::{Client, Payload};
+use crate::publish::failure::Failure;
+use crate::publish::flight::in_flight;
+use crate::site::ids::{ContentHash, SiteName};
+use crate::site::keys::HexPrefix;
+use crate::site::manifest::{BuiltManifest, Manifest, ShardPlace};
+use crate::site::shard::Shard;
+
+/// Blobs of a site that one question should make the server list, at most.
+pub const LISTED_MAX: usize = 4_000;
+
+#[derive(Serialize)]
+struct Question<'a> {
+    prefix: &'a str,
+    hashes: &'a [ContentHash],
+}
+
+#[derive(Deserialize)]
+struct MissingBlobs {
+    missing: Vec<ContentHash>,
+}
+
+/// Those of the wanted blobs that the server lacks.
+///
+/// # Shape
+/// `wanted`: each hash once. The result is a part of it.
+///
+/// # Errors
+/// [`Failure`] when the server doesn't answer; a live deployment that can't be read only means
+/// more questions.
+pub fn missing(
+    client: &Client,
+    site: &SiteName,
+    live: Option<&LiveView>,
+    built: &BuiltManifest,
+    wanted: &[ContentHash],
+    limits: &Limits,
+) -> Result<HashSet<ContentHash>, Failure> {
+    let named = live.and_then(|live| named_by(client, site, live, built)).unwrap_or_default();
+    let mut unknown: Vec<_> = wanted.iter().filter(|hash| !named.contains(hash)).copied().collect();
+    unknown.sort_unstable();
+    let digits = prefix_digits(named.len().max(unknown.len()));
+    let questions = questions(&unknown, digits, limits.missing_hashes_max);
+    let path = format!("/sites/{site}/blobs/missing");
+    let answers = in_flight(&questions, |(prefix, hashes)| {
+        client.send::<MissingBlobs>("POST", &path, &Question { prefix, hashes })
+    })?;
+    Ok(answers.into_iter().flat_map(|answer| answer.missing).collect())
+}
+
+/// All blobs that the live deployment names: shards and representations.
+fn named_by(
+    client: &Client,
+    site: &SiteName,
+    live: &LiveView,
+    built: &BuiltManifest,
+) -> Option<HashSet<ContentHash>> {
+    let path = format!("/sites/{site}/deployments/{}", live.deployment);
+    let root = client.call("GET", &path, Payload::Nothing).ok()?.body;
+    let manifest = Manifest::parse_as(&live.deployment, &root).ok()?;
+    let mut named: HashSet<_> = manifest.head().shards.iter().copied().collect();
+    if let Some(ShardPlace::Inline(shard)) = manifest.shard_of("/") {
+        name_all(&mut named, shard);
+    }
+    let ours: HashMap<_, _> = built.shards.iter().map(|(hash, bytes)| (*hash, bytes)).collect();
+    let shards = in_flight(&manifest.head().shards, |hash| {
+        let bytes = match ours.get(hash) {
+            Some(bytes) => (*bytes).clone(),
+            None => {
+                let path = format!("/sites/{site}/blobs/{hash}");
+                let bytes = client.call("GET", &path, Payload::Nothing).map_err(drop)?.body;
+                if ContentHash::of(&bytes) != *hash {
+                    return Err(());
+                }
+                bytes
+            }
+        };
+        Shard::parse(bytes).map_err(drop)
+    });
+    shards.ok()?.iter().for_each(|shard| name_all(&mut named, shard));
+    Some(named)
+}
+
+fn name_all(named: &mut HashSet<ContentHash>, shard: &Shard) {
+    for (_, asset) in shard.iter() {
+        named.extend(asset.representations().iter().map(|representation| representation.hash));
+    }
+}
+
+/// How many digits a prefix needs so that a question makes the server list few enough blobs.
+fn prefix_digits(blobs: usize) -> usize {
+    let enough = |digits: &usize| blobs >> (4 * digits) <= LISTED_MAX;
+    (0..=HexPrefix::DIGITS_MAX).find(enough).unwrap_or(HexPrefix::DIGITS_MAX)
+}
+
+fn questions(
+    sorted: &[ContentHash],
+    digits: usize,
+    hashes_max: usize,
+) -> Vec<(String, Vec<ContentHash>)> {
+    let prefix = |hash: &ContentHash| hash.hex().get(..digits).unwrap_or_default().to_owned();
+    let groups = sorted.chunk_by(|one, other| prefix(one) == prefix(other));
+    groups
+        .flat_map(|group| group.chunks(hashes_max.max(1)))
+        .filter_map(|group| Some((prefix(group.first()?), group.to_vec())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_grow_with_the_site() {
+        let rows = [
+            (0, 0),
+            (4_000, 0),
+            (4_001, 1),
+            (64_015, 1),
+            (64_016, 2),
+            (150_000, 2),
+            (4_000_000, 3),
+        ];
+        for (blobs, digits) in rows {
+            assert_eq!(prefix_digits(blobs), digits, "{blobs}");
+        }
+        assert_eq!(prefix_digits(usize::MAX), HexPrefix::DIGITS_MAX);
+    }
+
+    #[test]
+    fn every_hash_is_asked_for_once_under_its_prefix() {
+        let mut hashes: Vec<_> =
+            (0..5_000_u32).map(|n| ContentHash::of(&n.to_le_bytes())).collect();
+        hashes.sort_unstable();
+        for (digits, hashes_max) in [(0, 10_000), (0, 7), (1, 100), (2, 10_000), (4, 1)] {
+            let questions = questions(&hashes, digits, hashes_max);
+            let all: Vec<_> = questions.iter().flat_map(|(_, hashes)| hashes).copied().collect();
+            assert_eq!(all, hashes, "{digits} {hashes_max}");
+            for (prefix, hashes) in questions {
+                assert!(hashes.len() <= hashes_max && prefix.len() == digits);
+                assert!(hashes.iter().all(|hash| hash.hex().starts_with(&prefix)));
+            }
+        }
+    }
+}

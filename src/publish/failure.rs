@@ -1,0 +1,195 @@
+//! What the command line reports: problems of a folder, and why a command ended without its result.
+//!
+//! Not for the pure core, whose parsers have errors of their own: here they end, as texts that
+//! name the thing, say why, and say what to do. The invariant is that a refusal changed nothing.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// One thing about a folder that a person should change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Problem {
+    /// The path below the published folder, where the problem is one file's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The configuration file, where the problem is in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line of the configuration file, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl Problem {
+    /// A problem of one file of the published folder.
+    pub fn of_path(path: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        let (message, hint) = (message.into(), hint.into());
+        Self { path: Some(path.to_owned()), message, hint, ..Self::default() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{file}:{}: ", self.line.unwrap_or(1))?;
+        }
+        if let Some(path) = &self.path {
+            write!(f, "{}: ", path.escape_debug())?;
+        }
+        f.write_str(&self.message)?;
+        if self.hint.is_empty() { Ok(()) } else { write!(f, "\n    {}", self.hint) }
+    }
+}
+
+/// How a command ended that did not do what it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Something has to be changed first; trying again alone won't help.
+    Refused,
+    /// Something broke; trying again may help.
+    Failed,
+}
+
+impl Ending {
+    /// The exit code: 1 refused, 2 failed.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Refused => 1,
+            Self::Failed => 2,
+        }
+    }
+}
+
+/// Why a command ended without its result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// Refused or failed.
+    pub ending: Ending,
+    /// A word for machines: the server's codes, and `invalid-folder`, `unreachable`, `io`.
+    pub code: Box<str>,
+    /// What happened.
+    pub message: String,
+    /// Why, in more words.
+    pub why: Option<Box<str>>,
+    /// What to do.
+    pub hint: Option<Box<str>>,
+    /// Everything that has to be changed.
+    pub problems: Vec<Problem>,
+    /// What the server added, such as the winner of a lost race.
+    pub detail: Option<Box<Value>>,
+}
+
+impl Failure {
+    /// A refusal.
+    pub fn refused(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(Ending::Refused, code, message.into(), Some(hint.into()))
+    }
+
+    /// A failure of something outside: the network, the server, the disk.
+    pub fn failed(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(Ending::Failed, code, message.into(), Some(hint.into()))
+    }
+
+    /// A failure of the disk.
+    pub fn io(what: impl fmt::Display, cause: &std::io::Error) -> Self {
+        let hint = "check that the file exists, that you may read it, and that the disk has room";
+        let mut failure = Self::failed("io", what.to_string(), hint);
+        failure.why = Some(cause.to_string().into());
+        failure
+    }
+
+    /// The refusal of a folder, with everything that is wrong with it.
+    pub fn invalid_folder(mut problems: Vec<Problem>) -> Self {
+        problems.sort();
+        problems.dedup();
+        let count = problems.len();
+        let message =
+            format!("{count} problem{} to solve first", if count == 1 { "" } else { "s" });
+        let hint = "nothing was sent; solve all of them and publish again";
+        Self { problems, ..Self::refused("invalid-folder", message, hint) }
+    }
+
+    /// The failure as the object that `--json` prints.
+    pub fn to_json(&self) -> Value {
+        let mut error = json!({
+            "code": self.code,
+            "message": self.message,
+            "why": self.why,
+            "hint": self.hint,
+            "problems": self.problems,
+        });
+        if let (Some(members), Some(Value::Object(detail))) =
+            (error.as_object_mut(), self.detail.as_deref())
+        {
+            for (name, value) in detail {
+                members.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        json!({ "error": error })
+    }
+
+    fn new(ending: Ending, code: &str, message: String, hint: Option<String>) -> Self {
+        let (code, hint) = (code.into(), hint.map(String::into_boxed_str));
+        Self { ending, code, message, why: None, hint, problems: Vec::new(), detail: None }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\n", self.message)?;
+        for problem in &self.problems {
+            writeln!(f, "  {}", problem.to_string().replace('\n', "\n  "))?;
+        }
+        if let Some(why) = &self.why {
+            writeln!(f, "  {why}")?;
+        }
+        if let Some(hint) = &self.hint {
+            writeln!(f, "  {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_lists_everything_once_and_in_order() {
+        let b = Problem::of_path("/b", "is too long", "shorten it");
+        let a = Problem {
+            file: Some("_headers".into()),
+            line: Some(3),
+            message: "no such header".into(),
+            hint: "write another".into(),
+            ..Problem::default()
+        };
+        let failure = Failure::invalid_folder(vec![b.clone(), a, b]);
+        assert_eq!(failure.ending.exit_code(), 1);
+        assert_eq!(
+            failure.to_string(),
+            "2 problems to solve first\n\n  _headers:3: no such header\n      write another\n  \
+             /b: is too long\n      shorten it\n  nothing was sent; solve all of them and publish again\n"
+        );
+        let json = failure.to_json();
+        assert_eq!(json["error"]["code"], "invalid-folder");
+        assert_eq!(json["error"]["problems"][0]["line"], 3);
+        assert_eq!(json["error"]["problems"][1]["path"], "/b");
+    }
+
+    #[test]
+    fn what_the_server_adds_is_kept_but_replaces_nothing() {
+        let mut failure = Failure::refused("lost-race", "m", "h");
+        failure.detail = Some(json!({"winner": {"seq": 7}, "code": "other"}).into());
+        assert_eq!(failure.to_json()["error"]["winner"]["seq"], 7);
+        assert_eq!(failure.to_json()["error"]["code"], "lost-race");
+    }
+}

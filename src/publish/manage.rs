@@ -1,0 +1,187 @@
+//! Everything that the command line does but publishing: deployments, sites, tokens, hostnames.
+//!
+//! Each is one call of the admin API, or two where a call made twice must not count twice.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::publish::api::{Activated, LiveView};
+use crate::publish::client::{Client, Payload};
+use crate::publish::failure::Failure;
+use crate::site::ids::{DeploymentId, SiteName, StageName};
+use crate::site::record::Scope;
+
+#[derive(Deserialize)]
+struct Stages {
+    stages: BTreeMap<StageName, LiveView>,
+}
+
+/// What the stages of a site serve and served, of all stages or of one.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::call`].
+pub fn deployments(
+    client: &Client,
+    site: &SiteName,
+    stage: Option<&StageName>,
+) -> Result<Vec<LiveView>, Failure> {
+    match stage {
+        Some(stage) => Ok(client.live(site, stage)?.into_iter().collect()),
+        None => {
+            let found: Stages = client.get(&format!("/sites/{site}/deployments"))?;
+            Ok(found.stages.into_values().collect())
+        }
+    }
+}
+
+/// Makes what one stage serves live on another.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::call`].
+pub fn promote(
+    client: &Client,
+    site: &SiteName,
+    from: &StageName,
+    to: &StageName,
+) -> Result<Activated, Failure> {
+    client.send("POST", &format!("/sites/{site}/promote"), &json!({"from": from, "to": to}))
+}
+
+/// Returns a stage to a deployment, or to the one before what it serves.
+///
+/// # Errors
+/// [`Failure`] when there is none to return to, and as of [`Client::call`].
+pub fn roll_back(
+    client: &Client,
+    site: &SiteName,
+    stage: &StageName,
+    deployment: Option<&DeploymentId>,
+) -> Result<Activated, Failure> {
+    let target = match deployment {
+        Some(deployment) => deployment.clone(),
+        // Named here, so that a call whose answer is lost does not go back twice.
+        None => previous(client, site, stage)?,
+    };
+    let path = format!("/sites/{site}/stages/{stage}/rollback");
+    client.send("POST", &path, &json!({ "deployment": target }))
+}
+
+fn previous(client: &Client, site: &SiteName, stage: &StageName) -> Result<DeploymentId, Failure> {
+    let hint = "`selvedge deployments` lists what there is";
+    let live = client.live(site, stage)?.ok_or_else(|| {
+        Failure::refused("not-found", format!("nothing was ever published to {stage}"), hint)
+    })?;
+    let target = live.retained.into_iter().find(|retained| !retained.rolled_back);
+    target.map(|retained| retained.deployment).ok_or_else(|| {
+        Failure::refused("not-found", format!("{stage} has no deployment to return to"), hint)
+    })
+}
+
+/// The names of all sites.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::call`].
+pub fn sites(client: &Client) -> Result<Value, Failure> {
+    client.get("/sites")
+}
+
+/// A site.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::call`].
+pub fn site(client: &Client, site: &SiteName) -> Result<Value, Failure> {
+    client.get(&format!("/sites/{site}"))
+}
+
+/// Makes a site, unless it exists.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::call`].
+pub fn create_site(client: &Client, site: &SiteName) -> Result<Value, Failure> {
+    client.send("PUT", &format!("/sites/{site}"), &json!({}))
+}
+
+/// The tokens of a site, without their texts.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::call`].
+pub fn tokens(client: &Client, site: &SiteName) -> Result<Value, Failure> {
+    client.get(&format!("/sites/{site}/tokens"))
+}
+
+/// Makes a token; its text is in the answer, and never shown again.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::send_once`]: it may have been made even so.
+pub fn create_token(
+    client: &Client,
+    site: &SiteName,
+    name: &str,
+    scopes: &[Scope],
+    expires_secs: Option<u64>,
+) -> Result<Value, Failure> {
+    let path = format!("/sites/{site}/tokens");
+    let body = json!({"name": name, "scopes": scopes, "expires_secs": expires_secs});
+    client.send_once("POST", &path, &body)
+}
+
+/// Makes a token open nothing any more.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::call`].
+pub fn revoke_token(client: &Client, site: &SiteName, id: &str) -> Result<(), Failure> {
+    delete(client, &format!("/sites/{site}/tokens/{}", segment(id)?))
+}
+
+/// The custom hostnames of a site.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::call`].
+pub fn hosts(client: &Client, site: &SiteName) -> Result<Value, Failure> {
+    client.get(&format!("/sites/{site}/hosts"))
+}
+
+/// Makes a hostname serve a stage of the site.
+///
+/// # Errors
+/// [`Failure`] when it belongs to another site, and as of [`Client::call`].
+pub fn add_host(
+    client: &Client,
+    site: &SiteName,
+    host: &str,
+    stage: &StageName,
+) -> Result<Value, Failure> {
+    let path = format!("/sites/{site}/hosts/{}", segment(host)?);
+    client.send("PUT", &path, &json!({ "stage": stage }))
+}
+
+/// Makes a hostname serve nothing any more.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::call`].
+pub fn remove_host(client: &Client, site: &SiteName, host: &str) -> Result<(), Failure> {
+    delete(client, &format!("/sites/{site}/hosts/{}", segment(host)?))
+}
+
+/// Takes something away; that it is not there is the same, when an earlier attempt was answered
+/// by nobody.
+fn delete(client: &Client, path: &str) -> Result<(), Failure> {
+    let before = client.calls();
+    match client.call("DELETE", path, Payload::Nothing) {
+        Ok(_) => Ok(()),
+        Err(failure) if &*failure.code == "not-found" && client.calls() > before + 1 => Ok(()),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// A text that stands in a path as one segment.
+fn segment(text: &str) -> Result<&str, Failure> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    if !text.is_empty() && text.bytes().all(is_plain) && !text.starts_with('.') {
+        return Ok(text);
+    }
+    let hint = "letters, digits, hyphens, dots and underscores only";
+    Err(Failure::refused("bad-name", format!("{text:?} is no name"), hint))
+}

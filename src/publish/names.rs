@@ -1,0 +1,217 @@
+//! From a file's name to the path at which it is published.
+//!
+//! Not the request's canonicaliser, which is `wire::path`: this is its counterpart, and refuses
+//! what no request could ever name. The invariant: the canonical address of a published path
+//! decodes to that very path.
+
+use std::path::{Component, Path};
+
+use unicode_normalization::{UnicodeNormalization, is_nfc_quick};
+
+use crate::site::shard::PATH_BYTES_MAX;
+use crate::wire::path::{self, RequestPath};
+
+/// Files that configure a site or its publishing: read, never served, wherever they lie.
+pub const NEVER_SERVED: [&str; 7] = [
+    "_headers",
+    "_redirects",
+    "selvedge.toml",
+    "app.config.yaml",
+    "ext.config.yaml",
+    ".selvedgeignore",
+    ".assetsignore",
+];
+/// What systems and package managers leave behind; nobody publishes it on purpose.
+pub const JUNK: [&str; 4] = ["node_modules", ".DS_Store", "Thumbs.db", "desktop.ini"];
+/// The folder of dot-names that the web gives a meaning (RFC 8615): published.
+pub const WELL_KNOWN: &str = ".well-known";
+/// The first segment that Selvedge answers itself on every host.
+pub const RESERVED: &str = ".selvedge";
+
+/// Why a file has no path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameError {
+    /// The name is not UTF-8.
+    NotUtf8,
+    /// A control character is in it.
+    Control,
+    /// A backslash is in it.
+    Backslash,
+    /// It is longer than [`PATH_BYTES_MAX`].
+    TooLong(usize),
+    /// Percent-encoded it is longer than requests may be, or has too many folders.
+    Unreachable,
+    /// It lies below [`RESERVED`].
+    Reserved,
+}
+
+impl NameError {
+    /// What is wrong.
+    pub fn message(self) -> String {
+        match self {
+            Self::NotUtf8 => "the name is not UTF-8".into(),
+            Self::Control => "there is a control character in the name".into(),
+            Self::Backslash => "there is a backslash in the name".into(),
+            Self::TooLong(bytes) => {
+                format!("the path has {bytes} bytes, more than {PATH_BYTES_MAX}")
+            }
+            Self::Unreachable => format!(
+                "percent-encoded, the path is longer than {} bytes or deeper than {} folders",
+                path::PATH_BYTES_MAX,
+                path::SEGMENTS_MAX
+            ),
+            Self::Reserved => format!("/{RESERVED}/ is answered by Selvedge itself on every host"),
+        }
+    }
+
+    /// What to do.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::NotUtf8 => "rename it, for example with convmv",
+            Self::Control | Self::Backslash => "rename it: no address could ever name it",
+            Self::TooLong(_) | Self::Unreachable => "shorten the names of the file or its folders",
+            Self::Reserved => "rename the folder",
+        }
+    }
+}
+
+/// The path at which a file is published.
+///
+/// # Shape
+/// `/`-rooted, decoded, UTF-8, no dot segments, at most [`PATH_BYTES_MAX`] bytes.
+///
+/// # Errors
+/// [`NameError`] when no request could name the file, or another part of Selvedge would answer.
+pub fn published_path(relative: &Path) -> Result<String, NameError> {
+    let mut published = String::new();
+    for component in relative.components() {
+        let Component::Normal(name) = component else { continue };
+        let name = name.to_str().ok_or(NameError::NotUtf8)?;
+        if published.is_empty() && name == RESERVED {
+            return Err(NameError::Reserved);
+        }
+        published.push('/');
+        published.push_str(name);
+    }
+    if published.contains('\\') {
+        return Err(NameError::Backslash);
+    }
+    if published.chars().any(char::is_control) {
+        return Err(NameError::Control);
+    }
+    if published.len() > PATH_BYTES_MAX {
+        return Err(NameError::TooLong(published.len()));
+    }
+    match RequestPath::parse(&path::encode(&published)) {
+        Ok(request) if request.decoded() == published => Ok(published),
+        _ => Err(NameError::Unreachable),
+    }
+}
+
+/// The path as people compare it: composed (Unicode NFC), borrowed when it is so already.
+pub fn composed(path: &str) -> std::borrow::Cow<'_, str> {
+    if path.is_ascii() || is_nfc_quick(path.chars()) == unicode_normalization::IsNormalized::Yes {
+        return path.into();
+    }
+    path.nfc().collect::<String>().into()
+}
+
+/// Whether a file holds a private key, judged by its name and how it begins.
+///
+/// `head` is as much of the file as is at hand: [`SECRET_HEAD_BYTES`] are enough.
+pub fn is_private_key(path: &str, head: &[u8]) -> bool {
+    let head = head.get(..SECRET_HEAD_BYTES).unwrap_or(head);
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let is_key_file = name.ends_with(".pem")
+        || name.ends_with(".key")
+        || (name.starts_with("id_") && !name.contains('.'));
+    let start = head.trim_ascii_start();
+    let first_line = start.split(|b| *b == b'\n').next().unwrap_or(start);
+    if is_key_line(first_line) {
+        return true;
+    }
+    is_key_file && head.split(|b| *b == b'\n').any(|line| is_key_line(line.trim_ascii()))
+}
+
+/// How much of a file is searched for a private key.
+pub const SECRET_HEAD_BYTES: usize = 64 * 1024;
+
+fn is_key_line(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    line.starts_with(b"-----BEGIN ") && line.ends_with(b"PRIVATE KEY-----")
+        || line.starts_with(b"-----BEGIN PGP PRIVATE KEY BLOCK-----")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, expected: Result<&str, NameError>) {
+        let found = published_path(Path::new(name));
+        assert_eq!(found.as_deref(), expected.as_deref(), "{name:?}");
+    }
+
+    #[test]
+    fn paths() {
+        check("index.html", Ok("/index.html"));
+        check("./a/b.txt", Ok("/a/b.txt"));
+        check("a b", Ok("/a b"));
+        check("a%20b", Ok("/a%20b"));
+        check("a?b#c", Ok("/a?b#c"));
+        check("été/ü.html", Ok("/été/ü.html"));
+        check(".well-known/x", Ok("/.well-known/x"));
+        check("a/.selvedge/b", Ok("/a/.selvedge/b"));
+        check(".selvedge/b", Err(NameError::Reserved));
+        check("a\\b", Err(NameError::Backslash));
+        check("a\nb", Err(NameError::Control));
+        check("a\u{85}b", Err(NameError::Control));
+    }
+
+    #[test]
+    fn lengths() {
+        let fits = "a".repeat(PATH_BYTES_MAX - 1);
+        assert!(published_path(Path::new(&fits)).is_ok());
+        let long = "a".repeat(PATH_BYTES_MAX);
+        assert_eq!(published_path(Path::new(&long)), Err(NameError::TooLong(PATH_BYTES_MAX + 1)));
+        let encoded = "é".repeat(500);
+        assert_eq!(published_path(Path::new(&encoded)), Err(NameError::Unreachable));
+        let deep = "a/".repeat(path::SEGMENTS_MAX + 1);
+        assert_eq!(published_path(Path::new(&deep)), Err(NameError::Unreachable));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_not_utf_8() {
+        use std::os::unix::ffi::OsStrExt;
+        let name = std::ffi::OsStr::from_bytes(b"a\xffb");
+        assert_eq!(published_path(Path::new(name)), Err(NameError::NotUtf8));
+    }
+
+    #[test]
+    fn composition() {
+        assert_eq!(composed("/e\u{301}"), "/é");
+        assert_eq!(composed("/é"), "/é");
+        assert_eq!(composed("/plain"), "/plain");
+    }
+
+    #[test]
+    fn private_keys() {
+        let key = b"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n";
+        let late = b"Bag Attributes\n-----BEGIN PRIVATE KEY-----\nMIIE\n";
+        let rows: [(&str, &[u8], bool); 9] = [
+            ("/a.txt", key, true),
+            ("/id_rsa", b"\n-----BEGIN OPENSSH PRIVATE KEY-----\r\n", true),
+            ("/k.pem", late, true),
+            ("/K.KEY", late, true),
+            ("/a.txt", late, false),
+            ("/cert.pem", b"-----BEGIN CERTIFICATE-----\n", false),
+            ("/k.asc", b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n", true),
+            ("/k.pem", b"-----BEGIN PUBLIC KEY-----\n", false),
+            ("/empty.pem", b"", false),
+        ];
+        for (path, head, expected) in rows {
+            assert_eq!(is_private_key(path, head), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What commands print for people; machines get JSON.
+
+use std::fmt::Write;
+use std::io::{IsTerminal, stderr};
+
+use serde_json::Value;
+
+use crate::publish::api::LiveView;
+use crate::publish::progress::bytes;
+use crate::publish::run::Published;
+use crate::wire::date::format_imf;
+use crate::wire::time::{UnixMillis, UnixSeconds};
+
+/// The word that errors begin with, red where colours are wanted.
+pub fn error_word() -> &'static str {
+    let wanted =
+        stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    if wanted { "\u{1b}[1;31merror\u{1b}[0m:" } else { "error:" }
+}
+
+/// Rows in columns, the first row their titles.
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(line, "{cell:width$}  ");
+        }
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+/// What a publish did, for people.
+pub fn published(published: &Published) -> String {
+    let Published { files, stage, site, seconds, .. } = published;
+    let verb = match (published.dry_run, published.activated, published.changed) {
+        (true, ..) => "Would publish",
+        (false, false, _) => "Stored",
+        (false, true, true) => "Published",
+        (false, true, false) => "Already live:",
+    };
+    let size = bytes(published.bytes);
+    let mut text = format!("{verb} {files} files ({size}) of {site} in {seconds:.1} s\n");
+    let mut rows = vec![vec![
+        "deployment".into(),
+        published.deployment.to_string(),
+        published.deployment_url.clone().unwrap_or_default(),
+    ]];
+    if let Some(url) = &published.url {
+        rows.push(vec!["stage".into(), stage.to_string(), url.clone()]);
+    }
+    for row in &mut rows {
+        row.insert(0, String::new());
+    }
+    text.push_str(&table(&rows));
+    let sent = bytes(published.bytes_sent);
+    let verb = if published.dry_run { "to send" } else { "sent" };
+    let (blobs, kept) = (published.blobs_sent, published.blobs_kept);
+    let _ = writeln!(text, "  {verb} {blobs} blobs ({sent}); {kept} were there already");
+    if let Some(seconds) = published.effective_within_secs.filter(|_| published.changed) {
+        let _ = match seconds {
+            0 => writeln!(text, "  in force with the next request"),
+            _ => writeln!(text, "  in force everywhere within {seconds} s"),
+        };
+    }
+    text
+}
+
+/// The deployments of stages, for people.
+pub fn deployments(stages: &[LiveView]) -> String {
+    if stages.is_empty() {
+        return "nothing was published yet\n".into();
+    }
+    let mut rows = vec![titles(&["STAGE", "DEPLOYMENT", "STATE", "LIVE FROM", "UNTIL", "BY"])];
+    for live in stages {
+        let state = format!("live, {} (seq {})", live.kind, live.seq);
+        let (stage, by) = (live.stage.to_string(), live.by.clone());
+        rows.push(vec![
+            stage,
+            live.deployment.to_string(),
+            state,
+            time(live.activated_ms),
+            String::new(),
+            by,
+        ]);
+        for retained in &live.retained {
+            let state = if retained.rolled_back { "rolled back" } else { "retained" };
+            let (from, until) = (time(retained.activated_ms), time(retained.superseded_ms));
+            rows.push(vec![
+                String::new(),
+                retained.deployment.to_string(),
+                state.into(),
+                from,
+                until,
+            ]);
+        }
+    }
+    table(&rows)
+}
+
+/// Objects of a list, one line each, by the members named.
+pub fn list(list: &Value, members: &[&str]) -> String {
+    let Some(items) = list.as_array().filter(|items| !items.is_empty()) else {
+        return "none\n".into();
+    };
+    let upper: Vec<String> =
+        members.iter().map(|member| member.trim_end_matches("_ms").to_uppercase()).collect();
+    let mut rows = vec![upper];
+    for item in items {
+        rows.push(members.iter().map(|member| cell(member, item)).collect());
+    }
+    table(&rows)
+}
+
+fn cell(member: &str, item: &Value) -> String {
+    match &item[member] {
+        Value::Null if item.is_string() => item.as_str().unwrap_or_default().to_owned(),
+        Value::Null => "-".into(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let texts: Vec<_> = items.iter().map(|item| item.as_str().unwrap_or("?")).collect();
+            texts.join(",")
+        }
+        Value::Number(number) if member.ends_with("_ms") => time(number.as_u64().unwrap_or(0)),
+        other => other.to_string(),
+    }
+}
+
+fn titles(titles: &[&str]) -> Vec<String> {
+    titles.iter().map(|title| (*title).to_owned()).collect()
+}
+
+fn time(millis: u64) -> String {
+    format_imf(UnixSeconds(UnixMillis(millis).seconds().0))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [titles(&["A", "BB"]), titles(&["long", "x"]), titles(&["é", ""])];
+        assert_eq!(table(&rows), "A     BB\nlong  x\né\n");
+        assert_eq!(table(&[]), "");
+    }
+
+    #[test]
+    fn lists() {
+        let value = json!([{"id": "a1", "scopes": ["publish", "read"], "expires_ms": null}]);
+        let text = list(&value, &["id", "scopes", "expires_ms"]);
+        assert_eq!(text, "ID  SCOPES        EXPIRES\na1  publish,read  -\n");
+        assert_eq!(list(&json!(["www"]), &["site"]), "SITE\nwww\n");
+        assert_eq!(list(&json!([]), &["site"]), "none\n");
+    }
+}

@@ -1,0 +1,467 @@
+//! A publish, from a folder to a live deployment: the protocol.
+//!
+//! Every step can be made again with the same result, and only the last one changes what is
+//! served. The invariant is that a publish that ends anywhere, however it ends, leaves what is
+//! served as it was or as it should become, never in between.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::publish::api::{Activate, Activated, Committed, LiveView, Server};
+use crate::publish::cache::{Cache, Spool};
+use crate::publish::client::{Client, Payload, json as parse_json};
+use crate::publish::clock;
+use crate::publish::config::{self, Fingerprint, Loaded, PublishSettings};
+use crate::publish::diff;
+use crate::publish::encode::Effort;
+use crate::publish::failure::{Failure, Problem};
+use crate::publish::hidden;
+use crate::publish::ingest::{self, IngestOptions, IngestedFile};
+use crate::publish::progress::Progress;
+use crate::publish::scan::{self, ScanOptions, ScannedFile};
+use crate::publish::upload::{self, Blob, UploadError, Uploader};
+use crate::site::asset::{Asset, Class, Representation, has_fingerprint};
+use crate::site::diagnostic::{Diagnostic, Severity};
+use crate::site::ids::{DeploymentId, SiteName, StageName};
+use crate::site::manifest::{BuiltManifest, ManifestBuilder};
+use crate::wire::coding::Coding;
+use crate::wire::media_type;
+use crate::wire::path::file_extension;
+
+/// How often a publish starts over because files changed under it.
+pub const ROUNDS_MAX: u32 = 3;
+
+/// How far a publish goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Until the deployment is live.
+    Activate,
+    /// Until the deployment has its own address; the stage serves what it served.
+    Commit,
+    /// Nothing is changed on the server; what would be sent is told.
+    DryRun,
+}
+
+/// What happens when another publish came first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLostRace {
+    /// This one is refused.
+    Refuse,
+    /// This one takes its place.
+    Replace,
+}
+
+/// Where it is kept what was learned of files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CachePlace {
+    /// In the user's cache folder.
+    User,
+    /// In this folder.
+    At(PathBuf),
+    /// Nowhere: everything is read and encoded.
+    Nowhere,
+}
+
+/// What to publish, and how.
+#[derive(Debug, Clone)]
+pub struct PublishOptions {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The site; made when it doesn't exist and the token may.
+    pub site: SiteName,
+    /// The stage.
+    pub stage: StageName,
+    /// The `selvedge.toml` to read instead of the one found.
+    pub config_file: Option<PathBuf>,
+    /// How hard encoders work.
+    pub effort: Effort,
+    /// Where it is kept what was learned of files, so that unchanged ones are recognised.
+    pub cache: CachePlace,
+    /// Whether private keys may be published.
+    pub allow_secrets: bool,
+    /// How far to go.
+    pub extent: Extent,
+    /// What to do about a lost race.
+    pub on_lost_race: OnLostRace,
+}
+
+/// What a publish did.
+#[derive(Debug, Clone, Serialize)]
+pub struct Published {
+    /// The deployment.
+    pub deployment: DeploymentId,
+    /// The site.
+    pub site: SiteName,
+    /// The stage.
+    pub stage: StageName,
+    /// The stage's address, when it was activated.
+    pub url: Option<String>,
+    /// The deployment's own address, when it was committed.
+    pub deployment_url: Option<String>,
+    /// How many files the deployment has.
+    pub files: usize,
+    /// How many bytes they have, not encoded.
+    pub bytes: u64,
+    /// How many files had to be read; the others had not changed.
+    pub files_read: usize,
+    /// How many blobs were sent, or would be by a dry run.
+    pub blobs_sent: usize,
+    /// How many bytes they have.
+    pub bytes_sent: u64,
+    /// How many blobs were there already.
+    pub blobs_kept: usize,
+    /// Whether the stage serves the deployment.
+    pub activated: bool,
+    /// Whether it served something else before.
+    pub changed: bool,
+    /// The sequence number of what the stage serves.
+    pub seq: Option<u64>,
+    /// How long the change may take to be seen everywhere, in seconds.
+    pub effective_within_secs: Option<u64>,
+    /// Whether nothing was changed on purpose.
+    pub dry_run: bool,
+    /// What is strange but harmless.
+    pub warnings: Vec<Problem>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// Publishes a folder.
+///
+/// # Errors
+/// [`Failure`]: refused with everything that is wrong with the folder, before anything is sent; or
+/// for a lost race; or failed.
+pub fn publish(
+    options: &PublishOptions,
+    client: &Client,
+    progress: Progress,
+) -> Result<Published, Failure> {
+    let started = clock::now();
+    let server = client.server()?;
+    let has_site = has_site(client, &options.site)?;
+    let live = match has_site {
+        true => client.live(&options.site, &options.stage)?,
+        false => None,
+    };
+    let publish = Publish { options, client, progress, server, has_site, live };
+    let mut cache = match &options.cache {
+        CachePlace::User => Cache::open(&options.folder, options.effort),
+        CachePlace::At(folder) => Cache::open_at(folder.clone()),
+        CachePlace::Nowhere => Cache::default(),
+    };
+    for _ in 0..ROUNDS_MAX {
+        match publish.round(&mut cache) {
+            Ok(mut published) => {
+                published.seconds = started.elapsed().as_secs_f64();
+                return Ok(published);
+            }
+            Err(UploadError::Failure(failure)) => return Err(failure),
+            Err(UploadError::Changed(path, content)) => {
+                progress.note(&format!("{path} changed meanwhile; reading again"));
+                cache.forget(&path, &content);
+            }
+        }
+    }
+    Err(Failure::refused(
+        "changing-folder",
+        "files change all the time while they are published",
+        "publish when the build is done; what is served did not change",
+    ))
+}
+
+struct Publish<'a> {
+    options: &'a PublishOptions,
+    client: &'a Client,
+    progress: Progress,
+    server: Server,
+    has_site: bool,
+    live: Option<LiveView>,
+}
+
+/// A folder that can be published.
+struct Prepared {
+    files: Vec<IngestedFile>,
+    built: BuiltManifest,
+    files_read: usize,
+    warnings: Vec<Problem>,
+}
+
+/// What was sent, or would be.
+#[derive(Default)]
+struct Sent {
+    blobs: usize,
+    bytes: u64,
+}
+
+impl Publish<'_> {
+    fn round(&self, cache: &mut Cache) -> Result<Published, UploadError> {
+        // Encoded bytes that no cache keeps live as long as the round that sends them.
+        let spool = Spool::new();
+        let prepared = self.prepare(cache, &spool).map_err(UploadError::Failure)?;
+        let blobs = upload::blobs(&prepared.files, &prepared.built);
+        let sent = self.send(&prepared, &blobs, cache)?;
+        let mut published = self.published(&prepared, &blobs, &sent);
+        self.finish(&prepared.built, &mut published).map_err(UploadError::Failure)?;
+        Ok(published)
+    }
+
+    /// Reads the folder and its configuration, and refuses with all that is wrong with them.
+    fn prepare(&self, cache: &mut Cache, spool: &Spool) -> Result<Prepared, Failure> {
+        let options = self.options;
+        let loaded = config::load(&options.folder, options.config_file.as_deref());
+        let (mut problems, mut warnings) = sorted_by_severity(&loaded.diagnostics);
+        let scan = scan::scan(
+            &options.folder,
+            &ScanOptions {
+                ignore: loaded.publish.ignore.clone(),
+                include: loaded.publish.include.clone(),
+                config_files: loaded.files.clone(),
+                file_bytes_max: self.server.limits.blob_bytes_max,
+            },
+        )?;
+        problems.extend(scan.problems);
+        warnings.extend(scan.warnings);
+        let paths = scan.files.iter().map(|file| file.path.as_str());
+        warnings.extend(hidden::warnings(&loaded.config.redirects, paths, &loaded.files));
+        let typed = scan.files.into_iter().map(|file| typed(file, &loaded.publish)).collect();
+        let ingest_options = IngestOptions {
+            effort: problems.is_empty().then_some(options.effort),
+            allow_secrets: options.allow_secrets,
+            progress: self.progress,
+        };
+        let ingested = ingest::ingest(typed, cache, spool, ingest_options)?;
+        if let Err(cause) = cache.save() {
+            self.progress
+                .note(&format!("the cache can't be written ({cause}); that costs time only"));
+        }
+        problems.extend(ingested.problems);
+        if !problems.is_empty() {
+            return Err(Failure::invalid_folder(problems));
+        }
+        let built = build(&ingested.files, loaded)?;
+        let (files, files_read) = (ingested.files, ingested.files_read);
+        Ok(Prepared { files, built, files_read, warnings })
+    }
+
+    /// Sends what the server lacks, unless it has the whole deployment already.
+    fn send(
+        &self,
+        prepared: &Prepared,
+        blobs: &[Blob<'_>],
+        cache: &Cache,
+    ) -> Result<Sent, UploadError> {
+        let (options, built) = (self.options, &prepared.built);
+        let is_live = self.live.as_ref().is_some_and(|live| live.deployment == built.id);
+        if is_live || self.is_committed(&built.id).map_err(UploadError::Failure)? {
+            return Ok(Sent::default());
+        }
+        let wanted: Vec<_> = blobs.iter().map(|blob| blob.hash).collect();
+        let (live, limits) = (self.live.as_ref(), &self.server.limits);
+        let missing = match self.has_site || options.extent != Extent::DryRun {
+            true => {
+                self.create_site().map_err(UploadError::Failure)?;
+                diff::missing(self.client, &options.site, live, built, &wanted, limits)
+                    .map_err(UploadError::Failure)?
+            }
+            false => wanted.into_iter().collect(),
+        };
+        let lacking: Vec<_> =
+            blobs.iter().filter(|blob| missing.contains(&blob.hash)).copied().collect();
+        let bytes = lacking.iter().map(|blob| blob.length).sum();
+        if options.extent != Extent::DryRun {
+            let uploader = Uploader {
+                client: self.client,
+                site: &options.site,
+                limits: self.server.limits,
+                cache,
+                effort: options.effort,
+                progress: self.progress,
+            };
+            uploader.send(&lacking)?;
+        }
+        Ok(Sent { blobs: lacking.len(), bytes })
+    }
+
+    fn is_committed(&self, id: &DeploymentId) -> Result<bool, Failure> {
+        if !self.has_site {
+            return Ok(false);
+        }
+        let path = format!("/sites/{}/deployments/{id}", self.options.site);
+        match self.client.call("GET", &path, Payload::Nothing) {
+            Ok(_) => Ok(true),
+            Err(failure) if &*failure.code == "not-found" => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn create_site(&self) -> Result<(), Failure> {
+        if self.has_site {
+            return Ok(());
+        }
+        let site = &self.options.site;
+        self.progress.note(&format!("site {site} does not exist yet; making it"));
+        self.client.send::<Value>("PUT", &format!("/sites/{site}"), &json!({})).map(drop)
+    }
+
+    /// Commits the deployment, and makes it live.
+    fn finish(&self, built: &BuiltManifest, published: &mut Published) -> Result<(), Failure> {
+        let options = self.options;
+        if options.extent == Extent::DryRun {
+            return Ok(());
+        }
+        let path = format!("/sites/{}/deployments/{}", options.site, built.id);
+        let answer = self.client.call("PUT", &path, Payload::Bytes(&built.root))?;
+        let committed: Committed = parse_json(&path, &answer.body)?;
+        published.deployment_url = Some(committed.url);
+        if options.extent == Extent::Commit {
+            return Ok(());
+        }
+        let activated = self.activate(&built.id)?;
+        published.activated = true;
+        published.changed = activated.changed;
+        published.seq = Some(activated.live.seq);
+        published.effective_within_secs = Some(activated.effective_within_secs);
+        published.url = Some(activated.url);
+        Ok(())
+    }
+
+    fn activate(&self, id: &DeploymentId) -> Result<Activated, Failure> {
+        let Publish { options, client, .. } = self;
+        let expected_seq = match options.on_lost_race {
+            OnLostRace::Refuse => Some(self.live.as_ref().map_or(0, |live| live.seq)),
+            OnLostRace::Replace => None,
+        };
+        let path = format!("/sites/{}/stages/{}/activate", options.site, options.stage);
+        let request = Activate { deployment: id, expected_seq };
+        let failure = match client.send::<Activated>("POST", &path, &request) {
+            Ok(activated) => return Ok(activated),
+            Err(failure) if &*failure.code == "lost-race" => failure,
+            Err(failure) => return Err(failure),
+        };
+        let winner = failure.detail.as_ref().map_or(Value::Null, |detail| detail["winner"].clone());
+        if winner["deployment"] == id.as_str() {
+            // Ours: the answer to an earlier attempt was lost on its way.
+            let request = Activate { deployment: id, expected_seq: winner["seq"].as_u64() };
+            return client.send("POST", &path, &request);
+        }
+        Err(lost_race(failure, &winner, options))
+    }
+
+    fn published(&self, prepared: &Prepared, blobs: &[Blob<'_>], sent: &Sent) -> Published {
+        let options = self.options;
+        Published {
+            deployment: prepared.built.id.clone(),
+            site: options.site.clone(),
+            stage: options.stage.clone(),
+            url: None,
+            deployment_url: None,
+            files: prepared.files.len(),
+            bytes: prepared.files.iter().map(|file| file.scanned.stat.size).sum(),
+            files_read: prepared.files_read,
+            blobs_sent: sent.blobs,
+            bytes_sent: sent.bytes,
+            blobs_kept: blobs.len() - sent.blobs,
+            activated: false,
+            changed: false,
+            seq: None,
+            effective_within_secs: None,
+            dry_run: options.extent == Extent::DryRun,
+            warnings: prepared.warnings.clone(),
+            seconds: 0.0,
+        }
+    }
+}
+
+/// Whether the site exists; with a site's own token it does.
+fn has_site(client: &Client, site: &SiteName) -> Result<bool, Failure> {
+    if !client.is_root() {
+        return Ok(true);
+    }
+    client.find::<Value>(&format!("/sites/{site}")).map(|found| found.is_some())
+}
+
+fn sorted_by_severity(diagnostics: &[Diagnostic]) -> (Vec<Problem>, Vec<Problem>) {
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        diagnostics.iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
+    let problem = |diagnostic: &Diagnostic| Problem {
+        path: None,
+        file: Some(diagnostic.file.clone()),
+        line: Some(diagnostic.line as usize),
+        message: diagnostic.message.clone(),
+        hint: diagnostic.remedy.clone(),
+    };
+    (errors.into_iter().map(problem).collect(), warnings.into_iter().map(problem).collect())
+}
+
+fn typed(file: ScannedFile, settings: &PublishSettings) -> (ScannedFile, String) {
+    let extension = file_extension(&file.path).map(str::to_ascii_lowercase);
+    let own = extension.and_then(|extension| settings.types.get(&extension));
+    let media_type = own.map_or(media_type::of_path(&file.path), String::as_str).to_owned();
+    (file, media_type)
+}
+
+fn class(path: &str, media_type: &str, fingerprint: &Fingerprint) -> Class {
+    if media_type::is_html(media_type) {
+        return Class::Html;
+    }
+    let is_fingerprinted = match fingerprint {
+        Fingerprint::Auto => has_fingerprint(path),
+        Fingerprint::None => false,
+        Fingerprint::Patterns(patterns) => {
+            patterns.iter().any(|pattern| pattern.matches("", path).is_some())
+        }
+    };
+    if is_fingerprinted { Class::Fingerprinted } else { Class::Other }
+}
+
+fn build(files: &[IngestedFile], loaded: Loaded) -> Result<BuiltManifest, Failure> {
+    let mut builder = ManifestBuilder::new(loaded.config);
+    for file in files {
+        let (path, media_type) = (&file.scanned.path, &file.media_type);
+        let length = file.scanned.stat.size;
+        let identity = Representation { coding: Coding::Identity, length, hash: file.hash };
+        let mut representations = vec![identity];
+        representations.extend(file.encodings.iter().map(|encoded| Representation {
+            coding: encoded.coding,
+            length: encoded.length,
+            hash: encoded.hash,
+        }));
+        let class = class(path, media_type, &loaded.publish.fingerprint);
+        let asset = Asset::new(class, media_type, representations).ok_or_else(|| {
+            let message = format!("{media_type:?} is no media type that can be sent");
+            let hint = "write it as type/subtype in [types] of selvedge.toml";
+            Failure::invalid_folder(vec![Problem::of_path(path, message, hint)])
+        })?;
+        builder.insert(path, asset);
+    }
+    builder.build().map_err(|error| {
+        Failure::refused("invalid-folder", error.to_string(), "nothing was sent; change the folder")
+    })
+}
+
+fn lost_race(failure: Failure, winner: &Value, options: &PublishOptions) -> Failure {
+    let who = winner["by"].as_str().unwrap_or("another token");
+    let what = winner["deployment"].as_str().unwrap_or("another deployment");
+    let mut lost = Failure::refused(
+        "lost-race",
+        format!("{} was changed meanwhile: {who} made {what} live there", options.stage),
+        "look at what is live now, then publish again; or --force to put this one in its place",
+    );
+    lost.why = Some("what is served is the winner's deployment, whole; yours is stored".into());
+    lost.detail = failure.detail;
+    lost
+}
+
+/// Whether a folder can be looked at, so that a wrong name is told before anything else.
+///
+/// # Errors
+/// [`Failure`] when it is no folder.
+pub fn check_folder(folder: &Path) -> Result<(), Failure> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let hint = "name the folder that holds the built site";
+    Err(Failure::refused("invalid-folder", format!("{} is no folder", folder.display()), hint))
+}

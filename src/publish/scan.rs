@@ -1,0 +1,386 @@
+//! The files of a folder, with everything that keeps them from being published.
+//!
+//! Names and sizes only; no file is opened. Links inside the folder are followed as files, links
+//! out of it are refused: what is published is what lies in the folder. The invariant is that the
+//! list of problems is complete: nothing stops the walk.
+
+use std::collections::HashMap;
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Sender};
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::{DirEntry, WalkBuilder, WalkState};
+
+use crate::publish::failure::{Failure, Problem};
+use crate::publish::names::{self, JUNK, NEVER_SERVED, RESERVED, WELL_KNOWN};
+use crate::site::manifest::PATHS_MAX;
+
+/// What a file was like when it was looked at: equal values mean that its bytes are the same.
+///
+/// The time of the last status change stands beside that of the last modification, because tools
+/// that keep the latter can't set the former.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stat {
+    /// Size in bytes.
+    pub size: u64,
+    /// Last modification, in nanoseconds since 1970.
+    pub modified_nanos: i128,
+    /// Last change of its status, in nanoseconds since 1970; 0 where systems don't tell.
+    pub changed_nanos: i128,
+    /// The number of the file on its disk; 0 where systems don't tell.
+    pub inode: u64,
+}
+
+impl Stat {
+    /// The stat in a file's metadata.
+    pub fn of(metadata: &Metadata) -> Self {
+        let modified = metadata.modified().ok();
+        let since = modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        let (changed_nanos, inode) = status_change_and_inode(metadata);
+        Self {
+            size: metadata.len(),
+            modified_nanos: since.map_or(0, |since| since.as_nanos() as i128),
+            changed_nanos,
+            inode,
+        }
+    }
+}
+
+/// A file to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannedFile {
+    /// The path at which it is published: `/`-rooted, decoded.
+    pub path: String,
+    /// Where it lies.
+    pub file: PathBuf,
+    /// What it was like.
+    pub stat: Stat,
+}
+
+/// What a folder holds.
+#[derive(Debug, Default)]
+pub struct Scan {
+    /// The files, in the order of their paths.
+    pub files: Vec<ScannedFile>,
+    /// What keeps the folder from being published.
+    pub problems: Vec<Problem>,
+    /// What is strange but harmless.
+    pub warnings: Vec<Problem>,
+}
+
+/// What to leave out and let in.
+#[derive(Debug, Clone, Default)]
+pub struct ScanOptions {
+    /// Patterns to leave out, as in a `.gitignore`.
+    pub ignore: Vec<String>,
+    /// Patterns of dot-names to let in, as in a `.gitignore`.
+    pub include: Vec<String>,
+    /// Files that are read as configuration, and so never served.
+    pub config_files: Vec<PathBuf>,
+    /// Largest file that the store takes, in bytes.
+    pub file_bytes_max: u64,
+}
+
+/// The files of a folder.
+///
+/// # Errors
+/// [`Failure`] when the folder itself can't be read, or a pattern is broken.
+pub fn scan(folder: &Path, options: &ScanOptions) -> Result<Scan, Failure> {
+    let unreadable = |cause: std::io::Error| {
+        let mut failure = Failure::refused(
+            "invalid-folder",
+            format!("{} can't be published", folder.display()),
+            "name the folder that holds the built site",
+        );
+        failure.why = Some(cause.to_string().into());
+        failure
+    };
+    let root = folder.canonicalize().map_err(unreadable)?;
+    fs::read_dir(&root).map_err(unreadable)?;
+    let rules = Rules {
+        ignore: patterns(&root, &options.ignore)?,
+        include: patterns(&root, &options.include)?,
+        include_roots: options.include.iter().map(|p| first_segment(p)).collect(),
+        config_files: options.config_files.iter().flat_map(|file| file.canonicalize()).collect(),
+        file_bytes_max: options.file_bytes_max,
+        root,
+    };
+    let mut scan = collect(&rules);
+    scan.files.sort_by(|a, b| a.path.cmp(&b.path));
+    scan.problems.extend(reserved(&rules.root));
+    scan.problems.extend(meeting(&scan.files));
+    if scan.files.is_empty() && scan.problems.is_empty() {
+        scan.problems.push(empty(folder));
+    }
+    if scan.files.len() > PATHS_MAX {
+        scan.problems.push(Problem {
+            message: format!("{} files, more than {PATHS_MAX}", scan.files.len()),
+            hint: "leave some out with ignore patterns, or split the site".into(),
+            ..Problem::default()
+        });
+    }
+    Ok(scan)
+}
+
+struct Rules {
+    root: PathBuf,
+    ignore: Gitignore,
+    include: Gitignore,
+    include_roots: Vec<String>,
+    config_files: Vec<PathBuf>,
+    file_bytes_max: u64,
+}
+
+enum Found {
+    File(ScannedFile),
+    Problem(Problem),
+    Warning(Problem),
+}
+
+fn collect(rules: &Rules) -> Scan {
+    let mut walk = WalkBuilder::new(&rules.root);
+    walk.standard_filters(false).follow_links(true).threads(threads());
+    for name in [".selvedgeignore", ".assetsignore"] {
+        walk.add_custom_ignore_filename(name);
+    }
+    let (sender, receiver) = mpsc::channel();
+    let walker = walk.build_parallel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            walker.run(|| {
+                let sender = sender.clone();
+                Box::new(move |entry| visit(rules, entry, &sender))
+            });
+            drop(sender);
+        });
+        let mut scan = Scan::default();
+        for found in receiver {
+            match found {
+                Found::File(file) => scan.files.push(file),
+                Found::Problem(problem) => scan.problems.push(problem),
+                Found::Warning(warning) => scan.warnings.push(warning),
+            }
+        }
+        scan
+    })
+}
+
+fn visit(
+    rules: &Rules,
+    entry: Result<DirEntry, ignore::Error>,
+    found: &Sender<Found>,
+) -> WalkState {
+    let report = |found_one: Found| drop(found.send(found_one));
+    let entry = match entry {
+        Ok(entry) => entry,
+        Err(error) => {
+            report(Found::Problem(walk_problem(&rules.root, &error)));
+            return WalkState::Continue;
+        }
+    };
+    if entry.depth() == 0 {
+        return WalkState::Continue;
+    }
+    let relative = entry.path().strip_prefix(&rules.root).unwrap_or(entry.path());
+    let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+    if !rules.admits(relative, is_folder) {
+        return WalkState::Skip;
+    }
+    let name = entry.file_name().to_str().unwrap_or_default();
+    if !is_folder && NEVER_SERVED.contains(&name) {
+        if entry.depth() > 1 && name.starts_with('_') {
+            report(Found::Warning(Problem::of_path(
+                &shown(relative),
+                "is read at the root of the folder only",
+                "move its rules there; here it is neither read nor published",
+            )));
+        }
+        return WalkState::Continue;
+    }
+    if entry.path_is_symlink() && !stays_inside(&rules.root, entry.path()) {
+        report(Found::Problem(Problem::of_path(
+            &shown(relative),
+            "is a symbolic link out of the folder",
+            "copy what it points to into the folder, or leave the link out with an ignore pattern",
+        )));
+        return WalkState::Skip;
+    }
+    if is_folder {
+        return WalkState::Continue;
+    }
+    match rules.file(&entry, relative) {
+        Ok(Some(file)) => report(Found::File(file)),
+        Ok(None) => {}
+        Err(problem) => report(Found::Problem(problem)),
+    }
+    WalkState::Continue
+}
+
+impl Rules {
+    /// Whether a file is published, or a folder is entered.
+    fn admits(&self, relative: &Path, is_folder: bool) -> bool {
+        let names = relative.components().filter_map(|c| c.as_os_str().to_str());
+        let mut hidden = false;
+        for name in names {
+            if JUNK.contains(&name) {
+                return false;
+            }
+            hidden |= name.starts_with('.') && name != WELL_KNOWN;
+        }
+        if self.ignore.matched_path_or_any_parents(relative, is_folder).is_ignore() {
+            return false;
+        }
+        if !hidden {
+            return true;
+        }
+        if self.include.matched_path_or_any_parents(relative, is_folder).is_ignore() {
+            return true;
+        }
+        let first = relative.iter().next().and_then(|name| name.to_str()).unwrap_or_default();
+        is_folder && self.include_roots.iter().any(|root| root.contains('*') || root == first)
+    }
+
+    fn file(&self, entry: &DirEntry, relative: &Path) -> Result<Option<ScannedFile>, Problem> {
+        if self.config_files.iter().any(|file| file == entry.path()) {
+            return Ok(None);
+        }
+        let path = names::published_path(relative)
+            .map_err(|error| Problem::of_path(&shown(relative), error.message(), error.hint()))?;
+        let metadata = fs::metadata(entry.path()).map_err(|cause| {
+            Problem::of_path(&path, format!("can't be read: {cause}"), "check its permissions")
+        })?;
+        if !metadata.is_file() {
+            let hint = "leave it out with an ignore pattern";
+            return Err(Problem::of_path(&path, "is neither a file nor a folder", hint));
+        }
+        if metadata.len() > self.file_bytes_max {
+            return Err(Problem::of_path(
+                &path,
+                format!("has {} bytes; the store takes {}", metadata.len(), self.file_bytes_max),
+                "make it smaller, split it, or leave it out with an ignore pattern",
+            ));
+        }
+        let stat = Stat::of(&metadata);
+        Ok(Some(ScannedFile { path, file: entry.path().to_owned(), stat }))
+    }
+}
+
+fn patterns(root: &Path, lines: &[String]) -> Result<Gitignore, Failure> {
+    let broken = |line: &str, error: ignore::Error| {
+        let hint = "write it as in a .gitignore file";
+        let mut failure =
+            Failure::refused("invalid-folder", format!("{line:?} is no pattern"), hint);
+        failure.why = Some(error.to_string().into());
+        failure
+    };
+    let mut builder = GitignoreBuilder::new(root);
+    for line in lines {
+        builder.add_line(None, line).map_err(|error| broken(line, error))?;
+    }
+    builder.build().map_err(|error| broken(&lines.join(" "), error))
+}
+
+fn first_segment(pattern: &str) -> String {
+    let pattern = pattern.trim_start_matches('/');
+    match pattern.split_once('/') {
+        Some((first, _)) => first.to_owned(),
+        None => "*".to_owned(),
+    }
+}
+
+fn stays_inside(root: &Path, link: &Path) -> bool {
+    link.canonicalize().is_ok_and(|target| target.starts_with(root))
+}
+
+fn walk_problem(root: &Path, error: &ignore::Error) -> Problem {
+    let (path, hint) = match unwrapped(error) {
+        (_, ignore::Error::Loop { child, .. }) => {
+            (Some(child.clone()), "it is a symbolic link to a folder that it lies in; remove it")
+        }
+        (path, _) => (path, "check that it exists, where a link points to, and its permissions"),
+    };
+    let shown_path = path.map(|p| shown(p.strip_prefix(root).unwrap_or(&p)));
+    Problem {
+        path: shown_path,
+        message: format!("can't be read: {}", innermost(error)),
+        hint: hint.into(),
+        ..Problem::default()
+    }
+}
+
+fn unwrapped(error: &ignore::Error) -> (Option<PathBuf>, &ignore::Error) {
+    match error {
+        ignore::Error::WithPath { path, err } => {
+            let (inner, err) = unwrapped(err);
+            (inner.or_else(|| Some(path.clone())), err)
+        }
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
+            unwrapped(err)
+        }
+        other => (None, other),
+    }
+}
+
+fn innermost(error: &ignore::Error) -> String {
+    match unwrapped(error).1 {
+        ignore::Error::Io(cause) => cause.to_string(),
+        ignore::Error::Loop { .. } => "a loop of symbolic links".into(),
+        other => other.to_string(),
+    }
+}
+
+/// A path for people: `/`-rooted, with what is not UTF-8 replaced.
+fn shown(relative: &Path) -> String {
+    format!("/{}", relative.to_string_lossy())
+}
+
+fn reserved(root: &Path) -> Option<Problem> {
+    fs::symlink_metadata(root.join(RESERVED)).ok()?;
+    let error = names::NameError::Reserved;
+    Some(Problem::of_path(&format!("/{RESERVED}"), error.message(), error.hint()))
+}
+
+fn meeting(files: &[ScannedFile]) -> Vec<Problem> {
+    let mut seen: HashMap<_, &str> = HashMap::new();
+    let mut problems = Vec::new();
+    for file in files.iter().filter(|file| !file.path.is_ascii()) {
+        if let Some(other) = seen.insert(names::composed(&file.path), &file.path) {
+            problems.push(Problem::of_path(
+                &file.path,
+                format!(
+                    "looks the same as {} and differs in its Unicode form only",
+                    other.escape_unicode()
+                ),
+                "remove one of the two; NFC is what links and browsers write",
+            ));
+        }
+    }
+    problems
+}
+
+fn empty(folder: &Path) -> Problem {
+    Problem {
+        message: format!("there is nothing to publish in {}", folder.display()),
+        hint: "build the site first, or name the folder that it is built into; dot-files and \
+               ignored files don't count"
+            .into(),
+        ..Problem::default()
+    }
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8))
+}
+
+#[cfg(unix)]
+fn status_change_and_inode(metadata: &Metadata) -> (i128, u64) {
+    use std::os::unix::fs::MetadataExt;
+    let nanos = i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec());
+    (nanos, metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn status_change_and_inode(_: &Metadata) -> (i128, u64) {
+    (0, 0)
+}

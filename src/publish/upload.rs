@@ -1,0 +1,253 @@
+//! Sending blobs: small ones many at a time, large ones alone, several requests in flight.
+//!
+//! The invariant is that every blob is compared with its name before it is sent, so that a file
+//! that changed since it was read is noticed here, and not by the server.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+
+use crate::publish::api::Limits;
+use crate::publish::cache::{Cache, Encoded};
+use crate::publish::client::{Client, Payload};
+use crate::publish::encode::{self, Effort};
+use crate::publish::failure::Failure;
+use crate::publish::flight::in_flight;
+use crate::publish::ingest::IngestedFile;
+use crate::publish::pack;
+use crate::publish::progress::{Progress, Unit};
+use crate::publish::scan::Stat;
+use crate::site::ids::{ContentHash, SiteName};
+use crate::site::manifest::BuiltManifest;
+use crate::wire::coding::Coding;
+
+/// Bytes of a frame of a batch before the blob: its hash and its length.
+pub const FRAME_HEAD_BYTES: u64 = 36;
+
+/// A blob to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Blob<'a> {
+    /// Its name.
+    pub hash: ContentHash,
+    /// Its length in bytes.
+    pub length: u64,
+    source: Source<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Source<'a> {
+    Content(&'a IngestedFile),
+    Encoded(&'a IngestedFile, Encoded),
+    Shard(&'a [u8]),
+}
+
+/// Why blobs could not be sent.
+#[derive(Debug)]
+pub enum UploadError {
+    /// A file is not what it was when it was read: its path, and the hash of what it was.
+    Changed(String, ContentHash),
+    /// Anything else.
+    Failure(Failure),
+}
+
+/// All blobs of a deployment, each once: representations and shards.
+pub fn blobs<'a>(files: &'a [IngestedFile], built: &'a BuiltManifest) -> Vec<Blob<'a>> {
+    let mut seen = HashSet::with_capacity(files.len() * 4);
+    let mut blobs = Vec::with_capacity(files.len() * 4);
+    let mut add = |hash, length, source| {
+        if seen.insert(hash) {
+            blobs.push(Blob { hash, length, source });
+        }
+    };
+    for file in files {
+        add(file.hash, file.scanned.stat.size, Source::Content(file));
+        for encoded in &file.encodings {
+            add(encoded.hash, encoded.length, Source::Encoded(file, *encoded));
+        }
+    }
+    for (hash, bytes) in &built.shards {
+        add(*hash, bytes.len() as u64, Source::Shard(bytes));
+    }
+    blobs
+}
+
+/// Sends blobs of a site.
+#[derive(Debug, Clone, Copy)]
+pub struct Uploader<'a> {
+    /// Where to.
+    pub client: &'a Client,
+    /// Whose they are.
+    pub site: &'a SiteName,
+    /// What the server takes.
+    pub limits: Limits,
+    /// Where encoded bytes are.
+    pub cache: &'a Cache,
+    /// How encoded bytes are made again that are not there any more.
+    pub effort: Effort,
+    /// Where progress goes.
+    pub progress: Progress,
+}
+
+impl Uploader<'_> {
+    /// Sends the blobs; when it returns, the server has them all.
+    ///
+    /// # Errors
+    /// [`UploadError`]; some of the blobs may have arrived, which does no harm.
+    pub fn send(&self, blobs: &[Blob<'_>]) -> Result<(), UploadError> {
+        let batches = batches(blobs, &self.limits);
+        let total = blobs.iter().map(|blob| blob.length).sum();
+        let step = self.progress.step("sending", total, Unit::Bytes);
+        in_flight(&batches, |batch| {
+            match batch {
+                [blob] if is_large(blob, &self.limits) => self.send_one(blob)?,
+                batch => self.send_batch(batch)?,
+            }
+            step.advance(batch.iter().map(|blob| blob.length).sum());
+            Ok(())
+        })
+        .map(drop)
+    }
+
+    fn send_batch(&self, batch: &[Blob<'_>]) -> Result<(), UploadError> {
+        let bytes: u64 = batch.iter().map(|blob| blob.length + FRAME_HEAD_BYTES).sum();
+        let mut body = Vec::with_capacity(bytes as usize);
+        for blob in batch {
+            let bytes = self.load(blob)?;
+            body.extend_from_slice(&blob.hash.0);
+            body.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+            body.extend_from_slice(&bytes);
+        }
+        let path = format!("/sites/{}/blobs", self.site);
+        self.client.call("POST", &path, Payload::Bytes(&body)).map_err(UploadError::Failure)?;
+        Ok(())
+    }
+
+    fn send_one(&self, blob: &Blob<'_>) -> Result<(), UploadError> {
+        let path = format!("/sites/{}/blobs/{}", self.site, blob.hash);
+        let result = match blob.source {
+            Source::Content(file) => {
+                let payload = Payload::File(&file.scanned.file, blob.length);
+                let result = self.client.call("PUT", &path, payload);
+                if result.is_err() && !is_unchanged(file) {
+                    return Err(changed(file));
+                }
+                result
+            }
+            _ => self.client.call("PUT", &path, Payload::Bytes(&self.load(blob)?)),
+        };
+        result.map(drop).map_err(UploadError::Failure)
+    }
+
+    /// The bytes of a blob, compared with its name.
+    fn load(&self, blob: &Blob<'_>) -> Result<Vec<u8>, UploadError> {
+        let (file, bytes) = match blob.source {
+            Source::Shard(bytes) => return Ok(bytes.to_vec()),
+            Source::Content(file) => (file, content(file)?),
+            Source::Encoded(file, encoded) => {
+                if let Some(bytes) = self.kept(&encoded) {
+                    return Ok(bytes);
+                }
+                (file, self.encode_again(file, encoded.coding)?)
+            }
+        };
+        if ContentHash::of(&bytes) == blob.hash { Ok(bytes) } else { Err(changed(file)) }
+    }
+
+    fn kept(&self, encoded: &Encoded) -> Option<Vec<u8>> {
+        let place = encoded.place?;
+        let bytes = pack::read(self.cache.pack(place)?, place.offset, encoded.length).ok()?;
+        (ContentHash::of(&bytes) == encoded.hash).then_some(bytes)
+    }
+
+    fn encode_again(&self, file: &IngestedFile, coding: Coding) -> Result<Vec<u8>, UploadError> {
+        let content = content(file)?;
+        let encoded = encode::encode(coding, self.effort, &content)
+            .map_err(|cause| UploadError::Failure(Failure::io("encoding a file", &cause)))?;
+        encoded.ok_or_else(|| changed(file))
+    }
+}
+
+fn content(file: &IngestedFile) -> Result<Vec<u8>, UploadError> {
+    fs::read(&file.scanned.file).map_err(|cause| {
+        let path = &file.scanned.path;
+        UploadError::Failure(match cause.kind() {
+            io::ErrorKind::NotFound => {
+                let hint =
+                    "something removes files while they are published; publish when it is done";
+                Failure::refused(
+                    "vanished",
+                    format!("{path} vanished while it was published"),
+                    hint,
+                )
+            }
+            _ => Failure::io(path, &cause),
+        })
+    })
+}
+
+fn changed(file: &IngestedFile) -> UploadError {
+    UploadError::Changed(file.scanned.path.clone(), file.hash)
+}
+
+fn is_unchanged(file: &IngestedFile) -> bool {
+    fs::metadata(&file.scanned.file).is_ok_and(|now| Stat::of(&now) == file.scanned.stat)
+}
+
+fn is_large(blob: &Blob<'_>, limits: &Limits) -> bool {
+    blob.length.saturating_add(FRAME_HEAD_BYTES) > limits.batch_bytes_max
+}
+
+/// Slices of the blobs that fit one request each.
+fn batches<'b, 'a>(blobs: &'b [Blob<'a>], limits: &Limits) -> Vec<&'b [Blob<'a>]> {
+    let mut batches = Vec::new();
+    let (mut start, mut bytes) = (0, 0_u64);
+    for (at, blob) in blobs.iter().enumerate() {
+        let frame = blob.length.saturating_add(FRAME_HEAD_BYTES);
+        let is_full = bytes.saturating_add(frame) > limits.batch_bytes_max
+            || at - start >= limits.batch_blobs_max.max(1);
+        if is_full && at > start {
+            batches.push(&blobs[start..at]);
+            (start, bytes) = (at, 0);
+        }
+        bytes = bytes.saturating_add(frame);
+    }
+    if start < blobs.len() {
+        batches.push(&blobs[start..]);
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(lengths: &[u64], expected: &[usize]) {
+        let limits = Limits {
+            blob_bytes_max: 10_000,
+            batch_bytes_max: 1_000,
+            batch_blobs_max: 3,
+            missing_hashes_max: 10,
+        };
+        let blob = |length: &u64| Blob {
+            hash: ContentHash([0; 32]),
+            length: *length,
+            source: Source::Shard(b""),
+        };
+        let blobs: Vec<_> = lengths.iter().map(blob).collect();
+        let found: Vec<_> = batches(&blobs, &limits).iter().map(|batch| batch.len()).collect();
+        assert_eq!(found, expected, "{lengths:?}");
+    }
+
+    #[test]
+    fn batches_keep_to_the_limits() {
+        check(&[], &[]);
+        check(&[0], &[1]);
+        check(&[1, 1, 1, 1], &[3, 1]);
+        check(&[464, 464], &[2]);
+        check(&[464, 465], &[1, 1]);
+        check(&[964], &[1]);
+        check(&[965], &[1]);
+        check(&[1, 5_000, 1], &[1, 1, 1]);
+    }
+}

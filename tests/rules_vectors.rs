@@ -1,0 +1,73 @@
+//! `vectors/rules.json`: what Workers Static Assets does with `_headers` and `_redirects` files.
+//!
+//! Judged here as far as the rules alone decide; whole requests are the pipeline's tests.
+
+use std::collections::BTreeMap;
+
+use selvedge::site::diagnostic::Severity;
+use selvedge::site::field_policy::is_disallowed;
+use selvedge::site::rules::{HeaderRules, RedirectOutcome, Redirects};
+use selvedge::site::{headers_file, redirects_file};
+use selvedge::wire::fields::Fields;
+use selvedge::wire::path::RequestPath;
+
+#[derive(serde::Deserialize)]
+struct Vector {
+    headers_file: Option<String>,
+    redirects_file: Option<String>,
+    path: String,
+    status: u16,
+    location: Option<String>,
+    serves: Option<String>,
+    response_headers: BTreeMap<String, Option<String>>,
+}
+
+#[test]
+fn vectors() {
+    let rows: Vec<Vector> = serde_json::from_str(include_str!("vectors/rules.json")).unwrap();
+    assert!(rows.len() >= 20);
+    for (index, row) in rows.iter().enumerate() {
+        let path = RequestPath::parse(&row.path).unwrap();
+        if let Some(text) = &row.redirects_file {
+            check_redirect(index, row, text, path.decoded());
+        }
+        if let Some(text) = &row.headers_file {
+            check_headers(index, row, text, path.decoded());
+        }
+    }
+}
+
+#[track_caller]
+fn check_redirect(index: usize, row: &Vector, text: &str, path: &str) {
+    let (rules, diagnostics) = redirects_file::parse("_redirects", text);
+    assert!(diagnostics.is_empty(), "row {index}: {diagnostics:?}");
+    let redirects = Redirects::new(rules.into_iter().map(|located| located.rule).collect());
+    let outcome = redirects.unwrap().resolve("fakehost", path, None);
+    let expected = match (&row.location, &row.serves) {
+        (Some(location), _) => {
+            Some(RedirectOutcome::Location { status: row.status, location: location.clone() })
+        }
+        (None, Some(file)) if *file != row.path && row.path != "/" => {
+            Some(RedirectOutcome::Rewrite { path: file.clone() })
+        }
+        _ => None,
+    };
+    assert_eq!(outcome, expected, "row {index}: {}", row.path);
+}
+
+#[track_caller]
+fn check_headers(index: usize, row: &Vector, text: &str, path: &str) {
+    let (rules, diagnostics) = headers_file::parse("_headers", text);
+    let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
+    assert_eq!(errors.count(), 0, "row {index}: {diagnostics:?}");
+    let rules = HeaderRules::new(rules.into_iter().map(|located| located.rule).collect());
+    let mut fields = Fields::new();
+    rules.unwrap().apply("fakehost", path, None, false, &mut fields);
+    for (name, expected) in &row.response_headers {
+        let name = name.to_ascii_lowercase();
+        // The server keeps these to itself, and says so when the file is read.
+        if !is_disallowed(&name) {
+            assert_eq!(fields.value(&name), expected.as_deref(), "row {index}: {name}");
+        }
+    }
+}
