@@ -1,0 +1,33 @@
+# `make help` lists what there is. The work is done by cargo and by the scripts in scripts/.
+
+# A port and a place for the data of `make dev`; two of them can run side by side.
+PORT ?= 8787
+STATE_DIR ?= .wrangler/state
+STORE ?= r2
+export PORT STATE_DIR STORE
+
+.PHONY: help setup build dev test test-long clean fmt
+
+help: ## list these targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## bring the tools that are missing
+	@node scripts/setup.mjs
+
+build: ## the worker into build/worker, the command line to target/release/selvedge
+	@node scripts/build.mjs
+
+dev: ## a running CDN with a site in it (PORT, STATE_DIR, STORE=kv)
+	@node scripts/dev.mjs
+
+test: ## every test but the long ones
+	@node scripts/test.mjs
+
+test-long: ## the tests that take long: a site of 20,000 files, the Rust documentation
+	@node scripts/test.mjs --long
+
+fmt: ## format the code
+	@cargo fmt
+
+clean: ## remove what was built; tools and data stay
+	@rm -rf target build/worker build/worker.new build/test

@@ -1,0 +1,224 @@
+// `make dev`: builds what is stale, starts `wrangler dev`, publishes www/ to the site `www` when it
+// has no live deployment yet, says where to look, and stays until it is told to stop. However that
+// happens, nothing is left running.
+
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import {
+  appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync,
+} from "node:fs";
+import { request } from "node:http";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { build } from "./build.mjs";
+import { CLI, ROOT, Explained, environment, killChildren, main, node, run, say } from "./lib.mjs";
+
+const PORT = Number(process.env.PORT || 8787);
+const STATE_DIR = resolve(ROOT, process.env.STATE_DIR || ".wrangler/state");
+const STORE = process.env.STORE || "r2";
+const READY_MS_MAX = 60_000;
+
+/** The running `wrangler dev`, leader of a process group of its own. */
+let wrangler = null;
+let stopping = false;
+
+function checkSettings() {
+  if (!Number.isInteger(PORT) || PORT < 1 || PORT > 65535) {
+    throw new Explained(`PORT=${process.env.PORT} is no port; write a number from 1 to 65535`);
+  }
+  if (!["r2", "kv"].includes(STORE)) throw new Explained(`STORE=${STORE}: write r2 or kv`);
+}
+
+/** Resolves to the port when it can be listened on (0 asks for any free one), else to null. */
+function freePort(port) {
+  return new Promise((resolved) => {
+    const server = createServer();
+    server.on("error", () => resolved(null));
+    server.listen(port, "127.0.0.1", () => {
+      const found = server.address().port;
+      server.close(() => resolved(found));
+    });
+  });
+}
+
+/** The root token in .dev.vars, made when there is none. */
+function adminToken() {
+  const file = join(ROOT, ".dev.vars");
+  const known = () => readFileSync(file, "utf8").match(/^\s*ADMIN_TOKEN\s*=\s*"?([^"\s]+)"?\s*$/m)?.[1];
+  const line = `ADMIN_TOKEN=${randomBytes(32).toString("hex")}\n`;
+  try {
+    // Two first runs side by side: one makes the file, the other reads it.
+    writeFileSync(file, line, { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+  }
+  if (!known()) appendFileSync(file, `\n${line}`);
+  return known();
+}
+
+function ask(path, token) {
+  const headers = { host: `localhost:${PORT}`, connection: "close" };
+  if (token) headers.authorization = `Bearer ${token}`;
+  return new Promise((resolved) => {
+    const asking = request({ host: "127.0.0.1", port: PORT, path, headers, timeout: 5000 }, (response) => {
+      let text = "";
+      response.on("data", (data) => (text += data));
+      response.on("end", () => resolved({ status: response.statusCode, text }));
+    });
+    asking.on("timeout", () => asking.destroy());
+    asking.on("error", () => resolved({ status: 0, text: "" }));
+    asking.end();
+  });
+}
+
+/** Starts `wrangler dev`; its output is kept until it is ready, and passed on after that. */
+function start(inspectorPort) {
+  mkdirSync(STATE_DIR, { recursive: true });
+  const args = [
+    join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "dev",
+    "--ip", "127.0.0.1", "--port", String(PORT), "--inspector-port", String(inspectorPort),
+    "--persist-to", STATE_DIR, "--var", `STORE:${STORE}`,
+    "--show-interactive-dev-session=false", "--log-level", "info",
+  ];
+  const env = environment({
+    CI: "1",
+    WRANGLER_LOG_PATH: join(STATE_DIR, "logs"),
+    WRANGLER_REGISTRY_PATH: join(STATE_DIR, "registry"),
+  });
+  const child = spawn(node(), args, { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const log = { text: "", open: false };
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (data) => (log.open ? process.stdout.write(data) : (log.text += data)));
+  }
+  child.on("error", (error) => fail(`wrangler can't be started: ${error.message}`));
+  child.on("exit", () => {
+    if (!stopping) fail(`wrangler dev ended by itself\n${log.text}`);
+  });
+  wrangler = child;
+  return log;
+}
+
+async function fail(message) {
+  console.error(`\nerror: ${message}`);
+  await stop(1);
+}
+
+function alive(group) {
+  try {
+    process.kill(-group, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Ends wrangler and all that it started, then this process. */
+async function stop(code) {
+  if (stopping) return;
+  stopping = true;
+  killChildren();
+  const group = wrangler?.pid;
+  for (const [signal, waitMs] of [["SIGTERM", 4000], ["SIGKILL", 2000]]) {
+    if (!group || !alive(group)) break;
+    try {
+      process.kill(-group, signal);
+    } catch {
+      // It ended in between.
+    }
+    for (let waited = 0; waited < waitMs && alive(group); waited += 50) await sleep(50);
+  }
+  process.exit(code);
+}
+
+/** Whether the process `pid` still handles SIGINT; null where /proc does not say. */
+function handlesInterrupt(pid) {
+  try {
+    const caught = readFileSync(`/proc/${pid}/status`, "utf8").match(/^SigCgt:\s*([0-9a-f]+)/m);
+    return caught ? (BigInt(`0x${caught[1]}`) & 2n) !== 0n : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Stops when make is gone or was interrupted alone. GNU make takes it that an interrupt reached its
+ * children as well, sets its own handler back, and waits for them.
+ */
+function watchParent() {
+  const parent = process.ppid;
+  const handledBefore = handlesInterrupt(parent) === true;
+  setInterval(() => {
+    const gone = process.ppid !== parent;
+    if (gone || (handledBefore && handlesInterrupt(parent) === false)) stop(130);
+  }, 300).unref();
+}
+
+async function ready(log) {
+  const since = Date.now();
+  for (;;) {
+    const { status, text } = await ask("/.selvedge/health");
+    if (status === 200) return;
+    if (Date.now() - since > READY_MS_MAX) {
+      throw new Explained(`the worker is not ready (health: ${status} ${text})\n${log.text}`);
+    }
+    await sleep(100);
+  }
+}
+
+/** Publishes www/ to the site `www`, unless that has a live deployment. */
+async function publishOnce(token) {
+  const live = await ask("/.selvedge/v1/sites/www/stages/production", token);
+  if (live.status === 200) return;
+  say("publishing www/ to the site www ...");
+  const env = { SELVEDGE_TOKEN: token };
+  const url = `http://localhost:${PORT}`;
+  await run(CLI, ["publish", "www", "--site", "www", "--url", url], { env });
+}
+
+function welcome() {
+  const own = (path) => (path.startsWith(`${ROOT}/`) ? path.slice(ROOT.length + 1) : path);
+  console.log(`
+  Selvedge is running.
+
+    the site      http://localhost:${PORT}/   http://www.localhost:${PORT}/
+    the API       http://localhost:${PORT}/.selvedge/v1   (its token is in .dev.vars)
+    the data      ${own(STATE_DIR)}   (${STORE})
+
+  Publish a folder of yours:
+
+    export SELVEDGE_URL=http://localhost:${PORT}
+    export SELVEDGE_TOKEN=$(sed -n 's/^ADMIN_TOKEN=//p' .dev.vars)
+    target/release/selvedge publish ./public --site mysite     -> http://mysite.localhost:${PORT}/
+
+  Ctrl-C stops it.
+`);
+}
+
+main(async () => {
+  checkSettings();
+  const since = Date.now();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.removeAllListeners(signal);
+    process.on(signal, () => stop(signal === "SIGINT" ? 130 : 143));
+  }
+  watchParent();
+  await build();
+  if ((await freePort(PORT)) === null) {
+    throw new Explained(`port ${PORT} is taken; choose another: PORT=${PORT + 1} make dev`);
+  }
+  if (!existsSync(CLI)) throw new Explained(`there is no ${CLI}`);
+  const token = adminToken();
+  const inspectorPort = await freePort(0);
+  if (stopping) return;
+  const log = start(inspectorPort);
+  try {
+    await ready(log);
+    await publishOnce(token);
+  } catch (error) {
+    return await fail(error.message);
+  }
+  log.open = true;
+  say(`ready, ${((Date.now() - since) / 1000).toFixed(1)} s after the start`);
+  welcome();
+});

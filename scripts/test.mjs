@@ -1,0 +1,85 @@
+// `make test`: every suite, one after the other, each announced; the last line is the sum. Names
+// given as arguments choose suites; `--long` chooses the long ones.
+
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "./build.mjs";
+import { chromedriver } from "./chromium.mjs";
+import { ROOT, TOOLS, WASM_TARGET, main, node, run, say, seconds } from "./lib.mjs";
+
+const LINTS = ["--", "-D", "warnings"];
+
+/** Files named `*.test.mjs` in `folder`. */
+function testFiles(folder) {
+  const path = join(ROOT, folder);
+  if (!existsSync(path)) return [];
+  return readdirSync(path).filter((name) => name.endsWith(".test.mjs")).map((name) => join(folder, name));
+}
+
+function cargo(...args) {
+  return () => run("cargo", args, { show: true, check: false });
+}
+
+async function browser() {
+  const env = {
+    CHROMEDRIVER: await chromedriver(),
+    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: join(TOOLS, "bin/wasm-bindgen-test-runner"),
+    WASM_BINDGEN_TEST_TIMEOUT: "300",
+  };
+  const args = ["test", "--target", WASM_TARGET, "--test", "browser"];
+  return run("cargo", args, { env, show: true, check: false });
+}
+
+function endToEnd(files, env) {
+  const args = ["--test", "--test-reporter=spec", "--test-concurrency=2", "--test-timeout=300000", ...files];
+  return () => run(node(), args, { env, show: true, check: false });
+}
+
+const E2E = testFiles("tests/e2e");
+const SUITES = [
+  ["fmt", "formatting", cargo("fmt", "--check")],
+  ["clippy", "lints, native", cargo("clippy", "--all-targets", ...LINTS)],
+  ["clippy-wasm", "lints, wasm32", cargo("clippy", "--lib", "--target", WASM_TARGET, ...LINTS)],
+  ["native", "native tests", cargo("test")],
+  ["browser", "the pure suite on wasm32 in Chromium", browser],
+  ["r2", "end to end, R2", endToEnd(E2E, { SELVEDGE_TEST_STORE: "r2" })],
+  ["kv", "end to end, KV", endToEnd(E2E, { SELVEDGE_TEST_STORE: "kv" })],
+  ["empty", "end to end, caches always empty", endToEnd(E2E, { SELVEDGE_TEST_CACHE: "empty" })],
+  ["flaky", "end to end, cache entries vanishing", endToEnd(E2E, { SELVEDGE_TEST_CACHE: "flaky" })],
+  ["wire", "exact bytes on bare workerd", endToEnd(testFiles("tests/e2e/wire"), {})],
+];
+const LONG_SUITES = [["long", "long tests", endToEnd(testFiles("tests/e2e/long"), {})]];
+
+/** Tests that passed and failed, as cargo's and Node's summaries say. */
+function count({ code, text }) {
+  const sum = (pattern) => [...text.matchAll(pattern)].reduce((total, [, n]) => total + Number(n), 0);
+  const passed = sum(/^test result: .*?(\d+) passed/gm) + sum(/^ℹ pass (\d+)/gm);
+  const failed =
+    sum(/^test result: .*?(\d+) failed/gm) + sum(/^ℹ fail (\d+)/gm) + sum(/^ℹ cancelled (\d+)/gm);
+  // A suite that can't say what failed, as when it does not compile, is one failure itself.
+  if (code !== 0 && failed === 0) return { passed, failed: 1 };
+  return { passed: passed || (code === 0 && failed === 0 ? 1 : 0), failed };
+}
+
+main(async () => {
+  const names = process.argv.slice(2).filter((name) => !name.startsWith("--"));
+  const suites = process.argv.includes("--long") ? LONG_SUITES : SUITES;
+  const unknown = names.filter((name) => !suites.some(([known]) => known === name));
+  if (unknown.length) say(`no such suite: ${unknown.join(", ")}`);
+  const chosen = suites.filter(([name]) => names.length === 0 || names.includes(name));
+  await build();
+  const total = { passed: 0, failed: unknown.length };
+  const failures = [...unknown];
+  for (const [name, title, work] of chosen) {
+    say(`--- ${name}: ${title}`);
+    const since = Date.now();
+    const { passed, failed } = count(await work());
+    total.passed += passed;
+    total.failed += failed;
+    if (failed) failures.push(name);
+    say(`--- ${name}: ${passed} passed, ${failed} failed, ${seconds(since)}`);
+  }
+  if (failures.length) say(`failed suites: ${failures.join(", ")}`);
+  console.log(`${total.passed} passed, ${total.failed} failed`);
+  process.exitCode = total.failed ? 1 : 0;
+});
