@@ -1,0 +1,136 @@
+// Two clients: `get` for well-formed requests to any host, `wire` for exact bytes. Neither follows
+// redirects, decodes bodies, or touches paths.
+
+import { Agent, request } from "node:http";
+import { connect } from "node:net";
+
+const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+
+/** Header fields in order, lower-case, as they came; `value` joins the lines of one name. */
+export class HeaderList {
+  constructor(raw) {
+    this.lines = [];
+    for (let i = 0; i < raw.length; i += 2) this.lines.push([raw[i].toLowerCase(), raw[i + 1]]);
+  }
+
+  value(name) {
+    const values = this.lines.filter(([key]) => key === name).map(([, value]) => value);
+    return values.length ? values.join(", ") : null;
+  }
+
+  has(name) {
+    return this.lines.some(([key]) => key === name);
+  }
+
+  /** Every field but those that differ from one response to the next. */
+  stable() {
+    const changing = ["date", "age", "cache-status", "connection", "keep-alive"];
+    return Object.fromEntries(
+      this.lines.filter(([name]) => !changing.includes(name)).sort(([a], [b]) => (a < b ? -1 : 1)),
+    );
+  }
+}
+
+/**
+ * Resolves to `{status, headers, body, text}` of one request to `host` on the server at `port`.
+ * Rejects when the response is cut off.
+ */
+export function get(port, host, path, { method = "GET", headers = {}, body = null, timeoutMs = 20_000 } = {}) {
+  return new Promise((resolve, reject) => {
+    const asking = request(
+      { host: "127.0.0.1", port, method, path, agent, headers: { host, ...headers }, timeout: timeoutMs },
+      (response) => {
+        const chunks = [];
+        response.on("data", (chunk) => chunks.push(chunk));
+        response.on("error", reject);
+        response.on("end", () => {
+          const bytes = Buffer.concat(chunks);
+          resolve({
+            status: response.statusCode,
+            headers: new HeaderList(response.rawHeaders),
+            body: bytes,
+            text: bytes.toString("utf8"),
+          });
+        });
+      },
+    );
+    asking.on("timeout", () => asking.destroy(new Error(`${method} ${host}${path}: timed out`)));
+    asking.on("error", reject);
+    asking.end(body);
+  });
+}
+
+/** Whether what has come so far is one whole response, and no more is to be waited for. */
+function isWhole(received, sent) {
+  const end = received.indexOf("\r\n\r\n");
+  if (end < 0) return false;
+  const head = received.subarray(0, end).toString("latin1");
+  const body = received.subarray(end + 4);
+  if (/^HTTP\/1\.[01] 100/.test(head)) return false;
+  if (sent.subarray(0, 4).toString("latin1") === "HEAD" || /^HTTP\/1\.[01] (204|304)/.test(head)) return true;
+  if (/\r\ntransfer-encoding: *chunked/i.test(head)) return body.subarray(-5).toString() === "0\r\n\r\n";
+  const length = head.match(/\r\ncontent-length: *(\d+)/i);
+  if (!length || body.length < Number(length[1])) return false;
+  // A pipelined request may still be answered: wait for the close.
+  return sent.toString("latin1").split("\r\n\r\nGET").length - 1 < 1;
+}
+
+/** Sends exactly `bytes` and resolves to what came back: `{bytes, ms}`. Never rejects. */
+export function send(port, bytes, timeoutMs = 4000) {
+  return new Promise((resolve) => {
+    const since = Date.now();
+    const socket = connect({ host: "127.0.0.1", port });
+    let received = Buffer.alloc(0);
+    const finish = () => {
+      socket.destroy();
+      resolve({ bytes: received, ms: received.length ? Date.now() - since : 0 });
+    };
+    socket.setTimeout(timeoutMs, finish);
+    socket.on("error", finish);
+    socket.on("close", finish);
+    socket.on("connect", () => socket.write(bytes));
+    socket.on("data", (data) => {
+      received = Buffer.concat([received, data]);
+      if (isWhole(received, bytes)) finish();
+    });
+  });
+}
+
+function unchunk(body) {
+  const parts = [];
+  for (;;) {
+    const end = body.indexOf("\r\n");
+    const size = end < 0 ? NaN : Number.parseInt(body.subarray(0, end).toString("latin1"), 16);
+    if (!(size > 0)) return Buffer.concat(parts);
+    parts.push(body.subarray(end + 2, end + 2 + size));
+    body = body.subarray(end + 4 + size);
+  }
+}
+
+/** Reads the first final response in `bytes`; status 0 when there is none. */
+export function parse(bytes, isHead = false) {
+  while (/^HTTP\/1\.[01] 100/.test(bytes.subarray(0, 12).toString("latin1"))) {
+    bytes = bytes.subarray(bytes.indexOf("\r\n\r\n") + 4);
+  }
+  const responses = bytes.toString("latin1").match(/^HTTP\/1\.[01] (?!100)\d\d\d/gm)?.length ?? 0;
+  const end = bytes.indexOf("\r\n\r\n");
+  if (end < 0) return { status: 0, headers: new HeaderList([]), body: "", responses };
+  const [line, ...fields] = bytes.subarray(0, end).toString("latin1").split("\r\n");
+  const raw = fields.flatMap((field) => {
+    const colon = field.indexOf(":");
+    return [field.slice(0, colon).trim(), field.slice(colon + 1).trim()];
+  });
+  const headers = new HeaderList(raw);
+  let body = bytes.subarray(end + 4);
+  const length = headers.value("content-length");
+  if (headers.value("transfer-encoding")?.includes("chunked")) body = unchunk(body);
+  else if (length !== null) body = body.subarray(0, Number(length));
+  const status = Number(line.split(" ")[1]) || 0;
+  return { status, headers, body: isHead ? "" : body.toString("latin1"), responses };
+}
+
+/** Sends a request line by line (latin-1 strings) and resolves to the parsed response. */
+export async function wire(port, text, timeoutMs) {
+  const { bytes, ms } = await send(port, Buffer.from(text, "latin1"), timeoutMs);
+  return { ...parse(bytes, text.startsWith("HEAD ")), ms };
+}

@@ -1,0 +1,127 @@
+// Runs inside the worker, in front of its entry module: counts what it asks of the store, and makes
+// the store and the cache fail on command. A test talks to it through requests to the host `shim`.
+
+const state = {};
+reset();
+
+function reset() {
+  Object.assign(state, {
+    // Store operations by the requests to the admin API, in order: "put blob/...".
+    ops: [],
+    // Store operations by everything else.
+    serving: [],
+    // Keys that were looked up or stored in the cache.
+    cacheKeys: [],
+    // Admin operation number `haltAt` (from 1) and all after it never happen.
+    haltAt: 0,
+    halted: false,
+    // The share of store reads that fail, and what they do: "throw" or "hang".
+    failing: 0,
+    failure: "throw",
+    // "on", "empty", or "flaky": a share of the entries is gone at each look.
+    cache: state.cache ?? "on",
+    seed: 1,
+  });
+}
+
+/** A small repeatable generator (mulberry32), in [0, 1). */
+function random() {
+  state.seed = (state.seed + 0x6d2b79f5) | 0;
+  let t = Math.imul(state.seed ^ (state.seed >>> 15), 1 | state.seed);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+}
+
+const STORE_METHODS = new Set([
+  "get", "getWithMetadata", "head", "put", "delete", "list", "createMultipartUpload",
+]);
+
+async function before(operation, key, isAdmin) {
+  const log = isAdmin ? state.ops : state.serving;
+  log.push(`${operation} ${typeof key === "string" ? key : JSON.stringify(key ?? null)}`);
+  if (isAdmin && state.haltAt && log.length >= state.haltAt) {
+    state.halted = true;
+    await scheduler.wait(15_000);
+    throw new Error("halted");
+  }
+  if (state.failing && random() < state.failing) {
+    if (state.failure === "hang") await scheduler.wait(15_000);
+    throw new Error("injected");
+  }
+}
+
+/** The binding `target`, each of whose operations passes `before`. */
+function watched(target, isAdmin) {
+  return new Proxy(target, {
+    get(object, name) {
+      const value = object[name];
+      if (typeof value !== "function") return value;
+      if (!STORE_METHODS.has(name)) return name === "constructor" ? value : value.bind(object);
+      return async (...args) => {
+        await before(name, args[0], isAdmin);
+        return value.apply(object, args);
+      };
+    },
+  });
+}
+
+const realCaches = globalThis.caches;
+
+const keyOf = (request) => (typeof request === "string" ? request : request.url);
+
+function watchedCache(open) {
+  return {
+    async match(...args) {
+      state.cacheKeys.push(keyOf(args[0]));
+      if (state.cache === "empty") return undefined;
+      const cache = await open();
+      if (state.cache === "flaky" && random() < 0.4) {
+        await cache.delete(args[0]);
+        return undefined;
+      }
+      return cache.match(...args);
+    },
+    async put(...args) {
+      state.cacheKeys.push(keyOf(args[0]));
+      if (state.cache === "empty") return args[1]?.body?.cancel?.();
+      return (await open()).put(...args);
+    },
+    async delete(...args) {
+      return state.cache === "empty" ? false : (await open()).delete(...args);
+    },
+  };
+}
+
+const defaultCache = watchedCache(async () => realCaches.default);
+Object.defineProperty(globalThis, "caches", {
+  value: {
+    default: defaultCache,
+    open: async (name) => watchedCache(() => realCaches.open(name)),
+  },
+  configurable: true,
+});
+
+// After the line above, so that the worker sees only these caches.
+const entry = await import("./index.mjs");
+
+export default {
+  async fetch(request, env, ctx) {
+    const url = new URL(request.url);
+    if (url.hostname === "shim") {
+      if (request.method === "POST") {
+        const settings = await request.json();
+        if (settings.reset) reset();
+        Object.assign(state, settings);
+      }
+      return Response.json(state);
+    }
+    const isAdmin = url.pathname.startsWith("/.selvedge/");
+    const wrapped = {};
+    for (const name of Object.keys(env)) {
+      const value = env[name];
+      const isStore = name === "BUCKET" || name === "STORE_KV";
+      wrapped[name] = isStore ? watched(value, isAdmin) : value;
+    }
+    return entry.default.fetch(request, wrapped, ctx);
+  },
+};

@@ -1,0 +1,301 @@
+//! A server that speaks the admin API over memory, and fails on command.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use selvedge::site::ids::{ContentHash, DeploymentId};
+use selvedge::site::manifest::Manifest;
+use serde_json::{Value, json};
+
+/// What happens to a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    None,
+    /// This status, nothing is done.
+    Status(u16),
+    /// The connection is closed, nothing is done.
+    LostRequest,
+    /// It is done, and the connection is closed.
+    LostAnswer,
+    /// It is done, after another publish made [`WINNER`] live on `www`'s production stage.
+    LostRace,
+}
+
+/// The deployment of the other publish.
+pub const WINNER: &str = "dwwwwwwwwwwwwwwwwwwwwwwwww";
+
+type Faults = Box<dyn FnMut(usize, &str, &str) -> Fault + Send>;
+
+#[derive(Default)]
+pub struct Site {
+    pub blobs: BTreeMap<ContentHash, Vec<u8>>,
+    pub roots: BTreeMap<String, Vec<u8>>,
+    pub stages: BTreeMap<String, (String, u64)>,
+}
+
+pub struct State {
+    pub sites: BTreeMap<String, Site>,
+    /// Method and path of every request.
+    pub requests: Vec<String>,
+    /// Hashes of blobs received, in order.
+    pub received: Vec<ContentHash>,
+    pub blob_bytes_max: u64,
+    pub batch_bytes_max: u64,
+    faults: Faults,
+}
+
+#[derive(Clone)]
+pub struct Server {
+    pub url: String,
+    state: Arc<Mutex<State>>,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(Mutex::new(State {
+            sites: BTreeMap::new(),
+            requests: Vec::new(),
+            received: Vec::new(),
+            blob_bytes_max: 1 << 20,
+            batch_bytes_max: 8 << 20,
+            faults: Box::new(|_, _, _| Fault::None),
+        }));
+        let server = Self { url, state };
+        let accepting = server.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (stream, server) = (stream.unwrap(), accepting.clone());
+                thread::spawn(move || server.serve(stream));
+            }
+        });
+        server
+    }
+
+    pub fn with<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
+        look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Requests are counted from here; faults see the number from 0, the method and the path.
+    pub fn fail(&self, faults: impl FnMut(usize, &str, &str) -> Fault + Send + 'static) {
+        self.with(|state| {
+            state.faults = Box::new(faults);
+            state.requests.clear();
+            state.received.clear();
+        });
+    }
+
+    pub fn live(&self, site: &str, stage: &str) -> Option<(String, u64)> {
+        self.with(|state| state.sites.get(site)?.stages.get(stage).cloned())
+    }
+
+    /// The bytes that a live path would be answered with, in a coding; every blob is checked.
+    pub fn bytes(&self, site: &str, path: &str, coding: &str) -> Option<Vec<u8>> {
+        self.with(|state| {
+            let site = &state.sites[site];
+            let (id, _) = &site.stages["production"];
+            let manifest = Manifest::parse(&site.roots[id]).unwrap();
+            let asset = match manifest.shard_of(path)? {
+                selvedge::site::manifest::ShardPlace::Inline(shard) => shard.lookup(path)?,
+                selvedge::site::manifest::ShardPlace::Blob(hash) => {
+                    let bytes = site.blobs[&hash].clone();
+                    selvedge::site::shard::Shard::parse(bytes).unwrap().lookup(path)?
+                }
+            };
+            let found = asset.representations().iter().find(|r| r.coding.token() == coding)?;
+            let bytes = site.blobs[&found.hash].clone();
+            assert_eq!((bytes.len() as u64, ContentHash::of(&bytes)), (found.length, found.hash));
+            Some(bytes)
+        })
+    }
+
+    fn serve(&self, stream: TcpStream) {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut writer = stream;
+        while let Some((method, path, body)) = read_request(&mut reader) {
+            let answer = self.with(|state| {
+                let number = state.requests.len();
+                state.requests.push(format!("{method} {path}"));
+                match (state.faults)(number, &method, &path) {
+                    Fault::None => Some(state.answer(&method, &path, &body)),
+                    Fault::Status(status) => Some((status, error("unavailable", "try later"))),
+                    Fault::LostRequest => None,
+                    Fault::LostRace => {
+                        let stages = &mut state.sites.get_mut("www").unwrap().stages;
+                        let seq = stages.get("production").map_or(0, |(_, seq)| *seq);
+                        stages.insert("production".into(), (WINNER.into(), seq + 1));
+                        Some(state.answer(&method, &path, &body))
+                    }
+                    Fault::LostAnswer => {
+                        state.answer(&method, &path, &body);
+                        None
+                    }
+                }
+            });
+            let Some((status, body)) = answer else { return };
+            let head = format!(
+                "HTTP/1.1 {status} X\r\nRetry-After: 2\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            if writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&body)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl State {
+    fn answer(&mut self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+        let path = path.strip_prefix("/.selvedge/v1").unwrap();
+        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        let value: Value = serde_json::from_slice(body).unwrap_or_default();
+        let not_found = || (404, error("not-found", "there is no such thing"));
+        match (method, segments.as_slice()) {
+            ("GET", []) => ok(&json!({
+                "version": "0.1.0", "store": "r2", "live_bound_secs": 30, "limits": {
+                    "blob_bytes_max": self.blob_bytes_max, "batch_bytes_max": self.batch_bytes_max,
+                    "batch_blobs_max": 256, "missing_hashes_max": 10_000, "paths_max": 1_000_000}
+            })),
+            ("GET", ["sites"]) => ok(&json!({"sites": self.sites.keys().collect::<Vec<_>>()})),
+            ("PUT", ["sites", name]) => {
+                self.sites.entry((*name).to_owned()).or_default();
+                ok(&json!({ "site": name }))
+            }
+            (_, ["sites", name, rest @ ..]) => {
+                let Some(site) = self.sites.get_mut(*name) else { return not_found() };
+                let answer = site.answer(method, rest, body, &value, &mut self.received);
+                answer.unwrap_or_else(not_found)
+            }
+            _ => not_found(),
+        }
+    }
+}
+
+impl Site {
+    fn answer(
+        &mut self,
+        method: &str,
+        rest: &[&str],
+        body: &[u8],
+        value: &Value,
+        received: &mut Vec<ContentHash>,
+    ) -> Option<(u16, Vec<u8>)> {
+        match (method, rest) {
+            ("GET", []) => Some(ok(&json!({"site": "x"}))),
+            ("POST", ["blobs", "missing"]) => {
+                let prefix = value["prefix"].as_str().unwrap();
+                let asked = value["hashes"].as_array().unwrap().iter().map(|h| h.as_str().unwrap());
+                let asked: BTreeSet<_> = asked.map(|h| ContentHash::parse(h).unwrap()).collect();
+                assert!(asked.iter().all(|hash| hash.hex().starts_with(prefix)));
+                let missing = asked.iter().filter(|hash| !self.blobs.contains_key(hash));
+                Some(ok(&json!({"missing": missing.collect::<Vec<_>>()})))
+            }
+            ("POST", ["blobs"]) => {
+                let mut rest = body;
+                let mut stored = 0;
+                while let Some((hash, tail)) = rest.split_first_chunk::<32>() {
+                    let (length, tail) = tail.split_first_chunk::<4>().unwrap();
+                    let (blob, tail) = tail.split_at(u32::from_le_bytes(*length) as usize);
+                    assert_eq!(ContentHash::of(blob).0, *hash);
+                    self.blobs.insert(ContentHash(*hash), blob.to_vec());
+                    received.push(ContentHash(*hash));
+                    (rest, stored) = (tail, stored + 1);
+                }
+                Some(ok(&json!({ "stored": stored })))
+            }
+            ("PUT", ["blobs", hash]) => {
+                let hash = ContentHash::parse(hash).unwrap();
+                if ContentHash::of(body) != hash {
+                    return Some((422, error("hash-mismatch", "not these bytes")));
+                }
+                self.blobs.insert(hash, body.to_vec());
+                received.push(hash);
+                Some(ok(&json!({})))
+            }
+            ("GET", ["blobs", hash]) => {
+                Some((200, self.blobs.get(&ContentHash::parse(hash).unwrap())?.clone()))
+            }
+            ("PUT", ["deployments", id]) => {
+                assert_eq!(DeploymentId::of_root(body).as_str(), *id);
+                let manifest = Manifest::parse(body).unwrap();
+                assert!(manifest.head().shards.iter().all(|hash| self.blobs.contains_key(hash)));
+                self.roots.insert((*id).to_owned(), body.to_vec());
+                Some(ok(&json!({"deployment": id, "url": format!("http://{id}--x/")})))
+            }
+            ("GET", ["deployments", id]) => Some((200, self.roots.get(*id)?.clone())),
+            ("GET", ["deployments"]) => {
+                let stages = self.stages.keys().map(|stage| (stage.clone(), self.live(stage)));
+                Some(ok(&json!({"stages": stages.collect::<BTreeMap<_, _>>()})))
+            }
+            ("GET", ["stages", stage]) => {
+                self.stages.contains_key(*stage).then(|| ok(&self.live(stage)))
+            }
+            ("POST", ["stages", stage, "activate"]) => Some(self.activate(stage, value)),
+            _ => None,
+        }
+    }
+
+    fn live(&self, stage: &str) -> Value {
+        let (deployment, seq) = &self.stages[stage];
+        json!({"stage": stage, "kind": "permanent", "deployment": deployment, "seq": seq,
+               "activated_ms": 1_700_000_000_000_u64, "by": "someone", "retained": []})
+    }
+
+    fn activate(&mut self, stage: &str, value: &Value) -> (u16, Vec<u8>) {
+        let wanted = value["deployment"].as_str().unwrap().to_owned();
+        assert!(self.roots.contains_key(&wanted), "activated before it was committed");
+        let current = self.stages.get(stage).cloned();
+        let seq = current.as_ref().map_or(0, |(_, seq)| *seq);
+        let changed = current.as_ref().is_none_or(|(deployment, _)| *deployment != wanted);
+        if changed && value["expected_seq"].as_u64().is_some_and(|expected| expected != seq) {
+            let mut lost: Value = serde_json::from_slice(&error("lost-race", "too late")).unwrap();
+            lost["error"]["winner"] = self.live(stage);
+            return (409, lost.to_string().into_bytes());
+        }
+        if changed {
+            self.stages.insert(stage.to_owned(), (wanted, seq + 1));
+        }
+        let mut answer = self.live(stage);
+        answer["changed"] = json!(changed);
+        answer["effective_within_secs"] = json!(30);
+        answer["url"] = json!("http://x/");
+        ok(&answer)
+    }
+}
+
+fn ok(value: &Value) -> (u16, Vec<u8>) {
+    (200, value.to_string().into_bytes())
+}
+
+fn error(code: &str, message: &str) -> Vec<u8> {
+    json!({"error": {"code": code, "message": message, "hint": "a hint"}}).to_string().into_bytes()
+}
+
+fn read_request(reader: &mut impl BufRead) -> Option<(String, String, Vec<u8>)> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
+    let mut parts = line.split(' ').map(str::to_owned);
+    let (method, path) = (parts.next()?, parts.next()?);
+    let (mut length, mut is_authorised) = (0, false);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let line = line.trim_end().to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.parse().ok()?;
+        }
+        is_authorised |= line.starts_with("authorization: bearer ");
+        assert!(!line.starts_with("transfer-encoding"), "every length is known");
+    }
+    assert!(is_authorised);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((method, path, body))
+}
