@@ -39,6 +39,8 @@ use crate::wire::url::{self, Scheme};
 
 /// What every path that is not a site's begins with.
 pub const RESERVED: &str = "/.selvedge/";
+/// Where probes ask.
+const HEALTH: &str = "/.selvedge/health";
 
 /// The reply to a request.
 pub async fn handle<P: Ports>(
@@ -86,6 +88,11 @@ async fn route<P: Ports>(
     };
     let base = &tiers.ports.settings().base_domain;
     let place = place(&host, base);
+    let is_named = !matches!(place, Place::Nothing | Place::Custom);
+    // Probes come from inside and carry no secret: health answers whatever the scheme.
+    if is_named && path.decoded() != HEALTH && redirects_to_https(&tiers, &ask) {
+        return to_https(&ask);
+    }
     if is_reserved(path.decoded()) {
         return match place {
             Place::Base => admin::answer(&tiers, &ask).await,

@@ -28,8 +28,8 @@ use crate::wire::range;
 use crate::wire::url::Scheme;
 
 /// Most retained deployments that one request looks into: each may cost two reads in a cold
-/// isolate, and pages opened longer ago than ten deploys are rare.
-const RETAINED_LOOKUPS_MAX: usize = 10;
+/// isolate. Three deploys a day for the 30 days that they are retained stay below it.
+const RETAINED_LOOKUPS_MAX: usize = 100;
 
 /// What is to be served.
 pub struct Serving {
@@ -177,9 +177,8 @@ impl<P: Ports> Answer<'_, P> {
         }
         for earlier in live.record.retained.iter().take(RETAINED_LOOKUPS_MAX) {
             let site = &self.serving.site;
-            let Ok(Some(manifest)) = self.tiers.manifest(site, &earlier.deployment).await else {
-                continue;
-            };
+            let manifest = self.tiers.manifest(site, &earlier.deployment).await?;
+            let Some(manifest) = manifest else { continue };
             let asset = self.shard(&manifest, path).await?.lookup(path);
             let Some(asset) = asset.filter(|a| a.class() == Class::Fingerprinted) else { continue };
             let serving = Serving {

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::site::config::SiteConfig;
+use crate::site::config::{Fingerprints, SiteConfig};
 use crate::site::diagnostic::{Diagnostic, Located, Report, Severity};
 use crate::site::pattern::Pattern;
 use crate::site::rules::{HeaderRule, RedirectRule};
@@ -135,6 +135,11 @@ impl Loader {
         let Some(text) = self.read(&path, absence) else { return };
         let (read, found) = selvedge_toml::parse(&shown(&path), &text);
         self.loaded.config = read.config;
+        self.loaded.config.fingerprint = match read.publish.fingerprint {
+            Fingerprint::Auto => Fingerprints::Auto,
+            Fingerprint::None => Fingerprints::None,
+            Fingerprint::Patterns(_) => Fingerprints::Listed,
+        };
         self.loaded.publish = read.publish;
         self.redirects = read.redirects;
         self.headers = read.headers;
