@@ -241,6 +241,10 @@ impl Worker<'_> {
             let encoded = encode::encode(*coding, effort, content)
                 .map_err(|cause| Stop::Failure(Failure::io("encoding a file", &cause)))?;
             let Some(encoded) = encoded else { continue };
+            let kept = encodings.iter().map(|kept: &Encoded| kept.length);
+            if !encode::is_worth_keeping(*coding, encoded.len() as u64, kept) {
+                continue;
+            }
             let offset = self
                 .pack
                 .append(&encoded)
