@@ -78,6 +78,7 @@ impl Constant {
         fields.set("cache-control", "no-store");
         fields.set("x-content-type-options", "nosniff");
         fields.set("content-security-policy", "default-src 'none'");
+        fields.set("x-robots-tag", "noindex");
         fields.set("cache-status", "selvedge; fwd=bypass; detail=constant");
         Reply { status: self.status(), fields, body: ReplyBody::Text(self.text()) }
     }

@@ -20,6 +20,9 @@ use crate::wire::time::{DeltaSeconds, UnixMillis};
 /// How long one refresh keeps others from starting: its deadline, and then some.
 const REFRESH_LOCK_MS: u64 = 3_000;
 
+/// How long a failed read keeps others from waiting for the next.
+const FAILURE_PAUSE_MS: u64 = 2_000;
+
 /// What may be done with a live record of some age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
@@ -92,6 +95,10 @@ pub async fn live<P: Ports>(
             Ok(Some(as_it_is(&kept)))
         }
         (Some(kept), Some(Freshness::MustValidate)) => {
+            // A permanent stage does not make every client wait for a store that has just failed.
+            if kept.record.kind == StageKind::Permanent && now < kept.failing_until_ms {
+                return Ok(Some(Live { use_of: Use::StaleIfError, ..as_it_is(&kept) }));
+            }
             match from_store(&tiers.ports, &tiers.memory, site, stage).await {
                 Ok(found) => {
                     tiers.note(Tier::Store);
@@ -132,7 +139,11 @@ async fn from_store<P: Ports>(
     let key = keys::live(site, stage);
     let asked_ms = ports.now();
     let ms = ports.settings().deadlines.read_ms;
-    let Some(value) = persistently(ports, ms, || ports.read(&key)).await? else {
+    let read = persistently(ports, ms, || ports.read(&key)).await;
+    if read.is_err() {
+        memory.note_live_failure(site, stage, ports.now().plus(FAILURE_PAUSE_MS));
+    }
+    let Some(value) = read? else {
         memory.forget_live(site, stage);
         return Ok(None);
     };

@@ -32,6 +32,15 @@ pub struct Kept<T> {
     pub read_ms: UnixMillis,
     /// Until when somebody is refreshing it, so that nobody else does.
     pub refreshing_until_ms: UnixMillis,
+    /// Until when reading it again is not worth a wait, because that has just failed.
+    pub failing_until_ms: UnixMillis,
+}
+
+impl<T> Kept<T> {
+    fn new(record: Rc<T>, read_ms: UnixMillis) -> Self {
+        let never = UnixMillis(0);
+        Self { record, read_ms, refreshing_until_ms: never, failing_until_ms: never }
+    }
 }
 
 /// Names a thing that never changes.
@@ -88,6 +97,7 @@ impl<H: Clone> Memory<H> {
         let key = (record.site.clone(), record.stage.clone());
         if let Some(kept) = live.get_mut(&key) {
             kept.refreshing_until_ms = UnixMillis(0);
+            kept.failing_until_ms = UnixMillis(0);
             if kept.record.seq >= record.seq {
                 kept.read_ms = kept.read_ms.max(read_ms);
                 return kept.record.clone();
@@ -98,14 +108,20 @@ impl<H: Clone> Memory<H> {
             oldest.and_then(|key| live.remove(&key));
         }
         let record = Rc::new(record);
-        let refreshing_until_ms = UnixMillis(0);
-        live.insert(key, Kept { record: record.clone(), read_ms, refreshing_until_ms });
+        live.insert(key, Kept::new(record.clone(), read_ms));
         record
     }
 
     /// Forgets a live record: its stage is gone.
     pub fn forget_live(&self, site: &SiteName, stage: &StageName) {
         self.live.borrow_mut().remove(&(site.clone(), stage.clone()));
+    }
+
+    /// Notes that a live record could not be read.
+    pub fn note_live_failure(&self, site: &SiteName, stage: &StageName, until: UnixMillis) {
+        if let Some(kept) = self.live.borrow_mut().get_mut(&(site.clone(), stage.clone())) {
+            kept.failing_until_ms = until;
+        }
     }
 
     /// Whether the caller is to refresh a live record: true once per `until`.
@@ -137,8 +153,7 @@ impl<H: Clone> Memory<H> {
             hosts.clear();
         }
         let (host, record) = (record.host.clone(), Rc::new(record));
-        let refreshing_until_ms = UnixMillis(0);
-        hosts.insert(host, Kept { record: record.clone(), read_ms, refreshing_until_ms });
+        hosts.insert(host, Kept::new(record.clone(), read_ms));
         record
     }
 

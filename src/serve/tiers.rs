@@ -16,10 +16,14 @@ use crate::site::ids::{ContentHash, DeploymentId, SiteName};
 use crate::site::keys::{self, Key};
 use crate::site::manifest::{Manifest, ROOT_BYTES_MAX};
 use crate::site::shard::{SHARD_BYTES_MAX, Shard};
-use crate::wire::time::DeltaSeconds;
+use crate::wire::time::{DeltaSeconds, UnixMillis};
 
 /// How long the edge tier may keep what never changes: 30 days, then it is read again.
 const CONTENT_TTL: DeltaSeconds = DeltaSeconds(30 * 24 * 60 * 60);
+
+/// How long one request waits for the store, all reads together, in milliseconds: with everything
+/// down a client has its 503 within two seconds.
+const STORE_BUDGET_MS: u64 = 1_900;
 
 /// The slowest tier that had a part in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,12 +65,20 @@ pub struct Tiers<P: Ports> {
     /// The isolate's memory.
     pub memory: Rc<Memory<P::Held>>,
     slowest: Cell<Tier>,
+    started_ms: UnixMillis,
 }
 
 impl<P: Ports> Tiers<P> {
     /// The tiers, before anything was read.
     pub fn new(ports: P, memory: Rc<Memory<P::Held>>) -> Self {
-        Self { ports, memory, slowest: Cell::new(Tier::Memory) }
+        let started_ms = ports.now();
+        Self { ports, memory, slowest: Cell::new(Tier::Memory), started_ms }
+    }
+
+    /// How long a read of the store may take: its deadline, within what the request has left.
+    pub fn store_ms(&self, deadline_ms: u64) -> u64 {
+        let spent_ms = self.ports.now().since(self.started_ms);
+        deadline_ms.min(STORE_BUDGET_MS.saturating_sub(spent_ms))
     }
 
     /// The slowest tier that was needed so far.
@@ -159,7 +171,7 @@ impl<P: Ports> Tiers<P> {
             return Ok(Some(parsed));
         }
         self.note(Tier::Store);
-        let ms = self.ports.settings().deadlines.read_ms;
+        let ms = self.store_ms(self.ports.settings().deadlines.read_ms);
         let read = persistently(&self.ports, ms, || self.ports.read(key)).await;
         let Some(value) = read.map_err(Unavailable::Store)? else { return Ok(None) };
         if value.bytes.len() > bytes_max {
@@ -185,7 +197,7 @@ impl<P: Ports> Tiers<P> {
             }
             None => {
                 self.note(Tier::Store);
-                let ms = self.ports.settings().deadlines.blob_ms;
+                let ms = self.store_ms(self.ports.settings().deadlines.blob_ms);
                 let read = persistently(&self.ports, ms, || self.ports.hold(&key)).await;
                 let held = read.map_err(Unavailable::Store)?.ok_or(Unavailable::Absent)?;
                 if !whole(&held) {
@@ -215,7 +227,7 @@ impl<P: Ports> Tiers<P> {
             return Ok(body);
         }
         self.note(Tier::Store);
-        let ms = self.ports.settings().deadlines.blob_ms;
+        let ms = self.store_ms(self.ports.settings().deadlines.blob_ms);
         let opened = persistently(&self.ports, ms, || self.ports.open(&key, part)).await;
         let body = opened.map_err(Unavailable::Store)?.ok_or(Unavailable::Absent)?;
         if part.is_some() || !self.memory.edge_is_open(self.ports.now()) {

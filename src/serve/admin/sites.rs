@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call};
-use crate::serve::deadline::persistently;
+use crate::serve::deadline::{persistently, within};
 use crate::serve::ports::{Condition, Ports, Written};
 use crate::serve::route::{Place, place};
 use crate::site::ids::{SiteName, StageName};
@@ -195,6 +195,7 @@ impl<P: Ports> Call<'_, P> {
         Ok(value.map(|value| (value.bytes, value.version)))
     }
 
+    /// Writes once: a conditional write that is tried again would lose against itself.
     async fn write(
         &self,
         key: &Key,
@@ -203,6 +204,6 @@ impl<P: Ports> Call<'_, P> {
     ) -> Result<Written, AdminError> {
         let ports = &self.tiers.ports;
         let ms = ports.settings().deadlines.admin_ms;
-        Ok(persistently(ports, ms, || ports.write(key, bytes, condition)).await?)
+        Ok(within(ports, ms, ports.write(key, bytes, condition)).await?)
     }
 }
