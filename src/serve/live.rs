@@ -84,7 +84,7 @@ pub async fn live<P: Ports>(
     let now = tiers.ports.now();
     let mut kept = tiers.memory.live(site, stage);
     if kept.is_none() {
-        kept = from_edge(tiers, site, stage).await;
+        kept = Box::pin(from_edge(tiers, site, stage)).await;
     }
     let verdict =
         kept.as_ref().map(|kept| freshness(kept.record.kind, now.since(kept.read_ms), &windows));
@@ -99,7 +99,7 @@ pub async fn live<P: Ports>(
             if kept.record.kind == StageKind::Permanent && now < kept.failing_until_ms {
                 return Ok(Some(Live { use_of: Use::StaleIfError, ..as_it_is(&kept) }));
             }
-            match from_store(&tiers.ports, &tiers.memory, site, stage).await {
+            match Box::pin(from_store(&tiers.ports, &tiers.memory, site, stage)).await {
                 Ok(found) => {
                     tiers.note(Tier::Store);
                     Ok(found)
@@ -109,7 +109,7 @@ pub async fn live<P: Ports>(
         }
         (_, Some(Freshness::Dead) | None) | (None, _) => {
             tiers.note(Tier::Store);
-            from_store(&tiers.ports, &tiers.memory, site, stage).await
+            Box::pin(from_store(&tiers.ports, &tiers.memory, site, stage)).await
         }
     }
 }

@@ -95,7 +95,8 @@ async fn route<P: Ports>(
     }
     if is_reserved(path.decoded()) {
         return match place {
-            Place::Base => admin::answer(&tiers, &ask).await,
+            // Boxed: what is rare must not make every request's future larger.
+            Place::Base => Box::pin(admin::answer(&tiers, &ask)).await,
             _ => Constant::NotFound.reply(),
         };
     }

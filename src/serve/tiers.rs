@@ -104,7 +104,8 @@ impl<P: Ports> Tiers<P> {
             return Ok(Some(manifest));
         }
         let parse = |bytes: &[u8]| Manifest::parse_as(id, bytes).ok();
-        let found = self.content(&keys::deployment(site, id), ROOT_BYTES_MAX, parse).await?;
+        let key = keys::deployment(site, id);
+        let found = Box::pin(self.content(&key, ROOT_BYTES_MAX, parse)).await?;
         Ok(found.map(|manifest| {
             let manifest = Rc::new(manifest);
             let key = ContentKey::Manifest(site.clone(), id.clone());
@@ -129,7 +130,8 @@ impl<P: Ports> Tiers<P> {
             let intact = ContentHash::of(bytes) == *hash;
             intact.then(|| Shard::parse(bytes.to_vec()).ok()).flatten()
         };
-        let found = self.content(&keys::blob(site, hash), SHARD_BYTES_MAX, parse).await?;
+        let key = keys::blob(site, hash);
+        let found = Box::pin(self.content(&key, SHARD_BYTES_MAX, parse)).await?;
         let shard = Rc::new(found.ok_or(Unavailable::Absent)?);
         let key = ContentKey::Shard(site.clone(), *hash);
         self.memory.keep(key, Content::Shard(shard.clone()));
@@ -153,10 +155,11 @@ impl<P: Ports> Tiers<P> {
             return Ok(ReplyBody::Held(held, part));
         }
         if representation.length <= HELD_BYTES_MAX {
-            let held = self.held(site, representation).await?;
+            // Boxed from here on, and below: the warm path carries no cold state.
+            let held = Box::pin(self.held(site, representation)).await?;
             return Ok(ReplyBody::Held(held, part));
         }
-        self.streamed(site, representation, part).await.map(ReplyBody::Stream)
+        Box::pin(self.streamed(site, representation, part)).await.map(ReplyBody::Stream)
     }
 
     async fn content<T>(

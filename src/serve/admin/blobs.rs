@@ -117,10 +117,10 @@ impl<P: Ports> Call<'_, P> {
     }
 
     /// Gives a blob, or stores one that streams in.
-    pub async fn blob(&self, site: &SiteName, hash: &ContentHash) -> Result<Answer<P>, AdminError> {
+    pub async fn blob(&self, site: &SiteName, hash: ContentHash) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Get, Method::Put])?;
         let ports = &self.tiers.ports;
-        let (key, settings) = (keys::blob(site, hash), ports.settings());
+        let (key, settings) = (keys::blob(site, &hash), ports.settings());
         if self.ask.is_read() {
             let ms = settings.deadlines.admin_ms;
             let found = persistently(ports, ms, || ports.hold(&key)).await?;
@@ -136,10 +136,10 @@ impl<P: Ports> Call<'_, P> {
         if length > settings.store.blob_bytes_max() {
             return Err(AdminError::TooLarge(settings.store.blob_bytes_max()));
         }
-        let upload = ports.store_request_body(&key, length, hash);
+        let upload = ports.store_request_body(&key, length, &hash);
         match within(ports, settings.deadlines.upload_ms, upload).await? {
             Upload::Stored => Ok(Answer::Json(201, json!({ "stored": 1 }))),
-            Upload::Mismatch => Err(AdminError::HashMismatch(0, *hash)),
+            Upload::Mismatch => Err(AdminError::HashMismatch(0, hash)),
         }
     }
 }

@@ -45,10 +45,10 @@ impl<P: Ports> Call<'_, P> {
     pub async fn deployment(
         &self,
         site: &SiteName,
-        id: &DeploymentId,
+        id: DeploymentId,
     ) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Get, Method::Put])?;
-        if self.ask.is_read() { self.root(site, id).await } else { self.commit(site, id).await }
+        if self.ask.is_read() { self.root(site, &id).await } else { self.commit(site, &id).await }
     }
 
     async fn root(&self, site: &SiteName, id: &DeploymentId) -> Result<Answer<P>, AdminError> {

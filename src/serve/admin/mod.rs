@@ -12,6 +12,8 @@ pub mod sites;
 pub mod stages;
 pub mod tokens;
 
+use std::pin::Pin;
+
 use serde_json::{Value, json};
 
 use crate::serve::admin::auth::Caller;
@@ -21,7 +23,7 @@ use crate::serve::pipeline::RESERVED;
 use crate::serve::ports::Ports;
 use crate::serve::reply::{Reply, ReplyBody};
 use crate::serve::tiers::Tiers;
-use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
+use crate::site::ids::{ContentHash, DeploymentId, NameError, SiteName, StageName};
 use crate::site::manifest::{PATHS_MAX, ROOT_BYTES_MAX};
 use crate::site::record::Scope;
 use crate::wire::fields::Fields;
@@ -47,6 +49,9 @@ pub struct Call<'a, P: Ports> {
     /// Who calls.
     pub caller: Caller,
 }
+
+/// A call under way. Boxed, so that a request that is no call does not carry room for one.
+type Handler<'a, P> = Pin<Box<dyn Future<Output = Result<Answer<P>, AdminError>> + 'a>>;
 
 /// The reply to a request below the reserved prefix.
 pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Reply<P> {
@@ -81,7 +86,7 @@ async fn dispatch<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Answer<P>
         [] => call.about(),
         ["sites"] => call.sites().await,
         ["sites", site, rest @ ..] => {
-            let site = SiteName::parse(site).map_err(AdminError::Name)?;
+            let site = parsed(SiteName::parse(site))?;
             call.of_site(&site, rest).await
         }
         _ => Err(AdminError::NotFound("call")),
@@ -98,31 +103,26 @@ impl<P: Ports> Call<'_, P> {
             _ => return self.of_site_as_root(site, rest).await,
         };
         self.caller.may(site, scope)?;
-        match rest {
-            [] => self.site(site).await,
-            ["blobs", "missing"] => self.missing_blobs(site).await,
-            ["blobs"] => self.store_blobs(site).await,
-            ["blobs", hash] => {
-                let hash = ContentHash::parse(hash).map_err(AdminError::Name)?;
-                self.blob(site, &hash).await
-            }
-            ["deployments"] => self.deployments(site).await,
+        let answer: Handler<'_, P> = match rest {
+            [] => Box::pin(self.site(site)),
+            ["blobs", "missing"] => Box::pin(self.missing_blobs(site)),
+            ["blobs"] => Box::pin(self.store_blobs(site)),
+            ["blobs", hash] => Box::pin(self.blob(site, parsed(ContentHash::parse(hash))?)),
+            ["deployments"] => Box::pin(self.deployments(site)),
             ["deployments", id] => {
-                let id = DeploymentId::parse(id).map_err(AdminError::Name)?;
-                self.deployment(site, &id).await
+                Box::pin(self.deployment(site, parsed(DeploymentId::parse(id))?))
             }
-            ["promote"] => self.promote(site).await,
-            ["stages", stage, rest @ ..] => {
-                let stage = StageName::parse(stage).map_err(AdminError::Name)?;
-                match rest {
-                    [] => self.stage(site, &stage).await,
-                    ["activate"] => self.activate(site, &stage).await,
-                    ["rollback"] => self.rollback(site, &stage).await,
-                    _ => Err(AdminError::NotFound("call")),
-                }
+            ["promote"] => Box::pin(self.promote(site)),
+            ["stages", stage] => Box::pin(self.stage(site, parsed(StageName::parse(stage))?)),
+            ["stages", stage, "activate"] => {
+                Box::pin(self.activate(site, parsed(StageName::parse(stage))?))
             }
-            _ => Err(AdminError::NotFound("call")),
-        }
+            ["stages", stage, "rollback"] => {
+                Box::pin(self.rollback(site, parsed(StageName::parse(stage))?))
+            }
+            _ => return Err(AdminError::NotFound("call")),
+        };
+        answer.await
     }
 
     async fn of_site_as_root(
@@ -131,14 +131,15 @@ impl<P: Ports> Call<'_, P> {
         rest: &[&str],
     ) -> Result<Answer<P>, AdminError> {
         self.caller.is_root()?;
-        match rest {
-            [] => self.create_site(site).await,
-            ["tokens"] => self.tokens(site).await,
-            ["tokens", id] => self.revoke_token(site, id).await,
-            ["hosts"] => self.hosts(site).await,
-            ["hosts", host] => self.host(site, host).await,
-            _ => Err(AdminError::NotFound("call")),
-        }
+        let answer: Handler<'_, P> = match rest {
+            [] => Box::pin(self.create_site(site)),
+            ["tokens"] => Box::pin(self.tokens(site)),
+            ["tokens", id] => Box::pin(self.revoke_token(site, id)),
+            ["hosts"] => Box::pin(self.hosts(site)),
+            ["hosts", host] => Box::pin(self.host(site, host)),
+            _ => return Err(AdminError::NotFound("call")),
+        };
+        answer.await
     }
 
     fn about(&self) -> Result<Answer<P>, AdminError> {
@@ -202,6 +203,10 @@ fn health<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Answer<P>, AdminE
             "admin": settings.admin_token.is_some(),
         }),
     ))
+}
+
+fn parsed<T>(name: Result<T, NameError>) -> Result<T, AdminError> {
+    name.map_err(AdminError::Name)
 }
 
 fn json_reply<P: Ports>(status: u16, value: &Value, error: Option<&AdminError>) -> Reply<P> {

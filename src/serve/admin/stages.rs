@@ -44,9 +44,9 @@ struct Promote {
 
 impl<P: Ports> Call<'_, P> {
     /// What a stage serves.
-    pub async fn stage(&self, site: &SiteName, stage: &StageName) -> Result<Answer<P>, AdminError> {
+    pub async fn stage(&self, site: &SiteName, stage: StageName) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Get])?;
-        let found = self.live_record(site, stage).await?;
+        let found = self.live_record(site, &stage).await?;
         let (record, _) = found.ok_or(AdminError::NotFound("stage"))?;
         Ok(Answer::Json(200, self.view(&record)))
     }
@@ -55,26 +55,26 @@ impl<P: Ports> Call<'_, P> {
     pub async fn activate(
         &self,
         site: &SiteName,
-        stage: &StageName,
+        stage: StageName,
     ) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Post])?;
         let body: Activate = self.json().await?;
-        self.change(site, stage, &body.deployment, Move::Forward, body.expected_seq).await
+        self.change(site, &stage, &body.deployment, Move::Forward, body.expected_seq).await
     }
 
     /// Returns to an earlier deployment.
     pub async fn rollback(
         &self,
         site: &SiteName,
-        stage: &StageName,
+        stage: StageName,
     ) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Post])?;
         let body: Rollback = self.json().await?;
-        let current = self.live_record(site, stage).await?;
+        let current = self.live_record(site, &stage).await?;
         let (current, _) = current.ok_or(AdminError::NotFound("stage"))?;
         let target = body.deployment.as_ref().or(current.rollback_target());
         let target = target.ok_or(AdminError::NothingToRollBack)?;
-        self.change(site, stage, target, Move::Back, Some(current.seq)).await
+        self.change(site, &stage, target, Move::Back, Some(current.seq)).await
     }
 
     /// Makes live on one stage what is live on another.
