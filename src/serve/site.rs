@@ -226,8 +226,8 @@ impl<P: Ports> Answer<'_, P> {
 
     fn options(&self) -> Reply<P> {
         let mut fields = Fields::with_capacity(12);
+        // A 204 has no `Content-Length` (RFC 9110 §8.6).
         fields.set("allow", "GET, HEAD, OPTIONS");
-        fields.set("content-length", "0");
         self.finish(204, None, fields, Lifetime::Never, ReplyBody::Empty)
     }
 
