@@ -2,7 +2,14 @@
 // whose inputs did not change are skipped; what does not depend on each other runs side by side.
 
 import {
-  copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -12,8 +19,14 @@ import { npmPackages, rustTarget, wasmBindgen } from "./setup.mjs";
 
 /** What rustc turns on for this target; wasm-opt must neither refuse it nor add to it. */
 const WASM_FEATURES = [
-  "bulk-memory", "bulk-memory-opt", "call-indirect-overlong", "multivalue", "mutable-globals",
-  "nontrapping-float-to-int", "reference-types", "sign-ext",
+  "bulk-memory",
+  "bulk-memory-opt",
+  "call-indirect-overlong",
+  "multivalue",
+  "mutable-globals",
+  "nontrapping-float-to-int",
+  "reference-types",
+  "sign-ext",
 ];
 
 const MODULE = join(ROOT, "target", WASM_TARGET, "release/selvedge.wasm");
@@ -31,7 +44,6 @@ async function cargo(name, args) {
 }
 
 async function compileWorker() {
-  await rustTarget();
   await cargo("cargo build: the worker", ["--release", "--lib", "--target", WASM_TARGET]);
 }
 
@@ -46,8 +58,9 @@ async function compileCli() {
 }
 
 /**
- * Puts the modules that the generated code imports beside it, under one flat name each. wasm-bindgen
- * leaves them in `snippets/<hash>`, and the entry module must import the very same glue.js.
+ * Puts the modules that the generated code imports beside it, under one flat name each.
+ * wasm-bindgen leaves them in `snippets/<hash>`, and the entry module must import the very same
+ * glue.js.
  */
 function flattenSnippets(out) {
   const file = join(out, "selvedge.js");
@@ -63,7 +76,12 @@ function flattenSnippets(out) {
 
 async function bindWorker() {
   const edge = join(ROOT, "src/edge");
-  const inputs = [MODULE, join(edge, "entry.mjs"), join(edge, "glue.js"), join(ROOT, "scripts/build.mjs")];
+  const inputs = [
+    MODULE,
+    join(edge, "entry.mjs"),
+    join(edge, "glue.js"),
+    join(ROOT, "scripts/build.mjs"),
+  ];
   if (newest(join(WORKER, "index.mjs")) > Math.max(...inputs.map(newest))) return;
   if (!existsSync(MODULE)) throw new Explained(`cargo left no ${MODULE}`);
   const out = join(BUILD, "worker.new");
@@ -71,8 +89,16 @@ async function bindWorker() {
   mkdirSync(out, { recursive: true });
   await step("wasm-bindgen", () =>
     run(join(TOOLS, "bin/wasm-bindgen"), [
-      "--target", "web", "--no-typescript", "--omit-default-module-path",
-      "--experimental-reset-state-function", "--out-dir", out, "--out-name", "selvedge", MODULE,
+      "--target",
+      "web",
+      "--no-typescript",
+      "--omit-default-module-path",
+      "--experimental-reset-state-function",
+      "--out-dir",
+      out,
+      "--out-name",
+      "selvedge",
+      MODULE,
     ]),
   );
   flattenSnippets(out);
@@ -105,9 +131,11 @@ function moveInto(from, to) {
 /** Builds everything; the tools that are missing are brought meanwhile. */
 export async function build() {
   const packages = npmPackages();
-  const binding = rustTarget().then(wasmBindgen);
-  const worker = Promise.all([packages, binding, compileWorker()]).then(bindWorker);
-  await Promise.all([worker, compileCli()]);
+  // Before any cargo: rustup may have to bring the toolchain itself, and one of it at a time.
+  const toolchain = rustTarget();
+  const tools = Promise.all([packages, toolchain.then(wasmBindgen)]);
+  const worker = Promise.all([tools, toolchain.then(compileWorker)]).then(bindWorker);
+  await Promise.all([worker, toolchain.then(compileCli)]);
 }
 
 if (import.meta.main ?? process.argv[1].endsWith("build.mjs")) main(build);

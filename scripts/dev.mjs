@@ -4,9 +4,7 @@
 
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import {
-  appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync,
-} from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
@@ -45,7 +43,8 @@ function freePort(port) {
 /** The root token in .dev.vars, made when there is none. */
 function adminToken() {
   const file = join(ROOT, ".dev.vars");
-  const known = () => readFileSync(file, "utf8").match(/^\s*ADMIN_TOKEN\s*=\s*"?([^"\s]+)"?\s*$/m)?.[1];
+  const known = () =>
+    readFileSync(file, "utf8").match(/^\s*ADMIN_TOKEN\s*=\s*"?([^"\s]+)"?\s*$/m)?.[1];
   const line = `ADMIN_TOKEN=${randomBytes(32).toString("hex")}\n`;
   try {
     // Two first runs side by side: one makes the file, the other reads it.
@@ -61,11 +60,14 @@ function ask(path, token) {
   const headers = { host: `localhost:${PORT}`, connection: "close" };
   if (token) headers.authorization = `Bearer ${token}`;
   return new Promise((resolved) => {
-    const asking = request({ host: "127.0.0.1", port: PORT, path, headers, timeout: 5000 }, (response) => {
-      let text = "";
-      response.on("data", (data) => (text += data));
-      response.on("end", () => resolved({ status: response.statusCode, text }));
-    });
+    const asking = request(
+      { host: "127.0.0.1", port: PORT, path, headers, timeout: 5000 },
+      (response) => {
+        let text = "";
+        response.on("data", (data) => (text += data));
+        response.on("end", () => resolved({ status: response.statusCode, text }));
+      },
+    );
     asking.on("timeout", () => asking.destroy());
     asking.on("error", () => resolved({ status: 0, text: "" }));
     asking.end();
@@ -76,17 +78,35 @@ function ask(path, token) {
 function start(inspectorPort) {
   mkdirSync(STATE_DIR, { recursive: true });
   const args = [
-    join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "dev",
-    "--ip", "127.0.0.1", "--port", String(PORT), "--inspector-port", String(inspectorPort),
-    "--persist-to", STATE_DIR, "--var", `STORE:${STORE}`,
-    "--show-interactive-dev-session=false", "--log-level", "info",
+    join(ROOT, "node_modules/wrangler/bin/wrangler.js"),
+    "dev",
+    "--ip",
+    "127.0.0.1",
+    "--port",
+    String(PORT),
+    "--inspector-port",
+    String(inspectorPort),
+    "--persist-to",
+    STATE_DIR,
+    "--var",
+    `STORE:${STORE}`,
+    "--show-interactive-dev-session=false",
+    "--log-level",
+    "info",
   ];
+  const preload = `--require=${JSON.stringify(join(ROOT, "scripts/wrangler-length.cjs"))}`;
   const env = environment({
     CI: "1",
+    NODE_OPTIONS: [process.env.NODE_OPTIONS, preload].filter(Boolean).join(" "),
     WRANGLER_LOG_PATH: join(STATE_DIR, "logs"),
     WRANGLER_REGISTRY_PATH: join(STATE_DIR, "registry"),
   });
-  const child = spawn(node(), args, { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child = spawn(node(), args, {
+    cwd: ROOT,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
   const log = { text: "", open: false };
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (data) => (log.open ? process.stdout.write(data) : (log.text += data)));
@@ -119,7 +139,10 @@ async function stop(code) {
   stopping = true;
   killChildren();
   const group = wrangler?.pid;
-  for (const [signal, waitMs] of [["SIGTERM", 4000], ["SIGKILL", 2000]]) {
+  for (const [signal, waitMs] of [
+    ["SIGTERM", 4000],
+    ["SIGKILL", 2000],
+  ]) {
     if (!group || !alive(group)) break;
     try {
       process.kill(-group, signal);

@@ -1,9 +1,10 @@
 // Brings the tools that are missing: the wasm32 target, the npm packages, wasm-bindgen. Each is
 // looked at first, so that a second run costs nothing.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT, TOOLS, WASM_TARGET, Explained, main, newest, onPath, run, step } from "./lib.mjs";
+import { ROOT, TOOLS, WASM_TARGET, Explained, main, onPath, run, step } from "./lib.mjs";
 
 /** Adds the wasm32 target to the toolchain that rust-toolchain.toml names. */
 export async function rustTarget() {
@@ -16,19 +17,31 @@ export async function rustTarget() {
   if (!onPath("rustup")) {
     throw new Explained(`the toolchain at ${sysroot} lacks ${WASM_TARGET}, and there is no rustup`);
   }
-  await step(`rustup target add ${WASM_TARGET}`, () => run("rustup", ["target", "add", WASM_TARGET]));
+  await step(`rustup target add ${WASM_TARGET}`, () =>
+    run("rustup", ["target", "add", WASM_TARGET]),
+  );
 }
 
 /** Installs the npm packages that package-lock.json pins. */
 export async function npmPackages() {
   const stamp = join(ROOT, "node_modules/.selvedge-stamp");
-  if (newest(stamp) > newest(join(ROOT, "package-lock.json"))) return;
-  await step("npm ci", () => run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]));
+  // By content: a checkout gives old files new times.
+  const lock = createHash("sha256")
+    .update(readFileSync(join(ROOT, "package-lock.json")))
+    .digest("hex");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
+  const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
+  await step("npm ci", async () => {
+    // `ci` insists on every platform's packages, which a partial registry does not have; `install`
+    // brings the same pinned versions without them.
+    const clean = await run("npm", ["ci", ...quiet], { check: false });
+    if (clean.code !== 0) await run("npm", ["install", "--no-save", ...quiet]);
+  });
   if (!existsSync(join(ROOT, "node_modules/node/bin/node"))) {
     // A policy against install scripts keeps `node` from fetching its binary package.
     await step("npm rebuild", () => run("npm", ["rebuild", "node", "workerd", "esbuild"]));
   }
-  writeFileSync(stamp, "");
+  writeFileSync(stamp, lock);
 }
 
 /** The version of `name` in Cargo.lock. */
@@ -57,7 +70,6 @@ export async function wasmBindgen() {
   );
   rmSync(target, { recursive: true, force: true });
   writeFileSync(stamp, "");
-  utimesSync(stamp, new Date(), new Date());
 }
 
 export async function setup() {

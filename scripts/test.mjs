@@ -13,7 +13,9 @@ const LINTS = ["--", "-D", "warnings"];
 function testFiles(folder) {
   const path = join(ROOT, folder);
   if (!existsSync(path)) return [];
-  return readdirSync(path).filter((name) => name.endsWith(".test.mjs")).map((name) => join(folder, name));
+  return readdirSync(path)
+    .filter((name) => name.endsWith(".test.mjs"))
+    .map((name) => join(folder, name));
 }
 
 function cargo(...args) {
@@ -30,8 +32,15 @@ async function browser() {
   return run("cargo", args, { env, show: true, check: false });
 }
 
-function endToEnd(files, env) {
-  const args = ["--test", "--test-reporter=spec", "--test-concurrency=2", "--test-timeout=300000", ...files];
+/** Runs test files on Node; one of them may take `minutes`. */
+function endToEnd(files, env, minutes = 5) {
+  const args = [
+    "--test",
+    "--test-reporter=spec",
+    "--test-concurrency=2",
+    `--test-timeout=${minutes * 60_000}`,
+    ...files,
+  ];
   return () => run(node(), args, { env, show: true, check: false });
 }
 
@@ -46,13 +55,15 @@ const SUITES = [
   ["kv", "end to end, KV", endToEnd(E2E, { SELVEDGE_TEST_STORE: "kv" })],
   ["empty", "end to end, caches always empty", endToEnd(E2E, { SELVEDGE_TEST_CACHE: "empty" })],
   ["flaky", "end to end, cache entries vanishing", endToEnd(E2E, { SELVEDGE_TEST_CACHE: "flaky" })],
+  ["dev", "make dev, from its start to its end", endToEnd(testFiles("tests/e2e/dev"), {})],
   ["wire", "exact bytes on bare workerd", endToEnd(testFiles("tests/e2e/wire"), {})],
 ];
-const LONG_SUITES = [["long", "long tests", endToEnd(testFiles("tests/e2e/long"), {})]];
+const LONG_SUITES = [["long", "long tests", endToEnd(testFiles("tests/e2e/long"), {}, 60)]];
 
 /** Tests that passed and failed, as cargo's and Node's summaries say. */
 function count({ code, text }) {
-  const sum = (pattern) => [...text.matchAll(pattern)].reduce((total, [, n]) => total + Number(n), 0);
+  const sum = (pattern) =>
+    [...text.matchAll(pattern)].reduce((total, [, n]) => total + Number(n), 0);
   const passed = sum(/^test result: .*?(\d+) passed/gm) + sum(/^ℹ pass (\d+)/gm);
   const failed =
     sum(/^test result: .*?(\d+) failed/gm) + sum(/^ℹ fail (\d+)/gm) + sum(/^ℹ cancelled (\d+)/gm);
