@@ -1,5 +1,5 @@
-// Activations and rollbacks under load: every response is of one deployment, whole, and none is of a
-// deployment that was replaced longer ago than the stated bound.
+// Activations and rollbacks under load: every response is of one deployment, whole, and none is of
+// a deployment that was replaced longer ago than the stated bound.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -20,7 +20,7 @@ function files(n) {
   const script = `console.log("version ${n}");\n`;
   const name = `app.${sha256(script).slice(0, 10).replace(/^./, "a1").slice(0, 10)}.js`;
   return {
-    "index.html": `<!doctype html><link href="/style.css"><script src="/assets/${name}"></script>version ${n}.`,
+    "index.html": `<!doctype html><script src="/assets/${name}"></script>version ${n}.`,
     "style.css": `/* version ${n}. */ body { --version: ${n} }`,
     "data/part.json": JSON.stringify({ version: n, text: `version ${n}.`.repeat(300) }),
     "404.html": `<!doctype html>nothing in version ${n}.`,
@@ -77,7 +77,11 @@ describe("atomicity", () => {
       const pageMs = Date.now();
       const page = await worker.get("shop", "/");
       state.bad.push(...judge(page, "/", pageMs, 200));
-      const parts = ["/style.css", "/data/part.json", page.text.match(/src="([^"]+)"/)?.[1] ?? "/none.js"];
+      const parts = [
+        "/style.css",
+        "/data/part.json",
+        page.text.match(/src="([^"]+)"/)?.[1] ?? "/none.js",
+      ];
       for (const path of parts) {
         const ms = Date.now();
         const part = await worker.get("shop", path);
@@ -99,7 +103,10 @@ describe("atomicity", () => {
     const ids = [...versions.keys()];
     for (let i = 0; i < SWITCHES; i += 1) {
       const call = i % 3 === 2 ? "rollback" : "activate";
-      const body = call === "rollback" ? { deployment: null } : { deployment: ids[i % ids.length], expected_seq: null };
+      const body =
+        call === "rollback"
+          ? { deployment: null }
+          : { deployment: ids[i % ids.length], expected_seq: null };
       const answer = await worker.api("POST", `/sites/shop/stages/production/${call}`, body);
       assert.equal(answer.status, 200, answer.text);
       history.push({ id: answer.json.deployment, doneMs: Date.now() });

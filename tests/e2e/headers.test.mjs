@@ -57,9 +57,24 @@ const KINDS = [
 ];
 
 const STAGES = [
-  ["permanent, default", "plain", { page: DEFAULT, fingerprinted: IMMUTABLE, never: "no-store" }, false],
-  ["permanent, short", "short", { page: SHORT, fingerprinted: IMMUTABLE, never: "no-store" }, false],
-  ["sandbox", "sandbox--plain", { page: DEFAULT, fingerprinted: IMMUTABLE, never: "no-store" }, true],
+  [
+    "permanent, default",
+    "plain",
+    { page: DEFAULT, fingerprinted: IMMUTABLE, never: "no-store" },
+    false,
+  ],
+  [
+    "permanent, short",
+    "short",
+    { page: SHORT, fingerprinted: IMMUTABLE, never: "no-store" },
+    false,
+  ],
+  [
+    "sandbox",
+    "sandbox--plain",
+    { page: DEFAULT, fingerprinted: IMMUTABLE, never: "no-store" },
+    true,
+  ],
 ];
 
 let worker;
@@ -89,7 +104,10 @@ for (const [stage, host, lifetimes, isSandbox] of STAGES) {
         assert.equal(headers.value("cache-control"), isSandbox ? "no-store" : permanent);
         assert.equal(headers.value("x-cache-control"), isSandbox ? permanent : null);
         assert.equal(headers.value("x-robots-tag"), isSandbox ? "noindex" : null);
-        assert.match(headers.value("selvedge-deployment"), /^d[a-z2-7]{25};stage=(production|sandbox)$/);
+        assert.match(
+          headers.value("selvedge-deployment"),
+          /^d[a-z2-7]{25};stage=(production|sandbox)$/,
+        );
       });
     }
   });
@@ -130,7 +148,10 @@ describe("representations", () => {
   ];
   for (const [range, status, part] of ranges) {
     test(`Range: ${range} -> ${status}`, async () => {
-      const answer = wellFormed(await worker.get("plain", "/range.bin", { headers: { range } }), range);
+      const answer = wellFormed(
+        await worker.get("plain", "/range.bin", { headers: { range } }),
+        range,
+      );
       assert.equal(answer.status, status);
       const field = answer.headers.value("content-range");
       if (status === 416) return assert.equal(field, "bytes */1000");
@@ -152,16 +173,21 @@ describe("representations", () => {
     const etag = head.headers.value("etag");
     const held = await worker.get("plain", "/range.bin", { headers: { range, "if-range": etag } });
     assert.equal(held.status, 206);
-    const broken = await worker.get("plain", "/range.bin", { headers: { range, "if-range": '"other"' } });
+    const broken = await worker.get("plain", "/range.bin", {
+      headers: { range, "if-range": '"other"' },
+    });
     assert.equal(broken.status, 200);
     assert.deepEqual(broken.body, RANGE_BYTES);
   });
 
-  test("codings: what is sent decodes to the file, with a tag and a length of its own", async () => {
+  test("codings: what is sent decodes to the file, with a tag of its own", async () => {
     const plain = await worker.get("plain", "/", { headers: { "accept-encoding": "identity" } });
     assert.equal(plain.headers.value("content-encoding"), null);
     assert.equal(plain.text, HTML);
-    for (const [coding, decode] of [["br", brotliDecompressSync], ["gzip", gunzipSync]]) {
+    for (const [coding, decode] of [
+      ["br", brotliDecompressSync],
+      ["gzip", gunzipSync],
+    ]) {
       const coded = await worker.get("plain", "/", { headers: { "accept-encoding": coding } });
       wellFormed(coded, coding);
       // The runtime may rewrite Accept-Encoding; what it says it sent must be what it sent.
@@ -194,7 +220,8 @@ describe("representations", () => {
   for (const method of methods) {
     test(`${method} is not allowed, and says what is`, async () => {
       const answer = await worker.wire(
-        `${method} / HTTP/1.1\r\nHost: plain.${BASE}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+        `${method} / HTTP/1.1\r\nHost: plain.${BASE}\r\n` +
+          "Content-Length: 0\r\nConnection: close\r\n\r\n",
       );
       assert.equal(answer.status, 405);
       assert.equal(answer.headers.value("allow"), "GET, HEAD, OPTIONS");
@@ -202,9 +229,16 @@ describe("representations", () => {
     });
   }
 
-  test("a path too long is 414, a file not found is 404, both constant and never stored", async () => {
-    for (const [length, status] of [[1900, 404], [2100, 414], [8000, 414]]) {
-      const answer = wellFormed(await worker.get("plain", `/${"a".repeat(length)}`), String(length));
+  test("a path too long is 414, no file is 404, both constant and never stored", async () => {
+    for (const [length, status] of [
+      [1900, 404],
+      [2100, 414],
+      [8000, 414],
+    ]) {
+      const answer = wellFormed(
+        await worker.get("plain", `/${"a".repeat(length)}`),
+        String(length),
+      );
       assert.equal(answer.status, status, String(length));
       assert.equal(answer.headers.value("cache-control"), "no-store");
       assert.ok(!answer.text.includes("aaaa"));
@@ -219,7 +253,10 @@ describe("tiers", () => {
       await publish(other, "tiers", { "index.html": "<!doctype html>t" });
       const first = await other.get("tiers", "/");
       const second = await other.get("tiers", "/");
-      assert.match(second.headers.value("cache-status"), /^selvedge; hit; ttl=\d+; detail=(memory|edge)$/);
+      assert.match(
+        second.headers.value("cache-status"),
+        /^selvedge; hit; ttl=\d+; detail=(memory|edge)$/,
+      );
       assert.deepEqual(second.headers.stable(), first.headers.stable());
       assert.deepEqual(second.body, first.body);
     } finally {

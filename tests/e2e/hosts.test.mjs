@@ -44,7 +44,10 @@ describe("hosts", () => {
   }
 
   test("a deployment has an address of its own, whatever is live", async () => {
-    const answer = wellFormed(await worker.get(`${first.deployment}--alpha.${BASE}`, "/"), "deployment");
+    const answer = wellFormed(
+      await worker.get(`${first.deployment}--alpha.${BASE}`, "/"),
+      "deployment",
+    );
     assert.equal(answer.status, 200);
     assert.ok(answer.text.endsWith("page alpha 1"), answer.text);
     assert.equal(answer.headers.value("x-robots-tag"), "noindex");
@@ -58,8 +61,16 @@ describe("hosts", () => {
   });
 
   const strangers = [
-    "nosuch", "nosuch--alpha", `${"d".padEnd(26, "a")}--nosuch`, "alpha--alpha", "--alpha", "alpha--",
-    "constructor", "a", "fresh--alpha", "x.alpha",
+    "nosuch",
+    "nosuch--alpha",
+    `${"d".padEnd(26, "a")}--nosuch`,
+    "alpha--alpha",
+    "--alpha",
+    "alpha--",
+    "constructor",
+    "a",
+    "fresh--alpha",
+    "x.alpha",
   ];
   for (const label of strangers) {
     test(`${label}.${BASE} is nobody's: 421, no-store, nobody's bytes`, async () => {
@@ -78,7 +89,13 @@ describe("hosts", () => {
   });
 
   const names = [
-    "X-Forwarded-Host", "X-Host", "X-Original-Host", "X-Forwarded-Server", "X-Tenant", "X-Site", "Forwarded",
+    "X-Forwarded-Host",
+    "X-Host",
+    "X-Original-Host",
+    "X-Forwarded-Server",
+    "X-Tenant",
+    "X-Site",
+    "Forwarded",
   ];
   for (const name of names) {
     test(`${name} selects nothing`, async () => {
@@ -89,7 +106,13 @@ describe("hosts", () => {
   }
 
   test("/.selvedge/ is reserved on every host", async () => {
-    const spellings = ["/.selvedge/health", "/.selvedge/v1/sites", "/.selvedge", "/.selvedge/", "/%2eselvedge/v1"];
+    const spellings = [
+      "/.selvedge/health",
+      "/.selvedge/v1/sites",
+      "/.selvedge",
+      "/.selvedge/",
+      "/%2eselvedge/v1",
+    ];
     for (const path of spellings) {
       const answer = wellFormed(await worker.get("alpha", path), path);
       assert.equal(answer.status, 404, path);
@@ -98,7 +121,13 @@ describe("hosts", () => {
   });
 
   test("a removed hostname is nobody's again", async () => {
-    const removed = await selvedge(worker, ["hosts", "--site", "alpha", "remove", "shop.example.com"]);
+    const removed = await selvedge(worker, [
+      "hosts",
+      "--site",
+      "alpha",
+      "remove",
+      "shop.example.com",
+    ]);
     assert.equal(removed.code, 0, removed.stderr);
     assert.equal((await worker.get("shop.example.com", "/")).status, 421);
   });
@@ -111,7 +140,8 @@ describe("HTTPS only", () => {
       // The admin API is held to it as well, so nothing can be published here over http.
       const answer = await worker.get(BASE, "/a%20b?q=1");
       assert.ok([308, 421].includes(answer.status), `status ${answer.status}`);
-      if (answer.status === 308) assert.equal(answer.headers.value("location"), `https://${BASE}/a%20b?q=1`);
+      if (answer.status === 308)
+        assert.equal(answer.headers.value("location"), `https://${BASE}/a%20b?q=1`);
     } finally {
       await worker.stop();
     }

@@ -23,7 +23,10 @@ describe("isolation", () => {
 
   before(async () => {
     worker = await start({ vars: AT_ONCE });
-    const [a, b] = [await publish(worker, "aa", files("aa")), await publish(worker, "bb", files("bb"))];
+    const [a, b] = [
+      await publish(worker, "aa", files("aa")),
+      await publish(worker, "bb", files("bb")),
+    ];
     deployments = { aa: a.deployment, bb: b.deployment };
     tokens = { aa: await siteToken(worker, "aa"), bb: await siteToken(worker, "bb") };
   });
@@ -31,8 +34,18 @@ describe("isolation", () => {
 
   test("the same path, asked by turns, is each site's own", async () => {
     for (let round = 0; round < 3; round += 1) {
-      for (const path of ["/", "/docs/", "/nothing", "/shared.txt", "/only-aa.txt", "/only-bb.txt"]) {
-        for (const [site, other] of [["aa", "bb"], ["bb", "aa"]]) {
+      for (const path of [
+        "/",
+        "/docs/",
+        "/nothing",
+        "/shared.txt",
+        "/only-aa.txt",
+        "/only-bb.txt",
+      ]) {
+        for (const [site, other] of [
+          ["aa", "bb"],
+          ["bb", "aa"],
+        ]) {
           const answer = wellFormed(await worker.get(site, path), `${site}${path}`);
           assert.ok(!answer.text.includes(`MARK-${other}`), `${site}${path}: ${answer.text}`);
           if (path === `/only-${other}.txt`) assert.equal(answer.status, 404);
@@ -43,7 +56,15 @@ describe("isolation", () => {
 
   test("serving a site touches no key of another, in the store and in the cache", async () => {
     await worker.shim({ reset: true });
-    for (const path of ["/", "/docs/", "/nothing", "/shared.txt", "/only-aa.txt", "/x/../y", "/%2e%2e/bb"]) {
+    for (const path of [
+      "/",
+      "/docs/",
+      "/nothing",
+      "/shared.txt",
+      "/only-aa.txt",
+      "/x/../y",
+      "/%2e%2e/bb",
+    ]) {
       await worker.get("aa", path);
     }
     const { serving, cacheKeys } = await worker.shim();
@@ -62,8 +83,12 @@ describe("isolation", () => {
   test("a site's token is useless on every other site, whether that exists or not", async () => {
     const deployment = deployments.bb;
     const calls = [
-      ["GET", "/sites/SITE"], ["GET", "/sites/SITE/deployments"], ["GET", `/sites/SITE/deployments/${deployment}`],
-      ["GET", "/sites/SITE/stages/production"], ["GET", "/sites/SITE/tokens"], ["GET", "/sites/SITE/hosts"],
+      ["GET", "/sites/SITE"],
+      ["GET", "/sites/SITE/deployments"],
+      ["GET", `/sites/SITE/deployments/${deployment}`],
+      ["GET", "/sites/SITE/stages/production"],
+      ["GET", "/sites/SITE/tokens"],
+      ["GET", "/sites/SITE/hosts"],
       ["GET", `/sites/SITE/blobs/${sha256("MARK-bb-SECRET")}`],
       ["POST", "/sites/SITE/blobs/missing", { prefix: "", hashes: [sha256("MARK-bb-SECRET")] }],
       ["PUT", `/sites/SITE/blobs/${sha256("x")}`, Buffer.from("x")],
@@ -89,7 +114,9 @@ describe("isolation", () => {
 
   test("a site's token can't do what only the root token may", async () => {
     const calls = [
-      ["GET", "/sites"], ["PUT", "/sites/newone", {}], ["POST", "/sites/aa/tokens", { name: "x", scopes: ["publish"] }],
+      ["GET", "/sites"],
+      ["PUT", "/sites/newone", {}],
+      ["POST", "/sites/aa/tokens", { name: "x", scopes: ["publish"] }],
       ["PUT", "/sites/aa/hosts/evil.example.com", { stage: "production" }],
     ];
     for (const [method, path, body] of calls) {
@@ -100,9 +127,15 @@ describe("isolation", () => {
 
   test("a token does what its scopes say and nothing else", async () => {
     const reader = await siteToken(worker, "aa", ["read"]);
-    assert.equal((await worker.api("GET", "/sites/aa/deployments", undefined, reader.token)).status, 200);
+    assert.equal(
+      (await worker.api("GET", "/sites/aa/deployments", undefined, reader.token)).status,
+      200,
+    );
     const writing = await worker.api(
-      "POST", "/sites/aa/stages/production/activate", { deployment: deployments.aa, expected_seq: null }, reader.token,
+      "POST",
+      "/sites/aa/stages/production/activate",
+      { deployment: deployments.aa, expected_seq: null },
+      reader.token,
     );
     assert.equal(writing.status, 403);
   });
@@ -110,7 +143,10 @@ describe("isolation", () => {
   test("a revoked token is a stranger's", async () => {
     const token = await siteToken(worker, "aa", ["read"]);
     assert.equal((await worker.api("DELETE", `/sites/aa/tokens/${token.id}`)).status < 300, true);
-    assert.equal((await worker.api("GET", "/sites/aa/deployments", undefined, token.token)).status, 401);
+    assert.equal(
+      (await worker.api("GET", "/sites/aa/deployments", undefined, token.token)).status,
+      401,
+    );
   });
 
   test("what another site stores is missing here", async () => {
@@ -131,7 +167,8 @@ describe("isolation", () => {
   });
 
   test("a hostname of one site can't be taken by another", async () => {
-    const put = (site) => worker.api("PUT", `/sites/${site}/hosts/shop.example.com`, { stage: "production" });
+    const put = (site) =>
+      worker.api("PUT", `/sites/${site}/hosts/shop.example.com`, { stage: "production" });
     assert.ok((await put("aa")).status < 300);
     const second = await put("bb");
     assert.equal(second.status, 409);

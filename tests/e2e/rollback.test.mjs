@@ -21,13 +21,26 @@ const V2 = {
   "same.txt": "the same",
   "folder.html": "<!doctype html>a page now",
   "assets/app.2f2a91bc.js": "two()",
-  "selvedge.toml": 'html = "drop-trailing-slash"\nnot_found = "single-page-application"\nprofile = "short"\n',
+  "selvedge.toml":
+    'html = "drop-trailing-slash"\nnot_found = "single-page-application"\nprofile = "short"\n',
   _redirects: "/go /index.html 302\n",
   _headers: "/*\n  X-Version: two\n  X-More: yes\n",
 };
 const PATHS = [
-  "/", "/index.html", "/same.txt", "/gone", "/gone.html", "/folder", "/folder/", "/folder/index.html", "/go",
-  "/moved/x?q=1", "/nothing", "/nothing/at/all", "/404", "/assets/app.1f2a91bc.js",
+  "/",
+  "/index.html",
+  "/same.txt",
+  "/gone",
+  "/gone.html",
+  "/folder",
+  "/folder/",
+  "/folder/index.html",
+  "/go",
+  "/moved/x?q=1",
+  "/nothing",
+  "/nothing/at/all",
+  "/404",
+  "/assets/app.1f2a91bc.js",
 ];
 
 describe("rollback", () => {
@@ -41,7 +54,13 @@ describe("rollback", () => {
       for (const method of ["GET", "HEAD"]) {
         const headers = { accept: "text/html", "sec-fetch-mode": "navigate" };
         const answer = await worker.get(host, path, { method, headers });
-        answers.push({ path, method, status: answer.status, headers: answer.headers.stable(), text: answer.text });
+        answers.push({
+          path,
+          method,
+          status: answer.status,
+          headers: answer.headers.stable(),
+          text: answer.text,
+        });
       }
     }
     return answers;
@@ -88,13 +107,19 @@ describe("rollback", () => {
     const production = await worker.get("shop", "/");
     const sandbox = await worker.get(`sandbox--shop.${BASE}`, "/");
     assert.equal(production.text, sandbox.text);
-    assert.match(production.headers.value("selvedge-deployment"), new RegExp(`^${first.deployment};stage=production`));
+    assert.match(
+      production.headers.value("selvedge-deployment"),
+      new RegExp(`^${first.deployment};stage=production`),
+    );
   });
 
   test("sequence numbers only grow, and a stale expectation loses and hears who won", async () => {
     const live = (await worker.api("GET", "/sites/shop/stages/production")).json;
     const activate = (deployment, expected) =>
-      worker.api("POST", "/sites/shop/stages/production/activate", { deployment, expected_seq: expected });
+      worker.api("POST", "/sites/shop/stages/production/activate", {
+        deployment,
+        expected_seq: expected,
+      });
     const won = await activate(second.deployment, live.seq);
     assert.equal(won.status, 200, won.text);
     assert.ok(won.json.seq > live.seq);
@@ -108,9 +133,13 @@ describe("rollback", () => {
 
   test("what can't be rolled back to is refused", async () => {
     const strange = `d${"a".repeat(25)}`;
-    const answer = await worker.api("POST", "/sites/shop/stages/production/rollback", { deployment: strange });
+    const answer = await worker.api("POST", "/sites/shop/stages/production/rollback", {
+      deployment: strange,
+    });
     assert.ok([404, 409, 422].includes(answer.status), answer.text);
-    const fresh = await worker.api("POST", "/sites/shop/stages/nowhere/rollback", { deployment: null });
+    const fresh = await worker.api("POST", "/sites/shop/stages/nowhere/rollback", {
+      deployment: null,
+    });
     assert.ok([404, 409, 422].includes(fresh.status), fresh.text);
   });
 });

@@ -30,7 +30,9 @@ describe("the site that ships", () => {
 
   test("every part of the page answers, with the type of its name", async () => {
     const page = await worker.get("www", "/");
-    const parts = [...page.text.matchAll(/(?:src|href)="(\/[^"#?]+\.[a-z0-9]+)"/g)].map(([, path]) => path);
+    const parts = [...page.text.matchAll(/(?:src|href)="(\/[^"#?]+\.[a-z0-9]+)"/g)].map(
+      ([, path]) => path,
+    );
     assert.ok(parts.length >= 3, `parts: ${parts}`);
     for (const path of parts) {
       const part = wellFormed(await worker.get("www", path), path);
@@ -50,7 +52,9 @@ describe("the site that ships", () => {
   test("HEAD sends the fields of GET and no body", async () => {
     for (const path of ["/", "/nothing"]) {
       const got = await worker.get("www", path);
-      const head = wellFormed(await worker.get("www", path, { method: "HEAD" }), path, { method: "HEAD" });
+      const head = wellFormed(await worker.get("www", path, { method: "HEAD" }), path, {
+        method: "HEAD",
+      });
       assert.equal(head.status, got.status, path);
       assert.deepEqual(head.headers.stable(), got.headers.stable(), path);
     }

@@ -1,5 +1,5 @@
-// Expands and judges the rows of tests/vectors/attacks.json: exact bytes out, then the predicates of
-// the row, then what no response to anybody may ever do.
+// Expands and judges the rows of tests/vectors/attacks.json: exact bytes out, then the predicates
+// of the row, then what no response to anybody may ever do.
 
 import { createHash, randomBytes } from "node:crypto";
 import { parse, send } from "./client.mjs";
@@ -14,7 +14,9 @@ const HELPERS = {
   },
   series: (text) => {
     const [, item, count, separator] = text.match(/^([^]*?):(\d+)(?::([^}]*))?$/);
-    return Array.from({ length: Number(count) }, (_, i) => item.replaceAll("$i", i)).join(separator ?? "");
+    return Array.from({ length: Number(count) }, (_, i) => item.replaceAll("$i", i)).join(
+      separator ?? "",
+    );
   },
   hseries: (text) => {
     const colon = text.lastIndexOf(":");
@@ -87,7 +89,10 @@ const plain = (host) => host.split(":")[0].replace(/\.$/, "").toLowerCase();
 function leavesHost(response, request, places) {
   const location = response.headers.value("location");
   if (!location) return false;
-  const cleaned = location.trim().replace(/[\t\r\n]/g, "").replaceAll("\\", "/");
+  const cleaned = location
+    .trim()
+    .replace(/[\t\r\n]/g, "")
+    .replaceAll("\\", "/");
   const host = plain(hostOf(request, places));
   try {
     return plain(new URL(cleaned, `http://${host}/`).host) !== host;
@@ -96,7 +101,8 @@ function leavesHost(response, request, places) {
   }
 }
 
-const pattern = (text) => new RegExp(text.replace(/^\(\?i\)/, ""), text.startsWith("(?i)") ? "i" : "");
+const pattern = (text) =>
+  new RegExp(text.replace(/^\(\?i\)/, ""), text.startsWith("(?i)") ? "i" : "");
 
 /** Whether predicate `p` holds; null where this runner can't see it. */
 function holds(p, response, request, places) {
@@ -107,7 +113,9 @@ function holds(p, response, request, places) {
   if ("body_len_gt" in p) return response.body.length > p.body_len_gt;
   if ("header" in p) {
     const matches = pattern(expand(p.matches, places));
-    return headers.lines.some(([name, value]) => name === p.header.toLowerCase() && matches.test(value));
+    return headers.lines.some(
+      ([name, value]) => name === p.header.toLowerCase() && matches.test(value),
+    );
   }
   if ("header_present" in p) return headers.has(p.header_present.toLowerCase());
   if ("header_absent" in p) return !headers.has(p.header_absent.toLowerCase());
@@ -127,13 +135,18 @@ function judge(expect, response, request, tenant, places) {
   const isPlatform = PLATFORM.includes(response.status) && expect.status.includes(response.status);
   if (!expect.status.includes(response.status)) bad.push(`status ${response.status}`);
   for (const p of expect.must ?? []) {
-    if (!isPlatform && holds(p, response, request, places) === false) bad.push(`must ${JSON.stringify(p)}`);
+    if (!isPlatform && holds(p, response, request, places) === false)
+      bad.push(`must ${JSON.stringify(p)}`);
   }
   for (const p of expect.must_not ?? []) {
     if (holds(p, response, request, places) === true) bad.push(`must not ${JSON.stringify(p)}`);
   }
-  for (const [mark, owner] of [["MARK-A", "a"], ["MARK-B", "b"]]) {
-    if (response.body.includes(mark) && tenant !== owner && tenant !== "any") bad.push(`bytes of ${owner}`);
+  for (const [mark, owner] of [
+    ["MARK-A", "a"],
+    ["MARK-B", "b"],
+  ]) {
+    if (response.body.includes(mark) && tenant !== owner && tenant !== "any")
+      bad.push(`bytes of ${owner}`);
   }
   for (const secret of [places.TOKEN_A, places.TOKEN_B, places.ROOT_TOKEN]) {
     if (response.body.includes(secret)) bad.push("a token");
@@ -153,11 +166,21 @@ export async function attack(port, row, places) {
   };
   const bad = judge(row.expect, await ask(row.request), row.request, row.tenant, places);
   for (const next of row.followup ?? []) {
-    const complaints = judge(next.expect, await ask(next.request), next.request, row.tenant, places);
+    const complaints = judge(
+      next.expect,
+      await ask(next.request),
+      next.request,
+      row.tenant,
+      places,
+    );
     bad.push(...complaints.map((text) => `afterwards: ${text}`));
   }
-  const headers = [["Host", "${HOST_A}"], ["Connection", "close"]];
+  const headers = [
+    ["Host", "${HOST_A}"],
+    ["Connection", "close"],
+  ];
   const clean = await ask({ method: "GET", path: "/index.html", headers });
-  if (clean.status !== 200 || !clean.body.includes("MARK-A-INDEX")) bad.push(`then a clean GET: ${clean.status}`);
+  if (clean.status !== 200 || !clean.body.includes("MARK-A-INDEX"))
+    bad.push(`then a clean GET: ${clean.status}`);
   return bad;
 }

@@ -6,7 +6,11 @@ import assert from "node:assert/strict";
 export function wellFormed(response, what, { method = "GET" } = {}) {
   const { headers, status } = response;
   assert.ok(headers.value("cache-control"), `${what}: cache-control`);
-  assert.match(headers.value("cache-status") ?? "", /^selvedge; (hit|fwd=[a-z-]+)/, `${what}: cache-status`);
+  assert.match(
+    headers.value("cache-status") ?? "",
+    /^selvedge; (hit|fwd=[a-z-]+)/,
+    `${what}: cache-status`,
+  );
   assert.equal(headers.value("x-content-type-options"), "nosniff", `${what}: nosniff`);
   assert.ok(!headers.has("set-cookie"), `${what}: set-cookie`);
   assert.ok(!headers.has("transfer-encoding"), `${what}: the length is known`);
@@ -18,7 +22,11 @@ export function wellFormed(response, what, { method = "GET" } = {}) {
   }
   assert.ok(length !== null, `${what}: content-length`);
   const isBodiless = method === "HEAD";
-  assert.equal(response.body.length, isBodiless ? 0 : Number(length), `${what}: as long as it says`);
+  assert.equal(
+    response.body.length,
+    isBodiless ? 0 : Number(length),
+    `${what}: as long as it says`,
+  );
   return response;
 }
 

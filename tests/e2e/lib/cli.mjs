@@ -20,7 +20,7 @@ export function folder(files, into = scratch("selvedge-site-")) {
   return into;
 }
 
-/** Starts `selvedge ARGS`; resolves to `{code, json, stdout, stderr}`. `onStart` gets the process. */
+/** Runs `selvedge ARGS`, to `{code, json, stdout, stderr}`; `onStart` gets the process. */
 export function selvedge(worker, args, { token = ROOT_TOKEN, onStart = null, env = {} } = {}) {
   const environment = {
     ...process.env,
@@ -31,7 +31,10 @@ export function selvedge(worker, args, { token = ROOT_TOKEN, onStart = null, env
     ...env,
   };
   return new Promise((resolve, reject) => {
-    const child = spawn(CLI, [...args, "--json"], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(CLI, [...args, "--json"], {
+      env: environment,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (data) => (stdout += data));
@@ -50,12 +53,23 @@ export function selvedge(worker, args, { token = ROOT_TOKEN, onStart = null, env
   });
 }
 
-/** Publishes a folder, or a table of files, and resolves to the command's report; throws if it failed. */
-export async function publish(worker, site, from, { stage = "production", args = [], ...options } = {}) {
+/** Publishes a folder, or a table of files; resolves to the report, throws if it failed. */
+export async function publish(
+  worker,
+  site,
+  from,
+  { stage = "production", args = [], ...options } = {},
+) {
   const dir = typeof from === "string" ? from : folder(from);
-  const result = await selvedge(worker, ["publish", dir, "--site", site, "--stage", stage, ...args], options);
+  const result = await selvedge(
+    worker,
+    ["publish", dir, "--site", site, "--stage", stage, ...args],
+    options,
+  );
   if (result.code !== 0) {
-    throw new Error(`publish ${site}: exit code ${result.code}\n${result.stdout}\n${result.stderr}`);
+    throw new Error(
+      `publish ${site}: exit code ${result.code}\n${result.stdout}\n${result.stderr}`,
+    );
   }
   return { ...result.json, dir };
 }

@@ -35,10 +35,23 @@ export class HeaderList {
  * Resolves to `{status, headers, body, text}` of one request to `host` on the server at `port`.
  * Rejects when the response is cut off.
  */
-export function get(port, host, path, { method = "GET", headers = {}, body = null, timeoutMs = 20_000 } = {}) {
+export function get(
+  port,
+  host,
+  path,
+  { method = "GET", headers = {}, body = null, timeoutMs = 20_000 } = {},
+) {
   return new Promise((resolve, reject) => {
     const asking = request(
-      { host: "127.0.0.1", port, method, path, agent, headers: { host, ...headers }, timeout: timeoutMs },
+      {
+        host: "127.0.0.1",
+        port,
+        method,
+        path,
+        agent,
+        headers: { host, ...headers },
+        timeout: timeoutMs,
+      },
       (response) => {
         const chunks = [];
         response.on("data", (chunk) => chunks.push(chunk));
@@ -67,8 +80,10 @@ function isWhole(received, sent) {
   const head = received.subarray(0, end).toString("latin1");
   const body = received.subarray(end + 4);
   if (/^HTTP\/1\.[01] 100/.test(head)) return false;
-  if (sent.subarray(0, 4).toString("latin1") === "HEAD" || /^HTTP\/1\.[01] (204|304)/.test(head)) return true;
-  if (/\r\ntransfer-encoding: *chunked/i.test(head)) return body.subarray(-5).toString() === "0\r\n\r\n";
+  if (sent.subarray(0, 4).toString("latin1") === "HEAD" || /^HTTP\/1\.[01] (204|304)/.test(head))
+    return true;
+  if (/\r\ntransfer-encoding: *chunked/i.test(head))
+    return body.subarray(-5).toString() === "0\r\n\r\n";
   const length = head.match(/\r\ncontent-length: *(\d+)/i);
   if (!length || body.length < Number(length[1])) return false;
   // A pipelined request may still be answered: wait for the close.

@@ -7,7 +7,9 @@ import { BASE, ROOT_TOKEN } from "./worker.mjs";
 export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 /** 1,000 bytes, each different from its neighbours, so that a wrong range shows. */
-export const RANGE_BYTES = Buffer.from(Array.from({ length: 1000 }, (_, i) => (i * 7 + (i >> 8)) & 0xff));
+export const RANGE_BYTES = Buffer.from(
+  Array.from({ length: 1000 }, (_, i) => (i * 7 + (i >> 8)) & 0xff),
+);
 
 const PNG = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
@@ -44,7 +46,10 @@ export async function siteToken(worker, site, scopes = ["publish", "read", "purg
 export async function twoSites(worker) {
   const live = await publish(worker, "aa", SITE_A);
   await publish(worker, "bb", SITE_B);
-  const welcome = { "selvedge.toml": REWRITE, "index.html": "<!doctype html><title>www</title>welcome" };
+  const welcome = {
+    "selvedge.toml": REWRITE,
+    "index.html": "<!doctype html><title>www</title>welcome",
+  };
   await publish(worker, "www", welcome);
   const [a, b] = [await siteToken(worker, "aa"), await siteToken(worker, "bb")];
   const api = "/.selvedge/v1/sites/aa";

@@ -33,7 +33,13 @@ function random() {
 }
 
 const STORE_METHODS = new Set([
-  "get", "getWithMetadata", "head", "put", "delete", "list", "createMultipartUpload",
+  "get",
+  "getWithMetadata",
+  "head",
+  "put",
+  "delete",
+  "list",
+  "createMultipartUpload",
 ]);
 
 async function before(operation, key, isAdmin) {

@@ -5,7 +5,15 @@
 //   SELVEDGE_TEST_CACHE  on (default), empty, flaky: what the caches do; see shim.mjs
 
 import { spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -29,7 +37,10 @@ export const BASE = "localhost";
 /** The shim, which is the entry here, and every module of the worker, with what it is. */
 const MODULES = [
   ["shim.mjs", "ESModule"],
-  ...readdirSync(WORKER).map((name) => [name, name.endsWith(".wasm") ? "CompiledWasm" : "ESModule"]),
+  ...readdirSync(WORKER).map((name) => [
+    name,
+    name.endsWith(".wasm") ? "CompiledWasm" : "ESModule",
+  ]),
 ];
 
 /** Where module `name` is; the shim stands beside the worker only in what is loaded. */
@@ -86,8 +97,13 @@ class Worker {
     const payload = body === undefined || isBytes ? body : JSON.stringify(body);
     const headers = { "content-length": payload ? Buffer.byteLength(payload) : 0 };
     if (token) headers.authorization = `Bearer ${token}`;
-    if (payload) headers["content-type"] = isBytes ? "application/octet-stream" : "application/json";
-    const answer = await get(this.port, BASE, `/.selvedge/v1${path}`, { method, headers, body: payload });
+    if (payload)
+      headers["content-type"] = isBytes ? "application/octet-stream" : "application/json";
+    const answer = await get(this.port, BASE, `/.selvedge/v1${path}`, {
+      method,
+      headers,
+      body: payload,
+    });
     let json = null;
     try {
       json = JSON.parse(answer.text);
@@ -107,7 +123,9 @@ class Worker {
 
 async function whenReady(worker, cache) {
   for (let tries = 0; ; tries += 1) {
-    const health = await worker.get(BASE, "/.selvedge/health").catch((error) => ({ text: error.message }));
+    const health = await worker
+      .get(BASE, "/.selvedge/health")
+      .catch((error) => ({ text: error.message }));
     if (health.status === 200) break;
     if (tries > 200) throw new Error(`the worker is not ready: ${health.status} ${health.text}`);
     await sleep(50);
@@ -156,7 +174,8 @@ function quiet(stdout, stderr) {
   }
 }
 
-function freePort() {
+/** A port of 127.0.0.1 that nobody listens on now. */
+export function freePort() {
   return new Promise((resolved, rejected) => {
     const server = createServer();
     server.on("error", rejected);

@@ -1,5 +1,5 @@
-// A site of 20,000 files, and the documentation that comes with the Rust toolchain: published, looked
-// at by hash, published again unchanged, after one edit, and after an interruption.
+// A site of 20,000 files, and the documentation that comes with the Rust toolchain: published,
+// looked at by hash, published again unchanged, after one edit, and after an interruption.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -20,7 +20,8 @@ function walk(root, at = root, found = []) {
   for (const entry of readdirSync(at, { withFileTypes: true })) {
     const path = join(at, entry.name);
     if (entry.isDirectory()) walk(root, path, found);
-    else if (!path.split("/").some((part) => part.startsWith("."))) found.push(relative(root, path));
+    else if (!path.split("/").some((part) => part.startsWith(".")))
+      found.push(relative(root, path));
   }
   return found;
 }
@@ -28,7 +29,10 @@ function walk(root, at = root, found = []) {
 /** Every n-th file, so that the sample is the same each time and spread over the site. */
 function sample(files) {
   const every = Math.max(1, Math.floor(files.length / SAMPLE));
-  return files.sort().filter((_, i) => i % every === 0).slice(0, SAMPLE);
+  return files
+    .sort()
+    .filter((_, i) => i % every === 0)
+    .slice(0, SAMPLE);
 }
 
 async function checkSample(worker, site, root, files) {
@@ -57,7 +61,10 @@ async function wholeLife(t, worker, site, root) {
     assert.equal(again.blobs_sent, 0);
   });
   await t.test("one edit: one file's blobs", async () => {
-    const page = join(root, files.find((file) => file.endsWith(".html")));
+    const page = join(
+      root,
+      files.find((file) => file.endsWith(".html")),
+    );
     writeFileSync(page, `${readFileSync(page)}<!-- edited ${Date.now()} -->`);
     const edited = await publish(worker, site, root);
     t.diagnostic(`one edit: ${edited.seconds} s, ${edited.blobs_sent} blobs`);

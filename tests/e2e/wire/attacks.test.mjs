@@ -1,5 +1,5 @@
-// Every row of tests/vectors/attacks.json, on bare workerd, which hands URLs over as they came, and on
-// miniflare, which normalises them, with both stores.
+// Every row of tests/vectors/attacks.json, on bare workerd, which hands URLs over as they came, and
+// on miniflare, which normalises them, with both stores.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -24,7 +24,9 @@ for (const [runtime, begin] of RUNTIMES) {
     let state;
 
     const snapshot = async () => {
-      const sites = await Promise.all(["aa", "bb"].map((site) => worker.api("GET", `/sites/${site}`)));
+      const sites = await Promise.all(
+        ["aa", "bb"].map((site) => worker.api("GET", `/sites/${site}`)),
+      );
       return JSON.stringify(sites.map(({ json }) => json));
     };
 

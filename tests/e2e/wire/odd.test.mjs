@@ -1,5 +1,5 @@
-// Odd requests as exact bytes, on bare workerd and on miniflare: whatever the runtime makes of a URL,
-// the answer is one of those that are safe, in constant words.
+// Odd requests as exact bytes, on bare workerd and on miniflare: whatever the runtime makes of a
+// URL, the answer is one of those that are safe, in constant words.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -44,7 +44,12 @@ const ROWS = [
   ["a path of 2,049 bytes", GET(`/${"a".repeat(2048)}`), [414]],
   ["a path of 20,000 bytes", GET(`/${"a".repeat(19_999)}`), [414, 431]],
   ["a query of 8,193 bytes", GET(`/?${"q".repeat(8193)}`), [400, 414, 431]],
-  ["200 header fields", GET("/", ...Array.from({ length: 200 }, (_, i) => `X-${i}: ${i}`)), [200, ...PLATFORM], "MARK-A-INDEX"],
+  [
+    "200 header fields",
+    GET("/", ...Array.from({ length: 200 }, (_, i) => `X-${i}: ${i}`)),
+    [200, ...PLATFORM],
+    "MARK-A-INDEX",
+  ],
   ["no Host", raw("GET / HTTP/1.1"), PLATFORM],
   ["an empty Host", AT(""), [400, 421, 500, 501]],
   ["two Hosts", raw("GET / HTTP/1.1", `Host: ${HOST}`, `Host: bb.${BASE}`), PLATFORM],
@@ -68,7 +73,12 @@ const ROWS = [
   ["lower-case get", raw("get / HTTP/1.1", `Host: ${HOST}`), [400, 405, 501]],
   ["an unknown method", raw("FROBNICATE / HTTP/1.1", `Host: ${HOST}`), [400, 405, 501]],
   ["OPTIONS *", raw("OPTIONS * HTTP/1.1", `Host: ${HOST}`), [204, 404, ...PLATFORM]],
-  ["GET with a body", `${raw("GET / HTTP/1.1", `Host: ${HOST}`, "Content-Length: 3")}abc`, [200, 400], "MARK-A-INDEX"],
+  [
+    "GET with a body",
+    `${raw("GET / HTTP/1.1", `Host: ${HOST}`, "Content-Length: 3")}abc`,
+    [200, 400],
+    "MARK-A-INDEX",
+  ],
 ];
 
 const RANGES = [
@@ -120,7 +130,10 @@ for (const [runtime, begin] of [
     for (const [name, request, statuses, text] of ROWS) {
       test(name, async () => {
         const answer = await worker.wire(request);
-        assert.ok(statuses.includes(answer.status), `status ${answer.status}: ${answer.body.slice(0, 200)}`);
+        assert.ok(
+          statuses.includes(answer.status),
+          `status ${answer.status}: ${answer.body.slice(0, 200)}`,
+        );
         assert.ok(!answer.body.includes("MARK-B"), "another site's bytes");
         assert.ok(!answer.body.includes("s3cret"), "an echo");
         if (answer.status === 200) assert.ok(answer.body.includes(text), answer.body.slice(0, 200));
@@ -146,7 +159,9 @@ for (const [runtime, begin] of [
     for (const [fields, status] of CONDITIONS) {
       test(fields.join("; "), async () => {
         const etag = (await worker.wire(GET("/range.bin"))).headers.value("etag");
-        const answer = await worker.wire(GET("/range.bin", ...fields.map((field) => field.replace("ETAG", etag))));
+        const answer = await worker.wire(
+          GET("/range.bin", ...fields.map((field) => field.replace("ETAG", etag))),
+        );
         assert.equal(answer.status, status);
         if (status === 304) assert.equal(answer.headers.value("etag"), etag);
       });
