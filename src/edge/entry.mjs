@@ -3,7 +3,7 @@
 // can't be trusted, so the requests in flight get a constant 503 and the next one a new instance.
 // It decides nothing else.
 
-import { initSync, __wbg_reset_state as reset, fetch as serve } from "./selvedge.js";
+import { initSync, __wbg_reset_state as reset, serve } from "./selvedge.js";
 import { onPanic } from "./glue.js";
 import module from "./selvedge_bg.wasm";
 

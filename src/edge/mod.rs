@@ -43,8 +43,10 @@ thread_local! {
 ///
 /// The future is polled once on the spot. A hit in memory, a 304, a redirect or a 404 is ready
 /// then, and spares the runtime a promise and a turn of its loop.
+///
+/// Not called `fetch`: the generated module has one scope, and loads itself with the global one.
 #[wasm_bindgen]
-pub fn fetch(request: Request, env: JsValue, context: ExecutionContext) -> JsValue {
+pub fn serve(request: Request, env: JsValue, context: ExecutionContext) -> JsValue {
     if !HOOKED.replace(true) {
         std::panic::set_hook(Box::new(|info| sys::panicked(&info.to_string())));
     }

@@ -16,7 +16,7 @@ import { panicked, respond } from "./glue.js";
 let instance = 0;
 export function initSync() { instance = 1; }
 export function __wbg_reset_state() { instance += 1; }
-export function fetch(request) {
+export function serve(request) {
   const { pathname } = new URL(request.url);
   const born = instance;
   const answer = () => respond(200, "content-length\\n1\\nx-instance\\n" + born, String(born % 10));
