@@ -124,7 +124,8 @@ fn what_is_published_is_what_lies_in_the_folder() {
     let mut decoded = Vec::new();
     flate2::read::GzDecoder::new(&of("gzip")[..]).read_to_end(&mut decoded).unwrap();
     assert_eq!(decoded, expected, "gzip");
-    assert_eq!(zstd::stream::decode_all(&of("zstd")[..]).unwrap(), expected, "zstd");
+    let zstd = server.bytes("www", "/docs/index.html", "zstd");
+    assert_eq!(zstd, None, "not shorter than Brotli, so it would never be sent");
     decoded.clear();
     brotli::BrotliDecompress(&mut &of("br")[..], &mut decoded).unwrap();
     assert_eq!(decoded, expected, "br");
@@ -144,7 +145,7 @@ fn unchanged_sends_nothing_and_one_edit_sends_one_files_blobs() {
     }
     folder.write("page7.html", page(77).as_bytes());
     let edited = folder.publish(&server).unwrap();
-    assert_eq!(edited.blobs_sent, 4, "the page and its three encodings");
+    assert_eq!(edited.blobs_sent, 3, "the page and its two encodings");
     assert_eq!((edited.changed, edited.seq), (true, Some(2)));
     folder.write("page7.html", page(7).as_bytes());
     let back = folder.publish(&server).unwrap();
@@ -158,7 +159,7 @@ fn a_large_site_has_shards_and_asks_little() {
         folder.write(&format!("d{}/page{n}.html", n % 50), page(n).as_bytes());
     }
     let first = folder.publish(&server).unwrap();
-    assert!(first.blobs_sent > 10_000, "{}", first.blobs_sent);
+    assert!(first.blobs_sent > 7_500, "{}", first.blobs_sent);
     folder.write("d7/page7.html", b"edited");
     server.fail(|_, _, _| Fault::None);
     let edited = folder.publish(&server).unwrap();

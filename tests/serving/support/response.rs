@@ -1,0 +1,252 @@
+//! Requests to an isolate, and the responses with what must hold for every one of them.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::Rc;
+
+use selvedge::serve::ask::{Field, Headers};
+use selvedge::serve::memory::Memory;
+use selvedge::serve::pipeline::handle;
+use selvedge::serve::reply::{Reply, ReplyBody};
+use selvedge::site::ids::ContentHash;
+
+use super::ports::SimPorts;
+use super::world::{Bytes, Colo, ROOT_TOKEN, World};
+
+/// Longest body that a rendered response shows.
+const SHOWN_BYTES_MAX: usize = 300;
+
+/// An isolate of a data centre.
+#[derive(Clone)]
+pub struct Isolate {
+    pub world: World,
+    pub colo: Colo,
+    pub memory: Rc<Memory<Bytes>>,
+    pub number: usize,
+}
+
+impl Isolate {
+    /// A cold isolate in a data centre of its own.
+    pub fn new(world: &World) -> Self {
+        Self::within(world, &Rc::new(RefCell::default()))
+    }
+
+    /// A cold isolate in a data centre.
+    pub fn within(world: &World, colo: &Colo) -> Self {
+        let memory = Rc::new(Memory::new(world.settings().memory_bytes_max));
+        let number = world.next_isolate();
+        Self { world: world.clone(), colo: colo.clone(), memory, number }
+    }
+
+    /// A cold isolate beside this one.
+    pub fn neighbour(&self) -> Self {
+        Self::within(&self.world, &self.colo)
+    }
+
+    pub fn ask(&self, method: &str, url: &str) -> Request {
+        Request {
+            isolate: self.clone(),
+            method: method.to_owned(),
+            url: url.to_owned(),
+            lines: Vec::new(),
+            body: Rc::default(),
+        }
+    }
+
+    /// GET over HTTPS; what goes on behind the response is done with before it returns.
+    #[track_caller]
+    pub fn get(&self, host: &str, path: &str) -> Response {
+        self.ask("GET", &format!("https://{host}{path}")).send()
+    }
+
+    /// A call of the admin API by the operator.
+    #[track_caller]
+    pub fn admin(&self, method: &str, call: &str, body: &[u8]) -> Response {
+        self.admin_call(method, call, body).send()
+    }
+
+    pub fn admin_call(&self, method: &str, call: &str, body: &[u8]) -> Request {
+        let request = self.ask(method, &format!("https://cdn.test/.selvedge/v1{call}"));
+        request.header("authorization", &format!("Bearer {ROOT_TOKEN}")).body(body)
+    }
+}
+
+/// A request that was not sent yet.
+pub struct Request {
+    isolate: Isolate,
+    method: String,
+    url: String,
+    lines: Vec<(String, String)>,
+    body: Bytes,
+}
+
+struct Lines(Vec<(String, String)>);
+
+impl Headers for Lines {
+    fn field(&self, field: Field) -> Option<String> {
+        let of_name = |(name, _): &&(String, String)| name.eq_ignore_ascii_case(field.name());
+        let values: Vec<_> = self.0.iter().filter(of_name).map(|(_, v)| v.as_str()).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+}
+
+impl Request {
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.lines.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Takes the token away, or gives another.
+    pub fn token(mut self, token: Option<&str>) -> Self {
+        self.lines.retain(|(name, _)| name != "authorization");
+        match token {
+            Some(token) => self.header("authorization", &format!("Bearer {token}")),
+            None => self,
+        }
+    }
+
+    pub fn body(mut self, body: &[u8]) -> Self {
+        self.body = Rc::new(body.to_vec());
+        self.header("content-length", &body.len().to_string())
+    }
+
+    /// The response, `None` when there never is one.
+    #[track_caller]
+    pub fn try_send(self) -> Option<Response> {
+        let (world, method) = (self.isolate.world.clone(), self.method.clone());
+        let shown = format!("{} {}", self.method, self.url);
+        let reply = world.run(self.future())?;
+        let response = Response::of(reply);
+        response.check(&shown, &method);
+        Some(response)
+    }
+
+    /// The response; what goes on behind it is left for later.
+    #[track_caller]
+    pub fn send_only(self) -> Response {
+        let shown = format!("{} {}", self.method, self.url);
+        self.try_send().unwrap_or_else(|| panic!("{shown}: never answered"))
+    }
+
+    /// The response, after what goes on behind it.
+    #[track_caller]
+    pub fn send(self) -> Response {
+        let world = self.isolate.world.clone();
+        let response = self.send_only();
+        world.settle();
+        response
+    }
+
+    /// The request under way.
+    pub fn future(self) -> impl Future<Output = Reply<SimPorts>> + 'static {
+        let Isolate { world, colo, memory, number } = self.isolate;
+        let settings = world.settings();
+        let ports = SimPorts { world, colo, isolate: number, body: self.body, settings };
+        let (method, url, headers) = (self.method, self.url, Lines(self.lines));
+        async move { handle(ports, memory, &method, &url, &headers).await }
+    }
+}
+
+/// A response, with its body read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    pub status: u16,
+    pub fields: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    pub fn of(reply: Reply<SimPorts>) -> Self {
+        let body = match reply.body {
+            ReplyBody::Empty => Vec::new(),
+            ReplyBody::Text(text) => text.as_bytes().to_vec(),
+            ReplyBody::Bytes(bytes) => bytes,
+            ReplyBody::Stream(bytes) | ReplyBody::Held(bytes, None) => bytes.to_vec(),
+            ReplyBody::Held(bytes, Some(part)) => {
+                bytes[part.first as usize..(part.first + part.length) as usize].to_vec()
+            }
+        };
+        let fields = reply.fields.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+        Self { status: reply.status, fields, body }
+    }
+
+    /// The value of a field, or nothing.
+    pub fn field(&self, name: &str) -> &str {
+        self.has(name).unwrap_or_default()
+    }
+
+    pub fn has(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap_or("<not text>")
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The code of an error of the admin API.
+    pub fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// What does not depend on when and how it was answered.
+    pub fn lasting(&self) -> Self {
+        let passing = ["date", "age", "cache-status"];
+        let mut lasting = self.clone();
+        lasting.fields.retain(|(name, _)| !passing.contains(&name.as_str()));
+        lasting
+    }
+
+    /// The response as text.
+    pub fn render(&self) -> String {
+        let mut text = format!("{}\n", self.status);
+        for (name, value) in &self.fields {
+            text.push_str(&format!("{name}: {value}\n"));
+        }
+        text.push('\n');
+        match std::str::from_utf8(&self.body) {
+            Ok("") => {}
+            Ok(body) if body.len() <= SHOWN_BYTES_MAX => {
+                text.push_str(body.trim_end_matches('\n'));
+                text.push('\n');
+            }
+            _ => {
+                let hash = ContentHash::of(&self.body).short_hex();
+                text.push_str(&format!("<{} bytes, {hash}>\n", self.body.len()));
+            }
+        }
+        text
+    }
+
+    /// Checks what holds for every response there is.
+    #[track_caller]
+    fn check(&self, shown: &str, method: &str) {
+        let of = format!("{shown}: {self:?}");
+        assert!((200..600).contains(&self.status) && self.status != 500, "{of}");
+        for (at, (name, value)) in self.fields.iter().enumerate() {
+            let again = self.fields.iter().skip(at + 1).any(|(other, _)| other == name);
+            assert!(!again || name == "set-cookie", "{name} twice in {of}");
+            assert!(http::HeaderName::from_bytes(name.as_bytes()).is_ok(), "{name} in {of}");
+            assert!(http::HeaderValue::from_str(value).is_ok(), "{name} in {of}");
+        }
+        for name in ["cache-control", "cache-status", "x-content-type-options"] {
+            assert!(self.has(name).is_some(), "no {name} in {of}");
+        }
+        if self.status >= 400 {
+            assert_eq!(self.field("cache-control"), "no-store", "{of}");
+        }
+        if self.status == 503 && !shown.ends_with("/health") {
+            assert!(self.has("retry-after").is_some(), "{of}");
+        }
+        let length = self.has("content-length");
+        match (self.status, method) {
+            (204, _) => assert!(self.body.is_empty() && length.is_none(), "{of}"),
+            (304, _) => assert!(self.body.is_empty(), "{of}"),
+            (_, "HEAD") => assert!(self.body.is_empty() && length.is_some(), "{of}"),
+            _ => assert_eq!(length, Some(self.body.len().to_string().as_str()), "{of}"),
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! The world: one store, data centres with an edge tier each, isolates with a memory each.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use selvedge::serve::ports::Fault;
+use selvedge::serve::settings::Settings;
+use selvedge::wire::time::{DeltaSeconds, UnixMillis};
+
+use super::ports::EdgeTier;
+
+pub type Bytes = Rc<Vec<u8>>;
+pub type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// When every world begins: 2 January 2026, 03:04:05.
+pub const START_MS: u64 = 1_767_323_045_000;
+/// The root token of every world.
+pub const ROOT_TOKEN: &str = "root-token-of-the-tests";
+
+/// An operation on a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Op {
+    Read,
+    Write,
+    Delete,
+    List,
+    Open,
+    Hold,
+    Upload,
+    EdgeLookup,
+    EdgePut,
+}
+
+impl Op {
+    pub fn is_edge(self) -> bool {
+        matches!(self, Op::EdgeLookup | Op::EdgePut)
+    }
+}
+
+/// What is scripted to happen to an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It fails and does nothing.
+    Before(Fault),
+    /// It is done, and fails to say so.
+    After(Fault),
+    /// It never answers, and does nothing.
+    Hang,
+    /// It is done, and never answers.
+    HangAfter,
+    /// It takes this long.
+    Slow(u64),
+    /// It finds nothing.
+    Null,
+    /// It finds the value of so many writes ago.
+    Older(usize),
+    /// It finds half of the value.
+    Truncated,
+    /// It finds other bytes of the same length.
+    Garbage,
+}
+
+/// Which operations meet a trouble.
+pub struct Script {
+    pub op: Option<Op>,
+    pub key_prefix: &'static str,
+    /// So many operations that match pass unharmed first.
+    pub skip: usize,
+    /// So many meet the trouble.
+    pub times: usize,
+    /// In how many of a hundred cases.
+    pub percent: u64,
+    pub trouble: Trouble,
+}
+
+/// How the edge tier treats its entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EdgeTemper {
+    Keeps,
+    AlwaysEmpty,
+    /// So many of a hundred lookups find that the entry is gone.
+    Vanishing(u64),
+}
+
+/// An operation that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    pub op: Op,
+    pub key: String,
+    pub isolate: usize,
+}
+
+/// A data centre: its edge tier.
+pub type Colo = Rc<RefCell<EdgeTier>>;
+
+struct State {
+    store: RefCell<BTreeMap<String, Vec<Bytes>>>,
+    now_ms: Cell<u64>,
+    timers: RefCell<Vec<UnixMillis>>,
+    behind: RefCell<Vec<Task>>,
+    scripts: RefCell<Vec<Script>>,
+    log: RefCell<Vec<Logged>>,
+    tickets: Cell<Option<usize>>,
+    seed: Cell<u64>,
+    temper: Cell<EdgeTemper>,
+    isolates: Cell<usize>,
+    missing: Cell<Option<&'static str>>,
+    settings: RefCell<Rc<Settings>>,
+}
+
+/// Everything but the isolates.
+#[derive(Clone)]
+pub struct World(Rc<State>);
+
+impl World {
+    /// A world on R2 with nothing in it, at `cdn.test`.
+    pub fn new() -> Self {
+        Self::with_vars(&[])
+    }
+
+    /// A world with these variables beside the usual ones.
+    pub fn with_vars(vars: &[(&str, &str)]) -> Self {
+        let settings = Settings::from_vars(|name| {
+            let own = vars.iter().find(|(known, _)| *known == name);
+            match (own, name) {
+                (Some((_, value)), _) => Some((*value).to_owned()),
+                (None, "BASE_DOMAIN") => Some("cdn.test".to_owned()),
+                (None, "DEFAULT_SITE") => Some("www".to_owned()),
+                (None, "ADMIN_TOKEN") => Some(ROOT_TOKEN.to_owned()),
+                _ => None,
+            }
+        });
+        assert!(settings.invalid.is_empty(), "{:?}", settings.invalid);
+        Self(Rc::new(State {
+            store: RefCell::default(),
+            now_ms: Cell::new(START_MS),
+            timers: RefCell::default(),
+            behind: RefCell::default(),
+            scripts: RefCell::default(),
+            log: RefCell::default(),
+            tickets: Cell::new(None),
+            seed: Cell::new(0x9e37_79b9_7f4a_7c15),
+            temper: Cell::new(EdgeTemper::Keeps),
+            isolates: Cell::new(0),
+            missing: Cell::new(None),
+            settings: RefCell::new(Rc::new(settings)),
+        }))
+    }
+
+    pub fn settings(&self) -> Rc<Settings> {
+        self.0.settings.borrow().clone()
+    }
+
+    pub fn next_isolate(&self) -> usize {
+        self.0.isolates.set(self.0.isolates.get() + 1);
+        self.0.isolates.get()
+    }
+
+    pub fn missing_binding(&self) -> Option<&'static str> {
+        self.0.missing.get()
+    }
+
+    pub fn lose_binding(&self, name: Option<&'static str>) {
+        self.0.missing.set(name);
+    }
+
+    // Time.
+
+    pub fn now(&self) -> UnixMillis {
+        UnixMillis(self.0.now_ms.get())
+    }
+
+    pub fn set_now_ms(&self, now_ms: u64) {
+        self.0.now_ms.set(now_ms);
+    }
+
+    pub fn pass_ms(&self, ms: u64) {
+        self.set_now_ms(self.0.now_ms.get() + ms);
+    }
+
+    pub fn set_timer(&self, at: UnixMillis) {
+        self.0.timers.borrow_mut().push(at);
+    }
+
+    // Chance.
+
+    pub fn set_seed(&self, seed: u64) {
+        self.0.seed.set(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) | 1);
+    }
+
+    pub fn chance(&self) -> u64 {
+        let mut x = self.0.seed.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.0.seed.set(x);
+        x.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32
+    }
+
+    fn happens(&self, percent: u64) -> bool {
+        percent >= 100 || self.chance() % 100 < percent
+    }
+
+    // Trouble.
+
+    /// Scripts a trouble for every operation whose key begins with a prefix.
+    pub fn trouble(&self, op: impl Into<Option<Op>>, key_prefix: &'static str, trouble: Trouble) {
+        self.trouble_at(op, key_prefix, 0, usize::MAX, trouble);
+    }
+
+    /// Scripts a trouble for some of them.
+    pub fn trouble_at(
+        &self,
+        op: impl Into<Option<Op>>,
+        key_prefix: &'static str,
+        skip: usize,
+        times: usize,
+        trouble: Trouble,
+    ) {
+        let script = Script { op: op.into(), key_prefix, skip, times, percent: 100, trouble };
+        self.0.scripts.borrow_mut().push(script);
+    }
+
+    /// Scripts a trouble for a share of all operations.
+    pub fn trouble_for(&self, op: Op, key_prefix: &'static str, percent: u64, trouble: Trouble) {
+        let op = Some(op);
+        let script = Script { op, key_prefix, skip: 0, times: usize::MAX, percent, trouble };
+        self.0.scripts.borrow_mut().push(script);
+    }
+
+    pub fn heal(&self) {
+        self.0.scripts.borrow_mut().clear();
+    }
+
+    pub fn set_edge_temper(&self, temper: EdgeTemper) {
+        self.0.temper.set(temper);
+    }
+
+    /// Writes an operation down; what is scripted for it comes back.
+    pub fn note(&self, op: Op, key: &str, isolate: usize) -> Option<Trouble> {
+        self.0.log.borrow_mut().push(Logged { op, key: key.to_owned(), isolate });
+        for script in self.0.scripts.borrow_mut().iter_mut() {
+            let matches = script.op.is_none_or(|wanted| wanted == op)
+                && key.starts_with(script.key_prefix)
+                && !(script.op.is_none() && op.is_edge());
+            if !matches || script.times == 0 || !self.happens(script.percent) {
+                continue;
+            }
+            if script.skip > 0 {
+                script.skip -= 1;
+                continue;
+            }
+            script.times -= 1;
+            return Some(script.trouble);
+        }
+        None
+    }
+
+    /// What happened since this was last asked.
+    pub fn take_log(&self) -> Vec<Logged> {
+        self.0.log.take()
+    }
+
+    /// How many operations on the store happened since the log was last taken.
+    pub fn store_ops(&self) -> usize {
+        self.take_log().iter().filter(|logged| !logged.op.is_edge()).count()
+    }
+
+    // The store.
+
+    pub fn history(&self, key: &str) -> Vec<Bytes> {
+        self.0.store.borrow().get(key).cloned().unwrap_or_default()
+    }
+
+    pub fn store(&self, key: &str, bytes: &[u8]) {
+        let mut store = self.0.store.borrow_mut();
+        store.entry(key.to_owned()).or_default().push(Rc::new(bytes.to_vec()));
+    }
+
+    pub fn remove(&self, key: &str) {
+        self.0.store.borrow_mut().remove(key);
+    }
+
+    pub fn keys(&self, prefix: &str) -> Vec<String> {
+        let store = self.0.store.borrow();
+        store.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+    }
+
+    /// What the store holds, without its history.
+    pub fn snapshot(&self) -> BTreeMap<String, Bytes> {
+        let store = self.0.store.borrow();
+        store.iter().filter_map(|(k, v)| Some((k.clone(), v.last()?.clone()))).collect()
+    }
+
+    pub fn restore(&self, snapshot: &BTreeMap<String, Bytes>) {
+        *self.0.store.borrow_mut() =
+            snapshot.iter().map(|(k, v)| (k.clone(), vec![v.clone()])).collect();
+    }
+
+    // The edge tier.
+
+    pub fn edge_lookup(&self, colo: &Colo, key: &str) -> Option<Bytes> {
+        match self.0.temper.get() {
+            EdgeTemper::AlwaysEmpty => return None,
+            EdgeTemper::Vanishing(percent) if self.happens(percent) => {
+                colo.borrow_mut().remove(key);
+            }
+            EdgeTemper::Vanishing(_) | EdgeTemper::Keeps => {}
+        }
+        let tier = colo.borrow();
+        tier.get(key).filter(|(_, until)| self.now() < *until).map(|(bytes, _)| bytes.clone())
+    }
+
+    pub fn edge_store(&self, colo: &Colo, key: &str, bytes: Bytes, ttl: DeltaSeconds) {
+        let until = self.now().plus(ttl.millis());
+        colo.borrow_mut().insert(key.to_owned(), (bytes, until));
+    }
+
+    // Tasks.
+
+    pub fn push_behind(&self, task: Task) {
+        self.0.behind.borrow_mut().push(task);
+    }
+
+    /// Runs what goes on behind responses; what never ends is cut, as the runtime does.
+    pub fn settle(&self) {
+        while let Some(task) = self.pop_behind() {
+            self.run(task);
+        }
+    }
+
+    /// Cuts off what goes on behind responses; says how many tasks there were.
+    pub fn cut_behind(&self) -> usize {
+        self.0.behind.take().len()
+    }
+
+    fn pop_behind(&self) -> Option<Task> {
+        let mut behind = self.0.behind.borrow_mut();
+        if behind.is_empty() { None } else { Some(behind.remove(0)) }
+    }
+
+    /// Runs a future to its end, moving the clock while all sleep; `None` when it can't end.
+    pub fn run<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = Box::pin(future);
+        loop {
+            self.0.timers.borrow_mut().clear();
+            if let Poll::Ready(value) = poll(future.as_mut()) {
+                return Some(value);
+            }
+            let next = self.0.timers.borrow().iter().min().copied()?;
+            self.set_now_ms(next.0.max(self.0.now_ms.get()));
+        }
+    }
+
+    /// Lets a future do so many operations, and no more.
+    pub fn step<T>(
+        &self,
+        future: Pin<&mut (impl Future<Output = T> + ?Sized)>,
+        operations: usize,
+    ) -> Poll<T> {
+        self.0.tickets.set(Some(operations));
+        let polled = poll(future);
+        self.0.tickets.set(None);
+        polled
+    }
+
+    pub fn take_ticket(&self) -> bool {
+        match self.0.tickets.get() {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                self.0.tickets.set(Some(left - 1));
+                true
+            }
+        }
+    }
+}
+
+fn poll<T>(future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Poll<T> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
