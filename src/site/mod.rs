@@ -1,4 +1,4 @@
-//! What is published: names, stage policy, configuration, rules, the manifest, records, storage keys.
+//! What is published: names, stage policy, configuration, rules, manifests, records, storage keys.
 //!
 //! Pure values and their formats, shared by the worker that serves them and the command line
 //! that makes them. No I/O, no clock, nothing of a runtime.

@@ -11,3 +11,4 @@ mod isolation;
 mod live_window;
 mod model;
 mod protocol;
+mod vectors;
