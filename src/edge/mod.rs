@@ -66,10 +66,9 @@ async fn answer(request: Request, env: JsValue, context: ExecutionContext) -> Js
         });
         (isolate.settings.clone(), isolate.memory.clone())
     });
-    let (method, url) = (request.method(), request.url());
-    let headers = sys::RequestHeaders::of(&request);
+    let text = sys::RequestText::of(&request);
     let runtime = Runtime::new(request, env, context, settings);
-    let reply = handle(runtime, memory, &method, &url, &headers).await;
+    let reply = handle(runtime, memory, text.method(), text.url(), &text).await;
     respond::response(reply)
 }
 

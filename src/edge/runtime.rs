@@ -199,11 +199,6 @@ impl Ports for Runtime {
     }
 
     async fn request_body(&self, bytes_max: usize) -> Result<Vec<u8>, BodyFault> {
-        let too_large = BodyFault::TooLarge(bytes_max as u64);
-        let announced = sys::content_length(&self.0.request);
-        if announced.is_some_and(|length| length > bytes_max as u64) {
-            return Err(too_large);
-        }
         let body = self.0.request.body();
         if body.is_null() || body.is_undefined() {
             return Ok(Vec::new());

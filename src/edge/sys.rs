@@ -6,8 +6,6 @@
 // What is bound here is documented where it comes from: the names are JavaScript's own.
 #![allow(missing_docs)]
 
-use std::cell::OnceCell;
-
 use js_sys::{ArrayBuffer, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -19,21 +17,9 @@ extern "C" {
     /// The request that the runtime hands over.
     #[derive(Clone)]
     pub type Request;
-    #[wasm_bindgen(method, getter)]
-    pub fn url(this: &Request) -> String;
-    #[wasm_bindgen(method, getter)]
-    pub fn method(this: &Request) -> String;
-    #[wasm_bindgen(method, getter)]
-    fn headers(this: &Request) -> JsHeaders;
-    #[wasm_bindgen(method, getter)]
-    fn cf(this: &Request) -> JsValue;
     /// The request's body, `null` where there is none.
     #[wasm_bindgen(method, getter)]
     pub fn body(this: &Request) -> JsValue;
-
-    type JsHeaders;
-    #[wasm_bindgen(method)]
-    fn get(this: &JsHeaders, name: &JsValue) -> Option<String>;
 
     /// What lives as long as a request and what goes on behind its response.
     pub type ExecutionContext;
@@ -139,6 +125,8 @@ extern "C" {
 
 #[wasm_bindgen(module = "/src/edge/glue.js")]
 extern "C" {
+    /// All that serving may read of a request, in one crossing.
+    fn ask(request: &Request) -> String;
     /// Builds a `Response` in one crossing.
     pub fn respond(status: u16, block: &str, body: &JsValue) -> JsValue;
     /// Hands a panic's message to the entry module, which replaces the instance.
@@ -150,46 +138,45 @@ pub fn default_cache() -> Option<Cache> {
     CACHES.with(|caches| caches.as_ref().map(CacheStorage::default))
 }
 
-/// A request's header fields, read one at a time.
-pub struct RequestHeaders {
-    request: Request,
-    headers: JsHeaders,
+/// The lines before the header fields: the method and the URL.
+const FIELDS_AT: usize = 2;
+
+/// What serving may read of a request, brought over in one crossing.
+pub struct RequestText {
+    text: String,
 }
 
-impl RequestHeaders {
-    /// The header fields of a request.
+impl RequestText {
+    /// The text of a request; nothing at all when a value holds a line feed, which no runtime
+    /// lets through, and the empty URL is a 400.
     pub fn of(request: &Request) -> Self {
-        Self { request: request.clone(), headers: request.headers() }
+        let text = ask(request);
+        let lines = FIELDS_AT.saturating_add(Field::ALL.len());
+        let whole = text.split('\n').count() == lines;
+        Self { text: if whole { text } else { String::new() } }
+    }
+
+    /// The method.
+    pub fn method(&self) -> &str {
+        self.line(0)
+    }
+
+    /// The URL, as the runtime has it.
+    pub fn url(&self) -> &str {
+        self.line(1)
+    }
+
+    fn line(&self, number: usize) -> &str {
+        self.text.split('\n').nth(number).unwrap_or_default()
     }
 }
 
-thread_local! {
-    static NAMES: [OnceCell<JsValue>; Field::ALL.len()] = const {
-        [const { OnceCell::new() }; Field::ALL.len()]
-    };
-}
-
-impl Headers for RequestHeaders {
+impl Headers for RequestText {
     fn field(&self, field: Field) -> Option<String> {
-        // Cloudflare rewrites `Accept-Encoding`; what the client sent is in `cf`.
-        if field == Field::AcceptEncoding
-            && let Some(sent) = client_accept_encoding(&self.request)
-        {
-            return Some(sent);
-        }
-        NAMES.with(|names| {
-            let name = names.get(field as usize)?.get_or_init(|| field.name().into());
-            self.headers.get(name)
-        })
+        // An empty field says as much as an absent one, for all that are read here.
+        let value = self.line(FIELDS_AT.saturating_add(field as usize));
+        (!value.is_empty()).then(|| value.to_owned())
     }
-}
-
-fn client_accept_encoding(request: &Request) -> Option<String> {
-    let cf = request.cf();
-    if !cf.is_object() {
-        return None;
-    }
-    js_sys::Reflect::get(&cf, &"clientAcceptEncoding".into()).ok()?.as_string()
 }
 
 /// The bytes of a buffer, copied into wasm to be parsed.
@@ -211,11 +198,6 @@ pub async fn next_chunk(reader: &Reader) -> Result<Option<Uint8Array>, JsValue> 
 /// Stops reading; how that goes is of no interest.
 pub fn cancel(reader: &Reader) {
     drop(reader.cancel());
-}
-
-/// The length that a request announces.
-pub fn content_length(request: &Request) -> Option<u64> {
-    request.headers().get(&"content-length".into())?.parse().ok()
 }
 
 /// An object with these members.
