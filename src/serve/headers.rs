@@ -63,8 +63,8 @@ pub struct HeaderStage<'a> {
 }
 
 impl HeaderStage<'_> {
-    /// The fields of a response, given those of its representation.
-    pub fn apply(&self, mut fields: Fields, lifetime: Lifetime) -> Fields {
+    /// The fields of a response, given its status and those of its representation.
+    pub fn apply(&self, status: u16, mut fields: Fields, lifetime: Lifetime) -> Fields {
         let policy = self.cache_control(lifetime);
         fields.set("cache-control", policy.clone());
         let rules = &self.config.headers;
@@ -74,7 +74,7 @@ impl HeaderStage<'_> {
         }
         self.sandbox(&mut fields);
         self.protect(&mut fields);
-        self.tell(&mut fields);
+        self.tell(status, &mut fields);
         fields
     }
 
@@ -113,10 +113,10 @@ impl HeaderStage<'_> {
         }
     }
 
-    fn tell(&self, fields: &mut Fields) {
-        let status = self.cache_status();
-        fields.set("cache-status", status.to_string());
-        if let (State::Hit, Some(live)) = (status.state, self.live) {
+    fn tell(&self, status: u16, fields: &mut Fields) {
+        let cache_status = self.cache_status(status);
+        fields.set("cache-status", cache_status.to_string());
+        if let (State::Hit, Some(live)) = (cache_status.state, self.live) {
             fields.set("age", (self.now.since(live.read_ms) / 1_000).to_string());
         }
         let stage = self.stage.unwrap_or("none");
@@ -128,7 +128,7 @@ impl HeaderStage<'_> {
     ///
     /// # Source
     /// RFC 9211 §2; `ttl` is how long the decision may still be used without asking the store.
-    fn cache_status(&self) -> CacheStatus {
+    fn cache_status(&self, status: u16) -> CacheStatus {
         let permanent = self.policy.kind == StageKind::Permanent;
         let ttl = self.live.map(|live| self.ttl_secs(live));
         let detail = Some(self.tier.as_str());
@@ -148,7 +148,8 @@ impl HeaderStage<'_> {
             (_, Tier::Store) => CacheStatus {
                 state: State::Forward(Forward::UriMiss),
                 ttl: None,
-                stored: true,
+                // A part is read as a part, and not kept.
+                stored: status != 206,
                 detail,
             },
             _ => CacheStatus { state: State::Hit, ttl, stored: false, detail },

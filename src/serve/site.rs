@@ -279,7 +279,7 @@ impl<P: Ports> Answer<'_, P> {
             tier: self.tiers.slowest(),
             now: self.tiers.ports.now(),
         };
-        Reply { status, fields: header_stage.apply(fields, lifetime), body }
+        Reply { status, fields: header_stage.apply(status, fields, lifetime), body }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Reading through the tiers: memory, then edge, then store.
 //!
 //! Not policy: what may be stale is decided in [`crate::serve::live`]; all that is read here is
-//! named by its content. The invariant is best effort: a tier that is empty, slow, broken or lying
-//! changes how long an answer takes, never what it is.
+//! named by its content. The invariant is best effort: an edge tier that is empty, slow, broken or
+//! lying changes how long an answer takes, never what it is; of a stream only the length is vouched
+//! for, since wasm never sees its bytes.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -192,7 +193,11 @@ impl<P: Ports> Tiers<P> {
     ) -> Result<P::Held, Unavailable> {
         let key = keys::blob(site, &representation.hash);
         let whole = |held: &P::Held| self.ports.held_length(held) == representation.length;
-        let from_edge = self.edge(self.ports.edge_hold(&key)).await.filter(whole);
+        // What the edge tier has may be anything; the store checked the hash when it took it.
+        let intact = |held: &P::Held| {
+            whole(held) && ContentHash::of(&self.ports.held_bytes(held)) == representation.hash
+        };
+        let from_edge = self.edge(self.ports.edge_hold(&key)).await.filter(intact);
         let held = match from_edge {
             Some(held) => {
                 self.note(Tier::Edge);
@@ -233,6 +238,7 @@ impl<P: Ports> Tiers<P> {
         let ms = self.store_ms(self.ports.settings().deadlines.blob_ms);
         let opened = persistently(&self.ports, ms, || self.ports.open(&key, part)).await;
         let body = opened.map_err(Unavailable::Store)?.ok_or(Unavailable::Absent)?;
+        // A stream is split only for a copy that will be taken.
         if part.is_some() || !self.memory.edge_is_open(self.ports.now()) {
             return Ok(body);
         }
@@ -253,6 +259,9 @@ impl<P: Ports> Tiers<P> {
     }
 
     fn put_behind(&self, key: &Key, content: EdgeContent<P>) {
+        if !self.memory.edge_is_open(self.ports.now()) {
+            return;
+        }
         let (ports, key) = (self.ports.clone(), key.clone());
         let put = async move { ports.edge_put(&key, content, CONTENT_TTL).await };
         self.ports.behind(put);
