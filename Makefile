@@ -6,7 +6,7 @@ STATE_DIR ?= .wrangler/state
 STORE ?= r2
 export PORT STATE_DIR STORE
 
-.PHONY: help setup build dev test test-long clean fmt
+.PHONY: help setup build dev test test-long bench clean fmt
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: ## every test but the long ones
 
 test-long: ## the tests that take long: a site of 20,000 files, the Rust documentation
 	@node scripts/test.mjs --long
+
+bench: ## what a request costs, here and elsewhere: tables, bench/results.json, a plot
+	@node bench/run.mjs --save
 
 fmt: ## format the code
 	@cargo fmt

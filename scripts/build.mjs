@@ -1,6 +1,7 @@
 // Builds the worker into build/worker and the command line into target/release/selvedge. Steps
 // whose inputs did not change are skipped; what does not depend on each other runs side by side.
 
+import { budget } from "./budget.mjs";
 import {
   copyFileSync,
   existsSync,
@@ -136,6 +137,7 @@ export async function build() {
   const tools = Promise.all([packages, toolchain.then(wasmBindgen)]);
   const worker = Promise.all([tools, toolchain.then(compileWorker)]).then(bindWorker);
   await Promise.all([worker, toolchain.then(compileCli)]);
+  await budget();
 }
 
 if (import.meta.main ?? process.argv[1].endsWith("build.mjs")) main(build);

@@ -1,0 +1,248 @@
+// One workerd process with every contestant in it, each on a port of its own, over one store and
+// one cache, and the same files in each.
+//
+// The store is KV's: bare workerd brings no storage, and what stands for it is a small worker that
+// speaks KV's protocol. R2 speaks a private one, whose only local implementation, miniflare's,
+// costs several times what is measured here; so R2 is tested, not timed.
+
+import { spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { buildSync } from "esbuild";
+import { CLI, Explained, ROOT, WORKER, run } from "../scripts/lib.mjs";
+import { CACHE_WORKER, KV_WORKER } from "../tests/e2e/lib/stores.mjs";
+import { ask } from "./measure.mjs";
+
+const BENCH = join(ROOT, "bench");
+const COMPATIBILITY_DATE = "2026-10-01";
+const ASSET_WORKER = join(ROOT, "node_modules/@cloudflare/workers-shared/dist/asset-worker.mjs");
+const TOKEN = "root-of-the-bench-0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+
+/** The site's hostname. */
+export const HOST = "bench.localhost";
+export const PAGE_BYTES = 10_000;
+export const SMALL_BYTES = 1_024;
+export const LARGE_BYTES = 1_048_576;
+/** Pages and small files that are asked for in turn: more than MEMORY_SMALL can hold. */
+export const PAGES = 60;
+export const SMALLS = 300;
+/** Room for the manifest, which is wanted in memory, and for less than all the pages. */
+const MEMORY_SMALL = "327680";
+
+/** What runs. `cache` is the service behind the Cache API: none makes it fail. */
+const SERVICES = {
+  constant: { module: "constant.js" },
+  "one-read": { module: "one-read.js" },
+  selvedge: { selvedge: {}, cache: "cache" },
+  "selvedge-edge": { selvedge: { MEMORY_BYTES_MAX: MEMORY_SMALL }, cache: "cache" },
+  "selvedge-store": { selvedge: { MEMORY_BYTES_MAX: MEMORY_SMALL } },
+  "selvedge-cold": { selvedge: { MEMORY_BYTES_MAX: MEMORY_SMALL }, cache: "no-cache" },
+  "asset-worker": { assetWorker: true, cache: "cache" },
+  "kv-asset-handler": { module: "kv-asset-handler.js", keys: true, cache: "cache" },
+  "kv-asset-handler-store": {
+    module: "kv-asset-handler.js",
+    keys: true,
+    vars: { BYPASS_CACHE: "true" },
+  },
+  store: { plain: "counted.js" },
+  cache: { plain: "cache.js" },
+  "no-cache": { plain: "no-cache.js" },
+};
+
+/** The files of the site: path to bytes. */
+function siteFiles() {
+  const text = (bytes, mark) =>
+    Buffer.from(`<!doctype html><title>${mark}</title>`.padEnd(bytes, "x"));
+  const files = {
+    "index.html": text(PAGE_BYTES, "index"),
+    "page.html": text(PAGE_BYTES, "page"),
+    "about.html": text(PAGE_BYTES, "about"),
+    "404.html": text(SMALL_BYTES, "404"),
+    "small.bin": randomBytes(SMALL_BYTES),
+    "large.bin": randomBytes(LARGE_BYTES),
+  };
+  for (let i = 0; i < PAGES; i += 1) files[`p/${i}.html`] = text(PAGE_BYTES, `page ${i}`);
+  for (let i = 0; i < SMALLS; i += 1) files[`s/${i}.bin`] = randomBytes(SMALL_BYTES);
+  return files;
+}
+
+const sha256 = (data) => createHash("sha256").update(data).digest();
+const typeOf = (path) =>
+  path.endsWith(".html") ? "text/html; charset=utf-8" : "application/octet-stream";
+const assetKey = (bytes) => sha256(bytes).subarray(0, 16).toString("hex");
+
+/** The asset worker's manifest: 16 bytes of the path's hash, 16 of the content's, 8 of nothing. */
+function assetManifest(files) {
+  const entries = Object.entries(files)
+    .map(([path, bytes]) => [sha256(`/${path}`), sha256(bytes)])
+    .sort(([a], [b]) => Buffer.compare(a, b));
+  const head = 20;
+  const manifest = Buffer.alloc(head + 40 * entries.length);
+  entries.forEach(([path, content], i) => {
+    path.copy(manifest, head + 40 * i, 0, 16);
+    content.copy(manifest, head + 40 * i + 16, 0, 16);
+  });
+  return manifest;
+}
+
+const text = (name, value) => `(name = "${name}", text = ${JSON.stringify(value)})`;
+
+function selvedgeModules() {
+  const names = readdirSync(WORKER).sort((a, b) => (b === "index.mjs") - (a === "index.mjs"));
+  return names.map((name) => {
+    const kind = name.endsWith(".wasm") ? "wasm" : "esModule";
+    const specifier = name === "index.mjs" ? name : `./${name}`;
+    return `(name = "${specifier}", ${kind} = embed "${name}")`;
+  });
+}
+
+function workerText(service) {
+  const cache = service.cache ? `cacheApiOutbound = "${service.cache}",` : "";
+  const date = `compatibilityDate = "${COMPATIBILITY_DATE}",`;
+  const store = (name) => `(name = "${name}", kvNamespace = "store")`;
+  const esModule = (name) => `(name = "${name}", esModule = embed "${name}")`;
+  if (service.plain === "counted.js") {
+    return `(modules = [${esModule("counted.js")}, ${esModule("kv.js")}], ${date})`;
+  }
+  if (service.plain) return `(modules = [${esModule(service.plain)}], ${date})`;
+  if (service.selvedge) {
+    const vars = {
+      BASE_DOMAIN: "localhost",
+      DEFAULT_SITE: "bench",
+      HTTPS_ONLY: "false",
+      STORE: "kv",
+      ADMIN_TOKEN: TOKEN,
+      ...service.selvedge,
+    };
+    const bindings = Object.entries(vars).map(([name, value]) => text(name, value));
+    return `(modules = [${selvedgeModules()}], ${date}
+      bindings = [${[store("STORE_KV"), ...bindings]}], ${cache})`;
+  }
+  if (service.assetWorker) {
+    const config = { html_handling: "auto-trailing-slash", not_found_handling: "404-page" };
+    return `(modules = [${esModule("asset-worker.mjs")}],
+      compatibilityDate = "2024-07-31", compatibilityFlags = ["nodejs_compat"],
+      bindings = [${store("ASSETS_KV_NAMESPACE")},
+        (name = "ASSETS_MANIFEST", data = embed "asset-manifest.bin"),
+        (name = "CONFIG", json = ${JSON.stringify(JSON.stringify(config))})], ${cache})`;
+  }
+  const bindings = [store("STORE")];
+  if (service.keys) bindings.push('(name = "KEYS", json = embed "keys.json")');
+  for (const [name, value] of Object.entries(service.vars ?? {})) bindings.push(text(name, value));
+  return `(modules = [${esModule(service.module)}], ${date}
+      bindings = [${bindings}], ${cache})`;
+}
+
+function configText(ports) {
+  const names = Object.keys(SERVICES);
+  const services = names.map(
+    (name) => `(name = "${name}", worker = ${workerText(SERVICES[name])})`,
+  );
+  const sockets = names.map(
+    (name) => `(name = "${name}", address = "127.0.0.1:${ports[name]}", service = "${name}")`,
+  );
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [\n    ${services.join(",\n    ")}\n  ],
+  sockets = [\n    ${sockets.join(",\n    ")}\n  ],
+);\n`;
+}
+
+/** One free port for each name. */
+async function freePorts(names) {
+  const servers = await Promise.all(
+    names.map(
+      () =>
+        new Promise((resolve, reject) => {
+          const server = createServer().once("error", reject);
+          server.listen(0, "127.0.0.1", () => resolve(server));
+        }),
+    ),
+  );
+  const ports = Object.fromEntries(names.map((name, i) => [name, servers[i].address().port]));
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}
+
+function writeModules(folder, files) {
+  for (const name of readdirSync(WORKER)) copyFileSync(join(WORKER, name), join(folder, name));
+  for (const name of ["constant.js", "one-read.js", "counted.js", "no-cache.js"]) {
+    copyFileSync(join(BENCH, "workers", name), join(folder, name));
+  }
+  copyFileSync(ASSET_WORKER, join(folder, "asset-worker.mjs"));
+  writeFileSync(join(folder, "kv.js"), KV_WORKER);
+  writeFileSync(join(folder, "cache.js"), CACHE_WORKER);
+  writeFileSync(join(folder, "asset-manifest.bin"), assetManifest(files));
+  const keys = Object.keys(files).map((path) => [path, `kvah/${path}`]);
+  writeFileSync(join(folder, "keys.json"), JSON.stringify(Object.fromEntries(keys)));
+  buildSync({
+    entryPoints: [join(BENCH, "workers/kv-asset-handler.js")],
+    outfile: join(folder, "kv-asset-handler.js"),
+    bundle: true,
+    format: "esm",
+    logLevel: "error",
+  });
+}
+
+/** Puts every file under the keys of the contestants that have no publisher. */
+async function fill(port, files) {
+  for (const [path, bytes] of Object.entries(files)) {
+    const metadata = JSON.stringify({ contentType: typeOf(path) });
+    for (const key of [path, `kvah/${path}`, assetKey(bytes)]) {
+      const headers = { "CF-KV-Metadata": metadata };
+      const url = `http://127.0.0.1:${port}/${encodeURIComponent(key)}`;
+      const answer = await fetch(url, { method: "PUT", body: bytes, headers });
+      if (!answer.ok) throw new Error(`the store took no ${key}: ${answer.status}`);
+    }
+  }
+}
+
+/** Publishes the files with the command line, as a user does. */
+async function publish(port, folder, files) {
+  const site = join(folder, "site");
+  for (const [path, bytes] of Object.entries(files)) {
+    mkdirSync(join(site, path, ".."), { recursive: true });
+    writeFileSync(join(site, path), bytes);
+  }
+  await run(CLI, ["publish", site, "--site", "bench"], {
+    env: {
+      SELVEDGE_URL: `http://localhost:${port}`,
+      SELVEDGE_TOKEN: TOKEN,
+      XDG_CACHE_HOME: join(folder, "cache"),
+    },
+  });
+}
+
+/** Starts them all; `{pid, ports, requests, stop}`. */
+export async function start() {
+  const folder = mkdtempSync(join(tmpdir(), "selvedge-bench-"));
+  const files = siteFiles();
+  writeModules(folder, files);
+  const ports = await freePorts(Object.keys(SERVICES));
+  writeFileSync(join(folder, "config.capnp"), configText(ports));
+  const program = join(ROOT, "node_modules/workerd/bin/workerd");
+  const child = spawn(program, ["serve", join(folder, "config.capnp")], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let complaints = "";
+  child.stderr.on("data", (data) => (complaints = (complaints + data).slice(-4000)));
+  const stop = () => {
+    child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once("exit", stop);
+  for (let tries = 0; ; tries += 1) {
+    const up = await ask(ports.store, "/.requests").catch(() => null);
+    if (up) break;
+    if (tries > 100 || child.exitCode !== null) throw new Explained(`workerd: ${complaints}`);
+    await sleep(50);
+  }
+  await fill(ports.store, files);
+  await publish(ports.selvedge, folder, files);
+  const requests = async () => Number((await ask(ports.store, "/.requests")).body);
+  return { pid: child.pid, ports, requests, stop };
+}

@@ -1,0 +1,227 @@
+//! A world in memory: ports that answer at once, so that what is timed is deciding.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use selvedge::serve::ask::{Field, Headers};
+use selvedge::serve::memory::Memory;
+use selvedge::serve::pipeline::handle;
+use selvedge::serve::ports::{
+    BodyFault, Condition, EdgeContent, Fault, Listing, Part, Ports, Upload, Versioned, Written,
+};
+use selvedge::serve::reply::Reply;
+use selvedge::serve::settings::Settings;
+use selvedge::site::config::StageKind;
+use selvedge::site::ids::{ContentHash, SiteName, StageName};
+use selvedge::site::keys::{self, Key};
+use selvedge::site::live::LiveRecord;
+use selvedge::site::manifest::Manifest;
+use selvedge::wire::time::{DeltaSeconds, UnixMillis};
+
+use crate::site;
+
+/// The site's hostname.
+pub const HOST: &str = "bench.localhost";
+
+/// Ports over a map, at a time that stands still.
+#[derive(Clone)]
+pub struct InMemory(Rc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    values: HashMap<String, Rc<[u8]>>,
+}
+
+/// A worker's isolate with one site, published and live.
+pub struct World {
+    ports: InMemory,
+    memory: Rc<Memory<Rc<[u8]>>>,
+    tag: OnceCell<String>,
+}
+
+impl World {
+    /// A world whose site has this many paths.
+    pub fn of(count: usize) -> Self {
+        let site = SiteName::parse("bench").expect("a name");
+        let stage = StageName::production();
+        let built = site::manifest(count);
+        let manifest = Manifest::parse(&built.root).expect("a manifest");
+        let mut values = HashMap::new();
+        let mut put = |key: Key, bytes: &[u8]| values.insert(key.as_str().to_owned(), bytes.into());
+        put(keys::deployment(&site, manifest.id()), &built.root);
+        for (hash, bytes) in &built.shards {
+            put(keys::blob(&site, hash), bytes);
+        }
+        for path in ["/index.html", "/404.html", "/page.html"] {
+            let bytes = site::content(path);
+            put(keys::blob(&site, &ContentHash::of(&bytes)), &bytes);
+        }
+        let live = LiveRecord {
+            site: site.clone(),
+            stage: stage.clone(),
+            kind: StageKind::Permanent,
+            deployment: manifest.id().clone(),
+            seq: 1,
+            activated_ms: UnixMillis(1_000),
+            by: "bench".to_owned(),
+            retained: Vec::new(),
+        };
+        put(keys::live(&site, &stage), &live.to_bytes());
+        let settings = Settings::from_vars(|_| None);
+        let memory = Rc::new(Memory::new(settings.memory_bytes_max));
+        let ports = InMemory(Rc::new(Inner { settings, values }));
+        let world = Self { ports, memory, tag: OnceCell::new() };
+        let tag = world.ask("/page", None).fields.value("etag").map(str::to_owned);
+        world.tag.get_or_init(|| tag.expect("a page with an entity tag"));
+        world
+    }
+
+    /// The entity tag of `/page`.
+    pub fn tag(&self) -> &str {
+        self.tag.get().map_or("", String::as_str)
+    }
+
+    /// The reply to a GET of a path.
+    pub fn ask(&self, path: &str, if_none_match: Option<&str>) -> Reply<InMemory> {
+        let url = format!("http://{HOST}{path}");
+        let headers = RequestHeaders { if_none_match };
+        let (ports, memory) = (self.ports.clone(), self.memory.clone());
+        ready(handle(ports, memory, "GET", &url, &headers))
+    }
+}
+
+/// What a future gives that waits for nothing.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("a port did not answer at once"),
+    }
+}
+
+struct RequestHeaders<'a> {
+    if_none_match: Option<&'a str>,
+}
+
+impl Headers for RequestHeaders<'_> {
+    fn field(&self, field: Field) -> Option<String> {
+        match field {
+            Field::Host => Some(HOST.to_owned()),
+            Field::AcceptEncoding => Some("br, gzip".to_owned()),
+            Field::IfNoneMatch => self.if_none_match.map(str::to_owned),
+            _ => None,
+        }
+    }
+}
+
+impl InMemory {
+    fn value(&self, key: &Key) -> Option<Rc<[u8]>> {
+        self.0.values.get(key.as_str()).cloned()
+    }
+}
+
+impl Ports for InMemory {
+    type Body = Rc<[u8]>;
+    type Held = Rc<[u8]>;
+
+    fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    fn missing_binding(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn now(&self) -> UnixMillis {
+        UnixMillis(1_800_000_000_000)
+    }
+
+    async fn sleep(&self, _: u64) {}
+
+    fn behind(&self, _: impl Future<Output = ()> + 'static) {}
+
+    fn random(&self) -> Option<[u8; 39]> {
+        None
+    }
+
+    async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault> {
+        let version = String::new();
+        Ok(self.value(key).map(|bytes| Versioned { bytes: bytes.to_vec(), version }))
+    }
+
+    async fn write(&self, _: &Key, _: &[u8], _: &Condition) -> Result<Written, Fault> {
+        Err(Fault::Failed)
+    }
+
+    async fn delete(&self, _: &Key) -> Result<(), Fault> {
+        Err(Fault::Failed)
+    }
+
+    async fn list(&self, _: &str, _: Option<&str>) -> Result<Listing, Fault> {
+        Err(Fault::Failed)
+    }
+
+    async fn open(&self, key: &Key, _: Option<Part>) -> Result<Option<Rc<[u8]>>, Fault> {
+        Ok(self.value(key))
+    }
+
+    async fn hold(&self, key: &Key) -> Result<Option<Rc<[u8]>>, Fault> {
+        Ok(self.value(key))
+    }
+
+    async fn store_blob(&self, _: &Key, _: &[u8], _: &ContentHash) -> Result<Upload, Fault> {
+        Err(Fault::Failed)
+    }
+
+    async fn store_request_body(&self, _: &Key, _: u64, _: &ContentHash) -> Result<Upload, Fault> {
+        Err(Fault::Failed)
+    }
+
+    async fn request_body(&self, _: usize) -> Result<Vec<u8>, BodyFault> {
+        Err(BodyFault::Broken)
+    }
+
+    async fn edge_read(&self, _: &Key) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(None)
+    }
+
+    async fn edge_hold(&self, _: &Key) -> Result<Option<Rc<[u8]>>, Fault> {
+        Ok(None)
+    }
+
+    async fn edge_open(&self, _: &Key) -> Result<Option<Rc<[u8]>>, Fault> {
+        Ok(None)
+    }
+
+    async fn edge_put(&self, _: &Key, _: EdgeContent<Self>, _: DeltaSeconds) {}
+
+    fn held_length(&self, held: &Rc<[u8]>) -> u64 {
+        held.len() as u64
+    }
+
+    fn held_bytes(&self, held: &Rc<[u8]>) -> Vec<u8> {
+        held.to_vec()
+    }
+
+    fn share(&self, body: Rc<[u8]>) -> Result<(Rc<[u8]>, Rc<[u8]>), Fault> {
+        Ok((body.clone(), body))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_world_answers_what_the_benchmarks_ask() {
+        let world = World::of(100);
+        let rows = [("/page", None, 200), ("/page.html", None, 307), ("/nothing", None, 404)];
+        for (path, tag, status) in rows {
+            assert_eq!(world.ask(path, tag).status, status, "{path}");
+        }
+        assert_eq!(world.ask("/page", Some(world.tag())).status, 304);
+    }
+}

@@ -1,0 +1,114 @@
+// The results as tables for a terminal and as a plot.
+
+const percent = (share) => (share === undefined ? "" : `±${(share * 100).toFixed(0)} %`);
+
+function columns(rows) {
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** What was measured, and how it compares with the targets. */
+export function tables({ entries, ratios, core_ns, size, gaps, machine }) {
+  const costs = columns([
+    ["scenario", "contestant", "CPU µs", "", "requests/s", "store requests"],
+    ...entries.map((entry) => [
+      entry.scenario,
+      entry.contestant,
+      entry.cpu_us.toFixed(1),
+      percent(entry.cpu_spread),
+      entry.requests_per_sec.toFixed(0),
+      entry.store_requests_per_request.toFixed(2),
+    ]),
+  ]);
+  const compared = columns([
+    ["scenario", "against", "ratio", "", "at most", ""],
+    ...ratios.map((row) => [
+      `${row.scenario}, ${row.contestant}`,
+      row.against.scenario === row.scenario
+        ? row.against.contestant
+        : `${row.against.scenario}, ${row.against.contestant}`,
+      row.ratio.toFixed(2),
+      percent(row.spread),
+      row.at_most.toFixed(2),
+      row.holds ? "holds" : "MISSED",
+    ]),
+  ]);
+  const core = Object.entries(core_ns).map(([name, ns]) => [name, "", `${ns} ns`]);
+  const missing = Object.entries(gaps).map(([name, why]) => `not measured: ${name}: ${why}`);
+  const { processor, processors, memory_gib, runtime } = machine;
+  return `
+${costs}
+
+${compared}
+
+${core.length ? columns([["the pure core, natively", "", "median"], ...core]) : ""}
+
+wasm and glue: ${size.gzip_bytes} bytes compressed; instantiated in ${size.instantiation_ms} ms
+${missing.join("\n")}
+${processors} x ${processor}, ${memory_gib} GiB, ${runtime}
+`;
+}
+
+const WIDTH = 760;
+const LEFT = 190;
+const BAR = 15;
+const GAP = 5;
+const SCENARIO = 24;
+
+const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+const escape = (text) => String(text).replace(/[&<>]/g, (character) => ENTITIES[character]);
+
+function bar(entry, y, scale) {
+  const width = Math.max(1, entry.cpu_us * scale);
+  const kind = entry.contestant.startsWith("selvedge") ? "ours" : "other";
+  const name = escape(entry.contestant);
+  return `  <text x="${LEFT - 8}" y="${y + BAR - 3}" text-anchor="end">${name}</text>
+  <rect class="${kind}" x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" rx="2"/>
+  <text x="${(LEFT + width + 6).toFixed(1)}" y="${y + BAR - 3}">${entry.cpu_us.toFixed(0)}</text>`;
+}
+
+/** A bar for each contestant, in groups: CPU time of the server per request, in microseconds. */
+export function svg({ entries, machine, load }) {
+  // Milliseconds would leave no room for microseconds.
+  const drawn = entries.filter((entry) => entry.cpu_us < 1000);
+  const most = Math.max(...drawn.map((entry) => entry.cpu_us));
+  const scale = (WIDTH - LEFT - 60) / most;
+  const parts = [];
+  let y = 44;
+  let scenario = null;
+  for (const entry of drawn) {
+    if (entry.scenario !== scenario) {
+      scenario = entry.scenario;
+      y += SCENARIO;
+      parts.push(`  <text class="group" x="12" y="${y - 6}">${escape(scenario)}</text>`);
+    }
+    parts.push(bar(entry, y, scale));
+    y += BAR + GAP;
+  }
+  const { processors, processor, runtime } = machine;
+  const caption = `${processors} x ${processor}, ${runtime}, ${load.connections} connections`;
+  const title = "CPU time of the server per request, in microseconds (medians)";
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y + 30}"
+    role="img" aria-label="${title}">
+  <style>
+    svg { background: #fff } text { font: 12px system-ui, sans-serif; fill: #222 }
+    .title { font-size: 15px; font-weight: 600 } .group { font-weight: 600 } .small { fill: #666 }
+    .ours { fill: #1b7f5c } .other { fill: #b8bec6 }
+    @media (prefers-color-scheme: dark) {
+      svg { background: #15181b } text { fill: #e4e6e8 } .small { fill: #9aa0a6 }
+      .ours { fill: #3fbf93 } .other { fill: #5b636b }
+    }
+  </style>
+  <text class="title" x="12" y="24">${title}</text>
+  <text class="small" x="12" y="42">${escape(caption)}</text>
+${parts.join("\n")}
+</svg>
+`;
+}

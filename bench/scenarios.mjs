@@ -1,0 +1,102 @@
+// What is measured, against what, and the targets.
+
+import { HOST, LARGE_BYTES, PAGES, PAGE_BYTES, SMALLS, SMALL_BYTES } from "./contestants.mjs";
+
+const range = (count, path) => Array.from({ length: count }, (_, i) => path(i));
+const PAGE_FILES = range(PAGES, (i) => `/p/${i}.html`);
+const PAGE_PATHS = range(PAGES, (i) => `/p/${i}`);
+const SMALL_FILES = range(SMALLS, (i) => `/s/${i}.bin`);
+
+const page = { status: 200, bytes: PAGE_BYTES };
+const large = { path: "/large.bin", status: 200, bytes: LARGE_BYTES };
+const part = { range: "bytes=500000-501023" };
+const partly = { ...large, status: 206, bytes: SMALL_BYTES, headers: part };
+const missing = { path: "/nothing/here", status: 404, headers: {} };
+
+/**
+ * Scenario -> contestant -> what is asked and what must come back. `paths` are asked for in turn;
+ * `revalidates` sends the entity tag of a first answer along.
+ */
+export const SCENARIOS = {
+  "hot page": {
+    constant: { path: "/page", ...page },
+    "one-read": { path: "/page.html", ...page },
+    selvedge: { path: "/page", ...page },
+    "asset-worker": { path: "/page", ...page },
+    "kv-asset-handler": { path: "/page.html", ...page },
+  },
+  "hot 304": {
+    selvedge: { path: "/page", status: 304, bytes: 0, revalidates: true },
+    "asset-worker": { path: "/page", status: 304, bytes: 0, revalidates: true },
+  },
+  redirect: {
+    selvedge: { path: "/page.html", status: 307, bytes: 0 },
+    "asset-worker": { path: "/page.html", status: 307, bytes: 0 },
+  },
+  "not found": {
+    selvedge: { ...missing, bytes: SMALL_BYTES },
+    "asset-worker": { ...missing, bytes: SMALL_BYTES },
+    "kv-asset-handler": { ...missing, bytes: 9 },
+  },
+  "edge hit": {
+    "selvedge-edge": { paths: PAGE_PATHS, ...page },
+    "kv-asset-handler": { paths: PAGE_FILES, ...page },
+  },
+  "store read": {
+    "one-read": { paths: PAGE_FILES, ...page },
+    "selvedge-store": { paths: PAGE_PATHS, ...page },
+    "asset-worker": { paths: PAGE_PATHS, ...page },
+    "kv-asset-handler-store": { paths: PAGE_FILES, ...page },
+  },
+  "store read, edge asked first": {
+    "selvedge-cold": { paths: PAGE_PATHS, ...page },
+  },
+  "200 of 1 KB": {
+    selvedge: { path: "/small.bin", status: 200, bytes: SMALL_BYTES },
+    "selvedge-store": { paths: SMALL_FILES, status: 200, bytes: SMALL_BYTES },
+  },
+  "range, 1 KB of 1 MB": {
+    "selvedge-store": partly,
+  },
+  "1 MB stream": {
+    "one-read": large,
+    "selvedge-store": large,
+    "asset-worker": large,
+    "kv-asset-handler-store": large,
+  },
+};
+
+/** What is not measured, and why. */
+export const GAPS = {
+  "action hit": "there are no actions yet",
+  "range from R2": "the store is KV's, which has no ranges: all of the value is read",
+  "kv-asset-handler's 304": "it leaves it to the platform's cache, which is not there locally",
+  R2: "only miniflare speaks R2's protocol locally, and costs more than what is measured",
+};
+
+/** Cost of the first against the second, at most. */
+export const TARGETS = [
+  ["hot page", "selvedge", "hot page", "constant", 1.4],
+  ["hot page", "selvedge", "hot page", "asset-worker", 0.3],
+  ["hot 304", "selvedge", "hot page", "selvedge", 1.0],
+  ["redirect", "selvedge", "hot page", "selvedge", 1.0],
+  ["not found", "selvedge", "hot page", "selvedge", 1.0],
+  ["store read", "selvedge-store", "store read", "one-read", 1.1],
+  ["store read", "selvedge-store", "store read", "asset-worker", 0.75],
+  ["range, 1 KB of 1 MB", "selvedge-store", "200 of 1 KB", "selvedge-store", 1.25],
+  ["1 MB stream", "selvedge-store", "1 MB stream", "one-read", 1.05],
+];
+
+/** Time of the first benchmark of the core against the second, at most. */
+export const CORE_TARGETS = [["lookup_64 1000000", "lookup_64 100", 1.2]];
+
+/** Every scenario and contestant, in the order in which a round runs them. */
+export function entries(only) {
+  return Object.entries(SCENARIOS).flatMap(([scenario, contestants]) =>
+    Object.entries(contestants)
+      .filter(() => only.length === 0 || only.includes(scenario))
+      .map(([contestant, wanted]) => {
+        return { scenario, contestant, host: HOST, headers: {}, ...wanted };
+      }),
+  );
+}
