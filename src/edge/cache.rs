@@ -4,9 +4,8 @@
 //! lifetime of their own, and ranges and conditions are never shown to it. Measured: `put`
 //! resolves when nothing was stored, `match` throws when the cache is down or none is configured.
 
-use js_sys::{ArrayBuffer, Promise};
+use js_sys::ArrayBuffer;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
 use crate::edge::sys::{self, Response};
 use crate::serve::ports::Fault;
@@ -19,15 +18,13 @@ const GENERATION: &str = "1";
 /// The response that is kept under a key.
 pub async fn lookup(base: &str, key: &Key) -> Result<Option<Response>, Fault> {
     let cache = sys::default_cache().ok_or(Fault::Missing)?;
-    let promise = cache.lookup(&url(base, key)).map_err(failed)?;
-    let found = JsFuture::from(promise).await.map_err(failed)?;
+    let found = sys::settled(cache.lookup(&url(base, key))).await.map_err(failed)?;
     Ok((!found.is_undefined()).then(|| found.unchecked_into()))
 }
 
 /// The bytes of a kept response.
 pub async fn buffer(response: &Response) -> Result<ArrayBuffer, Fault> {
-    let promise: Promise = response.array_buffer().map_err(failed)?;
-    Ok(JsFuture::from(promise).await.map_err(failed)?.unchecked_into())
+    sys::settled(response.array_buffer()).await.map(JsCast::unchecked_into).map_err(failed)
 }
 
 /// Keeps a body under a key, if the cache takes it.
@@ -46,8 +43,7 @@ pub async fn put(
     ]);
     let init = sys::object([("headers", headers.map_err(failed)?)]).map_err(failed)?;
     let response = Response::new(body, &init).map_err(failed)?;
-    let promise = cache.put(&url(base, key), &response).map_err(failed)?;
-    JsFuture::from(promise).await.map(drop).map_err(failed)
+    sys::settled(cache.put(&url(base, key), &response)).await.map(drop).map_err(failed)
 }
 
 /// The URL of a key: on the base host, below the reserved prefix, which the worker answers itself.

@@ -4,9 +4,8 @@
 
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
-use crate::edge::sys::{self, KvKey, Page, Store};
+use crate::edge::sys::{self, KvKey, Store};
 use crate::serve::ports::{Condition, Fault, Listing, Part, Upload, Versioned, Written};
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
@@ -26,8 +25,8 @@ pub async fn read(store: &Store, key: &Key) -> Result<Option<Versioned>, Fault> 
 
 /// A blob, to be held.
 pub async fn hold(store: &Store, key: &Key) -> Result<Option<ArrayBuffer>, Fault> {
-    let value = ARRAY_BUFFER.with(|kind| store.read_with(key.as_str(), kind));
-    let value = JsFuture::from(value.map_err(fault)?).await.map_err(fault)?;
+    let call = ARRAY_BUFFER.with(|kind| store.read_with(key.as_str(), kind));
+    let value = sys::settled(call).await.map_err(fault)?;
     Ok((!value.is_null()).then(|| value.unchecked_into()))
 }
 
@@ -43,8 +42,8 @@ pub async fn open(store: &Store, key: &Key, part: Option<Part>) -> Result<Option
         let bytes = Uint8Array::new_with_byte_offset_and_length(&buffer, first, length);
         return Ok(Some(bytes.into()));
     }
-    let value = STREAM.with(|kind| store.read_with(key.as_str(), kind));
-    let value = JsFuture::from(value.map_err(fault)?).await.map_err(fault)?;
+    let call = STREAM.with(|kind| store.read_with(key.as_str(), kind));
+    let value = sys::settled(call).await.map_err(fault)?;
     Ok((!value.is_null()).then_some(value))
 }
 
@@ -83,16 +82,12 @@ pub async fn put_checked(
 
 /// Deletes a value.
 pub async fn delete(store: &Store, key: &Key) -> Result<(), Fault> {
-    let promise = store.delete(key.as_str()).map_err(fault)?;
-    JsFuture::from(promise).await.map(drop).map_err(fault)
+    sys::settled(store.delete(key.as_str())).await.map(drop).map_err(fault)
 }
 
 /// A page of keys.
 pub async fn list(store: &Store, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
-    let cursor = cursor.map_or(JsValue::UNDEFINED, JsValue::from);
-    let options = sys::object([("prefix", prefix.into()), ("cursor", cursor)]).map_err(fault)?;
-    let promise = store.list(&options).map_err(fault)?;
-    let page: Page = JsFuture::from(promise).await.map_err(fault)?.unchecked_into();
+    let page = sys::page(store, prefix, cursor).await.map_err(fault)?;
     let keys = page.keys().ok_or(Fault::Failed)?.iter().map(KvKey::name).collect();
     let cursor =
         page.cursor().filter(|cursor| page.list_complete() != Some(true) && !cursor.is_empty());
@@ -100,8 +95,8 @@ pub async fn list(store: &Store, prefix: &str, cursor: Option<&str>) -> Result<L
 }
 
 async fn put(store: &Store, key: &Key, bytes: &[u8]) -> Result<(), Fault> {
-    let promise = store.put(key.as_str(), &Uint8Array::from(bytes).into()).map_err(fault)?;
-    JsFuture::from(promise).await.map(drop).map_err(fault)
+    let call = store.put(key.as_str(), &Uint8Array::from(bytes).into());
+    sys::settled(call).await.map(drop).map_err(fault)
 }
 
 /// KV says `KV GET failed: 429` when it is asked too often.

@@ -4,11 +4,11 @@
 //! [`Ask`](crate::serve::ask::Ask), ports become KV, R2 and the Cache API, and a reply becomes a
 //! `Response`. The invariant is that nothing here panics and nothing is copied that only passes.
 
-pub mod cache;
-pub mod kv;
-pub mod r2;
-pub mod respond;
 pub mod runtime;
+pub mod respond;
+pub mod r2;
+pub mod kv;
+pub mod cache;
 pub mod sleep;
 pub mod sys;
 

@@ -2,20 +2,19 @@
 
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
-use crate::edge::sys::{self, Page, R2Object, Store};
+use crate::edge::sys::{self, R2Object, Store};
 use crate::serve::ports::{Condition, Fault, Listing, Part, Upload, Versioned, Written};
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
 
 /// An object, `None` where there is none.
 async fn object(store: &Store, key: &Key, part: Option<Part>) -> Result<Option<R2Object>, Fault> {
-    let promise = match part {
+    let call = match part {
         None => store.read(key.as_str()),
         Some(part) => store.read_with(key.as_str(), &range(part)?),
     };
-    let found = JsFuture::from(promise.map_err(failed)?).await.map_err(failed)?;
+    let found = sys::settled(call).await.map_err(failed)?;
     Ok((!found.is_null()).then(|| found.unchecked_into()))
 }
 
@@ -55,8 +54,8 @@ pub async fn write(
         }
     };
     let options = sys::object([("onlyIf", only_if)]).map_err(failed)?;
-    let promise = store.put_with(key.as_str(), &value, &options).map_err(failed)?;
-    let stored = JsFuture::from(promise).await.map_err(failed)?;
+    let call = store.put_with(key.as_str(), &value, &options);
+    let stored = sys::settled(call).await.map_err(failed)?;
     Ok(if stored.is_null() { Written::Lost } else { Written::Done })
 }
 
@@ -68,8 +67,7 @@ pub async fn put_checked(
     hash: &ContentHash,
 ) -> Result<Upload, Fault> {
     let options = sys::object([("sha256", hash.hex().into())]).map_err(failed)?;
-    let promise = store.put_with(key.as_str(), body, &options).map_err(failed)?;
-    match JsFuture::from(promise).await {
+    match sys::settled(store.put_with(key.as_str(), body, &options)).await {
         Ok(_) => Ok(Upload::Stored),
         Err(error) if is_bad_digest(&error) => Ok(Upload::Mismatch),
         Err(_) => Err(Fault::Failed),
@@ -78,24 +76,19 @@ pub async fn put_checked(
 
 /// Deletes an object.
 pub async fn delete(store: &Store, key: &Key) -> Result<(), Fault> {
-    let promise = store.delete(key.as_str()).map_err(failed)?;
-    JsFuture::from(promise).await.map(drop).map_err(failed)
+    sys::settled(store.delete(key.as_str())).await.map(drop).map_err(failed)
 }
 
 /// A page of keys.
 pub async fn list(store: &Store, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
-    let cursor = cursor.map_or(JsValue::UNDEFINED, JsValue::from);
-    let options = sys::object([("prefix", prefix.into()), ("cursor", cursor)]).map_err(failed)?;
-    let promise = store.list(&options).map_err(failed)?;
-    let page: Page = JsFuture::from(promise).await.map_err(failed)?.unchecked_into();
+    let page = sys::page(store, prefix, cursor).await.map_err(failed)?;
     let keys = page.objects().ok_or(Fault::Failed)?.iter().map(R2Object::key).collect();
     let cursor = page.cursor().filter(|_| page.truncated() == Some(true));
     Ok(Listing { keys, cursor })
 }
 
 async fn buffer(object: &R2Object) -> Result<ArrayBuffer, Fault> {
-    let promise = object.array_buffer().map_err(failed)?;
-    Ok(JsFuture::from(promise).await.map_err(failed)?.unchecked_into())
+    sys::settled(object.array_buffer()).await.map(JsCast::unchecked_into).map_err(failed)
 }
 
 fn range(part: Part) -> Result<JsValue, Fault> {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use js_sys::{ArrayBuffer, Date, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
+use wasm_bindgen_futures::future_to_promise;
 
 use crate::edge::sleep::Sleep;
 use crate::edge::sys::{self, ExecutionContext, ReadableStream, Request, Store};
@@ -253,7 +253,7 @@ impl Ports for Runtime {
 /// All of a stream.
 async fn buffered(body: &JsValue) -> Result<ArrayBuffer, JsValue> {
     let response = sys::Response::new(body, &JsValue::UNDEFINED)?;
-    Ok(JsFuture::from(response.array_buffer()?).await?.unchecked_into())
+    sys::settled(response.array_buffer()).await.map(JsCast::unchecked_into)
 }
 
 /// A stream up to a bound; what is longer is not read to its end.

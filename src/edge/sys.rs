@@ -191,7 +191,7 @@ pub fn reader(stream: &JsValue) -> Result<Reader, JsValue> {
 
 /// The next chunk of a stream, `None` at its end.
 pub async fn next_chunk(reader: &Reader) -> Result<Option<Uint8Array>, JsValue> {
-    let chunk: Chunk = JsFuture::from(reader.read()?).await?.unchecked_into();
+    let chunk: Chunk = settled(reader.read()).await?.unchecked_into();
     Ok((!chunk.done()).then(|| chunk.value()))
 }
 
@@ -207,4 +207,16 @@ pub fn object<const N: usize>(members: [(&str, JsValue); N]) -> Result<JsValue, 
         js_sys::Reflect::set(&object, &name.into(), &value)?;
     }
     Ok(object.into())
+}
+
+/// What a call to the runtime gave in the end, whether it threw at once or its promise did later.
+pub async fn settled(call: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
+    JsFuture::from(call?).await
+}
+
+/// A page of a store's keys.
+pub async fn page(store: &Store, prefix: &str, cursor: Option<&str>) -> Result<Page, JsValue> {
+    let cursor = cursor.map_or(JsValue::UNDEFINED, JsValue::from);
+    let options = object([("prefix", prefix.into()), ("cursor", cursor)])?;
+    settled(store.list(&options)).await.map(JsCast::unchecked_into)
 }
