@@ -177,11 +177,6 @@ impl Target {
         &self.text
     }
 
-    /// Returns whether the target stays on the host that was asked.
-    pub fn is_path_only(&self) -> bool {
-        self.origin.is_none()
-    }
-
     /// Returns whether the target has a query or a fragment of its own.
     pub fn has_suffix(&self) -> bool {
         self.query.is_some() || self.fragment.is_some()

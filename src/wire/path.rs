@@ -76,11 +76,6 @@ impl RequestPath {
         &self.decoded
     }
 
-    /// Returns the decoded path, taking it out.
-    pub fn into_decoded(self) -> String {
-        self.decoded
-    }
-
     /// Returns whether the raw path was the canonical encoding itself, byte for byte.
     pub fn is_canonical(&self) -> bool {
         self.is_canonical
