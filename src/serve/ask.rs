@@ -1,7 +1,7 @@
 //! The request as data: what of it the pipeline may see.
 //!
-//! Not the request: bodies stay with the ports, and header fields are read only when a decision
-//! needs them. The invariant is that nothing reaches a decision but these fields, so that no other
+//! Not the request: bodies stay with the ports, and of the header fields only the ones listed here
+//! are ever read. The invariant is that nothing reaches a decision but these, so that no other
 //! header of a client can change what anybody gets.
 
 use crate::wire::host::Hostname;
