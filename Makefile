@@ -6,7 +6,7 @@ STATE_DIR ?= .wrangler/state
 STORE ?= r2
 export PORT STATE_DIR STORE
 
-.PHONY: help setup build dev test test-long bench clean fmt fuzz
+.PHONY: help setup build dev test test-long bench conformance clean fmt fuzz
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test-long: ## the tests that take long: a site of 20,000 files, the Rust documen
 
 bench: ## what a request costs, here and elsewhere: tables, bench/results.json, a plot
 	@node bench/run.mjs --save
+
+conformance: ## the public HTTP cache tests (SUITE=folder, ARGS="--only=ID --verbose --bare")
+	@node scripts/conformance.mjs $(ARGS)
 
 # Cases of each property in `make fuzz`.
 CASES ?= 1000000

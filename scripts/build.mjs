@@ -105,10 +105,24 @@ async function bindWorker() {
   flattenSnippets(out);
   await step("wasm-opt -O3", () => optimise(join(out, "selvedge_bg.wasm")));
   copyFileSync(join(edge, "entry.mjs"), join(out, "index.mjs"));
+  await minify(out);
   moveInto(out, WORKER);
   const parts = readdirSync(WORKER).map((name) => readFileSync(join(WORKER, name)));
   const zipped = gzipSync(Buffer.concat(parts), { level: 9 }).length;
   say(`the worker is ${(zipped / 1024).toFixed(0)} KiB compressed`);
+}
+
+/** Takes white space, comments and local names out of the modules; what they export stays. */
+async function minify(out) {
+  const { transformSync } = await import("esbuild");
+  for (const name of readdirSync(out).filter((name) => /\.m?js$/.test(name))) {
+    const { code } = transformSync(readFileSync(join(out, name), "utf8"), {
+      format: "esm",
+      minify: true,
+      target: "es2022",
+    });
+    writeFileSync(join(out, name), code);
+  }
 }
 
 async function optimise(file) {

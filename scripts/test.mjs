@@ -55,6 +55,11 @@ const SUITES = [
   ["kv", "end to end, KV", endToEnd(E2E, { SELVEDGE_TEST_STORE: "kv" })],
   ["empty", "end to end, caches always empty", endToEnd(E2E, { SELVEDGE_TEST_CACHE: "empty" })],
   ["flaky", "end to end, cache entries vanishing", endToEnd(E2E, { SELVEDGE_TEST_CACHE: "flaky" })],
+  [
+    "conformance",
+    "the public HTTP cache tests, in part",
+    endToEnd(testFiles("tests/conformance"), {}),
+  ],
   ["dev", "make dev, from its start to its end", endToEnd(testFiles("tests/e2e/dev"), {})],
   ["wire", "exact bytes on bare workerd", endToEnd(testFiles("tests/e2e/wire"), {})],
 ];

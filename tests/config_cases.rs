@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use selvedge::publish::config::{Fingerprint, Loaded, PublishSettings, load};
 use selvedge::site::config::SiteConfig;
+use selvedge::site::json::written;
 
 const RULE: &str = "\n----------\n";
 
@@ -61,8 +62,8 @@ fn summary(loaded: &Loaded) -> String {
     for diagnostic in &loaded.diagnostics {
         text.push_str(&format!("{diagnostic}\n"));
     }
-    let config = serde_json::to_value(&loaded.config).unwrap();
-    let default = serde_json::to_value(SiteConfig::default()).unwrap();
+    let [config, default] = [&loaded.config, &SiteConfig::default()]
+        .map(|config| serde_json::from_str::<serde_json::Value>(&written(config)).unwrap());
     for (key, value) in config.as_object().unwrap() {
         match value {
             value if *value == default[key] => {}
@@ -107,7 +108,7 @@ fn files_that_cannot_be_read() {
         let explicit = explicit.map(|name| root.join(name));
         let loaded = load(&root, explicit.as_deref());
         assert!(loaded.has_errors());
-        let html = serde_json::to_string(&loaded.config.html).unwrap();
+        let html = written(&loaded.config.html);
         let lines = loaded.diagnostics.iter().map(|found| found.message.clone());
         (html, lines.collect::<Vec<_>>())
     };

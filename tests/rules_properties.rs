@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use selvedge::publish::config::{app_config, selvedge_toml};
 use selvedge::site::header_op::{HeaderOp, Origin};
+use selvedge::site::json::{read, written};
 use selvedge::site::matching::CAPTURES_MAX;
 use selvedge::site::pattern::{Language, Pattern};
 use selvedge::site::rules::{HeaderRule, HeaderRules, RedirectOutcome, Redirects};
@@ -185,8 +186,8 @@ proptest! {
             let _ = app_config::parse("app.config.yaml", text);
             let _ = Pattern::parse(text, Language::Rules);
             let _ = Pattern::parse(text, Language::Selector);
-            let _ = serde_json::from_str::<Redirects>(text);
-            let _ = serde_json::from_str::<HeaderRules>(text);
+            let _ = read::<Redirects>(text.as_bytes());
+            let _ = read::<HeaderRules>(text.as_bytes());
         }
     }
 
@@ -201,8 +202,8 @@ proptest! {
         let (rules, _) = redirects_file::parse("_redirects", &format!("{from} {to} {status}"));
         let redirects = Redirects::new(rules.into_iter().map(|located| located.rule).collect());
         let redirects = redirects.unwrap();
-        let json = serde_json::to_string(&redirects).unwrap();
-        prop_assert_eq!(&serde_json::from_str::<Redirects>(&json).unwrap(), &redirects);
+        let json = written(&redirects);
+        prop_assert_eq!(&read::<Redirects>(json.as_bytes()).unwrap(), &redirects);
         let Ok(path) = RequestPath::parse(&path) else { return Ok(()) };
         // The pattern's own example too: a random path rarely matches.
         let example = redirects.rules().first().map(|rule| rule.from().example_path());
@@ -231,8 +232,8 @@ proptest! {
         let selector = HeaderRule::parse(&pattern, Origin::Selector, vec![op]);
         let rules = rules.into_iter().map(|located| located.rule).chain(selector).collect();
         let rules = HeaderRules::new(rules).unwrap();
-        let json = serde_json::to_string(&rules).unwrap();
-        prop_assert_eq!(&serde_json::from_str::<HeaderRules>(&json).unwrap(), &rules);
+        let json = written(&rules);
+        prop_assert_eq!(&read::<HeaderRules>(json.as_bytes()).unwrap(), &rules);
         let Ok(path) = RequestPath::parse(&path) else { return Ok(()) };
         let mut fields = Fields::new();
         rules.apply("site.example", path.decoded(), None, false, &mut fields);

@@ -6,6 +6,10 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod command_line {
+    mod keys;
+    mod objects;
+    mod purge;
+
     use std::io::Write;
     use std::path::PathBuf;
     use std::process::ExitCode;
@@ -14,7 +18,8 @@ mod command_line {
     use serde_json::{Value, json};
 
     use selvedge::publish::api::Activated;
-    use selvedge::publish::client::{Backoff, Client};
+    use selvedge::publish::backoff::Backoff;
+    use selvedge::publish::client::Client;
     use selvedge::publish::encode::Effort;
     use selvedge::publish::failure::Failure;
     use selvedge::publish::manage;
@@ -24,12 +29,16 @@ mod command_line {
     use selvedge::site::ids::{DeploymentId, PRODUCTION, SiteName, StageName};
     use selvedge::site::record::Scope;
 
+    use keys::KeysAction;
+    use purge::PurgeArgs;
+
     const EXAMPLES: &str = "\
 Examples:
   selvedge publish dist --site www                     publish to production
   selvedge publish dist --site www --stage staging     to a stage of its own
   selvedge promote --site www --from staging --to production
   selvedge rollback --site www                         back to what was live before
+  selvedge purge --site www --tag blog                 nothing stored with the tag is used again
   selvedge tokens --site www create --name ci --scope publish --expires 90d
 
 Exit codes: 0 done, 1 refused (change something first), 2 failed (try again).";
@@ -105,6 +114,8 @@ Examples:
             /// The deployment; without it, the one before what is live.
             deployment: Option<DeploymentId>,
         },
+        /// Invalidate what is stored of collections and actions.
+        Purge(PurgeArgs),
         /// List, make and show sites.
         Sites {
             #[command(subcommand)]
@@ -115,11 +126,19 @@ Examples:
             #[command(subcommand)]
             action: Option<TokensAction>,
         },
+        /// List, make and revoke keys of a site's fresh host.
+        Keys {
+            #[command(subcommand)]
+            action: Option<KeysAction>,
+        },
         /// List, add and remove hostnames of a site.
         Hosts {
             #[command(subcommand)]
             action: Option<HostsAction>,
         },
+        /// Store, get, list and delete objects of a collection.
+        #[command(after_help = objects::HELP)]
+        Objects(objects::ObjectsArgs),
     }
 
     #[derive(Args)]
@@ -304,15 +323,20 @@ Examples:
             Command::Rollback { stage, deployment } => {
                 Ok(activated(&manage::roll_back(&client, site, stage, deployment.as_ref())?))
             }
+            Command::Purge(args) => purge::purge(&client, site, args),
             Command::Sites { .. } => {
                 manage::sites(&client).map(|json| listed(json, "sites", &["site"]))
             }
             Command::Tokens { action } => {
                 tokens(&client, site, action.as_ref().unwrap_or(&TokensAction::List))
             }
+            Command::Keys { action } => {
+                keys::keys(&client, site, action.as_ref().unwrap_or(&KeysAction::List))
+            }
             Command::Hosts { action } => {
                 hosts(&client, site, action.as_ref().unwrap_or(&HostsAction::List))
             }
+            Command::Objects(args) => objects::run(global, args, site, &client),
         }
     }
 

@@ -15,6 +15,14 @@ use crate::wire::time::DeltaSeconds;
 /// Bumped when the form of what is kept changes, so that no version reads another's.
 const GENERATION: &str = "1";
 
+/// The field that holds what we say of what is kept.
+const HEAD_FIELD: &str = "selvedge-stored";
+
+/// What we said of a kept response; empty when we said nothing.
+pub fn head(response: &Response) -> String {
+    response.headers().get(HEAD_FIELD).unwrap_or_default()
+}
+
 /// The response that is kept under a key.
 pub async fn lookup(base: &str, key: &Key) -> Result<Option<Response>, Fault> {
     let cache = sys::default_cache().ok_or(Fault::Missing)?;
@@ -28,9 +36,12 @@ pub async fn buffer(response: &Response) -> Result<ArrayBuffer, Fault> {
 }
 
 /// Keeps a body under a key, if the cache takes it.
+///
+/// `head` is what we say of it; empty for what speaks for itself.
 pub async fn put(
     base: &str,
     key: &Key,
+    head: &str,
     body: &JsValue,
     length: u64,
     ttl: DeltaSeconds,
@@ -40,6 +51,7 @@ pub async fn put(
         ("cache-control", format!("public, max-age={}", ttl.seconds()).into()),
         ("content-length", length.to_string().into()),
         ("content-type", "application/octet-stream".into()),
+        (HEAD_FIELD, head.into()),
     ]);
     let init = sys::object([("headers", headers.map_err(failed)?)]).map_err(failed)?;
     let response = Response::new(body, &init).map_err(failed)?;

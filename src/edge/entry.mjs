@@ -3,39 +3,21 @@
 // can't be trusted, so the requests in flight get a constant 503 and the next one a new instance.
 // It decides nothing else.
 
-import { initSync, __wbg_reset_state as reset, serve } from "./selvedge.js";
-import { onPanic } from "./glue.js";
+import { initSync, __wbg_reset_state as reset, serve, wake } from "./selvedge.js";
+import { abandon, connect } from "./glue.js";
 import module from "./selvedge_bg.wasm";
 
 initSync({ module });
+connect(wake, trap);
 
 /** True from a trap to the next request; resetting at once would pull the stack from under it. */
 let trapped = false;
 
-/** One function for each request that waits on this instance; a trap calls them all. */
-let waiting = new Set();
+const TRAPPED = Symbol("trapped");
 
 function trap() {
   trapped = true;
-  const wakes = waiting;
-  waiting = new Set();
-  for (const wake of wakes) wake(TRAPPED);
-}
-
-const TRAPPED = Symbol("trapped");
-
-onPanic(trap);
-
-// A trap in a promise callback reaches no caller: nobody awaits what the callback returns.
-addEventListener("unhandledrejection", (event) => {
-  if (isTrap(event.reason)) trap();
-});
-addEventListener("error", (event) => {
-  if (isTrap(event.error)) trap();
-});
-
-function isTrap(fault) {
-  return fault instanceof WebAssembly.RuntimeError || fault instanceof RangeError;
+  abandon(TRAPPED);
 }
 
 function unavailable() {
@@ -59,20 +41,8 @@ function failed(fault) {
   return unavailable();
 }
 
-/** Awaits `answer`, or the trap that keeps it from ever settling. */
-async function settle(answer) {
-  const wakes = waiting;
-  let wake;
-  const trapping = new Promise((resolve) => wakes.add((wake = resolve)));
-  try {
-    const response = await Promise.race([answer, trapping]);
-    return response === TRAPPED ? unavailable() : response;
-  } catch (fault) {
-    return failed(fault);
-  } finally {
-    wakes.delete(wake);
-  }
-}
+/** A response belongs to its request: each that waits on a trapped instance makes its own 503. */
+const settle = (response) => (response === TRAPPED ? unavailable() : response);
 
 export default {
   fetch(request, env, ctx) {
@@ -82,7 +52,7 @@ export default {
         trapped = false;
       }
       const answer = serve(request, env, ctx);
-      return answer instanceof Promise ? settle(answer) : answer;
+      return answer instanceof Promise ? answer.then(settle, failed) : answer;
     } catch (fault) {
       return failed(fault);
     }

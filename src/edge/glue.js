@@ -1,6 +1,6 @@
 // What wasm asks of JavaScript beyond the runtime's own API. wasm-bindgen copies
 // this module beside its output, and the entry module imports that same copy, so that both see
-// one `onPanic`.
+// the same tasks.
 
 /**
  * Returns a Response built in one crossing.
@@ -44,9 +44,9 @@ function remember(block) {
 }
 
 /**
- * Returns all that serving may read of a request, a line each: the method, the URL, and the header
- * fields in the order of `Field::ALL`; an absent one is an empty line. One string crosses instead
- * of a dozen, most of which say that there is nothing.
+ * Returns what serving reads of every request, a line each: the method, the URL, and the header
+ * fields in the order of `Field::USUAL`; an absent one is an empty line. One string crosses instead
+ * of many, most of which say that there is nothing.
  */
 export function ask(request) {
   const headers = request.headers;
@@ -56,25 +56,221 @@ export function ask(request) {
   if (sent === "br, gzip" || sent === "gzip, br") {
     sent = request.cf?.clientAcceptEncoding ?? sent;
   }
-  return `${request.method}\n${request.url}\n${line(headers.get("accept"))}\n${line(sent)}\n${
-    line(headers.get("authorization"))}\n${line(headers.get("content-length"))}\n${
-    line(headers.get("host"))}\n${line(headers.get("if-match"))}\n${
-    line(headers.get("if-modified-since"))}\n${line(headers.get("if-none-match"))}\n${
-    line(headers.get("if-range"))}\n${line(headers.get("if-unmodified-since"))}\n${
-    line(headers.get("range"))}\n${line(headers.get("sec-fetch-mode"))}`;
+  return `${request.method}\n${request.url}\n${line(sent)}\n${line(headers.get("host"))}\n${
+    line(headers.get("if-match"))}\n${line(headers.get("if-modified-since"))}\n${
+    line(headers.get("if-none-match"))}\n${line(headers.get("if-unmodified-since"))}\n${
+    line(headers.get("range"))}`;
+}
+
+/** Returns a header field that few requests are read for; empty when it is absent. */
+export function header(request, name) {
+  return line(request.headers.get(name));
 }
 
 const line = (value) => value ?? "";
 
+/**
+ * Returns what R2 says of objects, six lines each: the key, the length, the entity tag, the media
+ * type, the tags, and when it was written. Objects that somebody else put there may lack some.
+ */
+export function r2Objects(found) {
+  const lines = found.map(({ key, size, httpEtag, httpMetadata, customMetadata, uploaded }) => {
+    const [type, tags] = [line(httpMetadata?.contentType), line(customMetadata?.tags)];
+    return `${key}\n${size}\n${httpEtag}\n${type}\n${tags}\n${uploaded.getTime()}`;
+  });
+  return lines.join("\n");
+}
+
+/** Returns the same of a page of KV's keys, whose metadata are the last five of those lines. */
+export function kvObjects(keys) {
+  const ours = keys.filter(({ metadata }) => typeof metadata === "string");
+  return ours.map(({ name, metadata }) => `${name}\n${metadata}`).join("\n");
+}
+
+/** The promises of tasks of this instance, by number: how each is fulfilled. */
+let promises = new Map();
+/** Goes up when the instance is replaced: what an earlier one waited for wakes nobody. */
+let generation = 0;
+let rouse = null;
+let trapped = null;
+
+/** Says who wakes a task, and who hears of a trap. */
+export function connect(wake, onTrap) {
+  rouse = wake;
+  trapped = onTrap;
+}
+
 /** Called by the wasm panic hook, while the instance is still on the stack. */
 export function panicked(message) {
   console.error(message);
-  listener?.();
+  trapped?.();
 }
 
-let listener = null;
+/** Gives up all tasks: their promises are fulfilled with `value`, and nothing wakes them. */
+export function abandon(value) {
+  generation += 1;
+  const given = promises;
+  promises = new Map();
+  for (const fulfil of given.values()) fulfil(value);
+}
 
-/** Registers the one function that hears of panics. */
-export function onPanic(callback) {
-  listener = callback;
+/** Returns the promise of a task. */
+export function promised(task) {
+  return new Promise((resolve) => promises.set(task, resolve));
+}
+
+/** Fulfils the promise of a task. */
+export function finish(task, value) {
+  promises.get(task)?.(value);
+  promises.delete(task);
+}
+
+/** Wakes a task when a promise settles. */
+export function wait(promise, task, slot) {
+  const born = generation;
+  promise.then(
+    (value) => wake(born, task, slot, true, value),
+    (error) => wake(born, task, slot, false, error),
+  );
+}
+
+/** Wakes a task after `ms`; one that is over by then is not there. */
+export function timer(ms, task) {
+  setTimeout(wake, ms, generation, task, TIMER, true);
+}
+
+/** Wakes a task when what runs now has come to a stop. */
+export function soon(task) {
+  const born = generation;
+  queueMicrotask(() => wake(born, task, TIMER, true));
+}
+
+/** The slot that stands for no promise. */
+const TIMER = 0;
+
+function wake(born, task, slot, isFulfilled, value) {
+  if (born !== generation) return;
+  try {
+    rouse(task, slot, isFulfilled, value);
+  } catch (fault) {
+    console.error(fault);
+    trapped();
+  }
+}
+
+/** Returns all header fields of a request, two lines each: the name, lower-case, and the value. */
+export function fields(request) {
+  let block = "";
+  for (const [name, value] of request.headers) block += `${name}\n${value}\n`;
+  return block;
+}
+
+/**
+ * Asks an upstream: a service binding, or the network where `fetcher` is null. Resolves to the
+ * response; rejects with a `TimeoutError` when it does not begin in time. Redirects are not
+ * followed, bodies are not decoded, and nothing on the way keeps a copy.
+ */
+export async function forward(fetcher, url, method, block, body, timeoutMs) {
+  const parts = block.split("\n");
+  const headers = new Headers();
+  for (let i = 0; i + 1 < parts.length; i += 2) headers.append(parts[i], parts[i + 1]);
+  const controller = new AbortController();
+  const late = new DOMException("the upstream did not answer in time", "TimeoutError");
+  const timer = setTimeout(() => controller.abort(late), timeoutMs);
+  try {
+    const init = {
+      method,
+      headers,
+      body,
+      redirect: "manual",
+      signal: controller.signal,
+      encodeResponseBody: "manual",
+      cf: { cacheTtl: -1 },
+    };
+    return await (fetcher ? fetcher.fetch(url, init) : fetch(url, init));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Returns the status and the header fields of a response, as "status\nname\nvalue\n...". */
+export function describe(response) {
+  let block = `${response.status}\n`;
+  for (const [name, value] of response.headers) {
+    if (name !== "set-cookie") block += `${name}\n${value}\n`;
+  }
+  for (const cookie of response.headers.getSetCookie()) block += `set-cookie\n${cookie}\n`;
+  return block;
+}
+
+/**
+ * Returns a body that ends in an error when it pauses for longer than `idleMs`, or, where `length`
+ * is known (not negative), has another one.
+ */
+export function guard(body, idleMs, length) {
+  const through = length < 0 ? new IdentityTransformStream() : new FixedLengthStream(length);
+  pump(body.getReader(), through.writable.getWriter(), idleMs);
+  return through.readable;
+}
+
+async function pump(reader, writer, idleMs) {
+  const late = new DOMException("the body paused for too long", "TimeoutError");
+  try {
+    for (;;) {
+      let timer;
+      const pause = new Promise((_, reject) => (timer = setTimeout(reject, idleMs, late)));
+      const { done, value } = await Promise.race([reader.read(), pause]).finally(() =>
+        clearTimeout(timer),
+      );
+      if (done) break;
+      await writer.write(value);
+    }
+    await writer.close();
+  } catch (error) {
+    // Either side may be gone already: whoever is left hears of it.
+    reader.cancel(error).catch(() => {});
+    writer.abort(error).catch(() => {});
+  }
+}
+
+/** Resolves to all of a body; rejects when it is longer than `bytesMax`. */
+export async function hold(body, bytesMax) {
+  const chunks = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.byteLength;
+    if (length > bytesMax) throw new TypeError(`the body is longer than ${bytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole.buffer;
+}
+
+/** Returns `length` bytes of a body, beginning with the one at `first`. */
+export function cut(body, first, length) {
+  const through = new FixedLengthStream(length);
+  slice(body.getReader(), through.writable.getWriter(), first, first + length);
+  return through.readable;
+}
+
+async function slice(reader, writer, first, end) {
+  try {
+    for (let at = 0; at < end; ) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const part = value.subarray(Math.max(first - at, 0), Math.max(end - at, 0));
+      if (part.byteLength) await writer.write(part);
+      at += value.byteLength;
+    }
+    reader.cancel().catch(() => {});
+    await writer.close();
+  } catch (error) {
+    reader.cancel(error).catch(() => {});
+    writer.abort(error).catch(() => {});
+  }
 }

@@ -8,19 +8,17 @@ pub mod runtime;
 pub mod respond;
 pub mod r2;
 pub mod kv;
+pub mod objects;
 pub mod cache;
-pub mod sleep;
+pub mod upstream;
+pub mod task;
 pub mod sys;
 
 use std::cell::{Cell, OnceCell};
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 
 use js_sys::ArrayBuffer;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 
 use crate::edge::runtime::Runtime;
 use crate::edge::sys::{ExecutionContext, Request};
@@ -50,11 +48,7 @@ pub fn serve(request: Request, env: JsValue, context: ExecutionContext) -> JsVal
     if !HOOKED.replace(true) {
         std::panic::set_hook(Box::new(|info| sys::panicked(&info.to_string())));
     }
-    let mut answer = Box::pin(answer(request, env, context));
-    match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(response) => response,
-        Poll::Pending => promise_of(answer),
-    }
+    task::run(answer(request, env, context))
 }
 
 async fn answer(request: Request, env: JsValue, context: ExecutionContext) -> JsValue {
@@ -66,14 +60,9 @@ async fn answer(request: Request, env: JsValue, context: ExecutionContext) -> Js
         });
         (isolate.settings.clone(), isolate.memory.clone())
     });
-    let text = sys::RequestText::of(&request);
+    let request = Rc::new(request);
+    let text = sys::RequestText::of(request.clone());
     let runtime = Runtime::new(request, env, context, settings);
     let reply = handle(runtime, memory, text.method(), text.url(), &text).await;
     respond::response(reply)
-}
-
-fn promise_of(answer: Pin<Box<impl Future<Output = JsValue> + 'static>>) -> JsValue {
-    // The promise polls again at once, with a waker of its own; nothing that was registered with
-    // the first, empty one is relied on.
-    future_to_promise(async move { Ok(answer.await) }).into()
 }

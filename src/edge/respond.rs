@@ -23,6 +23,8 @@ pub fn response(reply: Reply<Runtime>) -> JsValue {
         ReplyBody::Held(buffer, part) => held(&buffer, part),
         ReplyBody::Stream(stream) => stream,
     };
+    // What an upstream sent beside such a status is no body (RFC 9110 §6.4.1), and would throw.
+    let body = if matches!(reply.status, 204 | 205 | 304) { JsValue::NULL } else { body };
     BLOCK.with(|block| {
         let mut block = block.borrow_mut();
         block.clear();

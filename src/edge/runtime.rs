@@ -2,25 +2,28 @@
 
 use std::rc::Rc;
 
-use js_sys::{ArrayBuffer, Date, Reflect, Uint8Array};
+use js_sys::{ArrayBuffer, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 
-use crate::edge::sleep::Sleep;
-use crate::edge::sys::{self, ExecutionContext, ReadableStream, Request, Store};
-use crate::edge::{cache, kv, r2};
+use crate::edge::sys::{self, ExecutionContext, RateLimiter, ReadableStream, Request, Store};
+use crate::edge::{cache, kv, r2, task, upstream};
 use crate::serve::ports::{
-    BodyFault, Condition, EdgeContent, Fault, Listing, Part, Ports, Upload, Versioned, Written,
+    BodyFault, Condition, EdgeContent, Fault, Found, Listing, Object, ObjectMeta, ObjectPage,
+    ObjectWritten, Part, Ports, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned,
+    Written,
 };
 use crate::serve::settings::{Settings, StoreKind};
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
+use crate::wire::fields::Fields;
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 
 /// The name of the R2 binding.
 const BUCKET: &str = "BUCKET";
 /// The name of the KV binding.
 const NAMESPACE: &str = "STORE_KV";
+/// The name of the rate limiter's binding.
+const RATE_LIMIT: &str = "FRESH_LIMIT";
 /// Deadline of what goes on behind a response: the runtime ends it after 30 s.
 const BEHIND_DEADLINE_MS: u64 = 25_000;
 
@@ -29,7 +32,7 @@ const BEHIND_DEADLINE_MS: u64 = 25_000;
 pub struct Runtime(Rc<Inner>);
 
 struct Inner {
-    request: Request,
+    request: Rc<Request>,
     env: JsValue,
     context: ExecutionContext,
     settings: Rc<Settings>,
@@ -38,7 +41,7 @@ struct Inner {
 impl Runtime {
     /// The world of a request.
     pub fn new(
-        request: Request,
+        request: Rc<Request>,
         env: JsValue,
         context: ExecutionContext,
         settings: Rc<Settings>,
@@ -57,6 +60,14 @@ impl Runtime {
         let store =
             Reflect::get(&self.0.env, &self.binding().into()).map_err(|_| Fault::Missing)?;
         if store.is_object() { Ok(store.unchecked_into()) } else { Err(Fault::Missing) }
+    }
+
+    /// The store, where it takes objects in parts.
+    fn uploads(&self) -> Result<Store, Fault> {
+        match self.0.settings.store {
+            StoreKind::R2 => self.store(),
+            StoreKind::Kv => Err(Fault::Missing),
+        }
     }
 
     fn base(&self) -> &str {
@@ -83,25 +94,25 @@ impl Ports for Runtime {
 
     fn now(&self) -> UnixMillis {
         // Before 1970 and after the year 280,000 the cast saturates.
-        UnixMillis(Date::now() as u64)
+        UnixMillis(task::now_ms() as u64)
     }
 
     async fn sleep(&self, ms: u64) {
-        Sleep::new(ms).await;
+        task::sleep(ms).await;
     }
 
-    fn behind(&self, task: impl Future<Output = ()> + 'static) {
-        let promise = future_to_promise(async move {
-            let (mut task, mut deadline) =
-                (Box::pin(task), Box::pin(Sleep::new(BEHIND_DEADLINE_MS)));
-            std::future::poll_fn(|cx| match task.as_mut().poll(cx) {
+    fn behind(&self, work: impl Future<Output = ()> + 'static) {
+        let promise = task::run_later(async move {
+            let (mut work, mut deadline) =
+                (Box::pin(work), Box::pin(task::sleep(BEHIND_DEADLINE_MS)));
+            std::future::poll_fn(|cx| match work.as_mut().poll(cx) {
                 std::task::Poll::Pending => deadline.as_mut().poll(cx),
                 ready => ready,
             })
             .await;
-            Ok(JsValue::UNDEFINED)
+            JsValue::UNDEFINED
         });
-        self.0.context.wait_until(&promise);
+        self.0.context.wait_until(promise.unchecked_ref());
     }
 
     fn random(&self) -> Option<[u8; 39]> {
@@ -223,6 +234,22 @@ impl Ports for Runtime {
     }
 
     async fn edge_put(&self, key: &Key, content: EdgeContent<Self>, ttl: DeltaSeconds) {
+        // Best effort: what is not kept is read from the store again.
+        let _ = self.stored_keep(key, "", content, ttl).await;
+    }
+
+    async fn stored_find(&self, key: &Key) -> Result<Option<Found<JsValue>>, Fault> {
+        let found = cache::lookup(self.base(), key).await?;
+        Ok(found.map(|response| Found { head: cache::head(&response), body: response.body() }))
+    }
+
+    async fn stored_keep(
+        &self,
+        key: &Key,
+        head: &str,
+        content: EdgeContent<Self>,
+        ttl: DeltaSeconds,
+    ) -> Result<(), Fault> {
         let (body, length): (JsValue, u64) = match content {
             EdgeContent::Bytes(bytes) => (Uint8Array::from(&bytes[..]).into(), bytes.len() as u64),
             EdgeContent::Held(buffer) => {
@@ -231,8 +258,123 @@ impl Ports for Runtime {
             }
             EdgeContent::Stream(stream, length) => (stream, length),
         };
-        // Best effort: what is not kept is read from the store again.
-        let _ = cache::put(self.base(), key, &body, length, ttl).await;
+        cache::put(self.base(), key, head, &body, length, ttl).await
+    }
+
+    fn request_fields(&self) -> Fields {
+        upstream::fields_of(&sys::fields(&self.0.request))
+    }
+
+    async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<JsValue>, Fault> {
+        upstream::fetch(&self.0.env, &self.0.request, request).await
+    }
+
+    async fn hold_body(&self, body: JsValue, bytes_max: u64) -> Result<ArrayBuffer, Fault> {
+        let held = sys::settled(sys::hold(&body, bytes_max as f64)).await;
+        held.map(JsCast::unchecked_into).map_err(|_| Fault::Failed)
+    }
+
+    fn cut(&self, body: JsValue, part: Part) -> Result<JsValue, Fault> {
+        sys::cut(&body, part.first as f64, part.length as f64).map_err(|_| Fault::Failed)
+    }
+
+    fn held_of(&self, bytes: &[u8]) -> ArrayBuffer {
+        Uint8Array::from(bytes).buffer()
+    }
+
+    async fn object_read(
+        &self,
+        key: &Key,
+        known_etag: Option<&str>,
+        part: Option<Part>,
+    ) -> Result<Option<Object<JsValue>>, Fault> {
+        let store = self.store()?;
+        match self.0.settings.store {
+            StoreKind::R2 => r2::read_object(&store, key, known_etag, part).await,
+            StoreKind::Kv => kv::read_object(&store, key, known_etag, part).await,
+        }
+    }
+
+    async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
+        let store = self.store()?;
+        match self.0.settings.store {
+            StoreKind::R2 => r2::object_meta(&store, key).await,
+            StoreKind::Kv => kv::object_meta(&store, key).await,
+        }
+    }
+
+    async fn object_write(
+        &self,
+        key: &Key,
+        meta: &ObjectMeta,
+        condition: &Condition,
+    ) -> Result<ObjectWritten, Fault> {
+        let store = self.store()?;
+        let body = self.0.request.body();
+        let is_empty = body.is_null() || meta.length == 0;
+        match self.0.settings.store {
+            StoreKind::R2 => {
+                let body = if is_empty { Uint8Array::new_with_length(0).into() } else { body };
+                r2::write_object(&store, key, &body, meta, condition).await
+            }
+            StoreKind::Kv => {
+                let bytes_max = usize::try_from(meta.length).unwrap_or(usize::MAX);
+                let read = self.request_body(bytes_max).await;
+                let bytes = read.map_err(|_| Fault::Failed)?;
+                kv::write_object(&store, key, &bytes, meta, condition).await
+            }
+        }
+    }
+
+    async fn object_list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        count_max: u32,
+    ) -> Result<ObjectPage, Fault> {
+        let store = self.store()?;
+        match self.0.settings.store {
+            StoreKind::R2 => r2::list_objects(&store, prefix, cursor, count_max).await,
+            StoreKind::Kv => kv::list_objects(&store, prefix, cursor, count_max).await,
+        }
+    }
+
+    async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String, Fault> {
+        r2::begin_upload(&self.uploads()?, key, meta).await
+    }
+
+    async fn upload_part(
+        &self,
+        key: &Key,
+        upload: &str,
+        number: u16,
+    ) -> Result<Option<String>, Fault> {
+        r2::upload_part(&self.uploads()?, key, upload, number, &self.0.request.body()).await
+    }
+
+    async fn upload_finish(
+        &self,
+        key: &Key,
+        upload: &str,
+        parts: &[UploadedPart],
+    ) -> Result<Option<ObjectMeta>, Fault> {
+        r2::finish_upload(&self.uploads()?, key, upload, parts).await
+    }
+
+    async fn upload_drop(&self, key: &Key, upload: &str) -> Result<(), Fault> {
+        r2::drop_upload(&self.uploads()?, key, upload).await
+    }
+
+    async fn limit(&self, key: &str) -> Result<bool, Fault> {
+        let limiter = Reflect::get(&self.0.env, &RATE_LIMIT.into()).map_err(|_| Fault::Missing)?;
+        if !limiter.is_object() {
+            return Err(Fault::Missing);
+        }
+        let limiter: RateLimiter = limiter.unchecked_into();
+        let options = sys::object([("key", key.into())]).map_err(|_| Fault::Failed)?;
+        let outcome = sys::settled(limiter.limit(&options)).await.map_err(|_| Fault::Failed)?;
+        let success = Reflect::get(&outcome, &"success".into()).map_err(|_| Fault::Failed)?;
+        success.as_bool().ok_or(Fault::Failed)
     }
 
     fn held_length(&self, held: &ArrayBuffer) -> u64 {

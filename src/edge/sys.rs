@@ -6,10 +6,12 @@
 // What is bound here is documented where it comes from: the names are JavaScript's own.
 #![allow(missing_docs)]
 
+use std::rc::Rc;
+
 use js_sys::{ArrayBuffer, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
+use crate::edge::task;
 use crate::serve::ask::{Field, Headers};
 
 #[wasm_bindgen]
@@ -32,6 +34,10 @@ extern "C" {
     pub fn read(this: &Store, key: &str) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch, js_name = get)]
     pub fn read_with(this: &Store, key: &str, options: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = getWithMetadata)]
+    pub fn read_described(this: &Store, key: &str, kind: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn head(this: &Store, key: &str) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub fn put(this: &Store, key: &str, value: &JsValue) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch, js_name = put)]
@@ -46,12 +52,38 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub fn list(this: &Store, options: &JsValue) -> Result<Promise, JsValue>;
 
+    /// A rate limiter.
+    pub type RateLimiter;
+    #[wasm_bindgen(method, catch)]
+    pub fn limit(this: &RateLimiter, options: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = createMultipartUpload)]
+    pub fn begin_upload(this: &Store, key: &str, options: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = resumeMultipartUpload)]
+    pub fn resume_upload(this: &Store, key: &str, id: &str) -> Result<R2Upload, JsValue>;
+
+    /// An upload in parts, and what it says of a part.
+    pub type R2Upload;
+    #[wasm_bindgen(method, getter, js_name = uploadId)]
+    pub fn id(this: &R2Upload) -> String;
+    #[wasm_bindgen(method, getter)]
+    pub fn etag(this: &R2Upload) -> String;
+    #[wasm_bindgen(method, catch, js_name = uploadPart)]
+    pub fn part(this: &R2Upload, number: u16, value: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn complete(this: &R2Upload, parts: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn abort(this: &R2Upload) -> Result<Promise, JsValue>;
+
     /// A page of a listing; R2 has `objects` with a `key`, KV has `keys` with a `name`.
     pub type Page;
     #[wasm_bindgen(method, getter)]
     pub fn objects(this: &Page) -> Option<Vec<R2Object>>;
     #[wasm_bindgen(method, getter)]
     pub fn keys(this: &Page) -> Option<Vec<KvKey>>;
+    #[wasm_bindgen(method, getter, js_name = objects)]
+    pub fn r2_objects(this: &Page) -> JsValue;
+    #[wasm_bindgen(method, getter, js_name = keys)]
+    pub fn kv_keys(this: &Page) -> JsValue;
     #[wasm_bindgen(method, getter)]
     pub fn cursor(this: &Page) -> Option<String>;
     #[wasm_bindgen(method, getter)]
@@ -62,6 +94,13 @@ extern "C" {
     pub type KvKey;
     #[wasm_bindgen(method, getter)]
     pub fn name(this: &KvKey) -> String;
+
+    /// A value of KV with its metadata.
+    pub type Described;
+    #[wasm_bindgen(method, getter)]
+    pub fn value(this: &Described) -> JsValue;
+    #[wasm_bindgen(method, getter)]
+    pub fn metadata(this: &Described) -> JsValue;
 
     /// An object of R2 with its body.
     pub type R2Object;
@@ -101,6 +140,12 @@ extern "C" {
     pub fn new(body: &JsValue, init: &JsValue) -> Result<Response, JsValue>;
     #[wasm_bindgen(method, getter)]
     pub fn body(this: &Response) -> JsValue;
+    #[wasm_bindgen(method, getter)]
+    pub fn headers(this: &Response) -> ResponseHeaders;
+
+    pub type ResponseHeaders;
+    #[wasm_bindgen(method)]
+    pub fn get(this: &ResponseHeaders, name: &str) -> Option<String>;
     #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
     pub fn array_buffer(this: &Response) -> Result<Promise, JsValue>;
 
@@ -117,18 +162,55 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn default(this: &CacheStorage) -> Cache;
 
-    #[wasm_bindgen(js_name = setTimeout)]
-    pub fn set_timeout(callback: &js_sys::Function, ms: f64) -> JsValue;
-    #[wasm_bindgen(js_name = clearTimeout)]
-    pub fn clear_timeout(id: &JsValue);
 }
 
 #[wasm_bindgen(module = "/src/edge/glue.js")]
 extern "C" {
-    /// All that serving may read of a request, in one crossing.
+    /// What serving reads of every request, in one crossing.
     fn ask(request: &Request) -> String;
+    /// A header field that few requests are read for.
+    fn header(request: &Request, name: &str) -> String;
+    /// What R2 says of objects, in one crossing.
+    #[wasm_bindgen(js_name = r2Objects)]
+    pub fn r2_objects(found: &JsValue) -> String;
+    /// What the metadata of KV's keys say of objects, in one crossing.
+    #[wasm_bindgen(js_name = kvObjects)]
+    pub fn kv_objects(keys: &JsValue) -> String;
     /// Builds a `Response` in one crossing.
     pub fn respond(status: u16, block: &str, body: &JsValue) -> JsValue;
+    /// Asks an upstream; the fetcher is `null` for the network.
+    #[wasm_bindgen(catch)]
+    pub fn forward(
+        fetcher: &JsValue,
+        url: &str,
+        method: &str,
+        block: &str,
+        body: &JsValue,
+        timeout_ms: f64,
+    ) -> Result<Promise, JsValue>;
+    /// All header fields of a request.
+    pub fn fields(request: &Request) -> String;
+    /// The status and the header fields of a response.
+    pub fn describe(response: &Response) -> String;
+    /// A body with a deadline between its parts; its length is negative where it is not known.
+    #[wasm_bindgen(catch)]
+    pub fn guard(body: &JsValue, idle_ms: f64, length: f64) -> Result<JsValue, JsValue>;
+    /// All of a body.
+    #[wasm_bindgen(catch)]
+    pub fn hold(body: &JsValue, bytes_max: f64) -> Result<Promise, JsValue>;
+    /// A part of a body.
+    #[wasm_bindgen(catch)]
+    pub fn cut(body: &JsValue, first: f64, length: f64) -> Result<JsValue, JsValue>;
+    /// The promise of a task, which `finish` fulfils.
+    pub fn promised(task: u32) -> JsValue;
+    /// Fulfils the promise of a task.
+    pub fn finish(task: u32, value: &JsValue);
+    /// Wakes a task when a promise settles.
+    pub fn wait(promise: &Promise, task: u32, slot: u32);
+    /// Wakes a task after some milliseconds.
+    pub fn timer(ms: f64, task: u32);
+    /// Wakes a task when what runs now has come to a stop.
+    pub fn soon(task: u32);
     /// Hands a panic's message to the entry module, which replaces the instance.
     pub fn panicked(message: &str);
 }
@@ -141,19 +223,20 @@ pub fn default_cache() -> Option<Cache> {
 /// The lines before the header fields: the method and the URL.
 const FIELDS_AT: usize = 2;
 
-/// What serving may read of a request, brought over in one crossing.
+/// What serving may read of a request: the usual brought over in one crossing, the rest when asked.
 pub struct RequestText {
     text: String,
+    request: Rc<Request>,
 }
 
 impl RequestText {
     /// The text of a request; nothing at all when a value holds a line feed, which no runtime
     /// lets through, and the empty URL is a 400.
-    pub fn of(request: &Request) -> Self {
-        let text = ask(request);
-        let lines = FIELDS_AT.saturating_add(Field::ALL.len());
+    pub fn of(request: Rc<Request>) -> Self {
+        let text = ask(&request);
+        let lines = FIELDS_AT.saturating_add(Field::USUAL.len());
         let whole = text.split('\n').count() == lines;
-        Self { text: if whole { text } else { String::new() } }
+        Self { text: if whole { text } else { String::new() }, request }
     }
 
     /// The method.
@@ -173,9 +256,13 @@ impl RequestText {
 
 impl Headers for RequestText {
     fn field(&self, field: Field) -> Option<String> {
+        let number = field as usize;
+        let value = match number < Field::USUAL.len() {
+            true => self.line(FIELDS_AT.saturating_add(number)).to_owned(),
+            false => header(&self.request, field.name()),
+        };
         // An empty field says as much as an absent one, for all that are read here.
-        let value = self.line(FIELDS_AT.saturating_add(field as usize));
-        (!value.is_empty()).then(|| value.to_owned())
+        (!value.is_empty()).then_some(value)
     }
 }
 
@@ -200,6 +287,13 @@ pub fn cancel(reader: &Reader) {
     drop(reader.cancel());
 }
 
+/// Stops a stream that nobody reads.
+pub fn discard(stream: &JsValue) {
+    if let Ok(reader) = reader(stream) {
+        cancel(&reader);
+    }
+}
+
 /// An object with these members.
 pub fn object<const N: usize>(members: [(&str, JsValue); N]) -> Result<JsValue, JsValue> {
     let object = js_sys::Object::new();
@@ -211,7 +305,7 @@ pub fn object<const N: usize>(members: [(&str, JsValue); N]) -> Result<JsValue, 
 
 /// What a call to the runtime gave in the end, whether it threw at once or its promise did later.
 pub async fn settled(call: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
-    JsFuture::from(call?).await
+    task::settled(&call?).await
 }
 
 /// A page of a store's keys.

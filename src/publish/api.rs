@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::publish::client::Client;
 use crate::publish::failure::Failure;
+use crate::site::ban::BanScope;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 
 /// What the server is and takes.
@@ -22,6 +23,9 @@ pub struct Server {
     /// How long a change may take to be seen everywhere, in seconds.
     #[serde(default)]
     pub live_bound_secs: u64,
+    /// Upstreams that actions may name; `None` of a server that does not tell.
+    #[serde(default)]
+    pub allowed_origins: Option<Vec<String>>,
 }
 
 /// The largest things that a server takes.
@@ -91,6 +95,23 @@ pub struct Activated {
     /// The stage's address.
     #[serde(default)]
     pub url: String,
+}
+
+/// What an invalidation answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Purged {
+    /// The stage.
+    pub stage: StageName,
+    /// The number of the change.
+    pub seq: u64,
+    /// When it was made, in milliseconds since 1970.
+    #[serde(default)]
+    pub at_ms: u64,
+    /// What was invalidated.
+    pub scope: BanScope,
+    /// How long it may take to be in force everywhere, in seconds.
+    #[serde(default)]
+    pub effective_within_secs: u64,
 }
 
 /// What a commit answers.

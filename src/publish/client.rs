@@ -4,18 +4,21 @@
 //! failed for a reason that may pass is made again. The invariant is that nothing waits for ever.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use ureq::http::{Method, Request, Response};
 use ureq::{Agent, Body, SendBody};
 
+use crate::publish::backoff::Backoff;
 use crate::publish::clock;
-use crate::publish::failure::{Ending, Failure};
+use crate::publish::failure::Failure;
+use crate::publish::progress::Step;
+use crate::publish::trouble::{Kind, Trouble};
 
 /// Longest answer that is read, in bytes: no blob and no list of the API is longer.
 pub const ANSWER_BYTES_MAX: u64 = 96 * 1024 * 1024;
@@ -25,47 +28,8 @@ pub const CONNECT_SECS_MAX: u64 = 10;
 pub const CALL_SECS_MAX: u64 = 60;
 /// The slowest line that a call is not given up on, in bytes a second.
 pub const BYTES_PER_SEC_MIN: u64 = 50_000;
-/// The longest that a server's `Retry-After` is obeyed for, in milliseconds.
-pub const RETRY_AFTER_MILLIS_MAX: u64 = 60_000;
-
-/// How often, and how far apart, a call is made again.
-#[derive(Debug, Clone, Copy)]
-pub struct Backoff {
-    /// Most attempts at one call.
-    pub attempts_max: u32,
-    /// The pause after the first failure, doubled after each further one.
-    pub first_millis: u64,
-    /// The longest pause.
-    pub longest_millis: u64,
-    /// What a second of the server's `Retry-After` counts for; less in tests only.
-    pub retry_after_second_millis: u64,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        // 0.25 + 0.5 + 1 + 2 + 4 + 8 + 8 seconds: a restart of the server is sat out.
-        Self {
-            attempts_max: 8,
-            first_millis: 250,
-            longest_millis: 8_000,
-            retry_after_second_millis: 1_000,
-        }
-    }
-}
-
-impl Backoff {
-    /// The pause after a number of failed attempts, in milliseconds.
-    ///
-    /// Half of it is random, so that clients that failed together don't come back together.
-    pub fn pause_millis(&self, failures: u32, retry_after_secs: Option<u64>, random: u64) -> u64 {
-        let doubled = self.first_millis.saturating_mul(1 << failures.saturating_sub(1).min(20));
-        let half = doubled.min(self.longest_millis) / 2;
-        let own = half + if half == 0 { 0 } else { random % half };
-        let asked = retry_after_secs.unwrap_or(0).saturating_mul(self.retry_after_second_millis);
-        own.max(asked.min(RETRY_AFTER_MILLIS_MAX))
-    }
-}
-
+/// Bytes of a download that are held at a time.
+const PIECE_BYTES: usize = 64 * 1024;
 /// The bytes that a call sends.
 #[derive(Debug, Clone, Copy)]
 pub enum Payload<'a> {
@@ -76,8 +40,22 @@ pub enum Payload<'a> {
     /// Bytes at hand.
     Bytes(&'a [u8]),
     /// Bytes of a file, sent as they are read.
-    File(&'a std::path::Path, u64),
+    File(&'a Path, u64),
+    /// A part of a file, sent as it is read, and shown.
+    Part {
+        /// The file.
+        file: &'a Path,
+        /// Where the part begins.
+        first: u64,
+        /// How long it is.
+        length: u64,
+        /// How far the whole file is.
+        step: &'a Step,
+    },
 }
+
+/// Header fields that a call sends beside its own.
+pub type CallFields<'a> = &'a [(&'a str, &'a str)];
 
 impl Payload<'_> {
     fn length(&self) -> u64 {
@@ -85,7 +63,7 @@ impl Payload<'_> {
             Self::Nothing => 0,
             Self::Json(text) => text.len() as u64,
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::File(_, length) => *length,
+            Self::File(_, length) | Self::Part { length, .. } => *length,
         }
     }
 }
@@ -106,6 +84,8 @@ pub struct Client {
 pub struct Answer {
     /// The status.
     pub status: u16,
+    /// The length that a HEAD would have had, and everything else has.
+    pub length: u64,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -207,7 +187,7 @@ impl Client {
         body: &impl Serialize,
     ) -> Result<T, Failure> {
         let body = serde_json::to_string(body).unwrap_or_default();
-        let answer = self.attempt(method, path, Payload::Json(&body));
+        let answer = self.attempt(method, path, &[], Payload::Json(&body));
         json(path, &answer.map_err(|trouble| trouble.into_failure(1))?.body)
     }
 
@@ -216,9 +196,63 @@ impl Client {
     /// # Errors
     /// [`Failure`] for every answer that is no success, and for none.
     pub fn call(&self, method: &str, path: &str, payload: Payload<'_>) -> Result<Answer, Failure> {
+        self.call_with(method, path, &[], payload)
+    }
+
+    /// As [`Client::call`], with header fields; a `content-type` takes the place of the usual one.
+    ///
+    /// # Errors
+    /// [`Failure`] as of [`Client::call`].
+    pub fn call_with(
+        &self,
+        method: &str,
+        path: &str,
+        fields: CallFields<'_>,
+        payload: Payload<'_>,
+    ) -> Result<Answer, Failure> {
+        self.persist(|| self.attempt(method, path, fields, payload))
+    }
+
+    /// How many bytes of a path's content went to a place that is opened anew for each attempt.
+    ///
+    /// # Errors
+    /// [`Failure`] as of [`Client::call`], and of opening the place or writing to it.
+    pub fn download(
+        &self,
+        path: &str,
+        length: u64,
+        mut open: impl FnMut() -> Result<Box<dyn Write>, Failure>,
+    ) -> Result<u64, Failure> {
+        self.persist(|| {
+            let seconds = CALL_SECS_MAX + length / BYTES_PER_SEC_MIN;
+            let mut response = self.open("GET", path, &[], Payload::Nothing, seconds)?;
+            let announced = length_of(&response);
+            let mut place = open().map_err(Trouble::of_place)?;
+            let mut reader = response.body_mut().as_reader();
+            let mut piece = vec![0; PIECE_BYTES];
+            let mut copied = 0;
+            loop {
+                let read = reader.read(&mut piece).map_err(|error| self.cut_off(error))?;
+                let Some(bytes) = piece.get(..read).filter(|bytes| !bytes.is_empty()) else {
+                    break;
+                };
+                let written = place.write_all(bytes);
+                written.map_err(|cause| Trouble::of_place(Failure::io("writing", &cause)))?;
+                copied += read as u64;
+            }
+            if announced.is_some_and(|announced| announced != copied) {
+                return Err(self.cut_off(io::ErrorKind::UnexpectedEof.into()));
+            }
+            place.flush().map_err(|cause| Trouble::of_place(Failure::io("writing", &cause)))?;
+            Ok(copied)
+        })
+    }
+
+    /// What an attempt gives, made again as often as it may help.
+    fn persist<T>(&self, mut attempt: impl FnMut() -> Result<T, Trouble>) -> Result<T, Failure> {
         let mut failures = 0;
         loop {
-            let trouble = match self.attempt(method, path, payload) {
+            let trouble = match attempt() {
                 Ok(answer) => return Ok(answer),
                 Err(trouble) => trouble,
             };
@@ -240,7 +274,30 @@ impl Client {
         }
     }
 
-    fn attempt(&self, method: &str, path: &str, payload: Payload<'_>) -> Result<Answer, Trouble> {
+    fn attempt(
+        &self,
+        method: &str,
+        path: &str,
+        fields: CallFields<'_>,
+        payload: Payload<'_>,
+    ) -> Result<Answer, Trouble> {
+        let seconds = CALL_SECS_MAX + payload.length() / BYTES_PER_SEC_MIN;
+        let mut response = self.open(method, path, fields, payload, seconds)?;
+        let (status, length) = (response.status().as_u16(), length_of(&response));
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+        let body = body.map_err(|error| self.trouble(error))?;
+        Ok(Answer { status, length: length.unwrap_or(body.len() as u64), body })
+    }
+
+    /// A response whose body was not read yet; it is a success.
+    fn open(
+        &self,
+        method: &str,
+        path: &str,
+        fields: CallFields<'_>,
+        payload: Payload<'_>,
+        seconds: u64,
+    ) -> Result<Response<Body>, Trouble> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET))
@@ -250,13 +307,16 @@ impl Client {
         match payload {
             Payload::Nothing => {}
             Payload::Json(_) => request = request.header("content-type", "application/json"),
-            Payload::Bytes(_) | Payload::File(..) => {
-                request = request
-                    .header("content-type", "application/octet-stream")
-                    .header("content-length", payload.length());
+            Payload::Bytes(_) | Payload::File(..) | Payload::Part { .. } => {
+                if !fields.iter().any(|(name, _)| *name == "content-type") {
+                    request = request.header("content-type", "application/octet-stream");
+                }
+                request = request.header("content-length", payload.length());
             }
         }
-        let seconds = CALL_SECS_MAX + payload.length() / BYTES_PER_SEC_MIN;
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
         let trouble = |error: ureq::Error| self.trouble(error);
         let response = match payload {
             Payload::Nothing => self.run(request.body(SendBody::none()), seconds),
@@ -266,18 +326,31 @@ impl Client {
                 let file = File::open(file).map_err(|cause| Trouble::of_file(file, &cause))?;
                 self.run(request.body(file), seconds)
             }
+            Payload::Part { file, first, length, step } => {
+                let opened = File::open(file)
+                    .and_then(|mut file| file.seek(SeekFrom::Start(first)).map(|_| file));
+                let opened = opened.map_err(|cause| Trouble::of_file(file, &cause))?;
+                step.go_to(first);
+                let mut shown = Shown { file: opened.take(length), step };
+                self.run(request.body(SendBody::from_reader(&mut shown)), seconds)
+            }
         };
         let mut response = response.map_err(trouble)?;
         let status = response.status().as_u16();
         let retry_after_secs = header(&response, "retry-after").and_then(|text| text.parse().ok());
         let location = header(&response, "location");
-        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
-        let body = body.map_err(trouble)?;
         match status {
-            200..=299 => Ok(Answer { status, body }),
+            200..=299 => Ok(response),
             300..=399 => Err(self.elsewhere(location)),
-            _ => Err(Trouble::of_answer(status, &body, retry_after_secs)),
+            _ => {
+                let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+                Err(Trouble::of_answer(status, &body.map_err(trouble)?, retry_after_secs))
+            }
         }
+    }
+
+    fn cut_off(&self, cause: io::Error) -> Trouble {
+        self.trouble(ureq::Error::Io(cause))
     }
 
     fn run<S: ureq::AsSendBody>(
@@ -334,62 +407,17 @@ impl Client {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Final,
-    Passing,
-    NobodyListens,
+/// A part of a file that says how far it was read.
+struct Shown<'a> {
+    file: io::Take<File>,
+    step: &'a Step,
 }
 
-#[derive(Debug)]
-struct Trouble {
-    kind: Kind,
-    retry_after_secs: Option<u64>,
-    failure: Box<Failure>,
-}
-
-impl Trouble {
-    fn of_file(file: &std::path::Path, cause: &io::Error) -> Self {
-        let failure = Failure::io(file.display(), cause);
-        Self { kind: Kind::Final, retry_after_secs: None, failure: failure.into() }
-    }
-
-    fn of_answer(status: u16, body: &[u8], retry_after_secs: Option<u64>) -> Self {
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        let text = |name: &str| body["error"][name].as_str().map(str::to_owned);
-        let code = text("code").unwrap_or_else(|| format!("http-{status}"));
-        let is_corrupted = code == "hash-mismatch";
-        let kind = match status {
-            408 | 425 | 429 | 500 | 502 | 503 | 504 => Kind::Passing,
-            _ if is_corrupted => Kind::Passing,
-            _ => Kind::Final,
-        };
-        let ending = match kind {
-            Kind::Final => Ending::Refused,
-            Kind::Passing | Kind::NobodyListens => Ending::Failed,
-        };
-        let fallback = || match body["error"].is_object() {
-            true => None,
-            false => Some("is this the URL of a Selvedge server? check --url".to_owned()),
-        };
-        let message = text("message").unwrap_or_else(|| format!("the server answered {status}"));
-        let mut failure = Failure::failed(&code, message, "");
-        failure.ending = ending;
-        failure.hint = text("hint").or_else(fallback).map(Into::into);
-        failure.detail = body.get("error").cloned().map(Box::new);
-        Self { kind, retry_after_secs, failure: failure.into() }
-    }
-
-    fn into_failure(self, attempts: u32) -> Failure {
-        let mut failure = *self.failure;
-        if attempts > 1 {
-            let tries = format!("{attempts} attempts were made");
-            failure.why = Some(match failure.why {
-                Some(why) => format!("{why}; {tries}").into(),
-                None => tries.into(),
-            });
-        }
-        failure
+impl Read for Shown<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.step.advance(read as u64);
+        Ok(read)
     }
 }
 
@@ -411,6 +439,10 @@ fn header(response: &Response<Body>, name: &str) -> Option<String> {
     response.headers().get(name)?.to_str().ok().map(str::to_owned)
 }
 
+fn length_of(response: &Response<Body>) -> Option<u64> {
+    header(response, "content-length")?.parse().ok()
+}
+
 fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let is_address = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
@@ -420,23 +452,6 @@ fn is_loopback(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses() {
-        let backoff = Backoff::default();
-        let rows = [
-            (1, None, 0, 125),
-            (1, None, 124, 249),
-            (2, None, 0, 250),
-            (6, None, 0, 4_000),
-            (30, None, 0, 4_000),
-            (1, Some(3), 0, 3_000),
-            (1, Some(9_999), 0, RETRY_AFTER_MILLIS_MAX),
-        ];
-        for (failures, retry_after, random, expected) in rows {
-            assert_eq!(backoff.pause_millis(failures, retry_after, random), expected);
-        }
-    }
 
     #[test]
     fn urls() {
@@ -459,20 +474,5 @@ mod tests {
         for host in ["example.com", "localhost.example.com", "10.0.0.1"] {
             assert!(!is_loopback(host), "{host}");
         }
-    }
-
-    #[test]
-    fn answers() {
-        let lost = br#"{"error":{"code":"lost-race","message":"m","hint":"h","winner":{"seq":2}}}"#;
-        let trouble = Trouble::of_answer(409, lost, None);
-        assert_eq!(trouble.kind, Kind::Final);
-        assert_eq!(&*trouble.failure.code, "lost-race");
-        assert_eq!(trouble.failure.to_json()["error"]["winner"]["seq"], 2);
-        let busy = Trouble::of_answer(503, b"", Some(5));
-        assert_eq!((busy.kind, busy.retry_after_secs), (Kind::Passing, Some(5)));
-        assert_eq!(busy.failure.ending, Ending::Failed);
-        let other = Trouble::of_answer(404, b"<html>", None);
-        assert_eq!(&*other.failure.code, "http-404");
-        assert!(other.failure.hint.is_some());
     }
 }

@@ -1,15 +1,22 @@
-//! Files that a redirect hides: rules come before assets, so nobody can reach them.
+//! Files and what stands before or behind them: redirects, actions and collections that hide
+//! files, and files that hide an action.
 //!
 //! Only what hides a file at every address that it could have: a redirect from `/about.html` to
 //! `/about` hides nothing.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::publish::config::routes::{Route, RouteKind};
 use crate::publish::failure::Problem;
+use crate::site::diagnostic::Located;
 use crate::site::manifest::stem;
 use crate::site::rules::{RedirectRule, Redirects};
+
+/// Most files that a warning names: enough to recognise the others by.
+const NAMED_MAX: usize = 3;
 
 /// A warning for each rule that hides files.
 ///
@@ -31,14 +38,88 @@ pub fn warnings<'a>(
     hidden.into_iter().map(|((from, to), paths)| warning(from, to, &paths, files)).collect()
 }
 
-fn hiding<'r>(redirects: &'r Redirects, path: &str) -> Option<&'r RedirectRule> {
+/// A warning for each action and collection that hides files, or that files hide.
+///
+/// An action of all paths is meant for what no file is at, and none is told of it.
+///
+/// # Shape
+/// `routes`: in the order in which a request tries them.
+pub fn route_warnings<'a>(
+    routes: &[Located<Route>],
+    paths: impl Iterator<Item = &'a str>,
+) -> Vec<Problem> {
+    let mut met: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    if !routes.is_empty() {
+        for path in paths {
+            if let Some(index) = meeting(routes, path) {
+                met.entry(index).or_default().push(path);
+            }
+        }
+    }
+    let warnings = met
+        .into_iter()
+        .filter_map(|(index, paths)| routes.get(index).map(|route| route_warning(route, &paths)));
+    warnings.collect()
+}
+
+/// The first route that hides a file, or that a file hides.
+fn meeting(routes: &[Located<Route>], path: &str) -> Option<usize> {
+    let spellings = spellings(path);
+    routes.iter().position(|Located { rule: Route { kind, prefix }, .. }| match kind {
+        RouteKind::FirstAction => spellings.iter().all(|spelling| prefix.holds(spelling)),
+        RouteKind::Collection => spellings.iter().all(|spelling| prefix.rest(spelling).is_some()),
+        RouteKind::Action => {
+            prefix.as_str() != "/" && spellings.iter().any(|spelling| prefix.holds(spelling))
+        }
+    })
+}
+
+fn route_warning(route: &Located<Route>, paths: &[&str]) -> Problem {
+    let named: Vec<&str> = paths.iter().take(NAMED_MAX).copied().collect();
+    let more = if paths.len() > NAMED_MAX { ", ..." } else { "" };
+    let names = format!("{}{more}", named.join(", "));
+    let (count, prefix) = (paths.len(), route.rule.prefix.as_str());
+    let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+    let (message, hint) = match route.rule.kind {
+        RouteKind::FirstAction => (
+            format!("{files} below `{prefix}` can't be reached, the action comes first: {names}"),
+            "remove what is there, or remove first = true: then files come before the action",
+        ),
+        RouteKind::Collection => (
+            format!(
+                "{files} below `{prefix}` can't be reached, the collection comes first: {names}"
+            ),
+            "put what is there into the collection, or change the collection's prefix",
+        ),
+        RouteKind::Action => (
+            format!("the action `{prefix}` is not asked for {files}, which come first: {names}"),
+            "remove what is there, or write first = true: then the action comes first",
+        ),
+    };
+    Problem {
+        path: None,
+        file: Some(route.file.clone()),
+        line: Some(route.line as usize),
+        message,
+        hint: hint.to_owned(),
+    }
+}
+
+/// The addresses that a file may have.
+fn spellings(path: &str) -> Vec<Cow<'_, str>> {
     let stem = stem(path);
-    let folder = format!("{stem}/");
-    let is_page = stem.len() < path.len();
-    let spellings = [Some(path), is_page.then_some(stem), is_page.then_some(folder.as_str())];
+    let mut spellings = vec![Cow::Borrowed(path)];
+    if stem.len() < path.len() {
+        spellings.extend([Cow::Borrowed(stem), Cow::Owned(format!("{stem}/"))]);
+    }
+    spellings.retain(|spelling| !spelling.is_empty());
+    spellings
+}
+
+fn hiding<'r>(redirects: &'r Redirects, path: &str) -> Option<&'r RedirectRule> {
     let mut first = None;
-    for spelling in spellings.into_iter().flatten().filter(|spelling| !spelling.is_empty()) {
-        let (rule, captures) = redirects.matching("", spelling)?;
+    for spelling in spellings(path) {
+        let (rule, captures) = redirects.matching("", &spelling)?;
         if rule.status() == 200
             && rule.to().rewrite_path(&captures).is_some_and(|to| leads_to(&to, path))
         {
@@ -85,6 +166,7 @@ fn place(from: &str, files: &[PathBuf]) -> Option<(String, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::site::action::PathPrefix;
 
     #[track_caller]
     fn check(rule: (&str, &str, u16), path: &str, is_hidden: bool) {
@@ -116,5 +198,39 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].path.as_deref(), Some("/old/1.js"));
         assert!(found[0].message.contains("2 more files"), "{}", found[0].message);
+    }
+
+    #[track_caller]
+    fn check_routes(kind: RouteKind, prefix: &str, paths: &[&str], expected: &str) {
+        let route = Route { kind, prefix: PathPrefix::parse(prefix).unwrap() };
+        let routes = [Located { file: "selvedge.toml".to_owned(), line: 2, rule: route }];
+        let found = route_warnings(&routes, paths.iter().copied());
+        let shown: Vec<&str> = found.iter().map(|problem| problem.message.as_str()).collect();
+        assert_eq!(shown.join(" | "), expected, "{kind:?} {prefix} and {paths:?}");
+    }
+
+    #[test]
+    fn files_beside_routes() {
+        use RouteKind::{Action, Collection, FirstAction};
+        let first =
+            |files| format!("{files} below `/api/` can't be reached, the action comes first");
+        let one = first("1 file");
+        check_routes(FirstAction, "/api/", &["/apiary", "/index.html", "/api.html"], "");
+        check_routes(FirstAction, "/api/", &["/api/a.json"], &format!("{one}: /api/a.json"));
+        check_routes(FirstAction, "/api/", &["/api"], &format!("{one}: /api"));
+        let index = format!("{one}: /api/index.html");
+        check_routes(FirstAction, "/api/", &["/api/index.html"], &index);
+        let three = format!("{}: /api/1, /api/2, /api/3", first("3 files"));
+        check_routes(FirstAction, "/api/", &["/api/1", "/api/2", "/api/3"], &three);
+        let four = format!("{}: /api/1, /api/2, /api/3, ...", first("4 files"));
+        check_routes(FirstAction, "/api/", &["/api/1", "/api/2", "/api/3", "/api/4"], &four);
+        let files = ["/content/index.html", "/content/a", "/content"];
+        let hidden =
+            "1 file below `/content/` can't be reached, the collection comes first: /content/a";
+        check_routes(Collection, "/content/", &files, hidden);
+        let wins =
+            "the action `/api/` is not asked for 2 files, which come first: /api.html, /api/a";
+        check_routes(Action, "/api/", &["/api.html", "/api/a", "/a"], wins);
+        check_routes(Action, "/", &["/api.html", "/index.html"], "");
     }
 }

@@ -1,4 +1,5 @@
-//! Everything that the command line does but publishing: deployments, sites, tokens, hostnames.
+//! Everything that the command line does but publishing: deployments, invalidation, sites, tokens,
+//! keys, hostnames.
 //!
 //! Each is one call of the admin API, or two where a call made twice must not count twice.
 
@@ -7,9 +8,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::publish::api::{Activated, LiveView};
+use crate::publish::api::{Activated, LiveView, Purged};
 use crate::publish::client::{Client, Payload};
 use crate::publish::failure::Failure;
+use crate::site::ban::BanScope;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::record::Scope;
 
@@ -79,6 +81,24 @@ fn previous(client: &Client, site: &SiteName, stage: &StageName) -> Result<Deplo
     })
 }
 
+/// Invalidates what is stored of a stage.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::call`].
+pub fn purge(
+    client: &Client,
+    site: &SiteName,
+    stage: &StageName,
+    scope: &BanScope,
+) -> Result<Purged, Failure> {
+    let mut body = match scope {
+        BanScope::All => json!({ "all": true }),
+        scope => json!(scope),
+    };
+    body["stage"] = json!(stage);
+    client.send("POST", &format!("/sites/{site}/purge"), &body)
+}
+
 /// The names of all sites.
 ///
 /// # Errors
@@ -135,6 +155,36 @@ pub fn revoke_token(client: &Client, site: &SiteName, id: &str) -> Result<(), Fa
     delete(client, &format!("/sites/{site}/tokens/{}", segment(id)?))
 }
 
+/// The keys of a site's fresh host, without their texts.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::call`].
+pub fn keys(client: &Client, site: &SiteName) -> Result<Value, Failure> {
+    client.get(&format!("/sites/{site}/keys"))
+}
+
+/// Makes a key; its text is in the answer, and never shown again.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::send_once`]: it may have been made even so.
+pub fn create_key(
+    client: &Client,
+    site: &SiteName,
+    name: &str,
+    expires_secs: Option<u64>,
+) -> Result<Value, Failure> {
+    let body = json!({"name": name, "expires_secs": expires_secs});
+    client.send_once("POST", &format!("/sites/{site}/keys"), &body)
+}
+
+/// Makes a key open nothing any more.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::call`].
+pub fn revoke_key(client: &Client, site: &SiteName, id: &str) -> Result<(), Failure> {
+    delete(client, &format!("/sites/{site}/keys/{}", segment(id)?))
+}
+
 /// The custom hostnames of a site.
 ///
 /// # Errors
@@ -167,7 +217,10 @@ pub fn remove_host(client: &Client, site: &SiteName, host: &str) -> Result<(), F
 
 /// Takes something away; that it is not there is the same, when an earlier attempt was answered
 /// by nobody.
-fn delete(client: &Client, path: &str) -> Result<(), Failure> {
+///
+/// # Errors
+/// [`Failure`] as of [`Client::call`].
+pub fn delete(client: &Client, path: &str) -> Result<(), Failure> {
     let before = client.calls();
     match client.call("DELETE", path, Payload::Nothing) {
         Ok(_) => Ok(()),

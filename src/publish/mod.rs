@@ -40,9 +40,16 @@ pub mod flight;
 
 pub mod api;
 
+pub mod interchange;
+
+pub mod backoff;
 pub mod client;
 
+pub mod trouble;
+
 pub mod manage;
+
+pub mod objects;
 
 pub mod failure;
 

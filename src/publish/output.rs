@@ -5,9 +5,10 @@ use std::io::{IsTerminal, stderr};
 
 use serde_json::Value;
 
-use crate::publish::api::LiveView;
+use crate::publish::api::{LiveView, Purged};
 use crate::publish::progress::bytes;
 use crate::publish::run::Published;
+use crate::site::ban::BanScope;
 use crate::wire::date::format_imf;
 use crate::wire::time::{UnixMillis, UnixSeconds};
 
@@ -103,6 +104,25 @@ pub fn deployments(stages: &[LiveView]) -> String {
         }
     }
     table(&rows)
+}
+
+/// What was invalidated, for people: what, and by when it is in force everywhere.
+pub fn purged(purged: &Purged) -> String {
+    let what = match &purged.scope {
+        BanScope::All => "everything".to_owned(),
+        BanScope::Path(path) => path.clone(),
+        BanScope::Prefix(prefix) => format!("all that begins with {prefix}"),
+        BanScope::Tag(tag) => format!("all that is tagged {tag}"),
+        BanScope::Collection(name) => format!("the collection {name}"),
+    };
+    let Purged { stage, seq, at_ms, effective_within_secs: seconds, .. } = purged;
+    let mut text = format!("{stage}: purged {what} (seq {seq})\n");
+    let by = time(at_ms.saturating_add(seconds.saturating_mul(1_000)));
+    let _ = match seconds {
+        0 => writeln!(text, "  in force with the next request"),
+        _ => writeln!(text, "  in force everywhere within {seconds} s, by {by}"),
+    };
+    text
 }
 
 /// Objects of a list, one line each, by the members named.

@@ -88,6 +88,11 @@ impl Step {
     pub fn advance(&self, amount: u64) {
         self.bar.inc(amount);
     }
+
+    /// So much is done in all: what was to be done after it is begun again.
+    pub fn go_to(&self, amount: u64) {
+        self.bar.set_position(amount);
+    }
 }
 
 impl Drop for Step {

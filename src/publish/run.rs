@@ -22,8 +22,9 @@ use crate::publish::ingest::{self, IngestOptions, IngestedFile};
 use crate::publish::progress::Progress;
 use crate::publish::scan::{self, ScanOptions, ScannedFile};
 use crate::publish::upload::{self, Blob, UploadError, Uploader};
+use crate::site::action::Upstream;
 use crate::site::asset::{Asset, Class, Representation, has_fingerprint};
-use crate::site::diagnostic::{Diagnostic, Severity};
+use crate::site::diagnostic::{Diagnostic, Located, Severity};
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::manifest::{BuiltManifest, ManifestBuilder};
 use crate::wire::coding::Coding;
@@ -224,7 +225,9 @@ impl Publish<'_> {
         problems.extend(scan.problems);
         warnings.extend(scan.warnings);
         let paths = scan.files.iter().map(|file| file.path.as_str());
-        warnings.extend(hidden::warnings(&loaded.config.redirects, paths, &loaded.files));
+        warnings.extend(hidden::warnings(&loaded.config.redirects, paths.clone(), &loaded.files));
+        warnings.extend(hidden::route_warnings(&loaded.routes, paths));
+        problems.extend(not_allowed(&loaded.upstreams, self.server.allowed_origins.as_deref()));
         let typed = scan.files.into_iter().map(|file| typed(file, &loaded.publish)).collect();
         let ingest_options = IngestOptions {
             effort: problems.is_empty().then_some(options.effort),
@@ -393,6 +396,20 @@ fn sorted_by_severity(diagnostics: &[Diagnostic]) -> (Vec<Problem>, Vec<Problem>
         hint: diagnostic.remedy.clone(),
     };
     (errors.into_iter().map(problem).collect(), warnings.into_iter().map(problem).collect())
+}
+
+/// The upstreams that the server refuses; one that does not tell which refuses them itself.
+fn not_allowed(upstreams: &[Located<Upstream>], allowed: Option<&[String]>) -> Vec<Problem> {
+    let Some(allowed) = allowed else { return Vec::new() };
+    let refused = |at: &&Located<Upstream>| !allowed.contains(&at.rule.to_string());
+    let problem = |at: &Located<Upstream>| Problem {
+        path: None,
+        file: Some(at.file.clone()),
+        line: Some(at.line as usize),
+        message: format!("this server does not allow the upstream {}", at.rule),
+        hint: "ask the operator to add it to ALLOWED_ORIGINS, or name another".to_owned(),
+    };
+    upstreams.iter().filter(refused).map(problem).collect()
 }
 
 fn typed(file: ScannedFile, settings: &PublishSettings) -> (ScannedFile, String) {

@@ -12,14 +12,8 @@ use crate::wire::url::Scheme;
 /// The request header fields that serving reads: the whole list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
-    /// RFC 9110 §12.5.1; read for navigations of single-page applications only.
-    Accept,
     /// RFC 9110 §12.5.3.
     AcceptEncoding,
-    /// RFC 9110 §11.6.2; read by the admin API only.
-    Authorization,
-    /// RFC 9110 §8.6; read by uploads only.
-    ContentLength,
     /// RFC 9110 §7.2.
     Host,
     /// RFC 9110 §13.1.1.
@@ -28,31 +22,34 @@ pub enum Field {
     IfModifiedSince,
     /// RFC 9110 §13.1.2.
     IfNoneMatch,
-    /// RFC 9110 §13.1.5.
-    IfRange,
     /// RFC 9110 §13.1.4.
     IfUnmodifiedSince,
     /// RFC 9110 §14.2.
     Range,
+    /// RFC 9110 §12.5.1; read for navigations of single-page applications only.
+    Accept,
+    /// RFC 9110 §11.6.2; read by the admin API and the fresh host only.
+    Authorization,
+    /// RFC 9110 §8.6; read by uploads only.
+    ContentLength,
+    /// RFC 9110 §13.1.5; read where there is a range only.
+    IfRange,
     /// Fetch Metadata; read for navigations of single-page applications only.
     SecFetchMode,
+    /// A key of the fresh host; read there only.
+    XApiKey,
 }
 
 impl Field {
-    /// Every field.
-    pub const ALL: [Self; 12] = [
-        Self::Accept,
+    /// The fields that every request for an asset is read for, in the order of their numbers.
+    pub const USUAL: [Self; 7] = [
         Self::AcceptEncoding,
-        Self::Authorization,
-        Self::ContentLength,
         Self::Host,
         Self::IfMatch,
         Self::IfModifiedSince,
         Self::IfNoneMatch,
-        Self::IfRange,
         Self::IfUnmodifiedSince,
         Self::Range,
-        Self::SecFetchMode,
     ];
 
     /// The field's name, lower-case.
@@ -70,6 +67,7 @@ impl Field {
             Self::IfUnmodifiedSince => "if-unmodified-since",
             Self::Range => "range",
             Self::SecFetchMode => "sec-fetch-mode",
+            Self::XApiKey => "x-api-key",
         }
     }
 }
@@ -84,6 +82,8 @@ pub trait Headers {
 pub struct Ask<'a> {
     /// The method.
     pub method: Method,
+    /// The method as it was sent.
+    pub token: &'a str,
     /// The scheme that the client used.
     pub scheme: Scheme,
     /// The hostname, folded.

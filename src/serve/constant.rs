@@ -14,6 +14,8 @@ const RETRY_AFTER_SECS: &str = "5";
 pub enum Constant {
     /// The URL or the `Host` can't be understood.
     BadRequest,
+    /// There is no key that opens anything.
+    Unauthorized,
     /// The path is a reserved one, or of no form that anything could have.
     NotFound,
     /// The method is not served there.
@@ -26,6 +28,8 @@ pub enum Constant {
     RangeNotSatisfiable,
     /// The hostname is nobody's.
     Misdirected,
+    /// The key was used too often.
+    TooManyRequests,
     /// The store failed.
     Unavailable,
 }
@@ -35,12 +39,14 @@ impl Constant {
     pub fn status(self) -> u16 {
         match self {
             Self::BadRequest => 400,
+            Self::Unauthorized => 401,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::PreconditionFailed => 412,
             Self::TooLong => 414,
             Self::RangeNotSatisfiable => 416,
             Self::Misdirected => 421,
+            Self::TooManyRequests => 429,
             Self::Unavailable => 503,
         }
     }
@@ -49,12 +55,14 @@ impl Constant {
     pub fn text(self) -> &'static str {
         match self {
             Self::BadRequest => "400 Bad Request\n",
+            Self::Unauthorized => "401 Unauthorized\n",
             Self::NotFound => "404 Not Found\n",
             Self::MethodNotAllowed => "405 Method Not Allowed\n",
             Self::PreconditionFailed => "412 Precondition Failed\n",
             Self::TooLong => "414 URI Too Long\n",
             Self::RangeNotSatisfiable => "416 Range Not Satisfiable\n",
             Self::Misdirected => "421 Misdirected Request\nNo site has this hostname.\n",
+            Self::TooManyRequests => "429 Too Many Requests\n",
             Self::Unavailable => "503 Service Unavailable\n",
         }
     }
@@ -66,6 +74,7 @@ impl Constant {
         fields.set("content-length", self.text().len().to_string());
         match self {
             Self::MethodNotAllowed => fields.set("allow", "GET, HEAD, OPTIONS"),
+            Self::Unauthorized => fields.set("www-authenticate", "Bearer"),
             Self::Unavailable => fields.set("retry-after", RETRY_AFTER_SECS),
             _ => {}
         }

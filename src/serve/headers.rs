@@ -18,8 +18,14 @@ use crate::wire::time::UnixMillis;
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// What must not be kept by anybody (RFC 9111 §5.2.2.5).
 const NO_STORE: &str = "no-store";
+/// What a source is sent with that says nothing of caching: caches further on must not guess.
+const UNSAID: &str = "private, no-cache";
 /// A year over HTTPS only (RFC 6797 §6.1); subdomains are other sites' business.
 const HSTS: &str = "max-age=31536000";
+
+/// Fields that tell caches how long they may keep a response (RFC 9111 §5.2, RFC 9213 §2).
+const CACHING: [&str; 4] =
+    ["cache-control", "cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
 
 /// How long a response may be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +84,38 @@ impl HeaderStage<'_> {
         fields
     }
 
+    /// The fields of a response of a mutable source, whose own lifetimes stand.
+    ///
+    /// Site rules can't change what it says of caching: that would let them store what is one
+    /// client's.
+    pub fn apply_mutable(&self, mut fields: Fields, cache_status: &CacheStatus) -> Fields {
+        let said = CACHING.map(|name| fields.value(name).map(str::to_owned));
+        let rules = &self.config.headers;
+        rules.apply(self.host, self.path, self.file, !self.is_indexed, &mut fields);
+        for (name, value) in CACHING.iter().zip(said) {
+            match value {
+                Some(value) => fields.set(*name, value),
+                None => fields.remove(name),
+            }
+        }
+        if !fields.contains("cache-control") && !fields.contains("expires") {
+            fields.set("cache-control", UNSAID);
+        }
+        self.sandbox(&mut fields);
+        if fields.contains("x-content-type-options") {
+            self.protect_all_but_type(&mut fields);
+        } else {
+            self.protect(&mut fields);
+        }
+        // RFC 9211 §2: each cache on the way adds its member at the end.
+        fields.append("cache-status", cache_status.to_string());
+        fields.set("selvedge-deployment", self.deployment_and_stage());
+        if !fields.contains("date") {
+            fields.set("date", date::format_imf(self.now.seconds()));
+        }
+        fields
+    }
+
     fn cache_control(&self, lifetime: Lifetime) -> String {
         match (lifetime, self.policy.profile) {
             (Lifetime::Never, _) => NO_STORE.to_owned(),
@@ -104,6 +142,10 @@ impl HeaderStage<'_> {
 
     fn protect(&self, fields: &mut Fields) {
         fields.set("x-content-type-options", "nosniff");
+        self.protect_all_but_type(fields);
+    }
+
+    fn protect_all_but_type(&self, fields: &mut Fields) {
         let permanent = self.policy.kind == StageKind::Permanent;
         if self.is_secure && permanent && !fields.contains("strict-transport-security") {
             fields.set("strict-transport-security", HSTS);
@@ -119,9 +161,12 @@ impl HeaderStage<'_> {
         if let (State::Hit, Some(live)) = (cache_status.state, self.live) {
             fields.set("age", (self.now.since(live.read_ms) / 1_000).to_string());
         }
-        let stage = self.stage.unwrap_or("none");
-        fields.set("selvedge-deployment", format!("{};stage={stage}", self.deployment));
+        fields.set("selvedge-deployment", self.deployment_and_stage());
         fields.set("date", date::format_imf(self.now.seconds()));
+    }
+
+    fn deployment_and_stage(&self) -> String {
+        format!("{};stage={}", self.deployment, self.stage.unwrap_or("none"))
     }
 
     /// How the response came about.

@@ -6,7 +6,8 @@
 
 use std::rc::Rc;
 
-use crate::serve::deadline::{persistently, within};
+use crate::serve::deadline::{self, within};
+use crate::serve::freshness::{Freshness, Timing};
 use crate::serve::memory::{Kept, Memory};
 use crate::serve::ports::{EdgeContent, Fault, Ports};
 use crate::serve::settings::LiveWindows;
@@ -23,29 +24,24 @@ const REFRESH_LOCK_MS: u64 = 3_000;
 /// How long a failed read keeps others from waiting for the next.
 const FAILURE_PAUSE_MS: u64 = 2_000;
 
-/// What may be done with a live record of some age.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
-    /// Use it.
-    Fresh,
-    /// Use it, and refresh it behind the response.
-    StaleWhileRevalidate,
-    /// Read a newer one; use it only when that fails.
-    MustValidate,
-    /// Never use it.
-    Dead,
-}
-
-/// What may be done with a live record.
-///
-/// # Units
-/// Milliseconds of age.
-pub fn freshness(kind: StageKind, age_ms: u64, windows: &LiveWindows) -> Freshness {
-    match kind {
-        StageKind::Permanent if age_ms < windows.fresh_ms => Freshness::Fresh,
-        StageKind::Permanent if age_ms < windows.stale_ms => Freshness::StaleWhileRevalidate,
-        _ if age_ms < windows.if_error_ms => Freshness::MustValidate,
-        _ => Freshness::Dead,
+/// For how long a live record may be used, in which ways.
+pub fn timing(kind: StageKind, read_ms: UnixMillis, windows: &LiveWindows) -> Timing {
+    let (fresh_ms, stale_ms) = match kind {
+        StageKind::Permanent => (windows.fresh_ms, windows.stale_ms.max(windows.fresh_ms)),
+        StageKind::Sandbox => (0, 0),
+    };
+    let life_ms = windows.if_error_ms.max(stale_ms);
+    Timing {
+        requested_ms: read_ms,
+        received_ms: read_ms,
+        initial_age_ms: 0,
+        lifetime_ms: fresh_ms,
+        while_revalidate_ms: stale_ms.saturating_sub(fresh_ms),
+        if_error_ms: 0,
+        if_lost_ms: life_ms.saturating_sub(fresh_ms),
+        life_ms,
+        always_validate: false,
+        never_stale: false,
     }
 }
 
@@ -87,14 +83,14 @@ pub async fn live<P: Ports>(
         kept = Box::pin(from_edge(tiers, site, stage)).await;
     }
     let verdict =
-        kept.as_ref().map(|kept| freshness(kept.record.kind, now.since(kept.read_ms), &windows));
+        kept.as_ref().map(|kept| timing(kept.record.kind, kept.read_ms, &windows).judge(now));
     match (kept, verdict) {
         (Some(kept), Some(Freshness::Fresh)) => Ok(Some(as_it_is(&kept))),
         (Some(kept), Some(Freshness::StaleWhileRevalidate)) => {
             refresh_behind(tiers, site, stage, now);
             Ok(Some(as_it_is(&kept)))
         }
-        (Some(kept), Some(Freshness::MustValidate)) => {
+        (Some(kept), Some(Freshness::StaleIfError)) => {
             // A permanent stage does not make every client wait for a store that has just failed.
             if kept.record.kind == StageKind::Permanent && now < kept.failing_until_ms {
                 return Ok(Some(Live { use_of: Use::StaleIfError, ..as_it_is(&kept) }));
@@ -107,7 +103,7 @@ pub async fn live<P: Ports>(
                 Err(_) => Ok(Some(Live { use_of: Use::StaleIfError, ..as_it_is(&kept) })),
             }
         }
-        (_, Some(Freshness::Dead) | None) | (None, _) => {
+        (_, Some(Freshness::MustValidate | Freshness::Miss) | None) | (None, _) => {
             tiers.note(Tier::Store);
             Box::pin(from_store(&tiers.ports, &tiers.memory, site, stage)).await
         }
@@ -139,7 +135,7 @@ async fn from_store<P: Ports>(
     let key = keys::live(site, stage);
     let asked_ms = ports.now();
     let ms = ports.settings().deadlines.read_ms;
-    let read = persistently(ports, ms, || ports.read(&key)).await;
+    let read = deadline::read(ports, ms, &key).await;
     if read.is_err() {
         memory.note_live_failure(site, stage, ports.now().plus(FAILURE_PAUSE_MS));
     }
@@ -207,14 +203,16 @@ mod tests {
             (StageKind::Permanent, 4_999, Freshness::Fresh),
             (StageKind::Permanent, 5_000, Freshness::StaleWhileRevalidate),
             (StageKind::Permanent, 29_999, Freshness::StaleWhileRevalidate),
-            (StageKind::Permanent, 30_000, Freshness::MustValidate),
-            (StageKind::Permanent, 86_399_999, Freshness::MustValidate),
-            (StageKind::Permanent, 86_400_000, Freshness::Dead),
-            (StageKind::Sandbox, 0, Freshness::MustValidate),
-            (StageKind::Sandbox, 86_400_000, Freshness::Dead),
+            (StageKind::Permanent, 30_000, Freshness::StaleIfError),
+            (StageKind::Permanent, 86_399_999, Freshness::StaleIfError),
+            (StageKind::Permanent, 86_400_000, Freshness::Miss),
+            (StageKind::Sandbox, 0, Freshness::StaleIfError),
+            (StageKind::Sandbox, 86_400_000, Freshness::Miss),
         ];
         for (kind, age_ms, expected) in rows {
-            assert_eq!(freshness(kind, age_ms, &windows), expected, "{kind:?} {age_ms}");
+            let read_ms = UnixMillis(1_000);
+            let verdict = timing(kind, read_ms, &windows).judge(read_ms.plus(age_ms));
+            assert_eq!(verdict, expected, "{kind:?} {age_ms}");
         }
     }
 }

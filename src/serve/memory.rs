@@ -1,17 +1,20 @@
 //! The memory tier: what this isolate keeps between requests, under one budget.
 //!
 //! Not a cache that can be stale: but for live records everything in it is named by its content.
-//! Live records are kept apart, few and small, and never replaced by an older one.
+//! Live records are kept apart, few and small, and never replaced by an older one; so are keys of
+//! fresh hosts, for seconds, and what their requests have used up.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::rc::Rc;
 
+use crate::serve::board::Board;
+use crate::serve::limiter::{Limiter, Pace, Rate, Verdict};
 use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
 use crate::site::live::LiveRecord;
 use crate::site::manifest::Manifest;
-use crate::site::record::HostRecord;
+use crate::site::record::{ApiKey, HostRecord};
 use crate::site::shard::Shard;
 use crate::wire::host::Hostname;
 use crate::wire::time::UnixMillis;
@@ -43,6 +46,52 @@ impl<T> Kept<T> {
     }
 }
 
+/// How far back the next one to go is looked for.
+const LOOK_AHEAD: usize = 8;
+/// Counters of demand: a few per blob that fits into memory.
+const DEMAND_COUNTERS: usize = 8_192;
+/// After how many requests all counters are halved, so that old fame fades.
+const DEMAND_HALF_LIFE: u32 = 65_536;
+
+/// About how often each blob was asked for of late.
+///
+/// Each blob has two counters, which its hash selects, and the smaller one counts: few other blobs
+/// share both.
+struct Demand {
+    counters: Vec<u8>,
+    noted: u32,
+}
+
+impl Demand {
+    fn new() -> Self {
+        Self { counters: vec![0; DEMAND_COUNTERS], noted: 0 }
+    }
+
+    fn note(&mut self, hash: &ContentHash) {
+        for at in Self::places(hash) {
+            if let Some(counter) = self.counters.get_mut(at) {
+                *counter = counter.saturating_add(1);
+            }
+        }
+        self.noted = self.noted.saturating_add(1);
+        if self.noted >= DEMAND_HALF_LIFE {
+            self.noted = 0;
+            self.counters.iter_mut().for_each(|counter| *counter /= 2);
+        }
+    }
+
+    fn of(&self, hash: &ContentHash) -> u8 {
+        let count = |at: usize| self.counters.get(at).copied().unwrap_or(0);
+        let [one, other] = Self::places(hash);
+        count(one).min(count(other))
+    }
+
+    fn places(hash: &ContentHash) -> [usize; 2] {
+        let [a, b, c, d, ..] = hash.0;
+        [[a, b], [c, d]].map(|bytes| usize::from(u16::from_le_bytes(bytes)) % DEMAND_COUNTERS)
+    }
+}
+
 /// Names a thing that never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ContentKey {
@@ -69,8 +118,14 @@ pub enum Content<H> {
 pub struct Memory<H> {
     live: RefCell<HashMap<(SiteName, StageName), Kept<LiveRecord>>>,
     hosts: RefCell<HashMap<Hostname, Kept<HostRecord>>>,
+    keys: RefCell<HashMap<SiteName, Kept<Vec<ApiKey>>>>,
+    limiter: RefCell<Limiter>,
+    refused: RefCell<Pace>,
     content: RefCell<Lru<ContentKey, Content<H>>>,
+    demand: RefCell<Demand>,
     breaker: RefCell<Breaker>,
+    /// Who asks upstreams for what.
+    pub board: Rc<Board>,
 }
 
 impl<H: Clone> Memory<H> {
@@ -79,8 +134,13 @@ impl<H: Clone> Memory<H> {
         Self {
             live: RefCell::default(),
             hosts: RefCell::default(),
+            keys: RefCell::default(),
+            limiter: RefCell::default(),
+            refused: RefCell::default(),
             content: RefCell::new(Lru::new(bytes_max)),
+            demand: RefCell::new(Demand::new()),
             breaker: RefCell::default(),
+            board: Rc::default(),
         }
     }
 
@@ -162,6 +222,43 @@ impl<H: Clone> Memory<H> {
         self.hosts.borrow_mut().remove(host);
     }
 
+    /// The keys of a site's fresh host, as they were last read; none for a site that is not there.
+    pub fn keys(&self, site: &SiteName) -> Option<Kept<Vec<ApiKey>>> {
+        self.keys.borrow().get(site).cloned()
+    }
+
+    /// Keeps the keys of a site's fresh host.
+    pub fn keep_keys(
+        &self,
+        site: &SiteName,
+        keys: Vec<ApiKey>,
+        read_ms: UnixMillis,
+    ) -> Rc<Vec<ApiKey>> {
+        let mut kept = self.keys.borrow_mut();
+        if kept.len() >= LIVE_RECORDS_MAX {
+            kept.clear();
+        }
+        let keys = Rc::new(keys);
+        kept.insert(site.clone(), Kept::new(keys.clone(), read_ms));
+        keys
+    }
+
+    /// Forgets the keys of a site's fresh host: they were changed.
+    pub fn forget_keys(&self, site: &SiteName) {
+        self.keys.borrow_mut().remove(site);
+    }
+
+    /// What becomes of a request of a key.
+    pub fn take(&self, key: &str, rate: Rate, now: UnixMillis) -> Verdict {
+        self.limiter.borrow_mut().take(key, rate, now)
+    }
+
+    /// What becomes of a request without a key that opens anything: all of them share one pace, so
+    /// that they use up nobody's limit.
+    pub fn take_refused(&self, rate: Rate, now: UnixMillis) -> Verdict {
+        self.refused.borrow_mut().take(rate, now)
+    }
+
     /// A manifest.
     pub fn manifest(&self, site: &SiteName, id: &DeploymentId) -> Option<Rc<Manifest>> {
         let key = ContentKey::Manifest(site.clone(), id.clone());
@@ -182,9 +279,29 @@ impl<H: Clone> Memory<H> {
 
     /// A blob.
     pub fn blob(&self, site: &SiteName, hash: &ContentHash) -> Option<H> {
+        self.demand.borrow_mut().note(hash);
         match self.content.borrow_mut().touch(&ContentKey::Blob(site.clone(), *hash)) {
             Some(Content::Blob(held, _)) => Some(held),
             _ => None,
+        }
+    }
+
+    /// Whether a blob is worth the room that it takes: there is some, or it is asked for more often
+    /// than what would have to go. Who reads through a whole site does not empty the memory.
+    pub fn admits(&self, hash: &ContentHash, length: u64) -> bool {
+        let cost = usize::try_from(length).unwrap_or(usize::MAX);
+        let content = self.content.borrow();
+        if !content.could_hold(cost.saturating_add(ENTRY_OVERHEAD_BYTES)) {
+            return false;
+        }
+        match content.next_out(cost.saturating_add(ENTRY_OVERHEAD_BYTES)) {
+            None => true,
+            Some(ContentKey::Blob(_, out)) => {
+                let demand = self.demand.borrow();
+                demand.of(hash) > demand.of(out)
+            }
+            // What a manifest is worth, the blobs that it names are not.
+            Some(ContentKey::Manifest(..) | ContentKey::Shard(..)) => false,
         }
     }
 
@@ -267,6 +384,19 @@ impl<K: Eq + Hash + Clone, V: Clone> Lru<K, V> {
         Self { entries: HashMap::new(), queue: Default::default(), bytes: 0, bytes_max }
     }
 
+    /// Whether an entry of this cost may be kept at all.
+    fn could_hold(&self, cost: usize) -> bool {
+        cost <= self.bytes_max / 4
+    }
+
+    /// What would have to go first for an entry of this cost, `None` when there is room.
+    fn next_out(&self, cost: usize) -> Option<&K> {
+        let is_full = self.bytes.saturating_add(cost) > self.bytes_max;
+        let mut oldest = self.queue.iter().take(LOOK_AHEAD);
+        let untouched = |key: &&K| self.entries.get(*key).is_none_or(|slot| !slot.touched);
+        is_full.then(|| oldest.find(untouched).or(self.queue.front())).flatten()
+    }
+
     fn touch(&mut self, key: &K) -> Option<V> {
         let slot = self.entries.get_mut(key)?;
         slot.touched = true;
@@ -274,7 +404,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Lru<K, V> {
     }
 
     fn insert(&mut self, key: K, value: V, cost: usize) {
-        if cost > self.bytes_max / 4 || self.entries.contains_key(&key) {
+        if !self.could_hold(cost) || self.entries.contains_key(&key) {
             return;
         }
         while self.bytes.saturating_add(cost) > self.bytes_max {
@@ -322,6 +452,30 @@ mod tests {
             lru.insert(key, key, 250);
             assert!(lru.bytes <= 1_000 && lru.queue.len() == lru.entries.len());
         }
+    }
+
+    #[test]
+    fn who_reads_everything_once_empties_nothing() {
+        let memory: Memory<u32> = Memory::new(100_000);
+        let site = SiteName::parse("aa").unwrap();
+        let hash = |n: u32| ContentHash::of(&n.to_le_bytes());
+        let ask = |n: u32| {
+            if memory.blob(&site, &hash(n)).is_some() {
+                return true;
+            }
+            if memory.admits(&hash(n), 9_744) {
+                memory.keep(ContentKey::Blob(site.clone(), hash(n)), Content::Blob(n, 9_744));
+            }
+            false
+        };
+        for n in (0..10).cycle().take(50) {
+            ask(n);
+        }
+        assert!((0..10).all(ask), "ten fit");
+        assert!(!(1_000..3_000).any(ask), "each of these is asked for once");
+        assert!((0..10).all(ask), "and takes nobody's place");
+        assert!((0..20).any(|_| ask(5_000)), "what is in demand gets in");
+        assert!(!memory.admits(&hash(1), 30_000), "no entry takes more than a quarter");
     }
 
     #[test]

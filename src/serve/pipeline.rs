@@ -2,7 +2,8 @@
 //!
 //! 1. The URL and the `Host` name one hostname, or the answer is 400.
 //! 2. The path is canonicalised; nothing after this sees the raw one.
-//! 3. The hostname names a place: the admin API, a stage, a deployment, or nothing (421).
+//! 3. The hostname names a place: the admin API, a stage, a deployment, a fresh host, or nothing
+//!    (421).
 //! 4. `/.selvedge/` is reserved on every host.
 //! 5. The live record says which deployment a stage serves; it is read once.
 //! 6. The deployment's manifest root gives the configuration.
@@ -20,7 +21,8 @@ use std::rc::Rc;
 use crate::serve::admin;
 use crate::serve::ask::{Ask, Field, Headers};
 use crate::serve::constant::Constant;
-use crate::serve::deadline::persistently;
+use crate::serve::deadline;
+use crate::serve::fresh;
 use crate::serve::live;
 use crate::serve::memory::Memory;
 use crate::serve::ports::{Fault, Ports};
@@ -50,14 +52,13 @@ pub async fn handle<P: Ports>(
     url: &str,
     headers: &dyn Headers,
 ) -> Reply<P> {
-    let method = Method::parse(method);
     let reply = route(Tiers::new(ports, memory), method, url, headers).await;
-    if method == Method::Head { reply.without_body() } else { reply }
+    if method == "HEAD" { reply.without_body() } else { reply }
 }
 
 async fn route<P: Ports>(
     tiers: Tiers<P>,
-    method: Method,
+    token: &str,
     url: &str,
     headers: &dyn Headers,
 ) -> Reply<P> {
@@ -78,7 +79,8 @@ async fn route<P: Ports>(
         Err(_) => return Constant::NotFound.reply(),
     };
     let ask = Ask {
-        method,
+        method: Method::parse(token),
+        token,
         scheme: parts.scheme,
         host: &host,
         authority: parts.authority,
@@ -99,6 +101,9 @@ async fn route<P: Ports>(
             Place::Base => Box::pin(admin::answer(&tiers, &ask)).await,
             _ => Constant::NotFound.reply(),
         };
+    }
+    if let Place::Fresh(site) = &place {
+        return Box::pin(fresh::answer(&tiers, &ask, site)).await;
     }
     match target(&tiers, &host, place).await {
         Ok(Some(_)) if redirects_to_https(&tiers, &ask) => to_https(&ask),
@@ -134,7 +139,7 @@ async fn target<P: Ports>(
             let record = custom_host(tiers, host).await?;
             record.map(|record| Target::Stage(record.site.clone(), record.stage.clone()))
         }
-        Place::Nothing => None,
+        Place::Fresh(_) | Place::Nothing => None,
     })
 }
 
@@ -152,7 +157,7 @@ async fn custom_host<P: Ports>(
     }
     let key = keys::host(host);
     let ms = settings.deadlines.read_ms;
-    match persistently(&tiers.ports, ms, || tiers.ports.read(&key)).await {
+    match deadline::read(&tiers.ports, ms, &key).await {
         Ok(value) => {
             let record = value.and_then(|value| HostRecord::parse(&value.bytes, host));
             if record.is_none() {

@@ -8,8 +8,10 @@ use std::fmt;
 use std::future::Future;
 
 use crate::serve::settings::Settings;
+use crate::site::action::Upstream;
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
+use crate::wire::fields::Fields;
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 
 /// Why a port gave no answer. Never a reason to say that something does not exist.
@@ -88,6 +90,96 @@ pub struct Part {
 pub struct Listing {
     /// Keys in ascending order.
     pub keys: Vec<String>,
+    /// Where to go on, `None` at the end.
+    pub cursor: Option<String>,
+}
+
+/// What an upstream is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamRequest {
+    /// Who is asked.
+    pub upstream: Upstream,
+    /// The absolute URL.
+    pub url: String,
+    /// The method, as the client wrote it.
+    pub method: String,
+    /// The header fields.
+    pub fields: Fields,
+    /// Whether the client's body goes along.
+    pub with_body: bool,
+    /// How long the response may take to begin.
+    pub timeout_ms: u64,
+    /// How long the body may pause.
+    pub idle_ms: u64,
+}
+
+/// What an upstream answered.
+#[derive(Debug)]
+pub struct UpstreamResponse<B> {
+    /// The status code.
+    pub status: u16,
+    /// The header fields.
+    pub fields: Fields,
+    /// The body as it came over the wire, its content coding untouched; `None` where there is none.
+    pub body: Option<B>,
+}
+
+/// What the edge tier holds of our own: a text of ours, and a body.
+#[derive(Debug)]
+pub struct Found<B> {
+    /// What we said of it.
+    pub head: String,
+    /// The body.
+    pub body: B,
+}
+
+/// What is known of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectMeta {
+    /// The length in bytes.
+    pub length: u64,
+    /// The entity tag, with its quotes.
+    pub etag: String,
+    /// The media type that its writer declared.
+    pub media_type: String,
+    /// Its tags, separated by commas.
+    pub tags: String,
+    /// When it was written.
+    pub written_ms: UnixMillis,
+}
+
+/// What became of a read of an object.
+#[derive(Debug)]
+pub enum Object<B> {
+    /// It is there.
+    Found(ObjectMeta, B),
+    /// It still has the entity tag that is known.
+    NotModified(ObjectMeta),
+}
+
+/// What becomes of an object's entity tag when it is written or deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ObjectWritten {
+    /// It is stored, with this entity tag.
+    Done(String),
+    /// The condition did not hold; nothing changed.
+    Lost,
+}
+
+/// A part of an upload that is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadedPart {
+    /// Its place among the parts, from 1.
+    pub number: u16,
+    /// Its entity tag, as it was told when it was stored.
+    pub etag: String,
+}
+
+/// One page of a listing of objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObjectPage {
+    /// Keys in ascending order, with what is known of each.
+    pub objects: Vec<(String, ObjectMeta)>,
     /// Where to go on, `None` at the end.
     pub cursor: Option<String>,
 }
@@ -176,6 +268,91 @@ pub trait Ports: Clone + 'static {
         content: EdgeContent<Self>,
         ttl: DeltaSeconds,
     ) -> impl Future<Output = ()>;
+
+    /// Looks up what we keep in the edge tier, with what we said of it.
+    fn stored_find(
+        &self,
+        key: &Key,
+    ) -> impl Future<Output = Result<Option<Found<Self::Body>>, Fault>>;
+    /// Keeps something in the edge tier, with what we say of it.
+    fn stored_keep(
+        &self,
+        key: &Key,
+        head: &str,
+        content: EdgeContent<Self>,
+        ttl: DeltaSeconds,
+    ) -> impl Future<Output = Result<(), Fault>>;
+
+    /// All header fields of the request, for those who pass them on.
+    fn request_fields(&self) -> Fields;
+    /// Asks an upstream; never follows a redirect.
+    fn fetch(
+        &self,
+        request: &UpstreamRequest,
+    ) -> impl Future<Output = Result<UpstreamResponse<Self::Body>, Fault>>;
+    /// All of a stream, to be held; a fault when it is longer, or cut off.
+    fn hold_body(
+        &self,
+        body: Self::Body,
+        bytes_max: u64,
+    ) -> impl Future<Output = Result<Self::Held, Fault>>;
+    /// A part of a stream.
+    fn cut(&self, body: Self::Body, part: Part) -> Result<Self::Body, Fault>;
+    /// Bytes to be held.
+    fn held_of(&self, bytes: &[u8]) -> Self::Held;
+
+    /// Reads an object, or a part of it; not again when it has the entity tag that is known.
+    fn object_read(
+        &self,
+        key: &Key,
+        known_etag: Option<&str>,
+        part: Option<Part>,
+    ) -> impl Future<Output = Result<Option<Object<Self::Body>>, Fault>>;
+    /// What is known of an object.
+    fn object_meta(&self, key: &Key) -> impl Future<Output = Result<Option<ObjectMeta>, Fault>>;
+    /// Streams the request's body into an object. Of `meta` all counts but the entity tag and the
+    /// time, which a store that has a clock reads from its own.
+    fn object_write(
+        &self,
+        key: &Key,
+        meta: &ObjectMeta,
+        condition: &Condition,
+    ) -> impl Future<Output = Result<ObjectWritten, Fault>>;
+    /// Lists objects by prefix of their keys, a page at a time.
+    fn object_list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        count_max: u32,
+    ) -> impl Future<Output = Result<ObjectPage, Fault>>;
+    /// Begins an upload of an object in parts: what names it. Of `meta` the media type and the tags
+    /// count.
+    fn upload_begin(
+        &self,
+        key: &Key,
+        meta: &ObjectMeta,
+    ) -> impl Future<Output = Result<String, Fault>>;
+    /// Streams the request's body into a part of an upload: its entity tag, `None` where there is
+    /// no such upload.
+    fn upload_part(
+        &self,
+        key: &Key,
+        upload: &str,
+        number: u16,
+    ) -> impl Future<Output = Result<Option<String>, Fault>>;
+    /// Makes an object of the parts of an upload; `None` where there is no such upload, or those
+    /// are not its parts.
+    fn upload_finish(
+        &self,
+        key: &Key,
+        upload: &str,
+        parts: &[UploadedPart],
+    ) -> impl Future<Output = Result<Option<ObjectMeta>, Fault>>;
+    /// Gives an upload up.
+    fn upload_drop(&self, key: &Key, upload: &str) -> impl Future<Output = Result<(), Fault>>;
+
+    /// Whether the runtime's rate limiter lets another request of this key pass.
+    fn limit(&self, key: &str) -> impl Future<Output = Result<bool, Fault>>;
 
     /// The length of held bytes.
     fn held_length(&self, held: &Self::Held) -> u64;

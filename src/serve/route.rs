@@ -15,6 +15,8 @@ pub enum Place {
     Stage(SiteName, StageName),
     /// A deployment of a site, immutable.
     Deployment(SiteName, DeploymentId),
+    /// The collections of a site that are served uncached, to those who have a key.
+    Fresh(SiteName),
     /// A hostname outside the base domain, which a record may map to a stage.
     Custom,
     /// Nothing, now or ever.
@@ -40,7 +42,7 @@ pub fn place(host: &Hostname, base: &Hostname) -> Place {
     // A site's name has no `--`, so the last one is where the site begins.
     let named = match label.rsplit_once("--") {
         None => SiteName::parse(label).ok().map(|site| Place::Stage(site, StageName::production())),
-        Some((FRESH, _)) => None,
+        Some((FRESH, site)) => SiteName::parse(site).ok().map(Place::Fresh),
         Some((prefix, site)) => SiteName::parse(site).ok().and_then(|site| {
             match (DeploymentId::parse(prefix), StageName::parse(prefix)) {
                 (Ok(deployment), _) => Some(Place::Deployment(site, deployment)),
@@ -63,6 +65,7 @@ mod tests {
             Place::Base => "base".to_owned(),
             Place::Stage(site, stage) => format!("{site} {stage}"),
             Place::Deployment(site, id) => format!("{site} {id}"),
+            Place::Fresh(site) => format!("{site} fresh"),
             Place::Custom => "custom".to_owned(),
             Place::Nothing => "nothing".to_owned(),
         };
@@ -77,7 +80,10 @@ mod tests {
         check("staging--www.cdn.test", "www staging");
         check("a-b--w-w.cdn.test", "w-w a-b");
         check("dabcdefghijklmnopqrstuvwxy--www.cdn.test", "www dabcdefghijklmnopqrstuvwxy");
-        check("fresh--www.cdn.test", "nothing");
+        check("fresh--www.cdn.test", "www fresh");
+        check("FRESH--www.cdn.test.:8787", "www fresh");
+        check("fresh--a--www.cdn.test", "nothing");
+        check("fresh--x.cdn.test", "nothing");
         check("a--b--www.cdn.test", "nothing");
         check("a.www.cdn.test", "nothing");
         check("x.cdn.test", "nothing");

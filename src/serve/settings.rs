@@ -5,6 +5,8 @@
 
 use std::str::FromStr;
 
+use crate::serve::limiter::Rate;
+use crate::site::action::Upstream;
 use crate::site::ids::SiteName;
 use crate::wire::host::Hostname;
 
@@ -84,6 +86,12 @@ pub struct Settings {
     pub live: LiveWindows,
     /// Deadlines.
     pub deadlines: Deadlines,
+    /// The request field that the platform writes the client's address into, where it does.
+    pub client_ip_field: Option<String>,
+    /// Upstreams that sites may name in their actions.
+    pub allowed_origins: Vec<Upstream>,
+    /// Requests a minute of one key on the fresh host, where the runtime has no limiter.
+    pub fresh_rate: Rate,
     /// Budget of the memory tier in bytes.
     pub memory_bytes_max: usize,
     /// Variables that could not be understood.
@@ -120,6 +128,9 @@ impl Settings {
                 admin_ms: vars.number("ADMIN_DEADLINE_MS", 30_000_u32).into(),
                 upload_ms: vars.number("UPLOAD_DEADLINE_MS", 300_000_u32).into(),
             },
+            client_ip_field: vars.parsed("CLIENT_IP_FIELD", field_name),
+            allowed_origins: vars.parsed("ALLOWED_ORIGINS", upstreams).unwrap_or_default(),
+            fresh_rate: Rate::per_minute(vars.number("FRESH_LIMIT_PER_MINUTE", 600_u32)),
             memory_bytes_max: vars.number("MEMORY_BYTES_MAX", 32 * 1024 * 1024),
             invalid: Vec::new(),
         };
@@ -137,6 +148,18 @@ impl Settings {
     pub fn live_bound_secs(&self) -> u64 {
         self.live.stale_ms / 1_000
     }
+}
+
+/// A field name, lower-case.
+fn field_name(text: &str) -> Option<String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    text.bytes().all(plain).then(|| text.to_ascii_lowercase())
+}
+
+/// The upstreams of a list, separated by white space or commas; `None` when one is none.
+fn upstreams(list: &str) -> Option<Vec<Upstream>> {
+    let entries = list.split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty());
+    entries.map(|entry| Upstream::parse(entry).ok()).collect()
 }
 
 struct Vars<F> {
@@ -179,5 +202,22 @@ mod tests {
         assert_eq!(settings.invalid, ["STORE"]);
         assert_eq!(settings.live.stale_ms, 60_000, "the windows stay in order");
         assert!(settings.https_only);
+    }
+
+    #[test]
+    fn one_upstream_that_is_none_allows_nothing() {
+        for (list, allowed, invalid) in [
+            ("", 0, 0),
+            ("https://a.test", 1, 0),
+            (" https://a.test,service:B\n\thttp://127.0.0.1:9000 , ", 3, 0),
+            ("https://a.test, *", 0, 1),
+            ("https://*.a.test", 0, 1),
+            ("https://a.test/path", 0, 1),
+        ] {
+            let settings =
+                Settings::from_vars(|name| (name == "ALLOWED_ORIGINS").then(|| list.to_owned()));
+            let found = (settings.allowed_origins.len(), settings.invalid.len());
+            assert_eq!(found, (allowed, invalid), "{list:?}");
+        }
     }
 }

@@ -5,17 +5,22 @@
 
 use std::rc::Rc;
 
+use crate::serve::action::{self, Route};
 use crate::serve::ask::{Ask, Field};
+use crate::serve::collection;
 use crate::serve::constant::Constant;
 use crate::serve::headers::{HeaderStage, Lifetime};
 use crate::serve::live::Live;
+use crate::serve::object;
 use crate::serve::ports::{Part, Ports};
 use crate::serve::reply::{Reply, ReplyBody};
 use crate::serve::represent::{self, Selection};
 use crate::serve::resolve::{Resolution, resolve, resolve_rewritten};
 use crate::serve::tiers::{Tiers, Unavailable};
+use crate::site::action::Action;
 use crate::site::asset::{Asset, Class, Representation};
-use crate::site::config::NotFoundMode;
+use crate::site::collection::Access;
+use crate::site::config::{NotFoundMode, StageKind, StagePolicy};
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::manifest::{Manifest, ShardPlace};
 use crate::site::rules::RedirectOutcome;
@@ -72,8 +77,21 @@ impl<P: Ports> Answer<'_, P> {
                 return Ok(self.redirect(status, location));
             }
             Some(RedirectOutcome::Rewrite { path }) => self.resolve_rewritten(&path).await?,
-            None => self.resolve().await?,
+            None => {
+                if let Some(action) = self.action(|action| action.first) {
+                    return Ok(self.act(action).await);
+                }
+                if config.is_of_collection(requested) {
+                    return self.object().await;
+                }
+                self.resolve().await?
+            }
         };
+        if resolution == Resolution::Missing
+            && let Some(action) = self.action(|action| !action.first)
+        {
+            return Ok(self.act(action).await);
+        }
         match (resolution, self.ask.method) {
             (Resolution::Missing, _) => self.missing().await,
             (_, Method::Options) => Ok(self.options()),
@@ -85,6 +103,65 @@ impl<P: Ports> Answer<'_, P> {
             }
             (Resolution::Asset { file, asset }, _) => self.asset(&file, &asset).await,
         }
+    }
+
+    /// The first action whose prefix holds the path.
+    fn action(&self, is_meant: impl Fn(&Action) -> bool) -> Option<&Action> {
+        let path = self.ask.path.decoded();
+        let mut actions = self.manifest.head().config.actions.iter();
+        actions.find(|action| is_meant(action) && action.prefix.holds(path))
+    }
+
+    async fn act(&self, action: &Action) -> Reply<P> {
+        let route = Route {
+            action,
+            site: &self.serving.site,
+            stored_for: self.stored_for(),
+            live: self.serving.live.as_ref(),
+        };
+        let outcome = Box::pin(action::answer(self.tiers, self.ask, &route)).await;
+        let fields = self.stage(None).apply_mutable(outcome.fields, &outcome.cache_status);
+        Reply { status: outcome.status, fields, body: outcome.body }
+    }
+
+    /// The object of a collection, or that there is none: nothing else is looked for.
+    async fn object(&self) -> Result<Reply<P>, Unavailable> {
+        let config = &self.manifest.head().config;
+        let found = config.collection(self.ask.path.decoded());
+        let found = found.filter(|(collection, _)| collection.access == Access::Public);
+        let Some((collection, name)) = found else { return self.no_object().await };
+        let route = collection::Route {
+            collection,
+            name: &name,
+            site: &self.serving.site,
+            stored_for: self.stored_for(),
+            live: self.serving.live.as_ref().map(|live| &live.record),
+        };
+        let outcome = Box::pin(collection::answer(self.tiers, self.ask, &route)).await;
+        let Some(outcome) = outcome.map_err(Unavailable::Store)? else {
+            return self.no_object().await;
+        };
+        let mut fields = self.stage(None).apply_mutable(outcome.fields, &outcome.cache_status);
+        object::keep_inert(collection, &mut fields);
+        Ok(Reply { status: outcome.status, fields, body: outcome.body })
+    }
+
+    async fn no_object(&self) -> Result<Reply<P>, Unavailable> {
+        match self.manifest.head().config.not_found {
+            NotFoundMode::Page => self.missing().await,
+            // An object that is not there is no route of an application.
+            NotFoundMode::SinglePageApplication | NotFoundMode::None => {
+                Ok(self.constant(Constant::NotFound))
+            }
+        }
+    }
+
+    /// The stage whose copies of mutable sources may be kept.
+    ///
+    /// A deployment's own address has no live record, and so no bans.
+    fn stored_for(&self) -> Option<&StageName> {
+        let is_permanent = self.policy().kind == StageKind::Permanent;
+        self.serving.stage.as_ref().filter(|_| is_permanent)
     }
 
     async fn resolve(&self) -> Result<Resolution, Unavailable> {
@@ -261,15 +338,28 @@ impl<P: Ports> Answer<'_, P> {
         lifetime: Lifetime,
         body: ReplyBody<P>,
     ) -> Reply<P> {
+        let header_stage = self.stage(file);
+        Reply { status, fields: header_stage.apply(status, fields, lifetime), body }
+    }
+
+    fn policy(&self) -> StagePolicy {
+        let config = &self.manifest.head().config;
+        match &self.serving.stage {
+            Some(stage) => config.policy(stage),
+            None => config.deployment_policy(),
+        }
+    }
+
+    fn stage<'a>(&'a self, file: Option<&'a str>) -> HeaderStage<'a> {
         let config = &self.manifest.head().config;
         let stage = self.serving.stage.as_ref();
         let settings = self.tiers.ports.settings();
-        let header_stage = HeaderStage {
+        HeaderStage {
             host: self.ask.host.as_str(),
             path: self.ask.path.decoded(),
             file,
             config,
-            policy: stage.map_or_else(|| config.deployment_policy(), |stage| config.policy(stage)),
+            policy: self.policy(),
             stage: stage.map(StageName::as_str),
             is_indexed: stage.is_some_and(StageName::is_production),
             is_secure: self.ask.scheme == Scheme::Https,
@@ -278,8 +368,7 @@ impl<P: Ports> Answer<'_, P> {
             live_stale_ms: settings.live.stale_ms,
             tier: self.tiers.slowest(),
             now: self.tiers.ports.now(),
-        };
-        Reply { status, fields: header_stage.apply(status, fields, lifetime), body }
+        }
     }
 }
 

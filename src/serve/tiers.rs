@@ -8,10 +8,11 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::serve::deadline::{persistently, within};
+use crate::serve::deadline::{self, persistently, within};
 use crate::serve::memory::{Content, ContentKey, HELD_BYTES_MAX, Memory};
 use crate::serve::ports::{EdgeContent, Fault, Part, Ports};
 use crate::serve::reply::ReplyBody;
+use crate::serve::settings::StoreKind;
 use crate::site::asset::Representation;
 use crate::site::ids::{ContentHash, DeploymentId, SiteName};
 use crate::site::keys::{self, Key};
@@ -67,6 +68,13 @@ pub struct Tiers<P: Ports> {
     pub memory: Rc<Memory<P::Held>>,
     slowest: Cell<Tier>,
     started_ms: UnixMillis,
+}
+
+impl<P: Ports> Clone for Tiers<P> {
+    fn clone(&self) -> Self {
+        let (ports, memory) = (self.ports.clone(), self.memory.clone());
+        Self { ports, memory, slowest: self.slowest.clone(), started_ms: self.started_ms }
+    }
 }
 
 impl<P: Ports> Tiers<P> {
@@ -155,12 +163,25 @@ impl<P: Ports> Tiers<P> {
         if let Some(held) = self.memory.blob(site, &representation.hash) {
             return Ok(ReplyBody::Held(held, part));
         }
-        if representation.length <= HELD_BYTES_MAX {
+        let is_small = representation.length <= HELD_BYTES_MAX;
+        // What the edge tier has is hashed before it is believed, and so has to be held.
+        if is_small
+            && (self.edge_keeps()
+                || self.memory.admits(&representation.hash, representation.length))
+        {
             // Boxed from here on, and below: the warm path carries no cold state.
             let held = Box::pin(self.held(site, representation)).await?;
             return Ok(ReplyBody::Held(held, part));
         }
         Box::pin(self.streamed(site, representation, part)).await.map(ReplyBody::Stream)
+    }
+
+    /// Whether the edge tier has copies of what never changes.
+    ///
+    /// KV keeps copies in each data centre by itself: a lookup here first would only come on top.
+    fn edge_keeps(&self) -> bool {
+        let is_kv = self.ports.settings().store == StoreKind::Kv;
+        !is_kv && self.memory.edge_is_open(self.ports.now())
     }
 
     async fn content<T>(
@@ -169,14 +190,17 @@ impl<P: Ports> Tiers<P> {
         bytes_max: usize,
         parse: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Option<T>, Unavailable> {
-        let from_edge = self.edge(self.ports.edge_read(key)).await;
+        let from_edge = match self.edge_keeps() {
+            true => self.edge(self.ports.edge_read(key)).await,
+            false => None,
+        };
         if let Some(parsed) = from_edge.as_deref().and_then(&parse) {
             self.note(Tier::Edge);
             return Ok(Some(parsed));
         }
         self.note(Tier::Store);
         let ms = self.store_ms(self.ports.settings().deadlines.read_ms);
-        let read = persistently(&self.ports, ms, || self.ports.read(key)).await;
+        let read = deadline::read(&self.ports, ms, key).await;
         let Some(value) = read.map_err(Unavailable::Store)? else { return Ok(None) };
         if value.bytes.len() > bytes_max {
             return Err(Unavailable::Corrupt);
@@ -197,7 +221,10 @@ impl<P: Ports> Tiers<P> {
         let intact = |held: &P::Held| {
             whole(held) && ContentHash::of(&self.ports.held_bytes(held)) == representation.hash
         };
-        let from_edge = self.edge(self.ports.edge_hold(&key)).await.filter(intact);
+        let from_edge = match self.edge_keeps() {
+            true => self.edge(self.ports.edge_hold(&key)).await.filter(intact),
+            false => None,
+        };
         let held = match from_edge {
             Some(held) => {
                 self.note(Tier::Edge);
@@ -216,8 +243,10 @@ impl<P: Ports> Tiers<P> {
             }
         };
         let bytes = usize::try_from(representation.length).unwrap_or(usize::MAX);
-        let content_key = ContentKey::Blob(site.clone(), representation.hash);
-        self.memory.keep(content_key, Content::Blob(held.clone(), bytes));
+        if self.memory.admits(&representation.hash, representation.length) {
+            let content_key = ContentKey::Blob(site.clone(), representation.hash);
+            self.memory.keep(content_key, Content::Blob(held.clone(), bytes));
+        }
         Ok(held)
     }
 
@@ -229,6 +258,7 @@ impl<P: Ports> Tiers<P> {
     ) -> Result<P::Body, Unavailable> {
         let key = keys::blob(site, &representation.hash);
         if part.is_none()
+            && self.edge_keeps()
             && let Some(body) = self.edge(self.ports.edge_open(&key)).await
         {
             self.note(Tier::Edge);
@@ -239,7 +269,7 @@ impl<P: Ports> Tiers<P> {
         let opened = persistently(&self.ports, ms, || self.ports.open(&key, part)).await;
         let body = opened.map_err(Unavailable::Store)?.ok_or(Unavailable::Absent)?;
         // A stream is split only for a copy that will be taken.
-        if part.is_some() || !self.memory.edge_is_open(self.ports.now()) {
+        if part.is_some() || !self.edge_keeps() {
             return Ok(body);
         }
         let (body, copy) = self.ports.share(body).map_err(Unavailable::Store)?;
@@ -248,7 +278,10 @@ impl<P: Ports> Tiers<P> {
     }
 
     /// What the edge tier has; nothing when it fails, is slow, or is not worth asking.
-    async fn edge<T>(&self, lookup: impl Future<Output = Result<Option<T>, Fault>>) -> Option<T> {
+    pub async fn edge<T>(
+        &self,
+        lookup: impl Future<Output = Result<Option<T>, Fault>>,
+    ) -> Option<T> {
         let now = self.ports.now();
         if !self.memory.edge_is_open(now) {
             return None;
@@ -259,7 +292,7 @@ impl<P: Ports> Tiers<P> {
     }
 
     fn put_behind(&self, key: &Key, content: EdgeContent<P>) {
-        if !self.memory.edge_is_open(self.ports.now()) {
+        if !self.edge_keeps() {
             return;
         }
         let (ports, key) = (self.ports.clone(), key.clone());

@@ -3,9 +3,8 @@
 //! Not the bytes: they are blobs, named by hash. The invariant is that an [`Asset`] has an
 //! identity representation, so that every request for it has an answer.
 
-use serde::{Deserialize, Serialize};
-
 use crate::site::ids::ContentHash;
+use crate::site::json::{FromJson, Reader, ToJson, json_as_word, write_object};
 use crate::wire::coding::Coding;
 use crate::wire::path::file_extension;
 
@@ -16,9 +15,10 @@ pub const MEDIA_TYPE_BYTES_MAX: usize = 255;
 /// Fewest characters of a fingerprint in a file name: bundlers write 8 or more.
 pub const FINGERPRINT_CHARS_MIN: usize = 8;
 
+const WANTED: &str = "an asset needs an identity representation and a media type that can be sent";
+
 /// Which lifetime an asset gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// A page: revalidated by browsers.
     Html,
@@ -52,7 +52,7 @@ impl Class {
 ///
 /// # Source
 /// RFC 9110 §8.4
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Representation {
     /// The content coding.
     pub coding: Coding,
@@ -63,27 +63,11 @@ pub struct Representation {
 }
 
 /// What a path holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "RawAsset")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asset {
     class: Class,
     media_type: Box<str>,
     representations: Vec<Representation>,
-}
-
-#[derive(Deserialize)]
-struct RawAsset {
-    class: Class,
-    media_type: Box<str>,
-    representations: Vec<Representation>,
-}
-
-impl TryFrom<RawAsset> for Asset {
-    type Error = &'static str;
-    fn try_from(raw: RawAsset) -> Result<Self, &'static str> {
-        Self::new(raw.class, &raw.media_type, raw.representations)
-            .ok_or("an asset needs an identity representation and a media type that can be sent")
-    }
 }
 
 impl Asset {
@@ -137,6 +121,41 @@ impl Asset {
     /// RFC 9110 §12.5.5
     pub fn is_negotiated(&self) -> bool {
         self.representations.len() > 1
+    }
+}
+
+json_as_word!(Class, Html = "html", Fingerprinted = "fingerprinted", Other = "other");
+
+impl ToJson for Representation {
+    fn write_json(&self, text: &mut String) {
+        let Self { coding, length, hash } = self;
+        write_object(text, &[("coding", coding), ("length", length), ("hash", hash)]);
+    }
+}
+
+impl FromJson for Representation {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        let (coding, length) = (json.member("coding")?, json.member("length")?);
+        Some(Self { coding, length, hash: json.member("hash")? })
+    }
+}
+
+impl ToJson for Asset {
+    fn write_json(&self, text: &mut String) {
+        let members: [(&str, &dyn ToJson); 3] = [
+            ("class", &self.class),
+            ("media_type", &&*self.media_type),
+            ("representations", &self.representations),
+        ];
+        write_object(text, &members);
+    }
+}
+
+impl FromJson for Asset {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        let media_type: String = json.member("media_type")?;
+        let (class, representations) = (json.member("class")?, json.member("representations")?);
+        Self::new(class, &media_type, representations).or_else(|| json.wrong(WANTED))
     }
 }
 

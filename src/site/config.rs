@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
+use crate::site::action::{ACTIONS_MAX, Action};
 use crate::site::asset::has_fingerprint;
+use crate::site::collection::{COLLECTIONS_MAX, Collection, CollectionError, ObjectName};
 use crate::site::ids::StageName;
+use crate::site::json::{FromJson, Reader, Sparse, ToJson};
+use crate::site::json::{json_as_word, write_object};
 use crate::site::rules::{HeaderRules, Redirects, RulesError};
 use crate::wire::path::file_extension;
 use crate::wire::time::DeltaSeconds;
@@ -21,8 +23,7 @@ pub const SHORT_TTL_SECS: u32 = 60;
 pub const STAGES_MAX: usize = 64;
 
 /// How a path without an exact file finds its page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HtmlMode {
     /// `/a` for `a.html`, `/a/` for `a/index.html`.
     #[default]
@@ -40,23 +41,19 @@ pub enum HtmlMode {
 }
 
 /// What answers when nothing is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NotFoundMode {
     /// The nearest `404.html` up the tree.
     #[default]
-    #[serde(rename = "404-page")]
     Page,
     /// `/index.html` with 200 for navigations, 404 for everything else.
-    #[serde(rename = "single-page-application")]
     SinglePageApplication,
     /// A constant.
-    #[serde(rename = "none")]
     None,
 }
 
 /// Which lifetimes a permanent stage sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Profile {
     /// Browsers revalidate, edges keep a copy for `edge_ttl`.
     #[default]
@@ -66,8 +63,7 @@ pub enum Profile {
 }
 
 /// How the publisher told fingerprinted files from others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fingerprints {
     /// By their names: see [`has_fingerprint`].
     #[default]
@@ -79,8 +75,7 @@ pub enum Fingerprints {
 }
 
 /// Whether a stage is cached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StageKind {
     /// Cached at the edge; a deploy is seen everywhere within the stated bound.
     Permanent,
@@ -96,16 +91,13 @@ impl StageKind {
 }
 
 /// What the configuration says of one stage; absent fields fall back to the site's own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StageSettings {
     /// The kind, where it is not the default for the stage's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<StageKind>,
     /// The profile, where it is not the site's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
     /// The edge lifetime, where it is not the site's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge_ttl: Option<DeltaSeconds>,
 }
 
@@ -113,8 +105,7 @@ pub struct StageSettings {
 ///
 /// # Source
 /// `docs/configuration.md` describes every key.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SiteConfig {
     /// How a path without an exact file finds its page.
     pub html: HtmlMode,
@@ -130,6 +121,11 @@ pub struct SiteConfig {
     pub edge_ttl: DeltaSeconds,
     /// Stages that differ from the above.
     pub stages: BTreeMap<StageName, StageSettings>,
+    /// Upstream routes, in order. Not written where there are none: a folder without them stays
+    /// the deployment that it was.
+    pub actions: Vec<Action>,
+    /// Mutable objects, in order.
+    pub collections: Vec<Collection>,
     /// Redirects and rewrites.
     pub redirects: Redirects,
     /// Header rules.
@@ -146,6 +142,8 @@ impl Default for SiteConfig {
             profile: Profile::default(),
             edge_ttl: DeltaSeconds(EDGE_TTL_SECS_DEFAULT),
             stages: BTreeMap::new(),
+            actions: Vec::new(),
+            collections: Vec::new(),
             redirects: Redirects::default(),
             headers: HeaderRules::default(),
         }
@@ -153,8 +151,7 @@ impl Default for SiteConfig {
 }
 
 /// The status of a redirect to a canonical path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "u16", into = "u16")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CanonicalStatus {
     /// 307: kept by nobody, so that a later change of the configuration takes effect at once.
     #[default]
@@ -205,6 +202,18 @@ impl SiteConfig {
         }
     }
 
+    /// The collection that a decoded path is of, and the object: the first whose prefix holds it.
+    pub fn collection(&self, path: &str) -> Option<(&Collection, ObjectName)> {
+        let collection = self.collections.iter().find(|one| one.prefix.holds(path))?;
+        let name = ObjectName::of_decoded(collection.prefix.rest(path)?).ok()?;
+        Some((collection, name))
+    }
+
+    /// Whether a path is of a collection, be there an object or not.
+    pub fn is_of_collection(&self, path: &str) -> bool {
+        self.collections.iter().any(|one| one.prefix.holds(path))
+    }
+
     /// Whether a path that the deployment lacks may be a fingerprinted file of an earlier one.
     pub fn may_be_fingerprinted(&self, path: &str) -> bool {
         match self.fingerprint {
@@ -228,7 +237,158 @@ impl SiteConfig {
         if self.stages.len() > STAGES_MAX {
             return Err(RulesError::TooMany { what: "stages", max: STAGES_MAX });
         }
+        if self.actions.len() > ACTIONS_MAX {
+            return Err(RulesError::TooMany { what: "actions", max: ACTIONS_MAX });
+        }
+        if self.collections.len() > COLLECTIONS_MAX {
+            return Err(RulesError::TooMany { what: "collections", max: COLLECTIONS_MAX });
+        }
+        for action in &self.actions {
+            let prefix = || action.prefix.as_str().into();
+            action.check().map_err(|error| RulesError::Action(prefix(), error))?;
+        }
+        for (index, collection) in self.collections.iter().enumerate() {
+            let mut before = self.collections.iter().take(index);
+            let taken = before.any(|other| other.name == collection.name);
+            let checked = if taken { Err(CollectionError::Taken) } else { collection.check() };
+            let name = || collection.name.as_str().into();
+            checked.map_err(|error| RulesError::Collection(name(), error))?;
+        }
         self.redirects.check()?;
         self.headers.check()
+    }
+}
+
+json_as_word!(
+    HtmlMode,
+    AutoTrailingSlash = "auto-trailing-slash",
+    ForceTrailingSlash = "force-trailing-slash",
+    DropTrailingSlash = "drop-trailing-slash",
+    Rewrite = "rewrite",
+    DefaultRoot = "default-root",
+    None = "none",
+);
+json_as_word!(
+    NotFoundMode,
+    Page = "404-page",
+    SinglePageApplication = "single-page-application",
+    None = "none",
+);
+json_as_word!(Profile, Default = "default", Short = "short");
+json_as_word!(Fingerprints, Auto = "auto", Listed = "listed", None = "none");
+json_as_word!(StageKind, Permanent = "permanent", Sandbox = "sandbox");
+
+impl ToJson for CanonicalStatus {
+    fn write_json(&self, text: &mut String) {
+        u16::from(*self).write_json(text);
+    }
+}
+
+impl FromJson for CanonicalStatus {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        let status = u16::from_json(json)?;
+        Self::try_from(status).ok().or_else(|| json.wrong("must be 307 or 308"))
+    }
+}
+
+impl ToJson for StageSettings {
+    fn write_json(&self, text: &mut String) {
+        let members: [(&str, &dyn ToJson); 3] = [
+            ("kind", &Sparse(&self.kind)),
+            ("profile", &Sparse(&self.profile)),
+            ("edge_ttl", &Sparse(&self.edge_ttl)),
+        ];
+        write_object(text, &members);
+    }
+}
+
+impl FromJson for StageSettings {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        Some(Self {
+            kind: json.member_or("kind", None)?,
+            profile: json.member_or("profile", None)?,
+            edge_ttl: json.member_or("edge_ttl", None)?,
+        })
+    }
+}
+
+impl ToJson for SiteConfig {
+    fn write_json(&self, text: &mut String) {
+        let members: [(&str, &dyn ToJson); 11] = [
+            ("html", &self.html),
+            ("not_found", &self.not_found),
+            ("redirect_status", &self.redirect_status),
+            ("fingerprint", &self.fingerprint),
+            ("profile", &self.profile),
+            ("edge_ttl", &self.edge_ttl),
+            ("stages", &self.stages),
+            ("actions", &Sparse(&self.actions)),
+            ("collections", &Sparse(&self.collections)),
+            ("redirects", &self.redirects),
+            ("headers", &self.headers),
+        ];
+        write_object(text, &members);
+    }
+}
+
+impl FromJson for SiteConfig {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        Some(Self {
+            html: json.member_or("html", HtmlMode::default())?,
+            not_found: json.member_or("not_found", NotFoundMode::default())?,
+            redirect_status: json.member_or("redirect_status", CanonicalStatus::default())?,
+            fingerprint: json.member_or("fingerprint", Fingerprints::default())?,
+            profile: json.member_or("profile", Profile::default())?,
+            edge_ttl: json.member_or("edge_ttl", DeltaSeconds(EDGE_TTL_SECS_DEFAULT))?,
+            stages: json.member_or("stages", BTreeMap::new())?,
+            actions: json.member_or("actions", Vec::new())?,
+            collections: json.member_or("collections", Vec::new())?,
+            redirects: json.member_or("redirects", Redirects::default())?,
+            headers: json.member_or("headers", HeaderRules::default())?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::json;
+
+    #[test]
+    fn what_a_tenant_uploads_is_checked_again() {
+        let action = r#"{"prefix":"/a","upstream":"https://a.test""#;
+        let list = |one: &str, count| vec![one; count].join(",");
+        let actions = |count| format!(r#"{{"actions":[{}]}}"#, list(&format!("{action}}}"), count));
+        let collections = |count: usize| {
+            let one = |n| format!(r#"{{"name":"c{n}","prefix":"/c"}}"#);
+            format!(r#"{{"collections":[{}]}}"#, (0..count).map(one).collect::<Vec<_>>().join(","))
+        };
+        let rows = [
+            ("{}".to_owned(), true),
+            (actions(ACTIONS_MAX), true),
+            (actions(ACTIONS_MAX + 1), false),
+            (collections(COLLECTIONS_MAX), true),
+            (collections(COLLECTIONS_MAX + 1), false),
+            (format!(r#"{{"actions":[{action},"cap":1801}}]}}"#), false),
+            (r#"{"collections":[{"name":"a","prefix":"/a","browser":""}]}"#.to_owned(), false),
+            (
+                r#"{"collections":[{"name":"a","prefix":"/a"},{"name":"a","prefix":"/b"}]}"#
+                    .to_owned(),
+                false,
+            ),
+        ];
+        for (json, is_good) in rows {
+            let config: SiteConfig = json::read(json.as_bytes()).unwrap();
+            assert_eq!(config.check().is_ok(), is_good, "{json}");
+        }
+        for json in [
+            r#"{"actions":[{"prefix":"/.selvedge/","upstream":"https://a.test"}]}"#,
+            r#"{"actions":[{"prefix":"/a/../b","upstream":"https://a.test"}]}"#,
+            r#"{"actions":[{"prefix":"/a","upstream":"https://a.test/b"}]}"#,
+            r#"{"collections":[{"name":"../a","prefix":"/a"}]}"#,
+            r#"{"collections":[{"name":"a","prefix":"a"}]}"#,
+        ] {
+            assert!(json::read::<SiteConfig>(json.as_bytes()).is_err(), "{json}");
+        }
     }
 }

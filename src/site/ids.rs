@@ -5,8 +5,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::site::json::{FromJson, Reader, ToJson, json_as_text};
 
 /// Longest site name in bytes: `<deployment>--<site>` must fit a 63-byte DNS label.
 pub const SITE_BYTES_MAX: usize = 30;
@@ -70,19 +71,6 @@ macro_rules! name {
                 Self::parse(text)
             }
         }
-
-        impl TryFrom<String> for $type {
-            type Error = NameError;
-            fn try_from(text: String) -> Result<Self, NameError> {
-                Self::parse(&text)
-            }
-        }
-
-        impl From<$type> for String {
-            fn from(name: $type) -> String {
-                name.0.into()
-            }
-        }
     };
 }
 
@@ -97,8 +85,7 @@ macro_rules! name {
 /// assert!(SiteName::parse("www").is_ok());
 /// assert!(SiteName::parse("a--b").is_err());
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SiteName(Box<str>);
 name!(
     SiteName,
@@ -111,8 +98,7 @@ name!(
 ///
 /// # Shape
 /// The grammar of a site name, 1 to [`STAGE_BYTES_MAX`] bytes, not `fresh`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StageName(Box<str>);
 name!(
     StageName,
@@ -138,8 +124,7 @@ impl StageName {
 /// # Shape
 /// `d` and 25 digits of lower-case base32 (RFC 4648 §6): the first 125 bits of the SHA-256 of
 /// the manifest root.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeploymentId(Box<str>);
 name!(
     DeploymentId,
@@ -231,18 +216,23 @@ impl fmt::Debug for ContentHash {
     }
 }
 
-impl Serialize for ContentHash {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.hex())
+impl ToJson for ContentHash {
+    fn write_json(&self, text: &mut String) {
+        self.hex().write_json(text);
     }
 }
 
-impl<'de> Deserialize<'de> for ContentHash {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+impl FromJson for ContentHash {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        Self::parse(json.text()?).ok().or_else(|| json.wrong("must be 64 hexadecimal digits"))
     }
 }
+
+json_as_text!(
+    SiteName: "must be a site's name",
+    StageName: "must be a stage's name",
+    DeploymentId: "must be a deployment's id"
+);
 
 fn push_hex(text: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -6,10 +6,11 @@
 
 use std::fmt;
 
+use crate::site::collection::{CollectionName, ObjectName};
 use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
 use crate::wire::host::Hostname;
 
-/// A storage key, valid in R2 and in KV: printable ASCII, at most 300 bytes, never `.` or `..`.
+/// A storage key, valid in R2 and in KV: printable ASCII, at most 512 bytes, never `.` or `..`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(String);
 
@@ -54,6 +55,31 @@ pub fn blob(site: &SiteName, hash: &ContentHash) -> Key {
     key.push('/');
     hash.push_hex(&mut key);
     Key(key)
+}
+
+/// An object of a collection.
+pub fn object(site: &SiteName, collection: &CollectionName, name: &ObjectName) -> Key {
+    Key(format!("obj/{site}/{collection}/{name}"))
+}
+
+/// What the objects of a collection begin with whose names begin with a text.
+pub fn object_prefix(site: &SiteName, collection: &CollectionName, prefix: &str) -> String {
+    format!("obj/{site}/{collection}/{prefix}")
+}
+
+/// A stored response of a stage, in the edge tier only; the hash is of all that selects it.
+pub fn stored(site: &SiteName, stage: &StageName, hash: &ContentHash) -> Key {
+    Key(format!("res/{site}/{stage}/{hash}"))
+}
+
+/// A variant of a stored response, in the edge tier only.
+pub fn variant(stored: &Key, hash: &ContentHash) -> Key {
+    Key(format!("{stored}/{hash}"))
+}
+
+/// What says that somebody in this data centre refreshes a stored response.
+pub fn refresh_lock(stored: &Key) -> Key {
+    Key(format!("{stored}/lock"))
 }
 
 /// What the keys of all sites begin with.

@@ -4,10 +4,10 @@
 //! invariant is that every change makes a new record with a higher sequence number, a rollback
 //! too, so that a reader can tell newer from older whatever order stores show them in.
 
-use serde::{Deserialize, Serialize};
-
+use crate::site::ban::{self, Ban};
 use crate::site::config::StageKind;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
+use crate::site::json::{self, FromJson, Reader, Sparse, ToJson, write_object};
 use crate::wire::time::UnixMillis;
 
 /// Deployments that stay retained however old they are.
@@ -18,7 +18,7 @@ pub const RETAINED_MILLIS: u64 = 30 * 24 * 60 * 60 * 1_000;
 pub const RETAINED_MAX: usize = 1_500;
 
 /// A deployment that was live and whose fingerprinted files still work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retained {
     /// The deployment.
     pub deployment: DeploymentId,
@@ -27,12 +27,11 @@ pub struct Retained {
     /// When another took its place.
     pub superseded_ms: UnixMillis,
     /// Whether it was rolled back from: a plain rollback does not return to it.
-    #[serde(default)]
     pub rolled_back: bool,
 }
 
 /// Which deployment a stage serves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveRecord {
     /// The site.
     pub site: SiteName,
@@ -44,13 +43,16 @@ pub struct LiveRecord {
     pub deployment: DeploymentId,
     /// Goes up by one with every change.
     pub seq: u64,
+    /// The number of the change that made the deployment live, where invalidations came after it.
+    pub activated_seq: Option<u64>,
     /// When the deployment became live.
     pub activated_ms: UnixMillis,
     /// The token that made it live: its name, never its text.
     pub by: String,
     /// What was live before, newest first.
-    #[serde(default)]
     pub retained: Vec<Retained>,
+    /// What was invalidated.
+    pub bans: Vec<Ban>,
 }
 
 /// What became of a request to change the live deployment.
@@ -95,19 +97,35 @@ impl LiveRecord {
     ///
     /// `None` when they are no record, or another's: a store that lies is a store that failed.
     pub fn parse(bytes: &[u8], site: &SiteName, stage: &StageName) -> Option<Self> {
-        let record: Self = serde_json::from_slice(bytes).ok()?;
+        let record: Self = json::read(bytes).ok()?;
         (record.site == *site && record.stage == *stage).then_some(record)
     }
 
     /// The record as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+        json::written(self).into_bytes()
     }
 
     /// The deployment that a rollback without a name returns to: the newest that was not
     /// itself rolled back from.
     pub fn rollback_target(&self) -> Option<&DeploymentId> {
         self.retained.iter().find(|r| !r.rolled_back).map(|r| &r.deployment)
+    }
+
+    /// The record after an invalidation; who made the deployment live stays who did.
+    pub fn banned(&self, ban: Ban) -> Self {
+        Self {
+            seq: self.seq.saturating_add(1),
+            activated_seq: Some(self.activated_seq.unwrap_or(self.seq)),
+            bans: ban::with(&self.bans, ban),
+            ..self.clone()
+        }
+    }
+
+    /// Whether the deployment is still the one that was live at a change of this number:
+    /// invalidations since then are nobody's race to lose.
+    pub fn is_still(&self, seq: u64) -> bool {
+        (self.activated_seq.unwrap_or(self.seq)..=self.seq).contains(&seq)
     }
 
     /// Whether a deployment is live or retained here.
@@ -151,9 +169,11 @@ impl Activation<'_> {
             kind: self.kind,
             deployment: self.deployment.clone(),
             seq: current.map_or(0, |record| record.seq).saturating_add(1),
+            activated_seq: None,
             activated_ms: self.now,
             by: self.by.to_owned(),
             retained,
+            bans: current.map(|record| record.bans.clone()).unwrap_or_default(),
         }
     }
 
@@ -167,8 +187,68 @@ impl Activation<'_> {
     }
 }
 
+impl ToJson for Retained {
+    fn write_json(&self, text: &mut String) {
+        let members: [(&str, &dyn ToJson); 4] = [
+            ("deployment", &self.deployment),
+            ("activated_ms", &self.activated_ms),
+            ("superseded_ms", &self.superseded_ms),
+            ("rolled_back", &self.rolled_back),
+        ];
+        write_object(text, &members);
+    }
+}
+
+impl FromJson for Retained {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        Some(Self {
+            deployment: json.member("deployment")?,
+            activated_ms: json.member("activated_ms")?,
+            superseded_ms: json.member("superseded_ms")?,
+            rolled_back: json.member_or("rolled_back", false)?,
+        })
+    }
+}
+
+impl ToJson for LiveRecord {
+    fn write_json(&self, text: &mut String) {
+        let members: [(&str, &dyn ToJson); 10] = [
+            ("site", &self.site),
+            ("stage", &self.stage),
+            ("kind", &self.kind),
+            ("deployment", &self.deployment),
+            ("seq", &self.seq),
+            ("activated_seq", &Sparse(&self.activated_seq)),
+            ("activated_ms", &self.activated_ms),
+            ("by", &self.by),
+            ("retained", &self.retained),
+            ("bans", &Sparse(&self.bans)),
+        ];
+        write_object(text, &members);
+    }
+}
+
+impl FromJson for LiveRecord {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        Some(Self {
+            site: json.member("site")?,
+            stage: json.member("stage")?,
+            kind: json.member("kind")?,
+            deployment: json.member("deployment")?,
+            seq: json.member("seq")?,
+            activated_seq: json.member_or("activated_seq", None)?,
+            activated_ms: json.member("activated_ms")?,
+            by: json.member("by")?,
+            retained: json.member_or("retained", Vec::new())?,
+            bans: json.member_or("bans", Vec::new())?,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::site::ban::BanScope;
+
     use super::*;
 
     const DAY: u64 = 24 * 60 * 60 * 1_000;
@@ -207,6 +287,28 @@ mod tests {
         assert_eq!(further.rollback_target(), None);
         let forward = step(Some(&further), 3, Move::Forward, 6);
         assert_eq!(forward.rollback_target(), Some(&id(1)));
+    }
+
+    #[test]
+    fn invalidations_go_along_and_win_no_race() {
+        let v1 = step(None, 1, Move::Forward, 1);
+        let scopes = [BanScope::Tag("a".into()), BanScope::All, BanScope::Path("/x".into())];
+        let purged = scopes
+            .into_iter()
+            .fold(v1.clone(), |record, scope| record.banned(Ban { at_ms: UnixMillis(5), scope }));
+        assert_eq!((purged.seq, purged.bans.len()), (4, 2), "what all covers is dropped");
+        assert_eq!((&purged.deployment, &purged.by), (&v1.deployment, &v1.by));
+        let rows = [(0, false), (1, true), (3, true), (4, true), (5, false)];
+        for (seq, is_still) in rows {
+            assert_eq!(purged.is_still(seq), is_still, "{seq}");
+        }
+        let v2 = step(Some(&purged), 2, Move::Forward, 6);
+        assert_eq!((v2.seq, &v2.bans), (5, &purged.bans), "a deploy drops no ban");
+        assert!(v2.is_still(5) && !v2.is_still(4));
+        let back = step(Some(&v2), 1, Move::Back, 7);
+        assert_eq!(back.bans, purged.bans, "nor does a rollback");
+        let read = LiveRecord::parse(&purged.to_bytes(), &purged.site, &purged.stage);
+        assert_eq!(read, Some(purged));
     }
 
     #[test]

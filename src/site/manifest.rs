@@ -17,11 +17,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use crate::site::asset::Asset;
 use crate::site::config::{NotFoundMode, SiteConfig};
 use crate::site::ids::{ContentHash, DeploymentId};
+use crate::site::json::{self, FromJson, JsonError, Reader, ToJson};
 use crate::site::rules::RulesError;
 use crate::site::shard::{self, PATH_BYTES_MAX, SHARD_BYTES_MAX, Shard, ShardError, path_hash};
 
@@ -47,7 +46,7 @@ pub enum ManifestError {
     /// It is larger than [`ROOT_BYTES_MAX`].
     TooLarge,
     /// The head is not the JSON that it should be; the place is in the text.
-    Head(String),
+    Head(JsonError),
     /// The number of shards is not a power of two up to [`SHARDS_MAX`].
     ShardCount(usize),
     /// The shard inside is broken.
@@ -63,7 +62,7 @@ impl fmt::Display for ManifestError {
         match self {
             Self::Shape => f.write_str("not a manifest of version 1"),
             Self::TooLarge => write!(f, "the manifest root is larger than {ROOT_BYTES_MAX} bytes"),
-            Self::Head(place) => write!(f, "the manifest's head is broken: {place}"),
+            Self::Head(error) => write!(f, "the manifest's head is broken: {error}"),
             Self::ShardCount(count) => write!(f, "{count} shards: must be a power of two"),
             Self::Shard(error) => error.fmt(f),
             Self::Rules(error) => error.fmt(f),
@@ -75,7 +74,7 @@ impl fmt::Display for ManifestError {
 impl std::error::Error for ManifestError {}
 
 /// What the root holds beside a shard.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Head {
     /// How many paths the deployment has.
     pub paths: u64,
@@ -84,13 +83,10 @@ pub struct Head {
     /// The configuration.
     pub config: SiteConfig,
     /// `404.html` pages by their folder, `/` or `/a/b/`.
-    #[serde(default)]
     pub not_found_pages: BTreeMap<String, Asset>,
     /// The root page, kept here for single-page applications only.
-    #[serde(default)]
     pub application_page: Option<Asset>,
     /// The shards, by index; none when the only one is in the root.
-    #[serde(default)]
     pub shards: Vec<ContentHash>,
 }
 
@@ -129,8 +125,7 @@ impl Manifest {
         }
         let length = u32::from_le_bytes(*length) as usize;
         let (head, tail) = rest.split_at_checked(length).ok_or(ManifestError::Shape)?;
-        let head: Head =
-            serde_json::from_slice(head).map_err(|error| ManifestError::Head(error.to_string()))?;
+        let head: Head = json::read(head).map_err(ManifestError::Head)?;
         head.config.check().map_err(ManifestError::Rules)?;
         let count = head.shards.len();
         let inline = match count {
@@ -207,6 +202,33 @@ pub fn stem(path: &str) -> &str {
             Some(shorter) => stem = shorter,
             None => return stem,
         }
+    }
+}
+
+impl ToJson for Head {
+    fn write_json(&self, text: &mut String) {
+        let members: [(&str, &dyn ToJson); 6] = [
+            ("paths", &self.paths),
+            ("bytes", &self.bytes),
+            ("config", &self.config),
+            ("not_found_pages", &self.not_found_pages),
+            ("application_page", &self.application_page),
+            ("shards", &self.shards),
+        ];
+        json::write_object(text, &members);
+    }
+}
+
+impl FromJson for Head {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        Some(Self {
+            paths: json.member("paths")?,
+            bytes: json.member("bytes")?,
+            config: json.member("config")?,
+            not_found_pages: json.member_or("not_found_pages", BTreeMap::new())?,
+            application_page: json.member_or("application_page", None)?,
+            shards: json.member_or("shards", Vec::new())?,
+        })
     }
 }
 
@@ -368,7 +390,7 @@ fn finish(
     inline: &[u8],
     shards: Vec<(ContentHash, Vec<u8>)>,
 ) -> Result<BuiltManifest, BuildError> {
-    let head = serde_json::to_vec(head).unwrap_or_default();
+    let head = json::written(head).into_bytes();
     let length = u32::try_from(head.len()).map_err(|_| BuildError::RootTooLarge(head.len()))?;
     let mut root =
         Vec::with_capacity(head.len().saturating_add(inline.len()).saturating_add(HEAD_AT));

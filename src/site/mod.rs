@@ -19,6 +19,8 @@
     )
 )]
 
+pub mod json;
+pub mod json_parser;
 pub mod ids;
 pub mod asset;
 pub mod shard;
@@ -33,6 +35,9 @@ pub mod field_policy;
 pub mod headers_file;
 pub mod redirects_file;
 pub mod diagnostic;
+pub mod action;
+pub mod collection;
+pub mod ban;
 pub mod live;
 pub mod record;
 pub mod keys;

@@ -1,11 +1,12 @@
-//! The record of a site, its tokens, and the record of a custom hostname.
+//! The record of a site, its tokens and keys, and the record of a custom hostname.
 //!
-//! Not secrets: a token is kept as the hash of its text. The invariant is that a token opens the
-//! site that it was made for and no other, for its scopes and no others, until it expires.
-
-use serde::{Deserialize, Serialize};
+//! Not secrets: a token is kept as the hash of its text, and so is a key. The invariant is that
+//! either opens the site that it was made for and no other, a token for its scopes and a key for
+//! reading on the fresh host, until it expires; no token is a key, and no key a token.
 
 use crate::site::ids::{ContentHash, SiteName, StageName};
+use crate::site::json::{self, FromJson, Reader, Sparse, ToJson};
+use crate::site::json::{json_as_word, write_object};
 use crate::wire::host::Hostname;
 use crate::wire::time::UnixMillis;
 
@@ -13,14 +14,17 @@ use crate::wire::time::UnixMillis;
 pub const TOKENS_MAX: usize = 100;
 /// Most custom hostnames of a site.
 pub const HOSTS_MAX: usize = 200;
-/// Longest token name in bytes; it is shown in lists and in the live record.
+/// Most keys of a site: the fresh host goes through them with every request.
+pub const KEYS_MAX: usize = 100;
+/// Longest name of a token or a key in bytes; it is shown in lists and in the live record.
 pub const TOKEN_NAME_BYTES_MAX: usize = 80;
 /// What every site token begins with, so that secret scanners can find a leaked one.
 pub const TOKEN_PREFIX: &str = "slv_";
+/// What every key of the fresh host begins with, for the same reason.
+pub const KEY_PREFIX: &str = "slk_";
 
 /// What a token may do; no scope implies another, but that publishing includes reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Upload, commit, activate, promote and roll back.
     Publish,
@@ -33,7 +37,7 @@ pub enum Scope {
 }
 
 /// A site's token, as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     /// Names the token in lists, and in its text.
     pub id: String,
@@ -46,12 +50,26 @@ pub struct Token {
     /// When it was made.
     pub created_ms: UnixMillis,
     /// From when on it opens nothing.
-    #[serde(default)]
+    pub expires_ms: Option<UnixMillis>,
+}
+
+/// A key of a site's fresh host, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Names the key in lists, and in its text.
+    pub id: String,
+    /// What its maker called it.
+    pub name: String,
+    /// SHA-256 of the text.
+    pub hash: ContentHash,
+    /// When it was made.
+    pub created_ms: UnixMillis,
+    /// From when on it opens nothing.
     pub expires_ms: Option<UnixMillis>,
 }
 
 /// A custom hostname of a site.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostEntry {
     /// The hostname.
     pub host: Hostname,
@@ -60,22 +78,22 @@ pub struct HostEntry {
 }
 
 /// A site.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteRecord {
     /// The site's name.
     pub site: SiteName,
     /// When it was made.
     pub created_ms: UnixMillis,
     /// Its tokens.
-    #[serde(default)]
     pub tokens: Vec<Token>,
+    /// The keys of its fresh host.
+    pub keys: Vec<ApiKey>,
     /// Its custom hostnames.
-    #[serde(default)]
     pub hosts: Vec<HostEntry>,
 }
 
 /// What a custom hostname serves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostRecord {
     /// The hostname itself, so that a record read under another key is no record.
     pub host: Hostname,
@@ -85,12 +103,12 @@ pub struct HostRecord {
     pub stage: StageName,
 }
 
-/// The parts of a site token's text.
+/// The parts of the text of a site's token, or of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenText<'a> {
     /// The site that it claims to be of.
     pub site: SiteName,
-    /// The token's id.
+    /// The id of the token or the key.
     pub id: &'a str,
     text: &'a str,
 }
@@ -101,34 +119,67 @@ impl<'a> TokenText<'a> {
     /// # Shape
     /// `slv_<site>_<id>_<secret>`: a site's name has no underscore.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let mut parts = text.strip_prefix(TOKEN_PREFIX)?.splitn(3, '_');
+        Self::parts(TOKEN_PREFIX, text)
+    }
+
+    /// The parts of a text, `None` when it is no key of a fresh host.
+    ///
+    /// # Shape
+    /// `slk_<site>_<id>_<secret>`
+    pub fn parse_key(text: &'a str) -> Option<Self> {
+        Self::parts(KEY_PREFIX, text)
+    }
+
+    fn parts(prefix: &str, text: &'a str) -> Option<Self> {
+        let mut parts = text.strip_prefix(prefix)?.splitn(3, '_');
         let site = SiteName::parse(parts.next()?).ok()?;
         let id = parts.next()?;
         let secret = parts.next()?;
         (!id.is_empty() && !secret.is_empty()).then_some(Self { site, id, text })
+    }
+
+    /// The key that the text is, among those of its site that have not expired.
+    pub fn key_of<'k>(&self, keys: &'k [ApiKey], now: UnixMillis) -> Option<&'k ApiKey> {
+        let hash = self.hash();
+        keys.iter().find(|key| self.is(&hash, &key.id, &key.hash, key.expires_ms, now))
+    }
+
+    fn hash(&self) -> ContentHash {
+        ContentHash::of(self.text.as_bytes())
+    }
+
+    fn is(
+        &self,
+        own: &ContentHash,
+        id: &str,
+        hash: &ContentHash,
+        expires_ms: Option<UnixMillis>,
+        now: UnixMillis,
+    ) -> bool {
+        id == self.id
+            && equal_in_constant_time(&hash.0, &own.0)
+            && expires_ms.is_none_or(|expires| now < expires)
     }
 }
 
 impl SiteRecord {
     /// The record that these bytes are, of this site.
     pub fn parse(bytes: &[u8], site: &SiteName) -> Option<Self> {
-        let record: Self = serde_json::from_slice(bytes).ok()?;
+        let record: Self = json::read(bytes).ok()?;
         (record.site == *site).then_some(record)
     }
 
     /// The record as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+        json::written(self).into_bytes()
     }
 
     /// The token that a text is, when it is one of this site's and has not expired.
     pub fn token(&self, text: &TokenText<'_>, now: UnixMillis) -> Option<&Token> {
-        let hash = ContentHash::of(text.text.as_bytes());
-        self.tokens.iter().find(|token| {
-            token.id == text.id
-                && equal_in_constant_time(&token.hash.0, &hash.0)
-                && token.expires_ms.is_none_or(|expires| now < expires)
-        })
+        let hash = text.hash();
+        self.tokens
+            .iter()
+            .find(|token| text.is(&hash, &token.id, &token.hash, token.expires_ms, now))
     }
 }
 
@@ -143,13 +194,118 @@ impl Token {
 impl HostRecord {
     /// The record that these bytes are, of this hostname.
     pub fn parse(bytes: &[u8], host: &Hostname) -> Option<Self> {
-        let record: Self = serde_json::from_slice(bytes).ok()?;
+        let record: Self = json::read(bytes).ok()?;
         (record.host == *host).then_some(record)
     }
 
     /// The record as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+        json::written(self).into_bytes()
+    }
+}
+
+json_as_word!(Scope, Publish = "publish", Purge = "purge", Write = "write", Read = "read");
+
+impl ToJson for Token {
+    fn write_json(&self, text: &mut String) {
+        let members: [(&str, &dyn ToJson); 6] = [
+            ("id", &self.id),
+            ("name", &self.name),
+            ("hash", &self.hash),
+            ("scopes", &self.scopes),
+            ("created_ms", &self.created_ms),
+            ("expires_ms", &self.expires_ms),
+        ];
+        write_object(text, &members);
+    }
+}
+
+impl FromJson for Token {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        Some(Self {
+            id: json.member("id")?,
+            name: json.member("name")?,
+            hash: json.member("hash")?,
+            scopes: json.member("scopes")?,
+            created_ms: json.member("created_ms")?,
+            expires_ms: json.member_or("expires_ms", None)?,
+        })
+    }
+}
+
+impl ToJson for ApiKey {
+    fn write_json(&self, text: &mut String) {
+        let members: [(&str, &dyn ToJson); 5] = [
+            ("id", &self.id),
+            ("name", &self.name),
+            ("hash", &self.hash),
+            ("created_ms", &self.created_ms),
+            ("expires_ms", &self.expires_ms),
+        ];
+        write_object(text, &members);
+    }
+}
+
+impl FromJson for ApiKey {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        Some(Self {
+            id: json.member("id")?,
+            name: json.member("name")?,
+            hash: json.member("hash")?,
+            created_ms: json.member("created_ms")?,
+            expires_ms: json.member_or("expires_ms", None)?,
+        })
+    }
+}
+
+impl ToJson for HostEntry {
+    fn write_json(&self, text: &mut String) {
+        write_object(text, &[("host", &self.host), ("stage", &self.stage)]);
+    }
+}
+
+impl FromJson for HostEntry {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        Some(Self { host: json.member("host")?, stage: json.member("stage")? })
+    }
+}
+
+impl ToJson for SiteRecord {
+    fn write_json(&self, text: &mut String) {
+        let members: [(&str, &dyn ToJson); 5] = [
+            ("site", &self.site),
+            ("created_ms", &self.created_ms),
+            ("tokens", &self.tokens),
+            ("keys", &Sparse(&self.keys)),
+            ("hosts", &self.hosts),
+        ];
+        write_object(text, &members);
+    }
+}
+
+impl FromJson for SiteRecord {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        Some(Self {
+            site: json.member("site")?,
+            created_ms: json.member("created_ms")?,
+            tokens: json.member_or("tokens", Vec::new())?,
+            keys: json.member_or("keys", Vec::new())?,
+            hosts: json.member_or("hosts", Vec::new())?,
+        })
+    }
+}
+
+impl ToJson for HostRecord {
+    fn write_json(&self, text: &mut String) {
+        let Self { host, site, stage } = self;
+        write_object(text, &[("host", host), ("site", site), ("stage", stage)]);
+    }
+}
+
+impl FromJson for HostRecord {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        let (host, site) = (json.member("host")?, json.member("site")?);
+        Some(Self { host, site, stage: json.member("stage")? })
     }
 }
 
@@ -186,6 +342,7 @@ mod tests {
                 token("pub", &[Scope::Publish], None),
                 token("old", &[Scope::Publish], Some(UnixMillis(10))),
             ],
+            keys: vec![],
             hosts: vec![],
         }
     }
@@ -210,6 +367,34 @@ mod tests {
         check("slv_aa_none_secret", 0, None);
         check("slv_bb_pub_secret", 0, None);
         check("", 0, None);
+    }
+
+    #[test]
+    fn keys_are_no_tokens_and_tokens_no_keys() {
+        let key = |text: &str, expires_ms| ApiKey {
+            id: "build".to_owned(),
+            name: "build".to_owned(),
+            hash: ContentHash::of(text.as_bytes()),
+            created_ms: UnixMillis(0),
+            expires_ms,
+        };
+        let keys = [key("slk_aa_build_secret", Some(UnixMillis(10)))];
+        let rows = [
+            ("slk_aa_build_secret", 9, true),
+            ("slk_aa_build_secret", 10, false),
+            ("slk_aa_build_secreT", 0, false),
+            ("slk_bb_build_secret", 0, false),
+            ("slk_aa_other_secret", 0, false),
+            ("slv_aa_build_secret", 0, false),
+            ("slk_aa_build_", 0, false),
+        ];
+        for (text, now, opens) in rows {
+            let parsed = TokenText::parse_key(text);
+            let found = parsed.and_then(|text| text.key_of(&keys, UnixMillis(now)));
+            assert_eq!(found.is_some(), opens, "{text} at {now}");
+        }
+        assert_eq!(TokenText::parse("slk_aa_pub_secret"), None);
+        assert_eq!(TokenText::parse_key("slv_aa_pub_secret"), None);
     }
 
     #[test]

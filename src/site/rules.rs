@@ -9,10 +9,11 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
+use crate::site::action::ActionError;
+use crate::site::collection::CollectionError;
 use crate::site::field_policy::FieldError;
 use crate::site::header_op::{HeaderOp, Origin};
+use crate::site::json::{self, FromJson, Reader, ToJson};
 use crate::site::pattern::{Captures, Language, Pattern, PatternError};
 use crate::site::template::{Purpose, Target, TargetError, Template, push_path};
 use crate::wire::fields::Fields;
@@ -118,15 +119,12 @@ impl RedirectRule {
 /// let location = "/new/a%20b?q=1".to_owned();
 /// assert_eq!(outcome, Some(RedirectOutcome::Location { status: 301, location }));
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<RawRedirect>", into = "Vec<RawRedirect>")]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Redirects {
     rules: Vec<RedirectRule>,
     exact: HashMap<Box<str>, Vec<usize>>,
     patterns: Vec<usize>,
 }
-
-type RawRedirect = (String, String, u16);
 
 impl Redirects {
     /// Returns the rules, indexed.
@@ -200,24 +198,35 @@ impl Redirects {
     }
 }
 
-impl TryFrom<Vec<RawRedirect>> for Redirects {
-    type Error = RulesError;
-
-    fn try_from(raw: Vec<RawRedirect>) -> Result<Self, RulesError> {
-        if raw.len() > REDIRECTS_STATIC_MAX.saturating_add(REDIRECTS_PATTERN_MAX) {
-            return Err(RulesError::TooMany { what: "redirects", max: REDIRECTS_STATIC_MAX });
-        }
-        let rules = raw.iter().map(|(from, to, status)| RedirectRule::parse(from, to, *status));
-        Self::new(rules.collect::<Result<_, _>>()?)
+impl ToJson for Redirects {
+    fn write_json(&self, text: &mut String) {
+        self.rules.write_json(text);
     }
 }
 
-impl From<Redirects> for Vec<RawRedirect> {
-    fn from(redirects: Redirects) -> Self {
-        let raw = |rule: &RedirectRule| {
-            (rule.from.as_str().to_owned(), rule.to.as_str().to_owned(), rule.status)
+impl FromJson for Redirects {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        if json.list()?.len() > REDIRECTS_STATIC_MAX.saturating_add(REDIRECTS_PATTERN_MAX) {
+            return json.wrong("more redirects than there may be");
+        }
+        Self::new(Vec::from_json(json)?).ok().or_else(|| json.wrong("can't be served"))
+    }
+}
+
+impl ToJson for RedirectRule {
+    fn write_json(&self, text: &mut String) {
+        let (from, to) = (json::written(&self.from.as_str()), json::written(&self.to.as_str()));
+        text.push_str(&["[", &from, ",", &to, ",", &self.status.to_string(), "]"].concat());
+    }
+}
+
+impl FromJson for RedirectRule {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        let [from, to, status] = *json.list()?.as_slice() else {
+            return json.wrong("must be a path, a target and a status");
         };
-        redirects.rules.iter().map(raw).collect()
+        let rule = Self::parse(from.text()?, to.text()?, u16::from_json(status)?);
+        rule.ok().or_else(|| json.wrong("can't be served"))
     }
 }
 
@@ -294,17 +303,8 @@ impl HeaderRule {
 /// rules.apply("www.example.com", "/docs/a", None, false, &mut fields);
 /// assert_eq!(fields.value("x-frame-options"), Some("DENY"));
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<RawHeaderRule>", into = "Vec<RawHeaderRule>")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HeaderRules(Vec<HeaderRule>);
-
-#[derive(Serialize, Deserialize)]
-struct RawHeaderRule {
-    #[serde(rename = "for")]
-    pattern: String,
-    origin: Origin,
-    ops: Vec<HeaderOp>,
-}
 
 impl HeaderRules {
     /// Returns the rules.
@@ -387,27 +387,34 @@ fn expand(op: &HeaderOp, template: Option<&Template>, captures: &Captures) -> St
     }
 }
 
-impl TryFrom<Vec<RawHeaderRule>> for HeaderRules {
-    type Error = RulesError;
-
-    fn try_from(raw: Vec<RawHeaderRule>) -> Result<Self, RulesError> {
-        if raw.len() > HEADER_RULES_MAX {
-            return Err(RulesError::TooMany { what: "header rules", max: HEADER_RULES_MAX });
-        }
-        let rules =
-            raw.into_iter().map(|rule| HeaderRule::parse(&rule.pattern, rule.origin, rule.ops));
-        Self::new(rules.collect::<Result<_, _>>()?)
+impl ToJson for HeaderRules {
+    fn write_json(&self, text: &mut String) {
+        self.0.write_json(text);
     }
 }
 
-impl From<HeaderRules> for Vec<RawHeaderRule> {
-    fn from(rules: HeaderRules) -> Self {
-        let raw = |rule: HeaderRule| RawHeaderRule {
-            pattern: rule.pattern.as_str().to_owned(),
-            origin: rule.origin,
-            ops: rule.ops.into_iter().map(|(op, _)| op).collect(),
-        };
-        rules.0.into_iter().map(raw).collect()
+impl FromJson for HeaderRules {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        if json.list()?.len() > HEADER_RULES_MAX {
+            return json.wrong("more header rules than there may be");
+        }
+        Vec::from_json(json).map(Self)
+    }
+}
+
+impl ToJson for HeaderRule {
+    fn write_json(&self, text: &mut String) {
+        let ops: Vec<_> = self.ops().collect();
+        let pattern = self.pattern.as_str();
+        json::write_object(text, &[("for", &pattern), ("origin", &self.origin), ("ops", &ops)]);
+    }
+}
+
+impl FromJson for HeaderRule {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        let (pattern, origin): (String, _) = (json.member("for")?, json.member("origin")?);
+        let rule = Self::parse(&pattern, origin, json.member("ops")?);
+        rule.ok().or_else(|| json.wrong("can't be served"))
     }
 }
 
@@ -437,6 +444,10 @@ pub enum RulesError {
     },
     /// The status of a redirect is none that there is.
     Status(u16),
+    /// The action of a prefix can't be one.
+    Action(Box<str>, ActionError),
+    /// The collection of a name can't be one.
+    Collection(Box<str>, CollectionError),
     /// A header can't be set.
     Field {
         /// The header's name.
@@ -460,6 +471,7 @@ impl RulesError {
                     .to_owned()
             }
             Self::Field { error, .. } => error.remedy().to_owned(),
+            Self::Action(..) | Self::Collection(..) => "Keep within that.".to_owned(),
         }
     }
 }
@@ -472,6 +484,8 @@ impl fmt::Display for RulesError {
             Self::Target { text, error } => write!(formatter, "the target `{text}` {error}"),
             Self::Status(status) => write!(formatter, "{status} is not the status of a redirect"),
             Self::Field { name, error } => write!(formatter, "the header `{name}` {error}"),
+            Self::Action(prefix, error) => write!(formatter, "the action `{prefix}`: {error}"),
+            Self::Collection(name, error) => write!(formatter, "the collection `{name}`: {error}"),
         }
     }
 }
@@ -507,8 +521,8 @@ mod tests {
         rules.apply("h", "/docs/a", Some("/docs/a.html"), noindex_stage, &mut fields);
         let found: Vec<(&str, &str)> = fields.iter().collect();
         assert_eq!(found, expected, "{name}");
-        let json = serde_json::to_string(&rules).unwrap();
-        assert_eq!(serde_json::from_str::<HeaderRules>(&json).unwrap(), rules, "{name}");
+        let text = json::written(&rules);
+        assert_eq!(json::read::<HeaderRules>(text.as_bytes()).unwrap(), rules, "{name}");
     }
 
     #[test]
@@ -650,7 +664,7 @@ mod tests {
             "{}",
         ];
         for text in redirects {
-            assert!(serde_json::from_str::<Redirects>(text).is_err(), "{text}");
+            assert!(json::read::<Redirects>(text.as_bytes()).is_err(), "{text}");
         }
         let headers = [
             r#"[{"for":"/*","origin":"selector","ops":[{"set":["content-length","1"]}]}]"#,
@@ -663,7 +677,7 @@ mod tests {
             r#"[{"for":"/*","origin":"other","ops":[]}]"#,
         ];
         for text in headers {
-            assert!(serde_json::from_str::<HeaderRules>(text).is_err(), "{text}");
+            assert!(json::read::<HeaderRules>(text.as_bytes()).is_err(), "{text}");
         }
     }
 }

@@ -5,21 +5,17 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 /// A content coding of a stored representation.
 ///
 /// # Source
 /// RFC 9110 section 8.4.1; `br` is of RFC 7932, `zstd` of RFC 8878.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Coding {
     /// The bytes as they are.
     Identity,
     /// `gzip`.
     Gzip,
     /// `br`.
-    #[serde(rename = "br")]
     Brotli,
     /// `zstd`.
     Zstd,
@@ -303,7 +299,6 @@ mod tests {
             assert_eq!((coding.token(), coding.suffix(), coding.code()), (token, suffix, code));
             assert_eq!(coding.to_string(), token);
             assert_eq!(Coding::from_code(code), Some(coding));
-            assert_eq!(serde_json::to_string(&coding).unwrap(), format!("\"{token}\""));
         }
         assert_eq!(Coding::from_code(4), None);
     }

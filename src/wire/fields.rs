@@ -48,23 +48,7 @@ impl Fields {
 
     /// Makes `value` the only value of `name`; a field that is there keeps its place.
     pub fn set(&mut self, name: impl Into<Text>, value: impl Into<Text>) {
-        let name = fold(name.into());
-        let value = value.into();
-        let Some(at) = self.position(&name) else {
-            self.lines.push((name, value));
-            return;
-        };
-        if let Some(line) = self.lines.get_mut(at) {
-            line.1 = value;
-        }
-        if name == SET_COOKIE {
-            let mut index: usize = 0;
-            self.lines.retain(|line| {
-                let keep = index == at || line.0 != SET_COOKIE;
-                index = index.saturating_add(1);
-                keep
-            });
-        }
+        self.put(fold(name.into()), value.into());
     }
 
     /// Adds `value` to the field `name`, after a comma; `set-cookie` gets a line of its own.
@@ -72,18 +56,7 @@ impl Fields {
     /// # Source
     /// RFC 9110 section 5.3.
     pub fn append(&mut self, name: impl Into<Text>, value: impl Into<Text>) {
-        let name = fold(name.into());
-        let value = value.into();
-        let at = if name == SET_COOKIE { None } else { self.position(&name) };
-        match at.and_then(|at| self.lines.get_mut(at)) {
-            Some(line) if line.1.is_empty() => line.1 = value,
-            Some(line) => {
-                let joined = line.1.to_mut();
-                joined.push_str(", ");
-                joined.push_str(&value);
-            }
-            None => self.lines.push((name, value)),
-        }
+        self.add(fold(name.into()), value.into());
     }
 
     /// Removes every line of `name`.
@@ -115,6 +88,37 @@ impl Fields {
     /// Returns whether there is no field at all.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
+    }
+
+    fn put(&mut self, name: Text, value: Text) {
+        let Some(at) = self.position(&name) else {
+            self.lines.push((name, value));
+            return;
+        };
+        if let Some(line) = self.lines.get_mut(at) {
+            line.1 = value;
+        }
+        if name == SET_COOKIE {
+            let mut index: usize = 0;
+            self.lines.retain(|line| {
+                let keep = index == at || line.0 != SET_COOKIE;
+                index = index.saturating_add(1);
+                keep
+            });
+        }
+    }
+
+    fn add(&mut self, name: Text, value: Text) {
+        let at = if name == SET_COOKIE { None } else { self.position(&name) };
+        match at.and_then(|at| self.lines.get_mut(at)) {
+            Some(line) if line.1.is_empty() => line.1 = value,
+            Some(line) => {
+                let joined = line.1.to_mut();
+                joined.push_str(", ");
+                joined.push_str(&value);
+            }
+            None => self.lines.push((name, value)),
+        }
     }
 
     fn position(&self, name: &str) -> Option<usize> {

@@ -5,11 +5,9 @@
 //! digits, hyphens and dots, so no part of it can be taken for a path, a query or another host; and
 //! two spellings of one host are one value.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest hostname: 253 bytes is what fits in the 255 of RFC 1035 section 2.3.4.
 pub const HOSTNAME_BYTES_MAX: usize = 253;
@@ -158,19 +156,6 @@ impl fmt::Display for Hostname {
 impl fmt::Debug for Hostname {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-impl Serialize for Hostname {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Hostname {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Hostname, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Hostname::parse(&text).map_err(serde::de::Error::custom)
     }
 }
 
@@ -336,14 +321,6 @@ mod tests {
         assert_eq!(host("acdn.test").strip_base(&base), None);
         assert_eq!(host("a.cdn.test.evil").strip_base(&base), None);
         assert_eq!(host("test").strip_base(&base), None);
-    }
-
-    #[test]
-    fn is_a_string_in_json() {
-        let host: Hostname = serde_json::from_str("\"A.Test:80\"").unwrap();
-        assert_eq!(serde_json::to_string(&host).unwrap(), "\"a.test\"");
-        let error = serde_json::from_str::<Hostname>("\"a/b\"").unwrap_err();
-        assert!(error.to_string().contains("offset 1"), "{error}");
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! Nothing here reads a clock, does I/O, knows of sites or stores, or panics: every parser is
 //! total, and says what is wrong with the input in a small error of its own.
 //!
-//! The reading order is the order of a request: [`method`], [`url`], [`host`], [`path`], then the
-//! header fields that choose a representation, then those that describe the answer.
+//! The reading order is the order of a request: [`method`], [`url`], [`host`], [`path`], [`query`],
+//! then the header fields that choose a representation, then those that describe the answer.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -27,6 +27,8 @@ pub mod host;
 
 pub mod path;
 
+pub mod query;
+
 pub mod coding;
 
 pub mod etag;
@@ -42,5 +44,11 @@ pub mod time;
 pub mod media_type;
 
 pub mod fields;
+
+pub mod dictionary;
+
+pub mod cache_control;
+
+pub mod vary;
 
 pub mod cache_status;

@@ -12,10 +12,18 @@ import { ROOT } from "./lib/worker.mjs";
 
 /** What wasm-bindgen's output looks like to the entry module. */
 const STAND_IN = `
-import { panicked, respond } from "./glue.js";
+import { finish, panicked, promised, respond, timer, wait } from "./glue.js";
 let instance = 0;
+let last = 0;
+const woken = new Map();
 export function initSync() { instance = 1; }
-export function __wbg_reset_state() { instance += 1; }
+export function __wbg_reset_state() { instance += 1; woken.clear(); }
+export function wake(task, slot, isFulfilled, value) { woken.get(task)?.(slot, isFulfilled, value); }
+function task(then) {
+  last += 1;
+  woken.set(last, then(last));
+  return promised(last);
+}
 export function serve(request) {
   const { pathname } = new URL(request.url);
   const born = instance;
@@ -24,12 +32,31 @@ export function serve(request) {
   if (pathname === "/panic") throw new WebAssembly.RuntimeError("unreachable");
   if (pathname === "/trap") throw new WebAssembly.RuntimeError("unreachable");
   if (pathname === "/throw") throw new Error("some");
-  if (pathname === "/reject") return Promise.reject(new Error("some"));
   if (pathname === "/later") {
-    scheduler.wait(10).then(() => { throw new WebAssembly.RuntimeError("unreachable"); });
-    return Promise.race([new Promise(() => {}), scheduler.wait(5000)]);
+    return task((id) => {
+      wait(scheduler.wait(10), id, 1);
+      return () => { throw new WebAssembly.RuntimeError("unreachable"); };
+    });
   }
-  if (pathname === "/slow") return scheduler.wait(3000).then(answer);
+  if (pathname === "/timer") {
+    return task((id) => {
+      timer(10, id);
+      return () => { throw new RangeError("Maximum call stack size exceeded"); };
+    });
+  }
+  if (pathname === "/slow") {
+    return task((id) => {
+      wait(scheduler.wait(3000), id, 1);
+      return () => finish(id, answer());
+    });
+  }
+  if (pathname === "/rejected") {
+    return task((id) => {
+      wait(Promise.reject(new Error("some")), id, 7);
+      const text = (slot, ok, error) => slot + " " + ok + " " + error.message;
+      return (...given) => finish(id, respond(200, "content-type\\ntext/plain", text(...given)));
+    });
+  }
   if (pathname === "/coded") {
     return respond(200, "content-encoding\\ngzip\\ncontent-length\\n3", "abc");
   }
@@ -82,7 +109,7 @@ function isUnavailable(answer, what) {
   assert.equal(answer.text, "503 Service Unavailable\n");
 }
 
-for (const path of ["/panic", "/trap", "/throw", "/reject", "/later"]) {
+for (const path of ["/panic", "/trap", "/throw", "/later", "/timer"]) {
   test(`${path}: 503, and the next request has a new instance`, async () => {
     const earlier = Number((await ask("/")).headers.value("x-instance"));
     const since = Date.now();
@@ -91,6 +118,19 @@ for (const path of ["/panic", "/trap", "/throw", "/reject", "/later"]) {
     assert.equal(Number((await ask("/")).headers.value("x-instance")), earlier + 1);
   });
 }
+
+test("a promise that is rejected wakes its task too", async () => {
+  assert.equal((await ask("/rejected")).text, "7 false some");
+});
+
+test("what a trapped instance waited for wakes nobody in the next one", async () => {
+  const slow = ask("/slow");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  isUnavailable(await ask("/trap"), "/trap");
+  isUnavailable(await slow, "/slow");
+  await new Promise((resolve) => setTimeout(resolve, 3100));
+  assert.equal((await ask("/")).status, 200);
+});
 
 test("a trap answers the requests that wait on the same instance, at once", async () => {
   const since = Date.now();

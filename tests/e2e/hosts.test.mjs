@@ -69,7 +69,6 @@ describe("hosts", () => {
     "alpha--",
     "constructor",
     "a",
-    "fresh--alpha",
     "x.alpha",
   ];
   for (const label of strangers) {
@@ -82,6 +81,15 @@ describe("hosts", () => {
       assert.ok(!answer.text.includes(`${label}.`));
     });
   }
+
+  test("the fresh host tells nothing without a key", async () => {
+    for (const headers of [{}, { "x-api-key": "slk_alpha_x_y" }, { authorization: "Bearer x" }]) {
+      const answer = wellFormed(await worker.get(`fresh--alpha.${BASE}`, "/", { headers }), "fresh");
+      assert.equal(answer.status, 401);
+      assert.equal(answer.headers.value("cache-control"), "no-store");
+      assert.equal(answer.headers.value("www-authenticate"), "Bearer");
+    }
+  });
 
   test("a host of nobody at all", async () => {
     const answer = wellFormed(await worker.get("www.example.org", "/"), "stranger");

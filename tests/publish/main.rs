@@ -3,7 +3,9 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
+mod objects;
 mod server;
+mod stored;
 
 use std::fs;
 use std::io::Read;
@@ -11,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use selvedge::publish::client::{Backoff, Client};
+use selvedge::publish::backoff::Backoff;
+use selvedge::publish::client::Client;
 use selvedge::publish::encode::Effort;
 use selvedge::publish::failure::{Ending, Failure};
 use selvedge::publish::progress::Progress;
@@ -425,6 +428,29 @@ fn what_is_left_out_and_what_is_followed() {
 }
 
 #[test]
+fn upstreams_are_judged_before_anything_is_sent() {
+    let (folder, server) = (Folder::filled(), Server::start());
+    let toml = |text: &str| fs::write(folder.0.join("selvedge.toml"), text).unwrap();
+    toml("[[actions]]\nprefix = \"/a\"\norigin = \"https://other.test\"\n");
+    for extent in [Extent::DryRun, Extent::Activate] {
+        server.fail(|_, _, _| Fault::None);
+        let options = PublishOptions { extent, ..folder.options() };
+        let failure = publish(&options, &server, 1).unwrap_err();
+        let problem = &failure.problems[0];
+        assert_eq!((failure.problems.len(), problem.line), (1, Some(3)), "{failure}");
+        assert!(problem.message.contains("https://other.test"), "{failure}");
+        let changed = server.with(|state| state.requests.iter().any(|r| !r.starts_with("GET ")));
+        assert!(!changed, "{extent:?}");
+    }
+    let docs = "[[actions]]\nprefix = \"/docs\"\norigin = \"https://api.test/\"\nfirst = true\n";
+    toml(docs);
+    let published = folder.publish(&server).unwrap();
+    let warnings = &published.warnings;
+    assert_eq!((warnings.len(), warnings[0].line), (1, Some(2)), "{warnings:?}");
+    assert!(warnings[0].message.ends_with(": /docs/index.html"), "{warnings:?}");
+}
+
+#[test]
 fn an_empty_folder_and_a_missing_one() {
     let (folder, server) = (Folder::new(), Server::start());
     folder.write(".hidden", b"x");
@@ -496,6 +522,64 @@ fn the_command_line_speaks_json() {
     let problem = &json(&refused)["error"]["problems"][0];
     assert_eq!(problem["line"], 1);
     assert!(problem["file"].as_str().unwrap().ends_with("_redirects"));
+}
+
+#[test]
+fn purges() {
+    let (folder, server) = (Folder::filled(), Server::start());
+    folder.publish(&server).unwrap();
+    let by = "in force everywhere within 30 s, by Tue, 14 Nov 2023 22:13:50 GMT";
+    let rows: [(&[&str], &str); 5] = [
+        (&["--all"], "production: purged everything (seq 2)"),
+        (&["--path", "/content/a b"], "purged /content/a b (seq 3)"),
+        (&["--prefix", "/content/"], "purged all that begins with /content/ (seq 4)"),
+        (&["--tag", "blog:7"], "purged all that is tagged blog:7 (seq 5)"),
+        (&["--collection", "content"], "purged the collection content (seq 6)"),
+    ];
+    for (arguments, words) in rows {
+        let arguments = [&["purge", "--site", "www"], arguments].concat();
+        let output = selvedge(&folder, &server.url, &arguments);
+        let text = String::from_utf8(output.stdout.clone()).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(text.contains(words) && text.contains(by), "{text}");
+    }
+    let purge = ["purge", "--site", "www", "--tag", "x", "--json"];
+    let object = json(&selvedge(&folder, &server.url, &purge));
+    assert_eq!((object["scope"]["tag"].as_str(), object["seq"].as_u64()), (Some("x"), Some(7)));
+    let wrong: [&[&str]; 4] = [
+        &[],
+        &["--all", "--tag", "x"],
+        &["--collection", "/content/"],
+        &["--all", "--stage", "staging"],
+    ];
+    for arguments in wrong {
+        let arguments = [&["purge", "--site", "www"], arguments].concat();
+        let output = selvedge(&folder, &server.url, &arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+    }
+    // The answer to the first try is lost; a purge made twice is one.
+    server.fail(|number, _, _| if number == 0 { Fault::LostAnswer } else { Fault::None });
+    let output = selvedge(&folder, &server.url, &["purge", "--site", "www", "--all"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn keys_are_made_listed_and_revoked() {
+    let (folder, server) = (Folder::filled(), Server::start());
+    folder.publish(&server).unwrap();
+    let keys = |arguments: &[&str]| {
+        let arguments = [&["keys", "--site", "www"], arguments].concat();
+        let output = selvedge(&folder, &server.url, &arguments);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(keys(&[]), (Some(0), "none\n".into()));
+    let made = keys(&["create", "--name", "build", "--expires", "30d"]);
+    assert_eq!(made, (Some(0), "slk_www_id0_secret\n".into()), "the text alone, for scripts");
+    let (code, listed) = keys(&["list"]);
+    assert!(code == Some(0) && listed.contains("build") && !listed.contains("secret"), "{listed}");
+    assert_eq!(keys(&["revoke", "id0"]), (Some(0), "id0 is revoked\n".into()));
+    assert_eq!(keys(&["revoke", "id0"]).0, Some(1));
+    assert_eq!(keys(&["create", "--name", "x", "--expires", "never"]).0, Some(1));
 }
 
 #[test]

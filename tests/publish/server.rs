@@ -10,6 +10,8 @@ use selvedge::site::ids::{ContentHash, DeploymentId};
 use selvedge::site::manifest::Manifest;
 use serde_json::{Value, json};
 
+use super::stored::{Lines, Objects};
+
 /// What happens to a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -31,9 +33,12 @@ type Faults = Box<dyn FnMut(usize, &str, &str) -> Fault + Send>;
 
 #[derive(Default)]
 pub struct Site {
+    /// Of the collection `public`.
+    pub objects: Objects,
     pub blobs: BTreeMap<ContentHash, Vec<u8>>,
     pub roots: BTreeMap<String, Vec<u8>>,
     pub stages: BTreeMap<String, (String, u64)>,
+    pub keys: Vec<Value>,
 }
 
 pub struct State {
@@ -116,22 +121,22 @@ impl Server {
     fn serve(&self, stream: TcpStream) {
         let mut reader = BufReader::new(stream.try_clone().unwrap());
         let mut writer = stream;
-        while let Some((method, path, body)) = read_request(&mut reader) {
+        while let Some((method, path, lines, body)) = read_request(&mut reader) {
             let answer = self.with(|state| {
                 let number = state.requests.len();
                 state.requests.push(format!("{method} {path}"));
                 match (state.faults)(number, &method, &path) {
-                    Fault::None => Some(state.answer(&method, &path, &body)),
+                    Fault::None => Some(state.answer(&method, &path, &lines, &body)),
                     Fault::Status(status) => Some((status, error("unavailable", "try later"))),
                     Fault::LostRequest => None,
                     Fault::LostRace => {
                         let stages = &mut state.sites.get_mut("www").unwrap().stages;
                         let seq = stages.get("production").map_or(0, |(_, seq)| *seq);
                         stages.insert("production".into(), (WINNER.into(), seq + 1));
-                        Some(state.answer(&method, &path, &body))
+                        Some(state.answer(&method, &path, &lines, &body))
                     }
                     Fault::LostAnswer => {
-                        state.answer(&method, &path, &body);
+                        state.answer(&method, &path, &lines, &body);
                         None
                     }
                 }
@@ -141,6 +146,7 @@ impl Server {
                 "HTTP/1.1 {status} X\r\nRetry-After: 2\r\nContent-Length: {}\r\n\r\n",
                 body.len()
             );
+            let body = if method == "HEAD" { Vec::new() } else { body };
             if writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&body)).is_err() {
                 return;
             }
@@ -149,14 +155,19 @@ impl Server {
 }
 
 impl State {
-    fn answer(&mut self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+    fn answer(&mut self, method: &str, path: &str, lines: &Lines, body: &[u8]) -> (u16, Vec<u8>) {
         let path = path.strip_prefix("/.selvedge/v1").unwrap();
+        if let Some(target) = path.strip_prefix("/sites/www/collections/public/objects") {
+            let site = self.sites.entry("www".to_owned()).or_default();
+            return site.objects.answer(method, target, lines, body);
+        }
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         let value: Value = serde_json::from_slice(body).unwrap_or_default();
         let not_found = || (404, error("not-found", "there is no such thing"));
         match (method, segments.as_slice()) {
             ("GET", []) => ok(&json!({
-                "version": "0.1.0", "store": "r2", "live_bound_secs": 30, "limits": {
+                "version": "0.1.0", "store": "r2", "live_bound_secs": 30,
+                "allowed_origins": ["https://api.test"], "limits": {
                     "blob_bytes_max": self.blob_bytes_max, "batch_bytes_max": self.batch_bytes_max,
                     "batch_blobs_max": 256, "missing_hashes_max": 10_000, "paths_max": 1_000_000}
             })),
@@ -234,6 +245,36 @@ impl Site {
             ("GET", ["stages", stage]) => {
                 self.stages.contains_key(*stage).then(|| ok(&self.live(stage)))
             }
+            ("POST", ["purge"]) => {
+                let (_, seq) = self.stages.get_mut(value["stage"].as_str()?)?;
+                *seq += 1;
+                let scope = match value["all"].as_bool() {
+                    Some(true) => json!("all"),
+                    _ => {
+                        let mut scope = value.clone();
+                        scope.as_object_mut()?.remove("stage");
+                        scope
+                    }
+                };
+                Some(ok(&json!({
+                    "stage": value["stage"], "seq": *seq, "at_ms": 1_700_000_000_000_u64,
+                    "scope": scope, "effective_within_secs": 30})))
+            }
+            ("GET", ["keys"]) => Some(ok(&json!({"keys": self.keys}))),
+            ("POST", ["keys"]) => {
+                let id = format!("id{}", self.keys.len());
+                let key = json!({"id": id, "name": value["name"], "created_ms": 0,
+                    "expires_ms": value["expires_secs"]});
+                self.keys.push(key.clone());
+                let mut shown = key;
+                shown["key"] = json!(format!("slk_www_{id}_secret"));
+                Some(ok(&shown))
+            }
+            ("DELETE", ["keys", id]) => {
+                let before = self.keys.len();
+                self.keys.retain(|key| key["id"] != *id);
+                (self.keys.len() < before).then(|| ok(&json!({"revoked": true})))
+            }
             ("POST", ["stages", stage, "activate"]) => Some(self.activate(stage, value)),
             _ => None,
         }
@@ -267,35 +308,34 @@ impl Site {
     }
 }
 
-fn ok(value: &Value) -> (u16, Vec<u8>) {
+pub fn ok(value: &Value) -> (u16, Vec<u8>) {
     (200, value.to_string().into_bytes())
 }
 
-fn error(code: &str, message: &str) -> Vec<u8> {
+pub fn error(code: &str, message: &str) -> Vec<u8> {
     json!({"error": {"code": code, "message": message, "hint": "a hint"}}).to_string().into_bytes()
 }
 
-fn read_request(reader: &mut impl BufRead) -> Option<(String, String, Vec<u8>)> {
+fn read_request(reader: &mut impl BufRead) -> Option<(String, String, Lines, Vec<u8>)> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
     let mut parts = line.split(' ').map(str::to_owned);
     let (method, path) = (parts.next()?, parts.next()?);
-    let (mut length, mut is_authorised) = (0, false);
+    let (mut length, mut lines) = (0, Lines::new());
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
-        let line = line.trim_end().to_ascii_lowercase();
-        if line.is_empty() {
-            break;
-        }
-        if let Some(value) = line.strip_prefix("content-length: ") {
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        let name = name.to_ascii_lowercase();
+        if name == "content-length" {
             length = value.parse().ok()?;
         }
-        is_authorised |= line.starts_with("authorization: bearer ");
-        assert!(!line.starts_with("transfer-encoding"), "every length is known");
+        assert!(name != "transfer-encoding", "every length is known");
+        assert!(!lines.contains_key(&name), "{name} twice");
+        lines.insert(name, value.to_owned());
     }
-    assert!(is_authorised);
+    assert!(lines["authorization"].starts_with("Bearer "));
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some((method, path, body))
+    Some((method, path, lines, body))
 }

@@ -5,10 +5,21 @@
 
 mod support;
 
+mod actions_flight;
+mod actions_faults;
+mod actions_purge;
+mod actions_stale;
+mod actions_store;
 mod cases;
+mod collections;
 mod faults;
+mod fresh;
 mod isolation;
 mod live_window;
 mod model;
+mod objects;
+mod poisoning;
 mod protocol;
+mod purge;
+mod uploads;
 mod vectors;

@@ -317,6 +317,9 @@ fn tokens_by_scope_and_site() {
         ("GET", &format!("/{blob}"), "", &["publish"]),
         ("POST", "/stages/production/activate", &activation, &["publish"]),
         ("POST", "/promote", r#"{"from":"production","to":"copy"}"#, &["publish"]),
+        ("POST", "/purge", r#"{"all":true}"#, &["purge"]),
+        ("GET", "/keys", "", &["publish"]),
+        ("POST", "/keys", r#"{"name":"x"}"#, &["publish"]),
         ("PUT", "", "", &[]),
         ("GET", "/tokens", "", &[]),
         ("POST", "/tokens", r#"{"name":"x","scopes":["read"]}"#, &[]),
@@ -415,7 +418,7 @@ fn refusals() {
     let hash = ContentHash::of(b"never stored").hex();
     let deployment = format!("/sites/aa/deployments/{}", other.id);
     let wrong_id = format!("/sites/aa/deployments/{}", built.id);
-    let unknown = json!({ "deployment": other.id }).to_string();
+    let unknown = json!({ "deployment": other.id.as_str() }).to_string();
     let rows: &[(&str, &str, &[u8], u16, &str)] = &[
         ("GET", "/nothing", b"", 404, "not-found"),
         ("POST", "/sites", b"", 405, "method-not-allowed"),
@@ -461,6 +464,49 @@ fn refusals() {
         assert_eq!(response.has("allow").is_some(), *status == 405, "{method} {call}");
     }
     assert_eq!(world.snapshot(), before, "a refusal changes nothing");
+}
+
+#[test]
+fn a_deployment_names_allowed_upstreams_only() {
+    let of = |upstream: &str| {
+        let action = json!({ "prefix": "/api", "upstream": upstream });
+        version(1).configured(&json!({ "actions": [action] }).to_string())
+    };
+    let list = "https://api.test, http://127.0.0.1:9000 service:AUTH";
+    for (list, upstream, is_allowed) in [
+        (list, "https://api.test", true),
+        (list, "https://API.test:443/", true),
+        (list, "http://127.0.0.1:9000", true),
+        (list, "service:AUTH", true),
+        (list, "http://api.test", false),
+        (list, "https://api.test:8443", false),
+        (list, "https://api.test.evil.test", false),
+        (list, "http://127.0.0.1", false),
+        (list, "service:auth", false),
+        ("", "https://api.test", false),
+    ] {
+        let world = World::with_vars(&[("ALLOWED_ORIGINS", list)]);
+        let from = Isolate::new(&world);
+        let built = of(upstream).build();
+        let mut calls = built.calls(&from, "www", "production", None);
+        calls.pop();
+        let commit = calls.pop().unwrap();
+        assert!(send_all(calls));
+        let before = world.snapshot();
+        let response = commit.send();
+        let shown = format!("{upstream} of {list:?}: {response:?}");
+        if is_allowed {
+            assert_eq!(response.status, 201, "{shown}");
+            continue;
+        }
+        assert_eq!((response.status, &*response.code()), (422, "upstream-not-allowed"), "{shown}");
+        let message = response.json()["error"]["message"].to_string();
+        assert!(message.contains(upstream), "{shown}");
+        assert_eq!(world.snapshot(), before, "nothing is stored: {shown}");
+    }
+    let world = World::with_vars(&[("ALLOWED_ORIGINS", list)]);
+    let told = Isolate::new(&world).admin("GET", "", b"").json()["allowed_origins"].clone();
+    assert_eq!(told, json!(["https://api.test", "http://127.0.0.1:9000", "service:AUTH"]));
 }
 
 #[test]

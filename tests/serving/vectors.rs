@@ -10,8 +10,6 @@ use serde::Deserialize;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use selvedge::site::config::{HtmlMode, NotFoundMode};
-
 use super::support::folder::{Folder, publish};
 use super::support::response::{Isolate, Response};
 use super::support::world::World;
@@ -19,8 +17,8 @@ use super::support::world::World;
 #[derive(Deserialize)]
 struct Row {
     files: Vec<String>,
-    html: HtmlMode,
-    not_found: NotFoundMode,
+    html: String,
+    not_found: String,
     method: String,
     path: String,
     headers: BTreeMap<String, String>,
@@ -77,9 +75,9 @@ fn check(number: usize, row: &Row) {
 fn response(row: &Row) -> Response {
     let asked_for = row.any_file.then_some(&row.path);
     let files = row.files.iter().chain(asked_for);
-    let mut folder = files.fold(Folder::default(), |folder, path| folder.file(path, path));
-    folder.config.html = row.html;
-    folder.config.not_found = row.not_found;
+    let folder = files.fold(Folder::default(), |folder, path| folder.file(path, path));
+    let config = serde_json::json!({ "html": row.html, "not_found": row.not_found });
+    let mut folder = folder.configured(&config.to_string());
     if let Some(text) = &row.headers_file {
         folder = folder.headers_file(text);
     }
@@ -94,7 +92,7 @@ fn response(row: &Row) -> Response {
         request = request.header(name, value);
     }
     // DEVIATIONS.md, 3: a page of a single-page application is for navigations.
-    if row.not_found == NotFoundMode::SinglePageApplication {
+    if row.not_found == "single-page-application" {
         request = request.header("sec-fetch-mode", "navigate");
     }
     request.send()

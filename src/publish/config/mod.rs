@@ -9,13 +9,18 @@
 pub mod app_config;
 pub mod nearest;
 pub mod review;
+pub mod routes;
 pub mod selvedge_toml;
+pub mod sources;
 pub mod toml_source;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::publish::config::routes::Route;
+use crate::publish::config::sources::Sources;
+use crate::site::action::Upstream;
 use crate::site::config::{Fingerprints, SiteConfig};
 use crate::site::diagnostic::{Diagnostic, Located, Report, Severity};
 use crate::site::pattern::Pattern;
@@ -43,6 +48,10 @@ pub struct Loaded {
     pub config: SiteConfig,
     /// What concerns publishing only.
     pub publish: PublishSettings,
+    /// What answers beside assets, in the order in which a request tries it.
+    pub routes: Vec<Located<Route>>,
+    /// The upstreams of actions, which the server has to allow.
+    pub upstreams: Vec<Located<Upstream>>,
     /// Everything that is wrong, file by file, line by line.
     pub diagnostics: Vec<Diagnostic>,
     /// The files that were read.
@@ -108,6 +117,7 @@ struct Loader {
     loaded: Loaded,
     redirects: Vec<Located<RedirectRule>>,
     headers: Vec<Located<HeaderRule>>,
+    sources: Sources,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -143,6 +153,7 @@ impl Loader {
         self.loaded.publish = read.publish;
         self.redirects = read.redirects;
         self.headers = read.headers;
+        self.sources = read.sources;
         self.loaded.diagnostics.extend(found);
     }
 
@@ -205,6 +216,14 @@ impl Loader {
     fn finish(mut self) -> Loaded {
         let html = self.loaded.config.html;
         let mut found = Vec::new();
+        let sources = routes::within_limits(self.sources, &mut found);
+        self.loaded.routes = routes::in_order(&sources);
+        routes::shadows(&self.loaded.routes, &self.redirects, &mut found);
+        let Sources { actions, collections, upstreams } = sources;
+        let config = &mut self.loaded.config;
+        config.actions = actions.into_iter().map(|located| located.rule).collect();
+        config.collections = collections.into_iter().map(|located| located.rule).collect();
+        self.loaded.upstreams = upstreams;
         self.loaded.config.redirects = review::redirects(self.redirects, html, &mut found);
         self.loaded.config.headers = review::header_rules(self.headers, &mut found);
         let diagnostics = &mut self.loaded.diagnostics;

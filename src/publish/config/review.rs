@@ -51,13 +51,22 @@ pub fn redirects(
     redirects
 }
 
-fn diagnostic<T>(
+/// Returns a diagnostic of what is written in a place.
+pub fn diagnostic<T>(
     at: &Located<T>,
     severity: Severity,
     message: String,
     remedy: impl Into<String>,
 ) -> Diagnostic {
     Diagnostic { file: at.file.clone(), line: at.line, severity, message, remedy: remedy.into() }
+}
+
+/// Returns where something is written, as somebody reads it who looks into a file.
+pub fn place<T>(at: &Located<T>, file: &str) -> String {
+    match at.file == file {
+        true => format!("line {}", at.line),
+        false => format!("{}:{}", at.file, at.line),
+    }
 }
 
 fn within_limits(
@@ -96,13 +105,11 @@ fn shadows(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) -
         let mut before = twins.chain(&patterns);
         if let Some(first) = before.find(|earlier| earlier.rule.from().covers(from)) {
             shadowed.insert(index);
-            let file = if first.file == located.file { "" } else { &*first.file };
-            let place =
-                format!("{file}{}{}", if file.is_empty() { "line " } else { ":" }, first.line);
             let message = format!(
-                "`{}` never fires: `{}` comes first ({place})",
+                "`{}` never fires: `{}` comes first ({})",
                 from.as_str(),
-                first.rule.from().as_str()
+                first.rule.from().as_str(),
+                place(first, &located.file)
             );
             let remedy = match first.rule.from().as_str() == from.as_str() {
                 true => "Remove one of the two.",

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
+use crate::publish::config::sources::{self, Sources};
 use crate::publish::config::toml_source::TomlSource;
 use crate::publish::config::{Fingerprint, PublishSettings};
 use crate::site::asset::is_media_type;
@@ -26,9 +27,9 @@ use crate::wire::time::DeltaSeconds;
 pub const FILE_NAME: &str = "selvedge.toml";
 
 /// Longest edge lifetime: a year, the longest that caches take to mean anything.
-pub const EDGE_TTL_SECS_MAX: u64 = 31_536_000;
+pub const EDGE_TTL_SECS_MAX: u32 = 31_536_000;
 
-const ROOT_KEYS: [&str; 11] = [
+const ROOT_KEYS: [&str; 13] = [
     "html",
     "not_found",
     "redirect_status",
@@ -38,6 +39,8 @@ const ROOT_KEYS: [&str; 11] = [
     "stages",
     "headers",
     "redirects",
+    "actions",
+    "collections",
     "types",
     "publish",
 ];
@@ -75,6 +78,8 @@ pub struct SelvedgeToml {
     pub redirects: Vec<Located<RedirectRule>>,
     /// Header rules in the order written.
     pub headers: Vec<Located<HeaderRule>>,
+    /// Actions and collections in the order written.
+    pub sources: Sources,
 }
 
 /// Returns what the file says and everything that is wrong with it.
@@ -88,7 +93,7 @@ pub fn parse(file: &str, text: &str) -> (SelvedgeToml, Vec<Diagnostic>) {
     config.not_found = source.choice(root, "not_found", &NOT_FOUND_MODES).unwrap_or_default();
     config.profile = source.choice(root, "profile", &PROFILES).unwrap_or_default();
     config.redirect_status = redirect_status(&mut source, root);
-    if let Some(edge_ttl) = duration(&mut source, root, "edge_ttl") {
+    if let Some(edge_ttl) = edge_ttl(&mut source, root) {
         config.edge_ttl = edge_ttl;
     }
     config.stages = stages(&mut source, root);
@@ -100,6 +105,12 @@ pub fn parse(file: &str, text: &str) -> (SelvedgeToml, Vec<Diagnostic>) {
     }
     for (line, table) in source.tables(root, "headers") {
         headers(&mut source, line, table, &mut read.headers);
+    }
+    for (line, table) in source.tables(root, "actions") {
+        sources::action(&mut source, line, table, &mut read.sources);
+    }
+    for (line, table) in source.tables(root, "collections") {
+        sources::collection(&mut source, line, table, &mut read.sources);
     }
     (read, source.report.into_diagnostics())
 }
@@ -116,45 +127,8 @@ fn redirect_status(source: &mut TomlSource, root: &DeTable) -> CanonicalStatus {
     })
 }
 
-fn duration(source: &mut TomlSource, table: &DeTable, key: &str) -> Option<DeltaSeconds> {
-    let value = table.get(key)?;
-    let line = source.line(&value.span());
-    let secs = match value.get_ref() {
-        DeValue::Integer(_) => source.integer(table, key)?.1,
-        DeValue::String(text) => match duration_secs(text) {
-            Some(secs) => secs,
-            None => {
-                let message = format!("\"{text}\" is not a duration");
-                let remedy =
-                    "Write a whole number and its unit: \"90s\", \"5m\", \"24h\", \"30d\".";
-                source.report.error(line, message, remedy);
-                return None;
-            }
-        },
-        other => return source.mistyped(line, key, other, "a duration such as \"24h\""),
-    };
-    if secs > EDGE_TTL_SECS_MAX {
-        source.report.error(
-            line,
-            format!("`{key}` is longer than a year"),
-            "Write at most \"365d\".",
-        );
-        return None;
-    }
-    u32::try_from(secs).ok().map(DeltaSeconds)
-}
-
-/// Returns the seconds of `90s`, `5m`, `24h` or `30d`.
-fn duration_secs(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
-    let unit_secs: u64 = match text.strip_prefix(digits)? {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(unit_secs)
+fn edge_ttl(source: &mut TomlSource, table: &DeTable) -> Option<DeltaSeconds> {
+    source.duration(table, "edge_ttl", EDGE_TTL_SECS_MAX).map(|(_, edge_ttl)| edge_ttl)
 }
 
 fn stages(source: &mut TomlSource, root: &DeTable) -> BTreeMap<StageName, StageSettings> {
@@ -178,7 +152,7 @@ fn stages(source: &mut TomlSource, root: &DeTable) -> BTreeMap<StageName, StageS
         let settings = StageSettings {
             kind: source.choice(table, "kind", &KINDS),
             profile: source.choice(table, "profile", &PROFILES),
-            edge_ttl: duration(source, table, "edge_ttl"),
+            edge_ttl: edge_ttl(source, table),
         };
         if stages.len() == STAGES_MAX {
             let message = format!("more than {STAGES_MAX} stages are described");

@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::publish::config::nearest::nearest;
 use crate::site::diagnostic::Report;
+use crate::wire::time::DeltaSeconds;
 
 /// A document with the report of what is wrong with it.
 pub struct TomlSource {
@@ -64,6 +65,50 @@ impl TomlSource {
         match value.get_ref().as_str() {
             Some(text) => Some((line, text.to_owned())),
             None => self.mistyped(line, key, value.get_ref(), "a string, in quotes"),
+        }
+    }
+
+    /// Returns the truth value of a key.
+    pub fn boolean(&mut self, table: &DeTable, key: &str) -> Option<bool> {
+        let value = table.get(key)?;
+        let line = self.line(&value.span());
+        match value.get_ref().as_bool() {
+            Some(flag) => Some(flag),
+            None => self.mistyped(line, key, value.get_ref(), "true or false, without quotes"),
+        }
+    }
+
+    /// Returns the duration of a key: whole seconds, or a text such as `90s`, `5m`, `24h`, `30d`.
+    pub fn duration(
+        &mut self,
+        table: &DeTable,
+        key: &str,
+        secs_max: u32,
+    ) -> Option<OnLine<DeltaSeconds>> {
+        let value = table.get(key)?;
+        let line = self.line(&value.span());
+        let secs = match value.get_ref() {
+            DeValue::Integer(_) => self.integer(table, key)?.1,
+            DeValue::String(text) => match duration_secs(text) {
+                Some(secs) => secs,
+                None => {
+                    let message = format!("\"{text}\" is not a duration");
+                    let remedy =
+                        "Write a whole number and its unit: \"90s\", \"5m\", \"24h\", \"30d\".";
+                    self.report.error(line, message, remedy);
+                    return None;
+                }
+            },
+            other => return self.mistyped(line, key, other, "a duration such as \"24h\""),
+        };
+        match u32::try_from(secs) {
+            Ok(secs) if secs <= secs_max => Some((line, DeltaSeconds(secs))),
+            _ => {
+                let longest = shown_duration(u64::from(secs_max));
+                let message = format!("`{key}` is longer than {longest}");
+                self.report.error(line, message, format!("Write at most \"{longest}\"."));
+                None
+            }
         }
     }
 
@@ -198,4 +243,22 @@ impl TomlSource {
         self.report.error(line, message, format!("Write {wanted}."));
         None
     }
+}
+
+/// The units that durations are written in, and their seconds.
+const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+
+/// Returns the seconds of `90s`, `5m`, `24h` or `30d`.
+fn duration_secs(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
+    let written = text.strip_prefix(digits)?;
+    let (_, unit_secs) = UNITS.iter().find(|(unit, _)| *unit == written)?;
+    digits.parse::<u64>().ok()?.checked_mul(*unit_secs)
+}
+
+/// Returns a duration as a person writes it, in the largest unit that measures it whole.
+pub fn shown_duration(secs: u64) -> String {
+    let whole = UNITS.iter().find(|(_, unit_secs)| secs.is_multiple_of(*unit_secs));
+    let (unit, unit_secs) = whole.copied().unwrap_or(("s", 1));
+    format!("{}{unit}", secs / unit_secs)
 }

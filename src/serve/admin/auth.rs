@@ -5,7 +5,7 @@
 
 use crate::serve::admin::error::AdminError;
 use crate::serve::ask::{Ask, Field};
-use crate::serve::deadline::persistently;
+use crate::serve::deadline;
 use crate::serve::ports::Ports;
 use crate::serve::tiers::Tiers;
 use crate::site::ids::SiteName;
@@ -13,7 +13,7 @@ use crate::site::keys;
 use crate::site::record::{Scope, SiteRecord, Token, TokenText, is_same_secret};
 
 /// Longest token in bytes; ours have about 90, and hashing endless ones would be work for nothing.
-const TOKEN_BYTES_MAX: usize = 256;
+pub const TOKEN_BYTES_MAX: usize = 256;
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ pub async fn caller<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Caller,
     let text = TokenText::parse(text).ok_or(AdminError::Unauthorized)?;
     let key = keys::site(&text.site);
     let ms = settings.deadlines.admin_ms;
-    let value = persistently(&tiers.ports, ms, || tiers.ports.read(&key)).await?;
+    let value = deadline::read(&tiers.ports, ms, &key).await?;
     let record = value.and_then(|value| SiteRecord::parse(&value.bytes, &text.site));
     let record = record.ok_or(AdminError::Unauthorized)?;
     let token = record.token(&text, tiers.ports.now()).ok_or(AdminError::Unauthorized)?;
@@ -76,7 +76,7 @@ pub async fn caller<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Caller,
 }
 
 /// The token of a field value that holds exactly one; two lines come joined by a comma.
-fn bearer(value: &str) -> Option<&str> {
+pub fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b'+');
     let whole = !token.is_empty() && token.len() <= TOKEN_BYTES_MAX && token.bytes().all(plain);

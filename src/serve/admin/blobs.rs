@@ -5,16 +5,13 @@
 
 use std::collections::HashSet;
 
-use serde::Deserialize;
-use serde_json::json;
-
 use crate::serve::admin::error::AdminError;
-use crate::serve::admin::{Answer, Call};
-use crate::serve::ask::Field;
-use crate::serve::deadline::{persistently, within};
+use crate::serve::admin::{Answer, Call, parsed_json};
+use crate::serve::deadline::{self, persistently, within};
 use crate::serve::ports::{Ports, Upload};
 use crate::serve::reply::ReplyBody;
 use crate::site::ids::{ContentHash, SiteName};
+use crate::site::json::{FromJson, Reader, object};
 use crate::site::keys::{self, HexPrefix};
 use crate::wire::method::Method;
 
@@ -31,17 +28,22 @@ const FRAME_HEAD_BYTES: usize = 36;
 /// Writes of a batch under way at once: the platform queues what is more than six.
 const WRITES_AT_ONCE: usize = 4;
 
-#[derive(Deserialize)]
 struct Question {
     prefix: String,
     hashes: Vec<ContentHash>,
+}
+
+impl FromJson for Question {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        Some(Self { prefix: json.member("prefix")?, hashes: json.member("hashes")? })
+    }
 }
 
 impl<P: Ports> Call<'_, P> {
     /// Which of these hashes the site has no blob for.
     pub async fn missing_blobs(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Post])?;
-        let question: Question = self.json().await?;
+        let question: Question = parsed_json(&self.json().await?)?;
         let prefix = HexPrefix::parse(&question.prefix).ok_or(AdminError::Invalid(
             "the prefix is no prefix",
             "up to 4 lower-case hex digits",
@@ -55,7 +57,7 @@ impl<P: Ports> Call<'_, P> {
         let stored = self.stored(site, &prefix).await?;
         let missing: Vec<_> =
             question.hashes.iter().filter(|hash| !stored.contains(hash)).collect();
-        Ok(Answer::Json(200, json!({ "missing": missing })))
+        Ok(Answer::Json(200, object(&[("missing", &missing)])))
     }
 
     /// The hashes under a prefix that the site has blobs for.
@@ -69,8 +71,7 @@ impl<P: Ports> Call<'_, P> {
         let mut stored = HashSet::new();
         let mut cursor: Option<String> = None;
         for _ in 0..LIST_PAGES_MAX {
-            let list = || ports.list(&prefix, cursor.as_deref());
-            let page = persistently(ports, ms, list).await?;
+            let page = deadline::list(ports, ms, &prefix, cursor.as_deref()).await?;
             let hash = |key: &String| ContentHash::parse(key.rsplit('/').next()?).ok();
             stored.extend(page.keys.iter().filter_map(hash));
             cursor = page.cursor;
@@ -102,7 +103,7 @@ impl<P: Ports> Call<'_, P> {
             }
             at = at.saturating_add(group.len());
         }
-        Ok(Answer::Json(200, json!({ "stored": frames.len() })))
+        Ok(Answer::Json(200, object(&[("stored", &frames.len())])))
     }
 
     async fn store_blob(
@@ -128,17 +129,13 @@ impl<P: Ports> Call<'_, P> {
             let length = ports.held_length(&held);
             return Ok(Answer::Bytes(ReplyBody::Held(held, None), length));
         }
-        let length = self.ask.headers.field(Field::ContentLength);
-        let length: u64 = length.and_then(|text| text.parse().ok()).ok_or(AdminError::Invalid(
-            "the length is not known",
-            "send Content-Length; the store takes no body of unknown length",
-        ))?;
+        let length = self.content_length()?;
         if length > settings.store.blob_bytes_max() {
             return Err(AdminError::TooLarge(settings.store.blob_bytes_max()));
         }
         let upload = ports.store_request_body(&key, length, &hash);
         match within(ports, settings.deadlines.upload_ms, upload).await? {
-            Upload::Stored => Ok(Answer::Json(201, json!({ "stored": 1 }))),
+            Upload::Stored => Ok(Answer::Json(201, object(&[("stored", &1_u16)]))),
             Upload::Mismatch => Err(AdminError::HashMismatch(0, hash)),
         }
     }

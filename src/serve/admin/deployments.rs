@@ -3,14 +3,15 @@
 //! Not activation: a committed deployment has an address of its own and is live nowhere. The
 //! invariant is that a deployment is written once, after what it names.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call};
-use crate::serve::deadline::persistently;
+use crate::serve::deadline::{self, persistently};
 use crate::serve::ports::{Condition, Ports};
 use crate::serve::reply::ReplyBody;
 use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
+use crate::site::json::{JsonText, object};
 use crate::site::keys;
 use crate::site::manifest::{Manifest, ROOT_BYTES_MAX, ShardPlace};
 use crate::wire::method::Method;
@@ -24,21 +25,25 @@ impl<P: Ports> Call<'_, P> {
     pub async fn deployments(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Get])?;
         self.site_exists(site).await?;
-        Ok(Answer::Json(200, json!({ "stages": self.stages(site).await? })))
+        Ok(Answer::Json(200, object(&[("stages", &self.stages(site).await?)])))
     }
 
     /// The live record of every stage, by stage.
-    pub async fn stages(&self, site: &SiteName) -> Result<Value, AdminError> {
+    pub async fn stages(
+        &self,
+        site: &SiteName,
+    ) -> Result<BTreeMap<StageName, JsonText>, AdminError> {
         let prefix = keys::live_prefix(site);
-        let mut stages = serde_json::Map::new();
+        let mut stages = BTreeMap::new();
         for key in self.list_all(&prefix).await? {
             let stage = key.strip_prefix(&prefix).and_then(|name| StageName::parse(name).ok());
             let Some(stage) = stage else { continue };
             if let Some((record, _)) = self.live_record(site, &stage).await? {
-                stages.insert(stage.to_string(), self.view(&record));
+                let view = self.view(&record);
+                stages.insert(stage, view);
             }
         }
-        Ok(Value::Object(stages))
+        Ok(stages)
     }
 
     /// Gives a deployment's manifest root, or commits one.
@@ -54,7 +59,7 @@ impl<P: Ports> Call<'_, P> {
     async fn root(&self, site: &SiteName, id: &DeploymentId) -> Result<Answer<P>, AdminError> {
         let ports = &self.tiers.ports;
         let (key, ms) = (keys::deployment(site, id), ports.settings().deadlines.admin_ms);
-        let found = persistently(ports, ms, || ports.read(&key)).await?;
+        let found = deadline::read(ports, ms, &key).await?;
         let root = found.ok_or(AdminError::NotFound("deployment"))?.bytes;
         let length = root.len() as u64;
         Ok(Answer::Bytes(ReplyBody::Bytes(root), length))
@@ -68,6 +73,11 @@ impl<P: Ports> Call<'_, P> {
         if manifest.id() != id {
             return Err(AdminError::OtherDeployment(manifest.id().clone()));
         }
+        let allowed = &ports.settings().allowed_origins;
+        let mut actions = manifest.head().config.actions.iter();
+        if let Some(action) = actions.find(|action| !allowed.contains(&action.upstream)) {
+            return Err(AdminError::UpstreamNotAllowed(action.upstream.clone()));
+        }
         let missing = self.missing_of(site, &manifest).await?;
         if !missing.is_empty() {
             return Err(AdminError::MissingBlobs(missing));
@@ -75,7 +85,7 @@ impl<P: Ports> Call<'_, P> {
         let (key, ms) = (keys::deployment(site, id), ports.settings().deadlines.admin_ms);
         persistently(ports, ms, || ports.write(&key, &root, &Condition::Any)).await?;
         let url = self.address(&format!("{id}--{site}"));
-        Ok(Answer::Json(201, json!({ "deployment": id, "url": url })))
+        Ok(Answer::Json(201, object(&[("deployment", id), ("url", &url)])))
     }
 
     /// Blobs that a manifest names and the store lacks, of an even sample.
@@ -99,7 +109,7 @@ impl<P: Ports> Call<'_, P> {
             let key = keys::blob(site, &hash);
             let ports = &self.tiers.ports;
             let ms = ports.settings().deadlines.admin_ms;
-            let found = persistently(ports, ms, || ports.list(key.as_str(), None)).await?;
+            let found = deadline::list(ports, ms, key.as_str(), None).await?;
             if !found.keys.iter().any(|found| found == key.as_str()) {
                 missing.push(hash);
             }

@@ -5,11 +5,13 @@
 
 use std::fmt;
 
-use serde_json::{Value, json};
-
 use crate::serve::ports::{BodyFault, Fault};
+use crate::serve::settings::StoreKind;
 use crate::serve::tiers::Unavailable;
+use crate::site::action::Upstream;
+use crate::site::collection::CollectionError;
 use crate::site::ids::{ContentHash, DeploymentId, NameError};
+use crate::site::json::{JsonError, JsonText, object};
 use crate::site::live::LiveRecord;
 use crate::site::manifest::ManifestError;
 use crate::wire::method::Method;
@@ -27,18 +29,24 @@ pub enum AdminError {
     MethodNotAllowed(&'static [Method]),
     /// A name breaks its grammar.
     Name(NameError),
+    /// A name of a collection or an object breaks its grammar.
+    Object(CollectionError),
     /// The body is not the JSON that it should be; the place is in the text.
-    Json(String),
+    Json(JsonError),
     /// A value in the body is wrong, and what to write instead.
     Invalid(&'static str, &'static str),
     /// Something of this name exists and is another's.
     Exists(&'static str),
     /// Somebody else changed the stage first.
     LostRace(Option<Box<LiveRecord>>),
+    /// An object is not what the call says that it must be; its entity tag, where there is one.
+    PreconditionFailed(Option<String>),
     /// There is nothing to roll back to.
     NothingToRollBack,
     /// The body is too large, and the limit in bytes.
     TooLarge(u64),
+    /// An object is larger than the store takes at once.
+    ObjectTooLarge(StoreKind),
     /// The body did not come in whole.
     BodyBroken,
     /// The bytes are not what they are said to be; which of them.
@@ -49,6 +57,8 @@ pub enum AdminError {
     Manifest(ManifestError),
     /// The manifest is another deployment's.
     OtherDeployment(DeploymentId),
+    /// The operator does not allow an upstream that the deployment's actions name.
+    UpstreamNotAllowed(Upstream),
     /// The store failed.
     Unavailable(Fault),
 }
@@ -57,7 +67,7 @@ impl AdminError {
     /// The status code.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Json(_) | Self::Name(_) | Self::BodyBroken => 400,
+            Self::Json(_) | Self::Name(_) | Self::Object(_) | Self::BodyBroken => 400,
             Self::Unauthorized => 401,
             Self::Forbidden => 403,
             Self::NotFound(_) => 404,
@@ -66,39 +76,39 @@ impl AdminError {
             | Self::LostRace(_)
             | Self::NothingToRollBack
             | Self::MissingBlobs(_) => 409,
-            Self::TooLarge(_) => 413,
+            Self::PreconditionFailed(_) => 412,
+            Self::TooLarge(_) | Self::ObjectTooLarge(_) => 413,
             Self::Invalid(..)
             | Self::HashMismatch(..)
             | Self::Manifest(_)
-            | Self::OtherDeployment(_) => 422,
+            | Self::OtherDeployment(_)
+            | Self::UpstreamNotAllowed(_) => 422,
             Self::Unavailable(_) => 503,
         }
     }
 
     /// The error as JSON.
-    pub fn to_json(&self) -> Value {
-        let mut error = json!({
-            "code": self.code(),
-            "message": self.to_string(),
-            "hint": self.hint(),
-        });
-        let detail = match self {
-            Self::LostRace(Some(winner)) => Some((
-                "winner",
-                json!({
-                    "deployment": winner.deployment,
-                    "seq": winner.seq,
-                    "by": winner.by,
-                    "activated_ms": winner.activated_ms,
-                }),
-            )),
-            Self::MissingBlobs(hashes) => Some(("missing", json!(hashes))),
-            _ => None,
+    pub fn to_json(&self) -> JsonText {
+        let error = object(&[
+            ("code", &self.code()),
+            ("message", &self.to_string()),
+            ("hint", &self.hint()),
+        ]);
+        let error = match self {
+            Self::LostRace(Some(winner)) => {
+                let winner = object(&[
+                    ("deployment", &winner.deployment),
+                    ("seq", &winner.seq),
+                    ("by", &winner.by),
+                    ("activated_ms", &winner.activated_ms),
+                ]);
+                error.with("winner", &winner)
+            }
+            Self::MissingBlobs(hashes) => error.with("missing", hashes),
+            Self::PreconditionFailed(etag) => error.with("etag", etag),
+            _ => error,
         };
-        if let (Some((name, value)), Some(members)) = (detail, error.as_object_mut()) {
-            members.insert(name.to_owned(), value);
-        }
-        json!({ "error": error })
+        object(&[("error", &error)])
     }
 
     fn code(&self) -> &'static str {
@@ -107,14 +117,16 @@ impl AdminError {
             Self::Forbidden => "forbidden",
             Self::NotFound(_) => "not-found",
             Self::MethodNotAllowed(_) => "method-not-allowed",
-            Self::Name(_) | Self::Json(_) | Self::BodyBroken => "bad-request",
+            Self::Name(_) | Self::Object(_) | Self::Json(_) | Self::BodyBroken => "bad-request",
             Self::Invalid(..) | Self::Manifest(_) | Self::OtherDeployment(_) => "invalid",
             Self::Exists(_) => "exists",
             Self::LostRace(_) => "lost-race",
             Self::NothingToRollBack => "nothing-to-roll-back",
-            Self::TooLarge(_) => "too-large",
+            Self::PreconditionFailed(_) => "precondition-failed",
+            Self::TooLarge(_) | Self::ObjectTooLarge(_) => "too-large",
             Self::HashMismatch(..) => "hash-mismatch",
             Self::MissingBlobs(_) => "missing-blobs",
+            Self::UpstreamNotAllowed(_) => "upstream-not-allowed",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -128,19 +140,34 @@ impl AdminError {
             Self::NotFound("site") => "create it: selvedge sites create NAME, with the root token",
             Self::NotFound("deployment") => "publish it first; selvedge deployments lists them",
             Self::NotFound("stage") => "publish to it first: selvedge publish DIR --stage NAME",
+            Self::NotFound("collection") => {
+                "add it to [[collections]] in selvedge.toml and publish, then try again"
+            }
+            Self::NotFound("upload") => {
+                "begin another; parts are all of one length of 5 MiB or more, but for the last"
+            }
+            Self::NotFound("object") => "selvedge objects list shows what there is",
             Self::NotFound(_) => "see docs/admin-api.md for the calls that there are",
             Self::MethodNotAllowed(_) => "see the Allow header",
-            Self::Name(_) | Self::Json(_) => "see docs/admin-api.md for the form of the call",
+            Self::Name(_) | Self::Object(_) | Self::Json(_) => {
+                "see docs/admin-api.md for the form of the call"
+            }
             Self::Invalid(_, hint) => hint,
             Self::Exists(_) => "remove it from the site that has it first",
             Self::LostRace(_) => "look at what is live now, then publish again or promote",
             Self::NothingToRollBack => "name a deployment: selvedge rollback --site S DEPLOYMENT",
+            Self::PreconditionFailed(_) => "read what is there now, then decide again",
             Self::TooLarge(_) => "split it, or keep it out of the site",
+            Self::ObjectTooLarge(StoreKind::R2) => "send it in parts, as selvedge objects put does",
+            Self::ObjectTooLarge(StoreKind::Kv) => "KV takes no larger values; with R2 it would go",
             Self::BodyBroken => "send it again",
             Self::HashMismatch(..) => "the file changed or the upload was damaged; send it again",
             Self::MissingBlobs(_) => "upload what is missing, then commit again",
             Self::Manifest(_) | Self::OtherDeployment(_) => {
                 "publish with a command line of this worker's version"
+            }
+            Self::UpstreamNotAllowed(_) => {
+                "ask the operator to add it to ALLOWED_ORIGINS, or name another"
             }
             Self::Unavailable(Fault::Missing) => "bind a bucket or a namespace in wrangler.toml",
             Self::Unavailable(_) => "try again in a moment; nothing was changed that is served",
@@ -156,7 +183,8 @@ impl fmt::Display for AdminError {
             Self::NotFound(what) => write!(f, "there is no such {what}"),
             Self::MethodNotAllowed(_) => f.write_str("the call has no such method"),
             Self::Name(error) => error.fmt(f),
-            Self::Json(place) => write!(f, "the body is not the JSON that it should be: {place}"),
+            Self::Object(error) => error.fmt(f),
+            Self::Json(error) => write!(f, "the body is not the JSON that it should be: {error}"),
             Self::Invalid(what, _) => f.write_str(what),
             Self::Exists(what) => write!(f, "this {what} belongs to another site"),
             Self::LostRace(Some(winner)) => write!(
@@ -166,12 +194,22 @@ impl fmt::Display for AdminError {
             ),
             Self::LostRace(None) => f.write_str("the record was changed in the meantime"),
             Self::NothingToRollBack => f.write_str("there is no earlier deployment to return to"),
+            Self::PreconditionFailed(Some(etag)) => {
+                write!(f, "the object is another by now: its entity tag is {etag}")
+            }
+            Self::PreconditionFailed(None) => f.write_str("there is no such object by now"),
+            Self::ObjectTooLarge(store) => {
+                write!(f, "the object is larger than {} bytes", store.blob_bytes_max())
+            }
             Self::TooLarge(bytes_max) => write!(f, "the body is larger than {bytes_max} bytes"),
             Self::BodyBroken => f.write_str("the body did not come in whole"),
             Self::HashMismatch(at, hash) => write!(f, "blob {at} does not hash to {hash}"),
             Self::MissingBlobs(hashes) => write!(f, "{} blobs are not stored yet", hashes.len()),
             Self::Manifest(error) => error.fmt(f),
             Self::OtherDeployment(id) => write!(f, "the manifest is that of {id}"),
+            Self::UpstreamNotAllowed(upstream) => {
+                write!(f, "this server does not allow the upstream {upstream}")
+            }
             Self::Unavailable(fault) => fault.fmt(f),
         }
     }

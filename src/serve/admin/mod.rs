@@ -8,22 +8,25 @@ pub mod auth;
 pub mod blobs;
 pub mod deployments;
 pub mod error;
+pub mod keys;
+pub mod objects;
+pub mod purge;
 pub mod sites;
 pub mod stages;
 pub mod tokens;
+pub mod uploads;
 
 use std::pin::Pin;
 
-use serde_json::{Value, json};
-
 use crate::serve::admin::auth::Caller;
 use crate::serve::admin::error::AdminError;
-use crate::serve::ask::Ask;
+use crate::serve::ask::{Ask, Field};
 use crate::serve::pipeline::RESERVED;
-use crate::serve::ports::Ports;
+use crate::serve::ports::{ObjectMeta, Ports};
 use crate::serve::reply::{Reply, ReplyBody};
 use crate::serve::tiers::Tiers;
 use crate::site::ids::{ContentHash, DeploymentId, NameError, SiteName, StageName};
+use crate::site::json::{FromJson, JsonText, object, read};
 use crate::site::manifest::{PATHS_MAX, ROOT_BYTES_MAX};
 use crate::site::record::Scope;
 use crate::wire::fields::Fields;
@@ -35,9 +38,11 @@ pub const JSON_BYTES_MAX: usize = 1024 * 1024;
 /// What a call answers with.
 pub enum Answer<P: Ports> {
     /// JSON.
-    Json(u16, Value),
+    Json(u16, JsonText),
     /// Bytes as they are stored.
     Bytes(ReplyBody<P>, u64),
+    /// An object with what is known of it.
+    Object(ObjectMeta, ReplyBody<P>),
 }
 
 /// A call, with what every handler of it needs.
@@ -56,13 +61,18 @@ type Handler<'a, P> = Pin<Box<dyn Future<Output = Result<Answer<P>, AdminError>>
 /// The reply to a request below the reserved prefix.
 pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Reply<P> {
     match dispatch(tiers, ask).await {
-        Ok(Answer::Json(status, value)) => json_reply(status, &value, None),
+        Ok(Answer::Json(status, json)) => json_reply(status, json, None),
         Ok(Answer::Bytes(body, length)) => {
             let mut fields = admin_fields("application/octet-stream", length);
             fields.set("content-disposition", "attachment");
             Reply { status: 200, fields, body }
         }
-        Err(error) => json_reply(error.status(), &error.to_json(), Some(&error)),
+        Ok(Answer::Object(meta, body)) => {
+            let mut fields = admin_fields("application/octet-stream", meta.length);
+            objects::object_fields(&meta, &mut fields);
+            Reply { status: 200, fields, body }
+        }
+        Err(error) => json_reply(error.status(), error.to_json(), Some(&error)),
     }
 }
 
@@ -76,12 +86,14 @@ async fn dispatch<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Answer<P>
         return Err(AdminError::NotFound("call"));
     }
     let caller = auth::caller(tiers, ask).await?;
-    // A path of another spelling is another path: the API has no canonical redirects.
-    if !ask.path.is_canonical() {
-        return Err(AdminError::NotFound("call"));
-    }
     let call = Call { tiers, ask, caller };
     let segments: Vec<&str> = segments.collect();
+    // A path of another spelling is another path: the API has no canonical redirects. The name of
+    // an object is the same however it is spelled.
+    let is_object = matches!(segments.as_slice(), ["sites", _, "collections", _, "objects", ..]);
+    if !ask.path.is_canonical() && !is_object {
+        return Err(AdminError::NotFound("call"));
+    }
     match segments.as_slice() {
         [] => call.about(),
         ["sites"] => call.sites().await,
@@ -99,7 +111,12 @@ impl<P: Ports> Call<'_, P> {
             [] if self.ask.method == Method::Get => Scope::Read,
             ["deployments"] | ["deployments", _] if self.ask.method == Method::Get => Scope::Read,
             ["stages", _] => Scope::Read,
-            ["blobs", ..] | ["deployments", ..] | ["stages", ..] | ["promote"] => Scope::Publish,
+            ["purge"] => Scope::Purge,
+            ["blobs", ..] | ["deployments", ..] | ["stages", ..] | ["promote"] | ["keys", ..] => {
+                Scope::Publish
+            }
+            ["collections", _, "objects", ..] if self.ask.is_read() => Scope::Read,
+            ["collections", _, "objects", ..] => Scope::Write,
             _ => return self.of_site_as_root(site, rest).await,
         };
         self.caller.may(site, scope)?;
@@ -108,11 +125,17 @@ impl<P: Ports> Call<'_, P> {
             ["blobs", "missing"] => Box::pin(self.missing_blobs(site)),
             ["blobs"] => Box::pin(self.store_blobs(site)),
             ["blobs", hash] => Box::pin(self.blob(site, parsed(ContentHash::parse(hash))?)),
+            ["collections", collection, "objects", name @ ..] => {
+                Box::pin(self.objects(site, collection, name))
+            }
             ["deployments"] => Box::pin(self.deployments(site)),
             ["deployments", id] => {
                 Box::pin(self.deployment(site, parsed(DeploymentId::parse(id))?))
             }
+            ["keys"] => Box::pin(self.keys(site)),
+            ["keys", id] => Box::pin(self.revoke_key(site, id)),
             ["promote"] => Box::pin(self.promote(site)),
+            ["purge"] => Box::pin(self.purge(site)),
             ["stages", stage] => Box::pin(self.stage(site, parsed(StageName::parse(stage))?)),
             ["stages", stage, "activate"] => {
                 Box::pin(self.activate(site, parsed(StageName::parse(stage))?))
@@ -145,22 +168,24 @@ impl<P: Ports> Call<'_, P> {
     fn about(&self) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Get])?;
         let settings = self.tiers.ports.settings();
+        let limits = object(&[
+            ("blob_bytes_max", &settings.store.blob_bytes_max()),
+            ("batch_bytes_max", &blobs::BATCH_BYTES_MAX),
+            ("batch_blobs_max", &blobs::BATCH_BLOBS_MAX),
+            ("missing_hashes_max", &blobs::MISSING_HASHES_MAX),
+            ("root_bytes_max", &ROOT_BYTES_MAX),
+            ("paths_max", &PATHS_MAX),
+        ]);
         Ok(Answer::Json(
             200,
-            json!({
-                "version": env!("CARGO_PKG_VERSION"),
-                "store": settings.store.as_str(),
-                "base_domain": settings.base_domain.as_str(),
-                "live_bound_secs": self.permanent_bound_secs(),
-                "limits": {
-                    "blob_bytes_max": settings.store.blob_bytes_max(),
-                    "batch_bytes_max": blobs::BATCH_BYTES_MAX,
-                    "batch_blobs_max": blobs::BATCH_BLOBS_MAX,
-                    "missing_hashes_max": blobs::MISSING_HASHES_MAX,
-                    "root_bytes_max": ROOT_BYTES_MAX,
-                    "paths_max": PATHS_MAX,
-                },
-            }),
+            object(&[
+                ("version", &env!("CARGO_PKG_VERSION")),
+                ("store", &settings.store.as_str()),
+                ("base_domain", &settings.base_domain),
+                ("live_bound_secs", &self.permanent_bound_secs()),
+                ("allowed_origins", &settings.allowed_origins),
+                ("limits", &limits),
+            ]),
         ))
     }
 
@@ -170,11 +195,18 @@ impl<P: Ports> Call<'_, P> {
         if methods.contains(&asked) { Ok(()) } else { Err(AdminError::MethodNotAllowed(methods)) }
     }
 
-    /// The request's body as JSON; an empty one is `{}`.
-    pub async fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, AdminError> {
-        let body = self.tiers.ports.request_body(JSON_BYTES_MAX).await?;
-        let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
-        serde_json::from_slice(body).map_err(|error| AdminError::Json(error.to_string()))
+    /// The request's body, which is to be JSON.
+    pub async fn json(&self) -> Result<Vec<u8>, AdminError> {
+        Ok(self.tiers.ports.request_body(JSON_BYTES_MAX).await?)
+    }
+
+    /// The length of the request's body.
+    pub fn content_length(&self) -> Result<u64, AdminError> {
+        let length = self.ask.headers.field(Field::ContentLength);
+        length.and_then(|text| text.parse().ok()).ok_or(AdminError::Invalid(
+            "the length is not known",
+            "send Content-Length; the store takes no body of unknown length",
+        ))
     }
 
     /// The address of a host of this very server.
@@ -196,21 +228,27 @@ fn health<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Answer<P>, AdminE
     let status = if missing.is_none() { 200 } else { 503 };
     Ok(Answer::Json(
         status,
-        json!({
-            "ok": missing.is_none(),
-            "missing_binding": missing,
-            "invalid_vars": settings.invalid,
-            "admin": settings.admin_token.is_some(),
-        }),
+        object(&[
+            ("ok", &missing.is_none()),
+            ("missing_binding", &missing),
+            ("invalid_vars", &settings.invalid),
+            ("admin", &settings.admin_token.is_some()),
+        ]),
     ))
+}
+
+/// What a body of JSON stands for; an empty one is `{}`.
+fn parsed_json<T: FromJson>(body: &[u8]) -> Result<T, AdminError> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    read(body).map_err(AdminError::Json)
 }
 
 fn parsed<T>(name: Result<T, NameError>) -> Result<T, AdminError> {
     name.map_err(AdminError::Name)
 }
 
-fn json_reply<P: Ports>(status: u16, value: &Value, error: Option<&AdminError>) -> Reply<P> {
-    let mut bytes = serde_json::to_vec(value).unwrap_or_default();
+fn json_reply<P: Ports>(status: u16, json: JsonText, error: Option<&AdminError>) -> Reply<P> {
+    let mut bytes = json.into_string().into_bytes();
     bytes.push(b'\n');
     let mut fields = admin_fields("application/json", bytes.len() as u64);
     match error {

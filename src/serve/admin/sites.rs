@@ -3,15 +3,13 @@
 //! Not their content. The invariant is that a hostname belongs to one site, which the hostname's
 //! own record says and nothing else.
 
-use serde::Deserialize;
-use serde_json::json;
-
 use crate::serve::admin::error::AdminError;
-use crate::serve::admin::{Answer, Call};
-use crate::serve::deadline::{persistently, within};
+use crate::serve::admin::{Answer, Call, parsed_json};
+use crate::serve::deadline::{self, persistently, within};
 use crate::serve::ports::{Condition, Ports, Written};
 use crate::serve::route::{Place, place};
 use crate::site::ids::{SiteName, StageName};
+use crate::site::json::{FromJson, Reader, object};
 use crate::site::keys::{self, Key};
 use crate::site::record::{HOSTS_MAX, HostEntry, HostRecord, SiteRecord};
 use crate::wire::host::Hostname;
@@ -22,10 +20,14 @@ const TRIES_MAX: usize = 5;
 /// Most pages of a listing, at a thousand keys each.
 const LIST_PAGES_MAX: usize = 40;
 
-#[derive(Deserialize)]
 struct MapHost {
-    #[serde(default = "StageName::production")]
     stage: StageName,
+}
+
+impl FromJson for MapHost {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        Some(Self { stage: json.member_or("stage", StageName::production())? })
+    }
 }
 
 impl<P: Ports> Call<'_, P> {
@@ -36,7 +38,7 @@ impl<P: Ports> Call<'_, P> {
         let prefix = keys::sites_prefix();
         let keys = self.list_all(prefix).await?;
         let names: Vec<_> = keys.iter().filter_map(|key| key.strip_prefix(prefix)).collect();
-        Ok(Answer::Json(200, json!({ "sites": names })))
+        Ok(Answer::Json(200, object(&[("sites", &names)])))
     }
 
     /// A site: its stages, hostnames and tokens.
@@ -46,13 +48,13 @@ impl<P: Ports> Call<'_, P> {
         let tokens: Vec<_> = record.tokens.iter().map(Self::token_view).collect();
         Ok(Answer::Json(
             200,
-            json!({
-                "site": record.site,
-                "created_ms": record.created_ms,
-                "hosts": record.hosts,
-                "stages": stages,
-                "tokens": tokens,
-            }),
+            object(&[
+                ("site", &record.site),
+                ("created_ms", &record.created_ms),
+                ("hosts", &record.hosts),
+                ("stages", &stages),
+                ("tokens", &tokens),
+            ]),
         ))
     }
 
@@ -63,18 +65,20 @@ impl<P: Ports> Call<'_, P> {
             site: site.clone(),
             created_ms: self.tiers.ports.now(),
             tokens: Vec::new(),
+            keys: Vec::new(),
             hosts: Vec::new(),
         };
         let written = self.write(&keys::site(site), &record.to_bytes(), &Condition::Absent).await?;
-        let status = if written == Written::Done { 201 } else { 200 };
-        Ok(Answer::Json(status, json!({ "site": site, "created": written == Written::Done })))
+        let created = written == Written::Done;
+        let status = if created { 201 } else { 200 };
+        Ok(Answer::Json(status, object(&[("site", site), ("created", &created)])))
     }
 
     /// The custom hostnames of a site.
     pub async fn hosts(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Get])?;
         let (record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
-        Ok(Answer::Json(200, json!({ "hosts": record.hosts })))
+        Ok(Answer::Json(200, object(&[("hosts", &record.hosts)])))
     }
 
     /// Maps a custom hostname to a stage, or takes the mapping away.
@@ -91,10 +95,10 @@ impl<P: Ports> Call<'_, P> {
         }
         let stage = match self.ask.method {
             Method::Delete => None,
-            _ => Some(self.json::<MapHost>().await?.stage),
+            _ => Some(parsed_json::<MapHost>(&self.json().await?)?.stage),
         };
         let key = keys::host(&host);
-        let current = self.read_json(&key).await?;
+        let current = self.read_versioned(&key).await?;
         let owner = current.as_ref().and_then(|(bytes, _)| HostRecord::parse(bytes, &host));
         if owner.as_ref().is_some_and(|owner| owner.site != *site) {
             return Err(AdminError::Exists("hostname"));
@@ -113,7 +117,7 @@ impl<P: Ports> Call<'_, P> {
                 self.tiers.memory.keep_host(record, self.tiers.ports.now());
             }
         }
-        self.update_site(site, |record| {
+        self.update_site(site, &mut |record| {
             record.hosts.retain(|entry| entry.host != host);
             if let Some(stage) = &stage {
                 if record.hosts.len() >= HOSTS_MAX {
@@ -124,7 +128,7 @@ impl<P: Ports> Call<'_, P> {
             Ok(())
         })
         .await?;
-        Ok(Answer::Json(200, json!({ "host": host.as_str(), "stage": stage })))
+        Ok(Answer::Json(200, object(&[("host", &host), ("stage", &stage)])))
     }
 
     async fn unmap(&self, key: &Key, host: &Hostname, exists: bool) -> Result<(), AdminError> {
@@ -148,7 +152,7 @@ impl<P: Ports> Call<'_, P> {
         &self,
         site: &SiteName,
     ) -> Result<Option<(SiteRecord, String)>, AdminError> {
-        let found = self.read_json(&keys::site(site)).await?;
+        let found = self.read_versioned(&keys::site(site)).await?;
         Ok(found.and_then(|(bytes, version)| Some((SiteRecord::parse(&bytes, site)?, version))))
     }
 
@@ -156,7 +160,7 @@ impl<P: Ports> Call<'_, P> {
     pub async fn update_site(
         &self,
         site: &SiteName,
-        mut change: impl FnMut(&mut SiteRecord) -> Result<(), AdminError>,
+        change: &mut dyn FnMut(&mut SiteRecord) -> Result<(), AdminError>,
     ) -> Result<(), AdminError> {
         for _ in 0..TRIES_MAX {
             let found = self.site_record(site).await?;
@@ -178,7 +182,7 @@ impl<P: Ports> Call<'_, P> {
         let mut keys = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..LIST_PAGES_MAX {
-            let page = persistently(ports, ms, || ports.list(prefix, cursor.as_deref())).await?;
+            let page = deadline::list(ports, ms, prefix, cursor.as_deref()).await?;
             keys.extend(page.keys);
             cursor = page.cursor;
             if cursor.is_none() {
@@ -188,10 +192,10 @@ impl<P: Ports> Call<'_, P> {
         Ok(keys)
     }
 
-    async fn read_json(&self, key: &Key) -> Result<Option<(Vec<u8>, String)>, AdminError> {
+    async fn read_versioned(&self, key: &Key) -> Result<Option<(Vec<u8>, String)>, AdminError> {
         let ports = &self.tiers.ports;
         let ms = ports.settings().deadlines.admin_ms;
-        let value = persistently(ports, ms, || ports.read(key)).await?;
+        let value = deadline::read(ports, ms, key).await?;
         Ok(value.map(|value| (value.bytes, value.version)))
     }
 

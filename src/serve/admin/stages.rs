@@ -1,19 +1,18 @@
 //! Stages: making a deployment live, rolling back, promoting.
 //!
-//! The only place that writes a live record, and the only write that changes what is served. The
-//! invariant is compare-and-swap: of two changes at once one wins, and the other is told who won.
-
-use serde::Deserialize;
-use serde_json::{Value, json};
+//! The only place that writes a live record, and the only write that changes what is served;
+//! [`super::purge`] makes its changes through here. The invariant is compare-and-swap: of two
+//! changes at once one wins, and the other is told who won.
 
 use crate::serve::admin::error::AdminError;
-use crate::serve::admin::{Answer, Call};
-use crate::serve::deadline::{persistently, within};
+use crate::serve::admin::{Answer, Call, parsed_json};
+use crate::serve::deadline::{self, within};
 use crate::serve::live;
 use crate::serve::ports::{Condition, Ports, Written};
 use crate::serve::settings::StoreKind;
 use crate::site::config::StageKind;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
+use crate::site::json::{FromJson, JsonText, Reader, object};
 use crate::site::keys;
 use crate::site::live::{Activation, Change, LiveRecord, Move};
 use crate::wire::method::Method;
@@ -21,25 +20,39 @@ use crate::wire::method::Method;
 /// Tries of a change that did not say what it expects to replace.
 const TRIES_MAX: usize = 5;
 /// How late KV may show a write, in seconds, beyond our own bound.
-const KV_LAG_SECS: u64 = 60;
+pub const KV_LAG_SECS: u64 = 60;
 
-#[derive(Deserialize)]
 struct Activate {
     deployment: DeploymentId,
-    #[serde(default)]
     expected_seq: Option<u64>,
 }
 
-#[derive(Deserialize)]
+impl FromJson for Activate {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        let deployment = json.member("deployment")?;
+        Some(Self { deployment, expected_seq: json.member_or("expected_seq", None)? })
+    }
+}
+
 struct Rollback {
-    #[serde(default)]
     deployment: Option<DeploymentId>,
 }
 
-#[derive(Deserialize)]
+impl FromJson for Rollback {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        Some(Self { deployment: json.member_or("deployment", None)? })
+    }
+}
+
 struct Promote {
     from: StageName,
     to: StageName,
+}
+
+impl FromJson for Promote {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        Some(Self { from: json.member("from")?, to: json.member("to")? })
+    }
 }
 
 impl<P: Ports> Call<'_, P> {
@@ -58,7 +71,7 @@ impl<P: Ports> Call<'_, P> {
         stage: StageName,
     ) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Post])?;
-        let body: Activate = self.json().await?;
+        let body: Activate = parsed_json(&self.json().await?)?;
         self.change(site, &stage, &body.deployment, Move::Forward, body.expected_seq).await
     }
 
@@ -69,7 +82,7 @@ impl<P: Ports> Call<'_, P> {
         stage: StageName,
     ) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Post])?;
-        let body: Rollback = self.json().await?;
+        let body: Rollback = parsed_json(&self.json().await?)?;
         let current = self.live_record(site, &stage).await?;
         let (current, _) = current.ok_or(AdminError::NotFound("stage"))?;
         let target = body.deployment.as_ref().or(current.rollback_target());
@@ -80,7 +93,7 @@ impl<P: Ports> Call<'_, P> {
     /// Makes live on one stage what is live on another.
     pub async fn promote(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Post])?;
-        let body: Promote = self.json().await?;
+        let body: Promote = parsed_json(&self.json().await?)?;
         let from = self.live_record(site, &body.from).await?;
         let (from, _) = from.ok_or(AdminError::NotFound("stage"))?;
         self.change(site, &body.to, &from.deployment, Move::Forward, None).await
@@ -94,29 +107,30 @@ impl<P: Ports> Call<'_, P> {
     ) -> Result<Option<(LiveRecord, String)>, AdminError> {
         let ports = &self.tiers.ports;
         let (key, ms) = (keys::live(site, stage), ports.settings().deadlines.admin_ms);
-        let value = persistently(ports, ms, || ports.read(&key)).await?;
+        let value = deadline::read(ports, ms, &key).await?;
         let Some(value) = value else { return Ok(None) };
         // A record that can't be read is replaced by the next activation, not guessed at.
         Ok(LiveRecord::parse(&value.bytes, site, stage).map(|record| (record, value.version)))
     }
 
     /// A live record as the API shows it.
-    pub fn view(&self, record: &LiveRecord) -> Value {
+    pub fn view(&self, record: &LiveRecord) -> JsonText {
         let label = match record.stage.is_production() {
             true => record.site.to_string(),
             false => format!("{}--{}", record.stage, record.site),
         };
-        json!({
-            "stage": record.stage,
-            "kind": record.kind,
-            "deployment": record.deployment,
-            "seq": record.seq,
-            "activated_ms": record.activated_ms,
-            "by": record.by,
-            "retained": record.retained,
-            "url": self.address(&label),
-            "deployment_url": self.address(&format!("{}--{}", record.deployment, record.site)),
-        })
+        let deployment_label = format!("{}--{}", record.deployment, record.site);
+        object(&[
+            ("stage", &record.stage),
+            ("kind", &record.kind),
+            ("deployment", &record.deployment),
+            ("seq", &record.seq),
+            ("activated_ms", &record.activated_ms),
+            ("by", &record.by),
+            ("retained", &record.retained),
+            ("url", &self.address(&label)),
+            ("deployment_url", &self.address(&deployment_label)),
+        ])
     }
 
     /// Within how many seconds a change to a permanent stage is in force everywhere.
@@ -127,6 +141,15 @@ impl<P: Ports> Call<'_, P> {
             StoreKind::Kv => KV_LAG_SECS,
         };
         settings.live_bound_secs().saturating_add(lag)
+    }
+
+    /// Within how many seconds a change to a stage is in force everywhere.
+    pub fn bound_secs(&self, kind: StageKind) -> u64 {
+        match (kind, self.tiers.ports.settings().store) {
+            (StageKind::Permanent, _) => self.permanent_bound_secs(),
+            (StageKind::Sandbox, StoreKind::R2) => 0,
+            (StageKind::Sandbox, StoreKind::Kv) => KV_LAG_SECS,
+        }
     }
 
     async fn change(
@@ -149,20 +172,39 @@ impl<P: Ports> Call<'_, P> {
             by: self.caller.name(),
             now: self.tiers.ports.now(),
         };
+        let change = |current: Option<&LiveRecord>| {
+            let is_expected = |seq| current.map_or(seq == 0, |record| record.is_still(seq));
+            match activation.apply(current) {
+                Change::Write(_) if !expected_seq.is_none_or(is_expected) => {
+                    Err(AdminError::LostRace(current.cloned().map(Box::new)))
+                }
+                change => Ok(change),
+            }
+        };
+        Ok(match self.change_live(site, stage, &change).await? {
+            Change::Write(record) => self.changed(&record, true),
+            Change::Already(record) => self.changed(&record, false),
+        })
+    }
+
+    /// Changes the live record of a stage, whoever else changes it at the same time; what came of
+    /// it is kept in memory at once.
+    pub async fn change_live(
+        &self,
+        site: &SiteName,
+        stage: &StageName,
+        change: &dyn Fn(Option<&LiveRecord>) -> Result<Change, AdminError>,
+    ) -> Result<Change, AdminError> {
         for _ in 0..TRIES_MAX {
             let current = self.live_record(site, stage).await?;
-            let seq = current.as_ref().map_or(0, |(record, _)| record.seq);
-            match activation.apply(current.as_ref().map(|(record, _)| record)) {
-                Change::Already(record) => return Ok(self.changed(&record, false)),
-                Change::Write(_) if expected_seq.is_some_and(|expected| expected != seq) => {
-                    return Err(AdminError::LostRace(current.map(|(record, _)| Box::new(record))));
-                }
+            match change(current.as_ref().map(|(record, _)| record))? {
+                Change::Already(record) => return Ok(Change::Already(record)),
                 Change::Write(record) => {
                     let version = current.map(|(_, version)| version);
                     if self.swap(&record, version).await? == Written::Done {
                         let now = self.tiers.ports.now();
                         live::keep(&self.tiers.ports, &self.tiers.memory, record.clone(), now);
-                        return Ok(self.changed(&record, true));
+                        return Ok(Change::Write(record));
                     }
                 }
             }
@@ -199,16 +241,8 @@ impl<P: Ports> Call<'_, P> {
     }
 
     fn changed(&self, record: &LiveRecord, changed: bool) -> Answer<P> {
-        let bound_secs = match (record.kind, self.tiers.ports.settings().store) {
-            (StageKind::Permanent, _) => self.permanent_bound_secs(),
-            (StageKind::Sandbox, StoreKind::R2) => 0,
-            (StageKind::Sandbox, StoreKind::Kv) => KV_LAG_SECS,
-        };
-        let mut view = self.view(record);
-        if let Some(members) = view.as_object_mut() {
-            members.insert("changed".to_owned(), json!(changed));
-            members.insert("effective_within_secs".to_owned(), json!(bound_secs));
-        }
-        Answer::Json(200, view)
+        let bound_secs = self.bound_secs(record.kind);
+        let view = self.view(record).with("changed", &changed);
+        Answer::Json(200, view.with("effective_within_secs", &bound_secs))
     }
 }

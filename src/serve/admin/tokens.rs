@@ -3,25 +3,29 @@
 //! Not their use, which is [`super::auth`]. The invariant is that a token's text is shown once,
 //! when it is made, and kept nowhere.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
-
 use crate::serve::admin::error::AdminError;
-use crate::serve::admin::{Answer, Call};
+use crate::serve::admin::{Answer, Call, parsed_json};
 use crate::serve::ports::{Fault, Ports};
 use crate::site::ids::{ContentHash, SiteName};
+use crate::site::json::{FromJson, JsonText, Reader, object};
 use crate::site::record::{Scope, TOKEN_NAME_BYTES_MAX, TOKEN_PREFIX, TOKENS_MAX, Token};
 use crate::wire::method::Method;
+use crate::wire::time::UnixMillis;
 
 /// Length of a token's id: 40 bits tell a hundred tokens apart.
 const ID_CHARS: usize = 8;
 
-#[derive(Deserialize)]
 struct NewToken {
     name: String,
     scopes: Vec<Scope>,
-    #[serde(default)]
     expires_secs: Option<u64>,
+}
+
+impl FromJson for NewToken {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        let (name, scopes) = (json.member("name")?, json.member("scopes")?);
+        Some(Self { name, scopes, expires_secs: json.member_or("expires_secs", None)? })
+    }
 }
 
 impl<P: Ports> Call<'_, P> {
@@ -33,62 +37,53 @@ impl<P: Ports> Call<'_, P> {
         }
         let (record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
         let tokens: Vec<_> = record.tokens.iter().map(Self::token_view).collect();
-        Ok(Answer::Json(200, json!({ "tokens": tokens })))
+        Ok(Answer::Json(200, object(&[("tokens", &tokens)])))
     }
 
     /// Revokes a token.
     pub async fn revoke_token(&self, site: &SiteName, id: &str) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Delete])?;
-        self.update_site(site, |record| {
+        self.update_site(site, &mut |record| {
             let before = record.tokens.len();
             record.tokens.retain(|token| token.id != id);
             let revoked = record.tokens.len() < before;
             revoked.then_some(()).ok_or(AdminError::NotFound("token"))
         })
         .await?;
-        Ok(Answer::Json(200, json!({ "revoked": true })))
+        Ok(Answer::Json(200, object(&[("revoked", &true)])))
     }
 
     /// A token as the API shows it: without its hash.
-    pub fn token_view(token: &Token) -> Value {
-        json!({
-            "id": token.id,
-            "name": token.name,
-            "scopes": token.scopes,
-            "created_ms": token.created_ms,
-            "expires_ms": token.expires_ms,
-        })
+    pub fn token_view(token: &Token) -> JsonText {
+        object(&[
+            ("id", &token.id),
+            ("name", &token.name),
+            ("scopes", &token.scopes),
+            ("created_ms", &token.created_ms),
+            ("expires_ms", &token.expires_ms),
+        ])
     }
 
     async fn make_token(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        let wanted: NewToken = self.json().await?;
-        let printable = wanted.name.chars().all(|c| !c.is_control());
-        if wanted.name.is_empty() || wanted.name.len() > TOKEN_NAME_BYTES_MAX || !printable {
-            return Err(AdminError::Invalid("the name can't be shown", "use 1 to 80 characters"));
-        }
+        let wanted: NewToken = parsed_json(&self.json().await?)?;
+        showable(&wanted.name)?;
         if wanted.scopes.is_empty() {
             return Err(AdminError::Invalid(
                 "a token without a scope opens nothing",
                 "name one or more of publish, purge, write, read",
             ));
         }
-        let ports = &self.tiers.ports;
-        let random = ports.random().ok_or(AdminError::Unavailable(Fault::Failed))?;
-        let random = base64url(&random);
-        let (id, secret) = random.split_at_checked(ID_CHARS).unwrap_or_default();
-        // The id stands between underscores, which base64url has too.
-        let id = id.replace(['_', '-'], "x");
-        let text = format!("{TOKEN_PREFIX}{site}_{id}_{secret}");
-        let now = ports.now();
+        let (id, text) = self.new_secret(TOKEN_PREFIX, site)?;
+        let now = self.tiers.ports.now();
         let token = Token {
             id,
             name: wanted.name,
             hash: ContentHash::of(text.as_bytes()),
             scopes: wanted.scopes,
             created_ms: now,
-            expires_ms: wanted.expires_secs.map(|secs| now.plus(secs.saturating_mul(1_000))),
+            expires_ms: expiry(now, wanted.expires_secs),
         };
-        self.update_site(site, |record| {
+        self.update_site(site, &mut |record| {
             if record.tokens.len() >= TOKENS_MAX {
                 return Err(AdminError::Invalid("too many tokens", "revoke one first"));
             }
@@ -96,12 +91,37 @@ impl<P: Ports> Call<'_, P> {
             Ok(())
         })
         .await?;
-        let mut view = Self::token_view(&token);
-        if let Some(members) = view.as_object_mut() {
-            members.insert("token".to_owned(), json!(text));
-        }
-        Ok(Answer::Json(201, view))
+        Ok(Answer::Json(201, Self::token_view(&token).with("token", &text)))
     }
+
+    /// The id and the text of a new token or key: `<prefix><site>_<id>_<secret>`.
+    pub fn new_secret(
+        &self,
+        prefix: &str,
+        site: &SiteName,
+    ) -> Result<(String, String), AdminError> {
+        let random = self.tiers.ports.random().ok_or(AdminError::Unavailable(Fault::Failed))?;
+        let random = base64url(&random);
+        let (id, secret) = random.split_at_checked(ID_CHARS).unwrap_or_default();
+        // The id stands between underscores, which base64url has too.
+        let id = id.replace(['_', '-'], "x");
+        let text = format!("{prefix}{site}_{id}_{secret}");
+        Ok((id, text))
+    }
+}
+
+/// Nothing, when lists can show a name.
+pub fn showable(name: &str) -> Result<(), AdminError> {
+    let printable = name.chars().all(|c| !c.is_control());
+    if name.is_empty() || name.len() > TOKEN_NAME_BYTES_MAX || !printable {
+        return Err(AdminError::Invalid("the name can't be shown", "use 1 to 80 characters"));
+    }
+    Ok(())
+}
+
+/// When something expires that is made now, `None` for never.
+pub fn expiry(now: UnixMillis, expires_secs: Option<u64>) -> Option<UnixMillis> {
+    expires_secs.map(|secs| now.plus(secs.saturating_mul(1_000)))
 }
 
 /// Bytes in base64url without padding (RFC 4648 §5); whole groups of three only.

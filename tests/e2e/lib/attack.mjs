@@ -3,6 +3,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { parse, send } from "./client.mjs";
+import { stateOf, uploadsOf } from "./fixture.mjs";
 
 const latin1 = (text) => Buffer.from(text, "utf8").toString("latin1");
 
@@ -104,8 +105,54 @@ function leavesHost(response, request, places) {
 const pattern = (text) =>
   new RegExp(text.replace(/^\(\?i\)/, ""), text.startsWith("(?i)") ? "i" : "");
 
-/** Whether predicate `p` holds; null where this runner can't see it. */
-function holds(p, response, request, places) {
+/** What the upstream of a row's action does, by name; the others are lists of answers in turn. */
+const UPSTREAMS = {
+  deception: ({ headers }) =>
+    /session=/.test(headers.cookie ?? "")
+      ? { headers: { "Cache-Control": "private, no-store" }, body: "PRIVATE-victim" }
+      : { headers: { "Cache-Control": "max-age=600" }, body: "ANON" },
+};
+
+/** The script of a row's upstream; `$n` and `$cookie` in a body are the request's. */
+function scripted(upstream, places) {
+  if (UPSTREAMS[upstream]) return UPSTREAMS[upstream];
+  return (request, n) => {
+    const answer = upstream[Math.min(n, upstream.length) - 1];
+    const headers = Object.entries(answer.headers ?? {}).map(([name, value]) => [
+      name,
+      expand(value, places),
+    ]);
+    const text = (answer.body ?? "")
+      .replaceAll("$n", n)
+      .replaceAll("$cookie", request.headers.cookie ?? "");
+    const body = answer.base64 ? Buffer.from(answer.base64, "base64") : text;
+    return { ...answer, headers: Object.fromEntries(headers), body };
+  };
+}
+
+/** Whether predicate `p`, which is about the upstreams, holds; null for every other. */
+function holdsUpstream(p, { origin, canary }, places) {
+  if ("canary_hit" in p) return canary.seen.length > 0;
+  if ("origin_hits" in p) return origin.seen.length === p.origin_hits;
+  if ("origin_hit" in p) return origin.seen.some(({ path }) => pattern(p.origin_hit).test(path));
+  if ("origin_saw_header" in p) {
+    const [name, value] = p.origin_saw_header;
+    const part = expand(value, places);
+    return origin.seen.some(({ headers }) => (headers[name] ?? "").includes(part));
+  }
+  return null;
+}
+
+/** Whether a browser would run what it was sent under the site's name. */
+function isActive({ status, headers }) {
+  const type = headers.value("content-type") ?? "";
+  const isSandboxed = /\bsandbox\b/.test(headers.value("content-security-policy") ?? "");
+  const isDocument = /html|xml|svg/i.test(type) && !isSandboxed;
+  return status === 200 && (isDocument || /(java|ecma|j|live)script/i.test(type));
+}
+
+/** Whether predicate `p` holds of a response; null where it is about something else. */
+function holds(p, response, request, places, upstreams) {
   const { headers } = response;
   if ("body_contains" in p) return response.body.includes(expand(p.body_contains, places));
   if ("body_matches" in p) return pattern(p.body_matches).test(response.body);
@@ -121,8 +168,9 @@ function holds(p, response, request, places) {
   if ("header_absent" in p) return !headers.has(p.header_absent.toLowerCase());
   if ("status_in" in p) return p.status_in.includes(response.status);
   if ("location_offsite" in p) return leavesHost(response, request, places);
+  if ("active_content_unsandboxed" in p) return isActive(response);
   if ("responses_gt" in p) return response.responses > p.responses_gt;
-  return null;
+  return holdsUpstream(p, upstreams, places);
 }
 
 const LEAK = /panicked|RuntimeError|unreachable executed|wasm-function|stack: \/|\.rs:\d+/;
@@ -130,16 +178,17 @@ const LEAK = /panicked|RuntimeError|unreachable executed|wasm-function|stack: \/
 const PLATFORM = [0, 400, 414, 431, 500, 501];
 
 /** The complaints about one response, none when it is safe. */
-function judge(expect, response, request, tenant, places) {
+function judge(expect, response, request, tenant, places, upstreams) {
   const bad = [];
   const isPlatform = PLATFORM.includes(response.status) && expect.status.includes(response.status);
   if (!expect.status.includes(response.status)) bad.push(`status ${response.status}`);
   for (const p of expect.must ?? []) {
-    if (!isPlatform && holds(p, response, request, places) === false)
+    if (!isPlatform && holds(p, response, request, places, upstreams) === false)
       bad.push(`must ${JSON.stringify(p)}`);
   }
   for (const p of expect.must_not ?? []) {
-    if (holds(p, response, request, places) === true) bad.push(`must not ${JSON.stringify(p)}`);
+    if (holds(p, response, request, places, upstreams) === true)
+      bad.push(`must not ${JSON.stringify(p)}`);
   }
   for (const [mark, owner] of [
     ["MARK-A", "a"],
@@ -158,23 +207,55 @@ function judge(expect, response, request, tenant, places) {
   return bad;
 }
 
-/** Sends one row and its follow-ups, then asks a clean question; returns all complaints. */
-export async function attack(port, row, places) {
-  const ask = async (request) => {
-    const { bytes, ms } = await send(port, bytesOf(request, places), request.raw ? 1500 : 4000);
-    return { ...parse(bytes, request.method === "HEAD"), ms };
+const stored = async (worker) => (await stateOf(worker)) + (await uploadsOf(worker));
+
+/** Whether a row says `name` of any of its answers. */
+const says = (row, name) =>
+  [row, ...(row.followup ?? [])].some(({ expect }) => expect.must_not.some((p) => name in p));
+
+/** The complaints about what `count` requests cost the store and the cache. */
+function judgeCost({ must_not: limits }, count, { serving, cachePuts }) {
+  const costs = {
+    storage_reads_per_request_gt: serving.length / count,
+    cache_writes_per_request_gt: cachePuts.length / count,
   };
-  const bad = judge(row.expect, await ask(row.request), row.request, row.tenant, places);
-  for (const next of row.followup ?? []) {
-    const complaints = judge(
-      next.expect,
-      await ask(next.request),
-      next.request,
-      row.tenant,
-      places,
-    );
-    bad.push(...complaints.map((text) => `afterwards: ${text}`));
+  return limits
+    .flatMap((p) => Object.entries(p))
+    .filter(([name, limit]) => costs[name] > limit)
+    .map(([name]) => `must not ${name}: ${costs[name]}`);
+}
+
+/**
+ * Sends one row and its follow-ups, then asks a clean question; returns all complaints. `upstreams`
+ * are `{origin, canary}`: who answers the action, and who must never be asked.
+ *
+ * A row may have requests that come `first`, unjudged, each so many `times`; `repeat`, how often
+ * its own is sent; and what the `shim` does meanwhile.
+ */
+export async function attack(worker, row, places, upstreams) {
+  upstreams.origin.reset();
+  if (row.upstream) upstreams.origin.on("*", scripted(row.upstream, places));
+  const isWatched = row.repeat !== undefined || row.shim !== undefined;
+  const state = says(row, "state_changed") ? await stored(worker) : null;
+  const ask = async (request) => {
+    const bytes = bytesOf(request, places);
+    const answer = await send(worker.port, bytes, request.raw ? 1500 : 4000);
+    return { ...parse(answer.bytes, request.method === "HEAD"), ms: answer.ms };
+  };
+  const judged = async ({ expect, request }) =>
+    judge(expect, await ask(request), request, row.tenant, places, upstreams);
+
+  for (const { request, times } of row.first ?? []) {
+    for (let i = 0; i < times; i += 1) await ask(request);
   }
+  if (isWatched) await worker.shim({ reset: true, ...row.shim });
+  const bad = [];
+  for (let i = 0; i < (row.repeat ?? 1); i += 1) bad.push(...(await judged(row)));
+  if (row.repeat) bad.push(...judgeCost(row.expect, row.repeat, await worker.shim()));
+  for (const next of row.followup ?? []) {
+    bad.push(...(await judged(next)).map((text) => `afterwards: ${text}`));
+  }
+  if (isWatched) await worker.shim({ reset: true });
   const headers = [
     ["Host", "${HOST_A}"],
     ["Connection", "close"],
@@ -182,5 +263,6 @@ export async function attack(port, row, places) {
   const clean = await ask({ method: "GET", path: "/index.html", headers });
   if (clean.status !== 200 || !clean.body.includes("MARK-A-INDEX"))
     bad.push(`then a clean GET: ${clean.status}`);
+  if (state !== null && (await stored(worker)) !== state) bad.push("what is stored changed");
   return bad;
 }

@@ -1,6 +1,7 @@
 // What holds for every response of every kind.
 
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Fails unless the response says how it may be kept, how it came about, and how long it is. */
 export function wellFormed(response, what, { method = "GET" } = {}) {
@@ -32,3 +33,16 @@ export function wellFormed(response, what, { method = "GET" } = {}) {
 
 /** A worker whose permanent stages show a deploy to the very next request. */
 export const AT_ONCE = { LIVE_FRESH_SECS: "0", LIVE_STALE_SECS: "0" };
+
+/** Asks until `done` says so of the answer, which it then resolves to. */
+export async function until(ask, done) {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const answer = await ask();
+    if (done(answer)) return answer;
+    await sleep(25);
+  }
+  throw new Error("it never came");
+}
+
+/** Whether a response was made of what was stored. */
+export const isHit = ({ headers }) => /^selvedge; hit/.test(headers.value("cache-status") ?? "");

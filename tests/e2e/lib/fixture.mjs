@@ -42,33 +42,107 @@ export async function siteToken(worker, site, scopes = ["publish", "read", "purg
   return made.json;
 }
 
-/** Publishes the sites `aa`, `bb` and `www`; resolves to what the attack rows name. */
-export async function twoSites(worker) {
-  const live = await publish(worker, "aa", SITE_A);
+/** What is in the collection that anybody's files are uploaded to, as text. */
+export async function uploadsOf(worker) {
+  return (await worker.api("GET", "/sites/aa/collections/public/objects")).text;
+}
+
+/** A key of its own for the fresh host of `site`. */
+export async function siteKey(worker, site) {
+  const made = await worker.api("POST", `/sites/${site}/keys`, { name: "test" });
+  if (made.status !== 201) throw new Error(`keys of ${site}: ${made.status} ${made.text}`);
+  return made.json.key;
+}
+
+/** Everything that the sites of `twoSites` have stored, as one text, but for what was uploaded. */
+export async function stateOf(worker) {
+  const parts = ["", "/deployments", "/keys"];
+  const paths = ["aa", "bb"].flatMap((site) => parts.map((part) => `/sites/${site}${part}`));
+  paths.push("/sites", "/sites/aa/collections/content/objects");
+  const answers = await Promise.all(paths.map((path) => worker.api("GET", path)));
+  return answers.map(({ status, text }) => `${status} ${text}`).join("\n");
+}
+
+/** Where the site `aa` has an action and its collections in `twoSites`. */
+const ACTION = "/act";
+const COLLECTIONS = `
+[[collections]]
+name = "public"
+prefix = "/public/"
+
+[[collections]]
+name = "content"
+prefix = "/content/"
+fresh = true
+`;
+
+/** What `aa` has besides SITE_A for the attacks. */
+const MORE_OF_A = {
+  "caf\u00e9.html": "<!doctype html>MARK-A-NFC",
+  ".well-known/security.txt": "MARK-A-SECURITY",
+};
+
+async function publishSites(worker, origin) {
+  const action = `[[actions]]\nprefix = "${ACTION}"\norigin = "${origin.url}"\n`;
+  const files = { ...SITE_A, ...MORE_OF_A, "selvedge.toml": REWRITE + action + COLLECTIONS };
+  const page = (text) => ({ "index.html": `<!doctype html>${text}` });
+  await publish(worker, "aa", { ...files, ...page("MARK-A-OLD") });
+  const { deployment } = await publish(worker, "aa", files);
+  const staged = { ...page("MARK-A-STAGE"), _headers: "/*\n  X-Stage-Only: 1\n" };
+  await publish(worker, "aa", { ...files, ...staged }, { stage: "stage" });
   await publish(worker, "bb", SITE_B);
-  const welcome = {
-    "selvedge.toml": REWRITE,
-    "index.html": "<!doctype html><title>www</title>welcome",
-  };
-  await publish(worker, "www", welcome);
+  await publish(worker, "a-b", { ...page("MARK-B-INDEX"), "c.txt": "MARK-B-COLLIDE" });
+  await publish(worker, "www", { ...page("welcome"), "selvedge.toml": REWRITE });
+  return deployment;
+}
+
+/** A token of `aa` that was revoked. */
+async function revokedToken(worker) {
+  const { id, token } = await siteToken(worker, "aa");
+  await worker.api("DELETE", `/sites/aa/tokens/${id}`);
+  return token;
+}
+
+/**
+ * Publishes the sites `aa`, with an action that `origin` answers and collections, `bb` and `www`;
+ * resolves to what the attack rows name. `canary` is an upstream that nobody allowed.
+ */
+export async function twoSites(worker, { origin, canary }) {
+  const deployment = await publishSites(worker, origin);
   const [a, b] = [await siteToken(worker, "aa"), await siteToken(worker, "bb")];
   const api = "/.selvedge/v1/sites/aa";
+  const fresh = "/sites/aa/collections/content/objects/index.html";
+  await worker.api("PUT", fresh, Buffer.from("<!doctype html>MARK-A-FRESH"));
+  const index = await worker.get("aa", "/index.html");
+  const range = await worker.get("aa", "/range.bin");
   return {
     HOST_A: `aa.${BASE}`,
     HOST_B: `bb.${BASE}`,
+    FRESH_HOST_A: `fresh--aa.${BASE}`,
     HOST_UNKNOWN: `nosuch.${BASE}`,
     BASE_DOMAIN: BASE,
     CANARY: "canary.test",
+    CANARY_ORIGIN: `127.0.0.1:${canary.port}`,
+    ACTION,
+    FRESH: "/content",
     ADMIN: "/.selvedge/v1",
     ADMIN_DEPLOYS_A: `${api}/deployments`,
     ADMIN_ACTIVATE_A: `${api}/stages/production/activate`,
     ADMIN_ROLLBACK_A: `${api}/stages/production/rollback`,
+    ADMIN_PURGE_A: `${api}/purge`,
     ADMIN_BLOB_A: `${api}/blobs`,
+    PUBLIC_UPLOAD_A: `${api}/collections/public/objects`,
     TOKEN_A: a.token,
     TOKEN_B: b.token,
+    TOKEN_REVOKED: await revokedToken(worker),
     ROOT_TOKEN,
+    FRESH_KEY_A: await siteKey(worker, "aa"),
+    FRESH_KEY_SPENT: await siteKey(worker, "aa"),
     HASH_B_SECRET: sha256("MARK-B-SECRET"),
-    DEPLOY_A_LIVE: live.deployment,
+    HASH_X: sha256("X"),
+    DEPLOY_A_LIVE: deployment,
+    ETAG_A_INDEX: index.headers.value("etag"),
+    ETAG_RANGE: range.headers.value("etag"),
     PORT: String(worker.port),
   };
 }

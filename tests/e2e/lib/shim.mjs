@@ -12,6 +12,10 @@ function reset() {
     serving: [],
     // Keys that were looked up or stored in the cache.
     cacheKeys: [],
+    // Keys that were stored in the cache.
+    cachePuts: [],
+    // The runtime's rate limiter: "none", or "throw", or "pass", or "refuse".
+    limit: "none",
     // Admin operation number `haltAt` (from 1) and all after it never happen.
     haltAt: 0,
     halted: false,
@@ -71,6 +75,13 @@ function watched(target, isAdmin) {
   });
 }
 
+const limiter = {
+  async limit() {
+    if (state.limit === "throw") throw new Error("injected");
+    return { success: state.limit === "pass" };
+  },
+};
+
 const realCaches = globalThis.caches;
 
 const keyOf = (request) => (typeof request === "string" ? request : request.url);
@@ -89,6 +100,7 @@ function watchedCache(open) {
     },
     async put(...args) {
       state.cacheKeys.push(keyOf(args[0]));
+      state.cachePuts.push(keyOf(args[0]));
       if (state.cache === "empty") return args[1]?.body?.cancel?.();
       return (await open()).put(...args);
     },
@@ -128,6 +140,7 @@ export default {
       const isStore = name === "BUCKET" || name === "STORE_KV";
       wrapped[name] = isStore ? watched(value, isAdmin) : value;
     }
+    if (state.limit !== "none") wrapped.FRESH_LIMIT = limiter;
     return entry.default.fetch(request, wrapped, ctx);
   },
 };

@@ -12,7 +12,10 @@ function list(url) {
   const names = [...values.keys()].filter((k) => k.startsWith(prefix) && k > after).sort();
   const page = names.slice(0, limit);
   const done = page.length === names.length;
-  const keys = page.map((name) => ({ name }));
+  const keys = page.map((name) => {
+    const { metadata } = values.get(name);
+    return { name, ...(metadata ? { metadata: JSON.parse(metadata) } : {}) };
+  });
   return Response.json({ keys, list_complete: done, ...(done ? {} : { cursor: page.at(-1) }) });
 }
 

@@ -201,6 +201,7 @@ const config :Workerd.Config = (
     (name = "selvedge", worker = .selvedge),
     (name = "kv", worker = .kv),
     (name = "cache", worker = .cache),
+    (name = "internet", network = (allow = ["public", "private"])),
   ],
   sockets = [(name = "http", address = "127.0.0.1:${port}", service = "selvedge")],
 );
@@ -226,7 +227,10 @@ const cache :Workerd.Worker = (
 `;
 }
 
-/** Starts the worker on bare workerd, which hands URLs over as they came. Always KV. */
+/**
+ * Starts the worker on bare workerd, which hands URLs over as they came. Always KV. It may ask
+ * upstreams on this machine, as on miniflare.
+ */
 export async function startBare({ vars = {}, cache = CACHE } = {}) {
   const folder = scratch("selvedge-workerd-");
   mkdirSync(folder, { recursive: true });

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
 use selvedge::site::asset::{Asset, Class, Representation, has_fingerprint};
 use selvedge::site::config::SiteConfig;
 use selvedge::site::ids::{ContentHash, DeploymentId};
+use selvedge::site::json;
 use selvedge::site::manifest::ManifestBuilder;
 use selvedge::site::rules::{HeaderRules, Redirects};
 use selvedge::site::{headers_file, redirects_file};
@@ -61,7 +60,7 @@ impl Folder {
 
     pub fn configured(mut self, config: &str) -> Self {
         let (headers, redirects) = (self.config.headers, self.config.redirects);
-        self.config = serde_json::from_str(config).unwrap();
+        self.config = json::read(config.as_bytes()).unwrap();
         self.config.headers = headers;
         self.config.redirects = redirects;
         self
@@ -112,7 +111,8 @@ impl Folder {
 impl Built {
     /// The calls that make this live on a stage, in order; a CLI may die before each.
     pub fn calls(&self, from: &Isolate, site: &str, stage: &str, seq: Option<u64>) -> Vec<Request> {
-        let activation = json!({ "deployment": self.id, "expected_seq": seq }).to_string();
+        let activation =
+            serde_json::json!({ "deployment": self.id.as_str(), "expected_seq": seq }).to_string();
         let activate = format!("/sites/{site}/stages/{stage}/activate");
         let mut calls = vec![from.admin_call("PUT", &format!("/sites/{site}"), b"")];
         for (hash, bytes) in &self.blobs {

@@ -5,14 +5,20 @@ use std::future::{Future, pending, poll_fn};
 use std::rc::Rc;
 use std::task::Poll;
 
+use selvedge::serve::deadline::within;
 use selvedge::serve::ports::{
-    BodyFault, Condition, EdgeContent, Fault, Listing, Part, Ports, Upload, Versioned, Written,
+    BodyFault, Condition, EdgeContent, Fault, Found, Listing, Object, ObjectMeta, ObjectPage,
+    ObjectWritten, Part, Ports, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned,
+    Written,
 };
 use selvedge::serve::settings::{Settings, StoreKind};
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
+use selvedge::wire::fields::Fields;
 use selvedge::wire::time::{DeltaSeconds, UnixMillis};
 
+use super::objects::{etag_of, object, object_of, upload_key};
+use super::upstream::{End, Stream};
 use super::world::{Bytes, Colo, Op, Trouble, World};
 
 /// Keys of one page of a listing: few, so that paging is always tested.
@@ -25,6 +31,7 @@ pub struct SimPorts {
     pub colo: Colo,
     pub isolate: usize,
     pub body: Bytes,
+    pub fields: Fields,
     pub settings: Rc<Settings>,
 }
 
@@ -74,18 +81,56 @@ impl SimPorts {
         self.leave(trouble, ()).await
     }
 
-    async fn edge_value(&self, op: Op, key: &Key) -> Result<Option<Bytes>, Fault> {
+    fn forget_upload(&self, key: &Key, upload: &str) {
+        for part in self.world.keys(&format!("upload/{upload}/{key}/")) {
+            self.world.remove(&part);
+        }
+    }
+
+    async fn edge_entry(&self, op: Op, key: &Key) -> Result<Option<EdgeEntry>, Fault> {
         let trouble = self.enter(op, key.as_str()).await?;
-        let found = self.world.edge_lookup(&self.colo, key.as_str());
-        let found = match trouble {
-            Some(Trouble::Null) => None,
-            Some(Trouble::Truncated) => {
-                found.map(|bytes| Rc::new(bytes[..bytes.len() / 2].to_vec()))
+        let mut found = self.world.edge_lookup(&self.colo, key.as_str());
+        if let Some(entry) = &mut found {
+            match trouble {
+                Some(Trouble::Truncated) => {
+                    entry.bytes = Rc::new(entry.bytes[..entry.bytes.len() / 2].to_vec());
+                }
+                Some(Trouble::Garbage) => {
+                    entry.head = entry.head.replace(' ', "{");
+                    entry.bytes = Rc::new(vec![b'{'; entry.bytes.len()]);
+                }
+                _ => {}
             }
-            Some(Trouble::Garbage) => found.map(|bytes| Rc::new(vec![b'{'; bytes.len()])),
-            _ => found,
-        };
+        }
+        let found = found.filter(|_| trouble != Some(Trouble::Null));
         self.leave(trouble, found).await
+    }
+
+    async fn edge_value(&self, key: &Key) -> Result<Option<Bytes>, Fault> {
+        Ok(self.edge_entry(Op::EdgeLookup, key).await?.map(|entry| entry.bytes))
+    }
+
+    /// Keeps an entry; a stream that is not as long as it says is not kept, and nobody is told.
+    async fn edge_keep(
+        &self,
+        op: Op,
+        key: &Key,
+        head: &str,
+        content: EdgeContent<Self>,
+        ttl: DeltaSeconds,
+    ) -> Result<(), Fault> {
+        let trouble = self.enter(op, key.as_str()).await?;
+        let bytes = match content {
+            EdgeContent::Bytes(bytes) => Some(Rc::new(bytes)),
+            EdgeContent::Held(bytes) => Some(bytes),
+            EdgeContent::Stream(stream, length) => {
+                stream.whole().filter(|b| b.len() as u64 == length)
+            }
+        };
+        if let Some(bytes) = bytes.filter(|_| trouble != Some(Trouble::Null)) {
+            self.world.edge_store(&self.colo, key.as_str(), head, bytes, ttl);
+        }
+        self.leave(trouble, ()).await
     }
 }
 
@@ -102,7 +147,7 @@ fn holds(condition: &Condition, current: Option<&Bytes>) -> bool {
 }
 
 impl Ports for SimPorts {
-    type Body = Bytes;
+    type Body = Stream;
     type Held = Bytes;
 
     fn settings(&self) -> &Settings {
@@ -118,15 +163,7 @@ impl Ports for SimPorts {
     }
 
     async fn sleep(&self, ms: u64) {
-        let until = self.world.now().plus(ms);
-        poll_fn(|_| {
-            if self.world.now() >= until {
-                return Poll::Ready(());
-            }
-            self.world.set_timer(until);
-            Poll::Pending
-        })
-        .await;
+        self.world.wait(ms).await;
     }
 
     fn behind(&self, task: impl Future<Output = ()> + 'static) {
@@ -182,11 +219,11 @@ impl Ports for SimPorts {
         self.leave(trouble, Listing { keys, cursor }).await
     }
 
-    async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<Bytes>, Fault> {
+    async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<Stream>, Fault> {
         let Some(bytes) = self.value(Op::Open, key.as_str()).await? else { return Ok(None) };
-        let Some(part) = part else { return Ok(Some(bytes)) };
-        let (first, end) = (part.first as usize, (part.first + part.length) as usize);
-        bytes.get(first..end).map(|part| Some(Rc::new(part.to_vec()))).ok_or(Fault::Failed)
+        let stream = Stream::of(bytes);
+        let Some(part) = part else { return Ok(Some(stream)) };
+        stream.part(part).filter(|part| part.end == End::Whole).map(Some).ok_or(Fault::Failed)
     }
 
     async fn hold(&self, key: &Key) -> Result<Option<Bytes>, Fault> {
@@ -226,28 +263,191 @@ impl Ports for SimPorts {
     }
 
     async fn edge_read(&self, key: &Key) -> Result<Option<Vec<u8>>, Fault> {
-        Ok(self.edge_value(Op::EdgeLookup, key).await?.map(|bytes| bytes.to_vec()))
+        Ok(self.edge_value(key).await?.map(|bytes| bytes.to_vec()))
     }
 
     async fn edge_hold(&self, key: &Key) -> Result<Option<Bytes>, Fault> {
-        self.edge_value(Op::EdgeLookup, key).await
+        self.edge_value(key).await
     }
 
-    async fn edge_open(&self, key: &Key) -> Result<Option<Bytes>, Fault> {
-        self.edge_value(Op::EdgeLookup, key).await
+    async fn edge_open(&self, key: &Key) -> Result<Option<Stream>, Fault> {
+        Ok(self.edge_value(key).await?.map(Stream::of))
     }
 
     async fn edge_put(&self, key: &Key, content: EdgeContent<Self>, ttl: DeltaSeconds) {
-        let bytes = match content {
-            EdgeContent::Bytes(bytes) => Rc::new(bytes),
-            EdgeContent::Held(bytes) => bytes,
-            // A stream that was cut off is not kept: its length is announced.
-            EdgeContent::Stream(bytes, length) if bytes.len() as u64 == length => bytes,
-            EdgeContent::Stream(..) => return,
+        let _ = self.edge_keep(Op::EdgePut, key, "", content, ttl).await;
+    }
+
+    async fn stored_find(&self, key: &Key) -> Result<Option<Found<Stream>>, Fault> {
+        let found = self.edge_entry(Op::StoredFind, key).await?;
+        Ok(found.map(|entry| Found { head: entry.head, body: Stream::of(entry.bytes) }))
+    }
+
+    async fn stored_keep(
+        &self,
+        key: &Key,
+        head: &str,
+        content: EdgeContent<Self>,
+        ttl: DeltaSeconds,
+    ) -> Result<(), Fault> {
+        self.edge_keep(Op::StoredKeep, key, head, content, ttl).await
+    }
+
+    fn request_fields(&self) -> Fields {
+        self.fields.clone()
+    }
+
+    async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<Stream>, Fault> {
+        let answer = async {
+            let trouble = self.enter(Op::Fetch, &request.url).await?;
+            let answer = self.world.answer(request).ok_or(Fault::Missing)?;
+            self.sleep(answer.delay_ms).await;
+            self.leave(trouble, answer.response(&request.method)?).await
         };
-        if self.enter(Op::EdgePut, key.as_str()).await.is_ok() {
-            self.world.edge_store(&self.colo, key.as_str(), bytes, ttl);
+        within(self, request.timeout_ms, answer).await
+    }
+
+    async fn hold_body(&self, body: Stream, bytes_max: u64) -> Result<Bytes, Fault> {
+        body.whole().filter(|bytes| bytes.len() as u64 <= bytes_max).ok_or(Fault::Failed)
+    }
+
+    fn cut(&self, body: Stream, part: Part) -> Result<Stream, Fault> {
+        body.part(part).ok_or(Fault::Failed)
+    }
+
+    fn held_of(&self, bytes: &[u8]) -> Bytes {
+        Rc::new(bytes.to_vec())
+    }
+
+    async fn object_read(
+        &self,
+        key: &Key,
+        known_etag: Option<&str>,
+        part: Option<Part>,
+    ) -> Result<Option<Object<Stream>>, Fault> {
+        let Some(value) = self.value(Op::Open, key.as_str()).await? else { return Ok(None) };
+        let (meta, body) = object_of(&value).ok_or(Fault::Failed)?;
+        if known_etag == Some(&meta.etag) {
+            return Ok(Some(Object::NotModified(meta)));
         }
+        let body = match part {
+            None => body,
+            Some(part) => {
+                let (first, end) = (part.first as usize, (part.first + part.length) as usize);
+                body.get(first..end).ok_or(Fault::Failed)?
+            }
+        };
+        let body = Stream::of(Rc::new(body.to_vec()));
+        self.world.count_body();
+        Ok(Some(Object::Found(meta, body)))
+    }
+
+    async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
+        let Some(value) = self.value(Op::Read, key.as_str()).await? else { return Ok(None) };
+        object_of(&value).map(|(meta, _)| Some(meta)).ok_or(Fault::Failed)
+    }
+
+    async fn object_write(
+        &self,
+        key: &Key,
+        meta: &ObjectMeta,
+        condition: &Condition,
+    ) -> Result<ObjectWritten, Fault> {
+        let etag = etag_of(&self.body);
+        let holds = |value: Option<&Bytes>| {
+            let found = value.and_then(|value| object_of(value)).map(|(meta, _)| meta.etag);
+            match condition {
+                Condition::Any => true,
+                Condition::Absent => found.is_none(),
+                Condition::Is(wanted) => found.as_ref() == Some(wanted),
+            }
+        };
+        let value = object(meta, &self.body);
+        // KV checks by reading first, so that somebody can come between.
+        if self.settings.store == StoreKind::Kv && *condition != Condition::Any {
+            let current = self.value(Op::Read, key.as_str()).await?;
+            if !holds(current.as_ref()) {
+                return Ok(ObjectWritten::Lost);
+            }
+            self.put(Op::Write, key.as_str(), &value).await?;
+            return Ok(ObjectWritten::Done(etag));
+        }
+        let trouble = self.enter(Op::Write, key.as_str()).await?;
+        let kept = holds(self.world.history(key.as_str()).last());
+        if kept {
+            self.world.store(key.as_str(), &value);
+        }
+        let written = if kept { ObjectWritten::Done(etag) } else { ObjectWritten::Lost };
+        self.leave(trouble, written).await
+    }
+
+    async fn object_list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        count_max: u32,
+    ) -> Result<ObjectPage, Fault> {
+        let trouble = self.enter(Op::List, prefix).await?;
+        let mut keys = self.world.keys(prefix);
+        keys.retain(|key| cursor.is_none_or(|cursor| key.as_str() > cursor));
+        let more = keys.len() > count_max as usize;
+        keys.truncate(count_max as usize);
+        let cursor = if more { keys.last().cloned() } else { None };
+        let meta = |key: &String| Some(object_of(self.world.history(key).last()?)?.0);
+        let objects = keys.iter().filter_map(|key| Some((key.clone(), meta(key)?))).collect();
+        self.leave(trouble, ObjectPage { objects, cursor }).await
+    }
+
+    async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String, Fault> {
+        let trouble = self.enter(Op::Upload, key.as_str()).await?;
+        let upload = format!("u{}", self.world.chance());
+        self.world.store(&upload_key(key, &upload, 0), &object(meta, b""));
+        self.leave(trouble, upload).await
+    }
+
+    async fn upload_part(
+        &self,
+        key: &Key,
+        upload: &str,
+        number: u16,
+    ) -> Result<Option<String>, Fault> {
+        let trouble = self.enter(Op::Upload, key.as_str()).await?;
+        let is_known = !self.world.history(&upload_key(key, upload, 0)).is_empty();
+        if is_known {
+            self.world.store(&upload_key(key, upload, number), &self.body);
+        }
+        self.leave(trouble, is_known.then(|| etag_of(&self.body))).await
+    }
+
+    async fn upload_finish(
+        &self,
+        key: &Key,
+        upload: &str,
+        parts: &[UploadedPart],
+    ) -> Result<Option<ObjectMeta>, Fault> {
+        let trouble = self.enter(Op::Upload, key.as_str()).await?;
+        let last = |number| self.world.history(&upload_key(key, upload, number)).pop();
+        let stored = parts.iter().map(|part| last(part.number).filter(|b| etag_of(b) == part.etag));
+        let whole: Option<Vec<Bytes>> = stored.collect();
+        let (Some(head), Some(whole)) = (last(0), whole) else { return Ok(None) };
+        let (meta, _) = object_of(&head).ok_or(Fault::Failed)?;
+        let body: Vec<u8> = whole.iter().flat_map(|part| part.to_vec()).collect();
+        self.world.store(key.as_str(), &object(&meta, &body));
+        self.forget_upload(key, upload);
+        let meta = ObjectMeta { length: body.len() as u64, etag: etag_of(&body), ..meta };
+        self.leave(trouble, Some(meta)).await
+    }
+
+    async fn upload_drop(&self, key: &Key, upload: &str) -> Result<(), Fault> {
+        let trouble = self.enter(Op::Upload, key.as_str()).await?;
+        self.forget_upload(key, upload);
+        self.leave(trouble, ()).await
+    }
+
+    async fn limit(&self, key: &str) -> Result<bool, Fault> {
+        let trouble = self.enter(Op::Limit, key).await?;
+        let passes = self.world.limit(key).ok_or(Fault::Missing)?;
+        self.leave(trouble, passes).await
     }
 
     fn held_length(&self, held: &Bytes) -> u64 {
@@ -258,10 +458,17 @@ impl Ports for SimPorts {
         held.to_vec()
     }
 
-    fn share(&self, body: Bytes) -> Result<(Bytes, Bytes), Fault> {
+    fn share(&self, body: Stream) -> Result<(Stream, Stream), Fault> {
         Ok((body.clone(), body))
     }
 }
 
-/// What an edge tier holds: bytes, and until when.
-pub type EdgeTier = BTreeMap<String, (Bytes, UnixMillis)>;
+/// What an edge tier holds under a key: bytes, what we said of them, and until when.
+#[derive(Debug, Clone)]
+pub struct EdgeEntry {
+    pub head: String,
+    pub bytes: Bytes,
+    pub until: UnixMillis,
+}
+
+pub type EdgeTier = BTreeMap<String, EdgeEntry>;

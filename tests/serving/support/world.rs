@@ -2,16 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use selvedge::serve::ports::Fault;
+use selvedge::serve::ports::{Fault, UpstreamRequest};
 use selvedge::serve::settings::Settings;
 use selvedge::wire::time::{DeltaSeconds, UnixMillis};
 
-use super::ports::EdgeTier;
+use super::ports::{EdgeEntry, EdgeTier};
+use super::upstream::{Answer, Answers};
 
 pub type Bytes = Rc<Vec<u8>>;
 pub type Task = Pin<Box<dyn Future<Output = ()>>>;
@@ -33,11 +34,17 @@ pub enum Op {
     Upload,
     EdgeLookup,
     EdgePut,
+    StoredFind,
+    StoredKeep,
+    Fetch,
+    Limit,
 }
 
 impl Op {
+    /// Whether it is none on the store.
     pub fn is_edge(self) -> bool {
-        matches!(self, Op::EdgeLookup | Op::EdgePut)
+        use Op::{EdgeLookup, EdgePut, Fetch, Limit, StoredFind, StoredKeep};
+        matches!(self, EdgeLookup | EdgePut | StoredFind | StoredKeep | Fetch | Limit)
     }
 }
 
@@ -109,7 +116,12 @@ struct State {
     temper: Cell<EdgeTemper>,
     isolates: Cell<usize>,
     missing: Cell<Option<&'static str>>,
+    limit: Cell<Option<u32>>,
+    limited: RefCell<BTreeMap<(String, u64), u32>>,
     settings: RefCell<Rc<Settings>>,
+    upstream: RefCell<Option<Answers>>,
+    fetched: RefCell<Vec<UpstreamRequest>>,
+    bodies: Cell<usize>,
 }
 
 /// Everything but the isolates.
@@ -147,7 +159,12 @@ impl World {
             temper: Cell::new(EdgeTemper::Keeps),
             isolates: Cell::new(0),
             missing: Cell::new(None),
+            limit: Cell::new(None),
+            limited: RefCell::default(),
             settings: RefCell::new(Rc::new(settings)),
+            upstream: RefCell::default(),
+            fetched: RefCell::default(),
+            bodies: Cell::default(),
         }))
     }
 
@@ -168,6 +185,21 @@ impl World {
         self.0.missing.set(name);
     }
 
+    /// Gives the runtime a limiter of so many requests in a minute of the clock.
+    pub fn set_limit(&self, per_minute: u32) {
+        self.0.limit.set(Some(per_minute));
+    }
+
+    /// Whether the runtime's limiter lets another request pass, `None` where there is none.
+    pub fn limit(&self, key: &str) -> Option<bool> {
+        let limit = self.0.limit.get()?;
+        let minute = self.now().seconds().0 / 60;
+        let mut limited = self.0.limited.borrow_mut();
+        let count = limited.entry((key.to_owned(), minute)).or_default();
+        *count += 1;
+        Some(*count <= limit)
+    }
+
     // Time.
 
     pub fn now(&self) -> UnixMillis {
@@ -180,6 +212,19 @@ impl World {
 
     pub fn pass_ms(&self, ms: u64) {
         self.set_now_ms(self.0.now_ms.get() + ms);
+    }
+
+    /// Waits.
+    pub async fn wait(&self, ms: u64) {
+        let until = self.now().plus(ms);
+        poll_fn(|_| {
+            if self.now() >= until {
+                return Poll::Ready(());
+            }
+            self.set_timer(until);
+            Poll::Pending
+        })
+        .await;
     }
 
     pub fn set_timer(&self, at: UnixMillis) {
@@ -281,6 +326,16 @@ impl World {
         store.entry(key.to_owned()).or_default().push(Rc::new(bytes.to_vec()));
     }
 
+    /// Counts a body of an object that is sent.
+    pub fn count_body(&self) {
+        self.0.bodies.set(self.0.bodies.get() + 1);
+    }
+
+    /// How many bodies of objects the store sent.
+    pub fn bodies(&self) -> usize {
+        self.0.bodies.get()
+    }
+
     pub fn remove(&self, key: &str) {
         self.0.store.borrow_mut().remove(key);
     }
@@ -303,7 +358,7 @@ impl World {
 
     // The edge tier.
 
-    pub fn edge_lookup(&self, colo: &Colo, key: &str) -> Option<Bytes> {
+    pub fn edge_lookup(&self, colo: &Colo, key: &str) -> Option<EdgeEntry> {
         match self.0.temper.get() {
             EdgeTemper::AlwaysEmpty => return None,
             EdgeTemper::Vanishing(percent) if self.happens(percent) => {
@@ -312,12 +367,37 @@ impl World {
             EdgeTemper::Vanishing(_) | EdgeTemper::Keeps => {}
         }
         let tier = colo.borrow();
-        tier.get(key).filter(|(_, until)| self.now() < *until).map(|(bytes, _)| bytes.clone())
+        tier.get(key).filter(|entry| self.now() < entry.until).cloned()
     }
 
-    pub fn edge_store(&self, colo: &Colo, key: &str, bytes: Bytes, ttl: DeltaSeconds) {
-        let until = self.now().plus(ttl.millis());
-        colo.borrow_mut().insert(key.to_owned(), (bytes, until));
+    pub fn edge_store(&self, colo: &Colo, key: &str, head: &str, bytes: Bytes, ttl: DeltaSeconds) {
+        let entry =
+            EdgeEntry { head: head.to_owned(), bytes, until: self.now().plus(ttl.millis()) };
+        colo.borrow_mut().insert(key.to_owned(), entry);
+    }
+
+    // Upstreams.
+
+    /// What upstreams answer from now on.
+    pub fn on_fetch(&self, answers: impl Fn(&UpstreamRequest, &World) -> Answer + 'static) {
+        *self.0.upstream.borrow_mut() = Some(Rc::new(answers));
+    }
+
+    /// What an upstream answers; the request is written down.
+    pub fn answer(&self, request: &UpstreamRequest) -> Option<Answer> {
+        self.0.fetched.borrow_mut().push(request.clone());
+        let answers = self.0.upstream.borrow().clone()?;
+        Some(answers(request, self))
+    }
+
+    /// How many requests upstreams got.
+    pub fn fetches(&self) -> usize {
+        self.0.fetched.borrow().len()
+    }
+
+    /// The requests that upstreams got.
+    pub fn fetched(&self) -> Vec<UpstreamRequest> {
+        self.0.fetched.borrow().clone()
     }
 
     // Tasks.
@@ -354,6 +434,53 @@ impl World {
             let next = self.0.timers.borrow().iter().min().copied()?;
             self.set_now_ms(next.0.max(self.0.now_ms.get()));
         }
+    }
+
+    /// Runs futures side by side, with what goes on behind them; `None` for one that can't end.
+    pub fn run_all<T>(&self, futures: Vec<impl Future<Output = T>>) -> Vec<Option<T>> {
+        let mut values: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+        let mut open: Vec<_> = futures.into_iter().map(|future| Some(Box::pin(future))).collect();
+        let mut behind = self.0.behind.take();
+        loop {
+            self.0.timers.borrow_mut().clear();
+            let mut has_ended = false;
+            for (future, value) in open.iter_mut().zip(&mut values) {
+                let polled = future.as_mut().map(|future| poll(future.as_mut()));
+                if let Some(Poll::Ready(given)) = polled {
+                    (*value, *future, has_ended) = (Some(given), None, true);
+                }
+            }
+            has_ended |= !self.0.behind.borrow().is_empty();
+            behind.append(&mut self.0.behind.take());
+            let before = behind.len();
+            behind.retain_mut(|task| poll(task.as_mut()).is_pending());
+            if has_ended || behind.len() < before {
+                continue;
+            }
+            let next = self.0.timers.borrow().iter().min().copied();
+            match next {
+                Some(next) if !(open.iter().all(Option::is_none) && behind.is_empty()) => {
+                    self.set_now_ms(next.0.max(self.0.now_ms.get()));
+                }
+                _ => return values,
+            }
+        }
+    }
+
+    /// A future that is dropped after a while, as when its client is gone.
+    pub fn abandoned<T>(
+        &self,
+        ms: u64,
+        future: impl Future<Output = T>,
+    ) -> impl Future<Output = Option<T>> {
+        let (world, until, mut future) = (self.clone(), self.now().plus(ms), Box::pin(future));
+        poll_fn(move |cx| {
+            if world.now() >= until {
+                return Poll::Ready(None);
+            }
+            world.set_timer(until);
+            future.as_mut().poll(cx).map(Some)
+        })
     }
 
     /// Lets a future do so many operations, and no more.

@@ -1,0 +1,378 @@
+//! Objects of collections: putting, getting, listing, deleting.
+//!
+//! Not publishing: an object is no part of a deployment, and is served as soon as it is stored and
+//! older copies have run out. The invariant is that every name is checked before anything is sent.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::publish::client::{self, Answer, CallFields, Client, Payload};
+use crate::publish::failure::Failure;
+use crate::publish::flight::in_flight;
+use crate::publish::manage;
+use crate::publish::names;
+use crate::publish::progress::{Progress, Unit};
+use crate::site::collection::{CollectionName, ObjectName};
+use crate::site::ids::SiteName;
+use crate::wire::{media_type, path, query};
+
+/// What every server takes at once, whatever it stores in; of more it is asked.
+pub const WHOLE_BYTES_MAX: u64 = 25 * 1024 * 1024;
+/// A part of a larger object: as much is sent again when a connection breaks, and ten thousand of
+/// them, which is what R2 takes, are 335 GB.
+pub const PART_BYTES: u64 = 32 * 1024 * 1024;
+
+/// A collection of a site, on a server.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The server.
+    pub client: &'a Client,
+    /// The site.
+    pub site: &'a SiteName,
+    /// The collection.
+    pub collection: &'a CollectionName,
+}
+
+/// What is said of an object when it is put.
+#[derive(Debug, Clone, Default)]
+pub struct PutOptions {
+    /// The media type, where it is not the one that the name says.
+    pub media_type: Option<String>,
+    /// What it can be purged by.
+    pub tags: Vec<String>,
+    /// What must be there for it to happen.
+    pub precondition: Precondition,
+}
+
+/// What must be there for a change to happen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Precondition {
+    /// Whatever there is.
+    #[default]
+    Anything,
+    /// Nothing.
+    Absent,
+    /// An object with this entity tag.
+    Etag(String),
+}
+
+#[derive(Deserialize)]
+struct Begun {
+    upload: String,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    objects: Vec<Value>,
+    #[serde(default)]
+    cursor: Option<String>,
+}
+
+impl Place<'_> {
+    /// What the server says of a file that was stored as an object.
+    ///
+    /// # Errors
+    /// [`Failure`] when it can't be read or is refused, and as of [`Client::call`].
+    pub fn put_file(
+        &self,
+        name: &ObjectName,
+        file: &Path,
+        options: &PutOptions,
+        progress: Progress,
+    ) -> Result<Value, Failure> {
+        let found = fs::metadata(file).map_err(|cause| Failure::io(file.display(), &cause))?;
+        let length = found.len();
+        let step = &progress.step("sending", length, Unit::Bytes);
+        let whole_max = match length > WHOLE_BYTES_MAX {
+            true => self.client.server()?.limits.blob_bytes_max,
+            false => WHOLE_BYTES_MAX,
+        };
+        if length <= whole_max {
+            return self.put(name, Payload::Part { file, first: 0, length, step }, options);
+        }
+        self.put_parts(name, options, |upload| {
+            let mut first = 0;
+            while first < length {
+                let part = PART_BYTES.min(length - first);
+                upload.part(Payload::Part { file, first, length: part, step })?;
+                first += part;
+            }
+            Ok(())
+        })
+    }
+
+    /// What the server says of a stream that was stored as an object.
+    ///
+    /// # Errors
+    /// [`Failure`] when it can't be read or is refused, and as of [`Client::call`].
+    pub fn put_stream(
+        &self,
+        name: &ObjectName,
+        mut stream: impl Read,
+        options: &PutOptions,
+    ) -> Result<Value, Failure> {
+        let mut bytes = Vec::new();
+        let mut next = |bytes: &mut Vec<u8>| {
+            bytes.clear();
+            let read = stream.by_ref().take(PART_BYTES).read_to_end(bytes);
+            read.map_err(|cause| Failure::io("reading standard input", &cause))
+        };
+        if (next(&mut bytes)? as u64) < PART_BYTES {
+            return self.put(name, Payload::Bytes(&bytes), options);
+        }
+        self.put_parts(name, options, |upload| {
+            while !bytes.is_empty() {
+                upload.part(Payload::Bytes(&bytes))?;
+                next(&mut bytes)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// What the server says of the files of a folder, each stored as an object.
+    ///
+    /// # Errors
+    /// [`Failure`] as of [`Place::put_file`]; what was stored by then stays stored.
+    pub fn put_files(
+        &self,
+        files: &[(ObjectName, PathBuf)],
+        options: &PutOptions,
+        progress: Progress,
+    ) -> Result<Vec<Value>, Failure> {
+        let step = progress.step("sending", files.len() as u64, Unit::Count);
+        in_flight(files, |(name, file)| {
+            let stored = self.put_file(name, file, options, Progress::Silent)?;
+            step.advance(1);
+            Ok(stored)
+        })
+    }
+
+    /// How many bytes of an object were written to a file, or to standard output.
+    ///
+    /// The file is replaced when all of it is there.
+    ///
+    /// # Errors
+    /// [`Failure`] when it can't be written, and as of [`Client::call`].
+    pub fn get(&self, name: &ObjectName, into: Option<&Path>) -> Result<u64, Failure> {
+        let path = self.path(name);
+        // How long the download may take depends on how much it is. Refusals are told by it.
+        let known = self.client.call("HEAD", &path, Payload::Nothing);
+        let length = known.map_or(0, |answer| answer.length);
+        let Some(file) = into else {
+            let mut opened = 0;
+            return self.client.download(&path, length, || {
+                opened += 1;
+                let message = "the download broke off and standard output can't be taken back";
+                let hint = "write to a file: add -o FILE";
+                let again = || Failure::failed("cut-off", message, hint);
+                if opened > 1 { Err(again()) } else { Ok(Box::new(io::stdout()) as Box<dyn Write>) }
+            });
+        };
+        let failed = |cause: io::Error| Failure::io(file.display(), &cause);
+        let partial = PathBuf::from([file.as_os_str(), ".part".as_ref()].join("".as_ref()));
+        let open = || Ok(Box::new(File::create(&partial).map_err(failed)?) as Box<dyn Write>);
+        let copied = self.client.download(&path, length, open);
+        if copied.is_err() {
+            // What there is of it is of no use to anybody.
+            let _ = fs::remove_file(&partial);
+        }
+        let copied = copied?;
+        fs::rename(&partial, file).map_err(failed)?;
+        Ok(copied)
+    }
+
+    /// The objects whose names begin with a prefix, all of them.
+    ///
+    /// # Errors
+    /// [`Failure`] as of [`Client::call`].
+    pub fn list(&self, prefix: &str) -> Result<Vec<Value>, Failure> {
+        let Self { client, site, collection } = self;
+        let base = format!(
+            "/sites/{site}/collections/{collection}/objects?prefix={}",
+            query::encode(prefix)
+        );
+        let mut objects = Vec::new();
+        let mut path = base.clone();
+        loop {
+            let page: Page = client.get(&path)?;
+            objects.extend(page.objects);
+            let Some(cursor) = page.cursor else { return Ok(objects) };
+            path = format!("{base}&cursor={}", query::encode(&cursor));
+        }
+    }
+
+    /// Deletes an object.
+    ///
+    /// # Errors
+    /// [`Failure`] when there is none, and as of [`Client::call`].
+    pub fn delete(&self, name: &ObjectName) -> Result<(), Failure> {
+        manage::delete(self.client, &self.path(name))
+    }
+
+    fn put(
+        &self,
+        name: &ObjectName,
+        payload: Payload<'_>,
+        options: &PutOptions,
+    ) -> Result<Value, Failure> {
+        let (path, tags) = (self.path(name), options.tags.join(","));
+        let mut fields = options.described(name, &tags);
+        fields.extend(options.precondition.field());
+        self.call_that_counts("PUT", &path, &fields, payload)
+    }
+
+    /// Puts an object in parts; what was begun and can't be finished is given up.
+    fn put_parts(
+        &self,
+        name: &ObjectName,
+        options: &PutOptions,
+        send: impl FnOnce(&mut UploadedParts<'_>) -> Result<(), Failure>,
+    ) -> Result<Value, Failure> {
+        let (path, tags) = (self.path(name), options.tags.join(","));
+        let begin = format!("{path}?uploads");
+        let fields = options.described(name, &tags);
+        let begun = self.client.call_with("POST", &begin, &fields, Payload::Bytes(&[]))?;
+        let Begun { upload } = client::json(&begin, &begun.body)?;
+        let path = format!("{path}?upload={}", query::encode(&upload));
+        let mut uploaded = UploadedParts { client: self.client, path: &path, parts: Vec::new() };
+        let finished = send(&mut uploaded).and_then(|()| {
+            let body = json!({ "parts": uploaded.parts }).to_string();
+            let fields: Vec<_> = options.precondition.field().into_iter().collect();
+            self.call_that_counts("POST", &path, &fields, Payload::Json(&body))
+        });
+        if finished.is_err() {
+            // The store forgets it by itself, some days later.
+            let _ = self.client.call("DELETE", &path, Payload::Nothing);
+        }
+        finished
+    }
+
+    /// What a change answers that finds something else once it was made.
+    fn call_that_counts(
+        &self,
+        method: &str,
+        path: &str,
+        fields: CallFields<'_>,
+        payload: Payload<'_>,
+    ) -> Result<Value, Failure> {
+        let before = self.client.calls();
+        let stored = self.client.call_with(method, path, fields, payload);
+        let Answer { body, .. } = stored.map_err(|mut failure| {
+            let is_changed = matches!(&*failure.code, "precondition-failed" | "not-found");
+            if is_changed && self.client.calls() > before + 1 {
+                let why = "an earlier attempt got no answer: what is there may be what it stored";
+                failure.why = Some(why.into());
+            }
+            failure
+        })?;
+        client::json(path, &body)
+    }
+
+    fn path(&self, name: &ObjectName) -> String {
+        let Self { site, collection, .. } = self;
+        format!("/sites/{site}/collections/{collection}/objects/{name}")
+    }
+}
+
+/// The parts of an upload that are stored.
+struct UploadedParts<'a> {
+    client: &'a Client,
+    path: &'a str,
+    parts: Vec<Value>,
+}
+
+impl UploadedParts<'_> {
+    /// Stores the next part.
+    fn part(&mut self, payload: Payload<'_>) -> Result<(), Failure> {
+        let path = format!("{}&part={}", self.path, self.parts.len() + 1);
+        let stored = self.client.call("PUT", &path, payload)?;
+        self.parts.push(client::json(&path, &stored.body)?);
+        Ok(())
+    }
+}
+
+impl PutOptions {
+    /// The header fields that describe an object.
+    fn described<'a>(&'a self, name: &ObjectName, tags: &'a str) -> Vec<(&'a str, &'a str)> {
+        let media_type = self.media_type.as_deref();
+        let media_type = media_type.unwrap_or_else(|| media_type::of_path(name.as_str()));
+        let tags = Some(("selvedge-tags", tags)).filter(|(_, tags)| !tags.is_empty());
+        [("content-type", media_type)].into_iter().chain(tags).collect()
+    }
+}
+
+impl Precondition {
+    fn field(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Anything => None,
+            Self::Absent => Some(("if-none-match", "*")),
+            Self::Etag(etag) => Some(("if-match", etag)),
+        }
+    }
+}
+
+/// The name that a text is, with or without percent-encoding.
+///
+/// # Errors
+/// [`Failure`] when it can't be a path.
+pub fn name(text: &str) -> Result<ObjectName, Failure> {
+    let parsed = ObjectName::parse(text);
+    parsed.map_err(|error| refused(text, &error.to_string()))
+}
+
+/// The name of a file's object, when nobody says another.
+///
+/// # Errors
+/// [`Failure`] when it can't be a path.
+pub fn name_of_file(prefix: &str, file: &Path) -> Result<ObjectName, Failure> {
+    let text = file.file_name().and_then(|name| name.to_str());
+    let text = text.ok_or_else(|| refused(&file.to_string_lossy(), "the name is not UTF-8"))?;
+    let encoded = path::encode(&names::composed(text));
+    name(&[prefix, encoded.trim_start_matches('/')].concat())
+}
+
+/// The regular files of a folder, below it too, with the names of their objects.
+///
+/// Neither dot-files nor what links lead to are among them.
+///
+/// # Errors
+/// [`Failure`] when the folder can't be read, and for a name that can't be a path.
+pub fn files_of(folder: &Path, prefix: &str) -> Result<Vec<(ObjectName, PathBuf)>, Failure> {
+    let mut files = Vec::new();
+    walk(folder, prefix, &mut files)?;
+    files.sort();
+    Ok(files)
+}
+
+fn walk(
+    folder: &Path,
+    prefix: &str,
+    files: &mut Vec<(ObjectName, PathBuf)>,
+) -> Result<(), Failure> {
+    let failed = |cause: io::Error| Failure::io(folder.display(), &cause);
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let (path, kind) = (entry.path(), entry.file_type().map_err(failed)?);
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        let name = name_of_file(prefix, &path)?;
+        if kind.is_dir() {
+            walk(&path, &[name.as_str(), "/"].concat(), files)?;
+        } else if kind.is_file() {
+            files.push((name, path));
+        }
+    }
+    Ok(())
+}
+
+fn refused(name: &str, why: &str) -> Failure {
+    let hint = "say another name: selvedge objects put FILE NAME";
+    let mut failure = Failure::refused("bad-name", format!("{name:?} is no object's name"), hint);
+    failure.why = Some(why.into());
+    failure
+}

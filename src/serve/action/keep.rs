@@ -1,0 +1,343 @@
+//! What becomes of a response of an upstream: kept where it may be, freshened, refreshed.
+
+use crate::serve::action::Plan;
+use crate::serve::ask::Ask;
+use crate::serve::board::Flight;
+use crate::serve::freshen::merge_304;
+use crate::serve::freshness::{self, Exchange, Extent, NotStored, Timing, has_validator};
+use crate::serve::outcome::{Outcome, Present, present};
+use crate::serve::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamResponse};
+use crate::serve::reply::ReplyBody;
+use crate::serve::stored::StoredResponse;
+use crate::serve::upstream;
+use crate::serve::variants::{self, Lookup};
+use crate::wire::cache_status::{CacheStatus, Forward};
+use crate::wire::date;
+use crate::wire::fields::Fields;
+use crate::wire::time::{DeltaSeconds, UnixMillis};
+
+/// Largest body that is held whole before the response begins, so that it is stored when it ends.
+pub(super) const HELD_BYTES_MAX: u64 = 64 * 1024;
+/// Largest body of unknown length that is stored, after the response.
+const UNKNOWN_BYTES_MAX: u64 = 1024 * 1024;
+/// Largest body that is stored at all: the cache takes no more in one piece.
+const STORED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// How long a URL whose response could not be stored is asked for by all at once.
+const PASS_MS: u64 = 10_000;
+/// How long one refresh keeps others of the data centre from starting.
+const REFRESH_LOCK: DeltaSeconds = DeltaSeconds(30);
+
+impl<P: Ports> Plan<P> {
+    /// A response that just came: kept where it may be, and passed on.
+    pub(super) async fn answered(
+        &self,
+        ask: &Ask<'_>,
+        response: UpstreamResponse<P::Body>,
+        asked_ms: UnixMillis,
+        reason: Forward,
+        flight: Option<Flight>,
+    ) -> Outcome<P> {
+        let mut status = CacheStatus::forward(reason);
+        let fields = upstream::response_fields(&response.fields);
+        // The beginning of something takes no stale copy's place: that may yet bridge a failure.
+        let prefix = prefix_of(response.status, &fields).filter(|_| reason != Forward::Stale);
+        let exchange = Exchange {
+            method: ask.method,
+            extent: if prefix.is_some() { Extent::Part } else { Extent::Whole },
+            ..self.exchange(response.status, &fields, asked_ms)
+        };
+        let timing = match freshness::admit(&self.policy, &exchange) {
+            Ok(timing) => timing,
+            Err(refusal) => {
+                if flight.is_some() && !refusal.is_of_request() {
+                    self.tiers.memory.board.note_pass(&self.key, self.now().plus(PASS_MS));
+                }
+                if reason == Forward::Stale && self.tells_of_all(refusal, response.status) {
+                    // What was stored is not what there is any more.
+                    variants::give_up(&self.tiers, &self.key, asked_ms).await;
+                }
+                status.detail = Some(refusal.as_str());
+                return Outcome::relayed(response, status);
+            }
+        };
+        status.stored = true;
+        self.store(ask, response, fields, timing, status, flight).await
+    }
+
+    pub(super) async fn store(
+        &self,
+        ask: &Ask<'_>,
+        response: UpstreamResponse<P::Body>,
+        mut fields: Fields,
+        timing: Timing,
+        mut status: CacheStatus,
+        flight: Option<Flight>,
+    ) -> Outcome<P> {
+        let age = fields.value("age").map(str::to_owned);
+        fields.remove("age");
+        set_date(&mut fields, timing.received_ms);
+        let length = fields.value("content-length").and_then(|text| text.parse::<u64>().ok());
+        let complete = prefix_of(response.status, &fields);
+        let mut stored =
+            StoredResponse { status: response.status, fields, timing, length: 0, complete };
+        let Some(body) = response.body else {
+            self.keep(stored.clone(), EdgeContent::Bytes(Vec::new())).await;
+            drop(flight);
+            return self.presented(ask, stored, ReplyBody::Empty, status, age);
+        };
+        match length {
+            Some(length) if length <= HELD_BYTES_MAX => {
+                stored.length = length;
+                let Ok(held) = self.tiers.ports.hold_body(body, length).await else {
+                    return Outcome::gateway_error(502, "cut-off");
+                };
+                if self.tiers.ports.held_length(&held) != length {
+                    return Outcome::gateway_error(502, "cut-off");
+                }
+                status.stored = self.keep(stored.clone(), EdgeContent::Held(held.clone())).await;
+                drop(flight);
+                self.presented(ask, stored, ReplyBody::Held(held, None), status, age)
+            }
+            Some(length) if length <= STORED_BYTES_MAX && stored.complete.is_none() => {
+                stored.length = length;
+                let Ok((body, copy)) = self.tiers.ports.share(body) else {
+                    return Outcome::gateway_error(502, "cut-off");
+                };
+                self.keep_behind(stored.clone(), EdgeContent::Stream(copy, length), flight);
+                self.presented(ask, stored, ReplyBody::Stream(body), status, age)
+            }
+            None if stored.complete.is_none() => {
+                let Ok((body, copy)) = self.tiers.ports.share(body) else {
+                    return Outcome::gateway_error(502, "cut-off");
+                };
+                self.keep_unknown_behind(stored.clone(), copy, flight);
+                self.presented(ask, stored, ReplyBody::Stream(body), status, age)
+            }
+            _ => {
+                status.stored = false;
+                self.presented(ask, stored, ReplyBody::Stream(body), status, age)
+            }
+        }
+    }
+
+    /// A response that is passed on as it came, whatever was stored of it.
+    pub(super) fn presented(
+        &self,
+        ask: &Ask<'_>,
+        stored: StoredResponse,
+        body: ReplyBody<P>,
+        status: CacheStatus,
+        age: Option<String>,
+    ) -> Outcome<P> {
+        let of = Present { stored, body, cache_status: status, now: self.now() };
+        let mut outcome = present(&self.tiers.ports, ask, of);
+        match age {
+            Some(age) => outcome.fields.set("age", age),
+            None => outcome.fields.remove("age"),
+        }
+        outcome
+    }
+
+    /// Keeps a response whose body came from the edge tier; the body comes back.
+    pub(super) async fn keep_again(
+        &self,
+        stored: StoredResponse,
+        body: P::Body,
+    ) -> Result<ReplyBody<P>, Fault> {
+        let length = stored.length;
+        if length <= HELD_BYTES_MAX {
+            let held = self.tiers.ports.hold_body(body, length).await?;
+            if self.tiers.ports.held_length(&held) != length {
+                return Err(Fault::Failed);
+            }
+            self.keep(stored, EdgeContent::Held(held.clone())).await;
+            return Ok(ReplyBody::Held(held, None));
+        }
+        let (body, copy) = self.tiers.ports.share(body)?;
+        self.keep_behind(stored, EdgeContent::Stream(copy, length), None);
+        Ok(ReplyBody::Stream(body))
+    }
+
+    /// Gives up a response that was right once more, but may not be kept; its body comes back.
+    pub(super) async fn keep_no_more(
+        &self,
+        body: P::Body,
+        asked_ms: UnixMillis,
+    ) -> Result<ReplyBody<P>, Fault> {
+        self.give_up(asked_ms).await;
+        Ok(ReplyBody::Stream(body))
+    }
+
+    /// Gives up what may not be stored any more, unless that is for this client's request alone:
+    /// then it takes nothing from the others.
+    async fn give_up(&self, asked_ms: UnixMillis) {
+        if !self.has_authorization && !self.directives.no_store {
+            variants::give_up(&self.tiers, &self.key, asked_ms).await;
+        }
+    }
+
+    pub(super) fn keep_behind(
+        &self,
+        stored: StoredResponse,
+        content: EdgeContent<P>,
+        flight: Option<Flight>,
+    ) {
+        let plan = self.clone();
+        self.tiers.ports.behind(async move {
+            plan.keep(stored, content).await;
+            drop(flight);
+        });
+    }
+
+    pub(super) fn keep_unknown_behind(
+        &self,
+        mut stored: StoredResponse,
+        copy: P::Body,
+        flight: Option<Flight>,
+    ) {
+        let plan = self.clone();
+        self.tiers.ports.behind(async move {
+            if let Ok(held) = plan.tiers.ports.hold_body(copy, UNKNOWN_BYTES_MAX).await {
+                stored.length = plan.tiers.ports.held_length(&held);
+                plan.keep(stored, EdgeContent::Held(held)).await;
+            }
+            drop(flight);
+        });
+    }
+
+    pub(super) fn refresh_behind(&self) {
+        let now = self.now();
+        if !self.tiers.memory.board.claim_refresh(&self.key, now, now.plus(REFRESH_LOCK.millis())) {
+            return;
+        }
+        let plan = self.clone();
+        self.tiers.ports.behind(async move {
+            plan.refresh().await;
+            plan.tiers.memory.board.end_refresh(&plan.key);
+        });
+    }
+
+    /// Brings a stale response up to date, behind the one that was served of it.
+    pub(super) async fn refresh(&self) {
+        let Lookup::Found(stored, body) = self.find().await else { return };
+        let received_ms = stored.timing.received_ms;
+        if !variants::claim_refresh(&self.tiers, &self.key, received_ms, REFRESH_LOCK).await {
+            return;
+        }
+        let asked_ms = self.now();
+        let request = match has_validator(stored.status, &stored.fields) {
+            true => self.conditional(&stored),
+            false => self.request.clone(),
+        };
+        // What fails leaves the stale response as it is, to the end of its window.
+        let Ok(response) = self.tiers.ports.fetch(&request).await else { return };
+        if response.status == 304 {
+            match self.freshened(stored, &response.fields, asked_ms) {
+                // A copy that is gone meanwhile is asked for again by the next request.
+                (stored, true) => drop(self.keep_again(stored, body).await),
+                (_, false) => self.give_up(asked_ms).await,
+            }
+            return;
+        }
+        if response.status >= 500 {
+            return;
+        }
+        let fields = upstream::response_fields(&response.fields);
+        match freshness::admit(&self.policy, &self.exchange(response.status, &fields, asked_ms)) {
+            Ok(timing) => self.store_only(response, fields, timing).await,
+            Err(refusal) if self.tells_of_all(refusal, response.status) => {
+                variants::give_up(&self.tiers, &self.key, asked_ms).await;
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Whether a response that may not be stored says that what is stored is of no use any more,
+    /// and not only that this client can't have it.
+    fn tells_of_all(&self, refusal: NotStored, status: u16) -> bool {
+        match status {
+            200..=399 => !refusal.is_of_request() && !self.request.fields.contains("cookie"),
+            400 | 405 | 406 | 408 | 411 | 413..=415 | 422 | 429 | 431 => false,
+            400..=499 => !refusal.is_of_request(),
+            _ => false,
+        }
+    }
+
+    pub(super) async fn store_only(
+        &self,
+        response: UpstreamResponse<P::Body>,
+        mut fields: Fields,
+        timing: Timing,
+    ) {
+        fields.remove("age");
+        set_date(&mut fields, timing.received_ms);
+        let length = fields.value("content-length").and_then(|text| text.parse::<u64>().ok());
+        let mut stored =
+            StoredResponse { status: response.status, fields, timing, length: 0, complete: None };
+        let content = match (response.body, length) {
+            (None, _) => EdgeContent::Bytes(Vec::new()),
+            (Some(body), Some(length)) if length <= STORED_BYTES_MAX => {
+                stored.length = length;
+                EdgeContent::Stream(body, length)
+            }
+            (Some(body), _) => match self.tiers.ports.hold_body(body, UNKNOWN_BYTES_MAX).await {
+                Ok(held) => {
+                    stored.length = self.tiers.ports.held_length(&held);
+                    EdgeContent::Held(held)
+                }
+                Err(_) => return,
+            },
+        };
+        self.keep(stored, content).await;
+    }
+
+    pub(super) fn conditional(&self, stored: &StoredResponse) -> UpstreamRequest {
+        let mut request = self.request.clone();
+        let conditions = [("if-none-match", "etag"), ("if-modified-since", "last-modified")];
+        for (condition, validator) in conditions {
+            if let Some(value) = stored.fields.value(validator) {
+                request.fields.set(condition, value.to_owned());
+            }
+        }
+        request
+    }
+
+    /// A stored response after a 304 to its validation, and whether it may be kept.
+    pub(super) fn freshened(
+        &self,
+        stored: StoredResponse,
+        sent: &Fields,
+        asked_ms: UnixMillis,
+    ) -> (StoredResponse, bool) {
+        let mut fields = merge_304(&stored.fields, &upstream::response_fields(sent));
+        let exchange = self.exchange(stored.status, &fields, asked_ms);
+        let admitted = freshness::admit(&self.policy, &exchange);
+        let received_ms = exchange.received_ms;
+        fields.remove("age");
+        set_date(&mut fields, received_ms);
+        let timing = admitted.unwrap_or(Timing { received_ms, initial_age_ms: 0, ..stored.timing });
+        (StoredResponse { fields, timing, ..stored }, admitted.is_ok())
+    }
+}
+
+/// Puts in when a response came where it does not say when it was made.
+///
+/// # Source
+/// RFC 9110 §6.6.1
+fn set_date(fields: &mut Fields, received_ms: UnixMillis) {
+    if !fields.contains("date") {
+        fields.set("date", date::format_imf(received_ms.seconds()));
+    }
+}
+
+/// The complete length of what a 206 is the beginning of.
+///
+/// # Source
+/// RFC 9110 §14.4
+fn prefix_of(status: u16, fields: &Fields) -> Option<u64> {
+    let span = fields.value("content-range").filter(|_| status == 206)?.strip_prefix("bytes 0-")?;
+    let (last, complete) = span.split_once('/')?;
+    let (last, complete) = (last.parse::<u64>().ok()?, complete.parse::<u64>().ok()?);
+    let length = fields.value("content-length")?.parse::<u64>().ok()?;
+    (last.checked_add(1) == Some(length) && length < complete).then_some(complete)
+}

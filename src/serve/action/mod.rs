@@ -1,0 +1,204 @@
+//! Actions: the response of an upstream, from the edge tier where it may be used, else asked for.
+//!
+//! Not where it is decided whether it may: that is [`crate::serve::freshness`]'s, and what goes
+//! over the wire is [`crate::serve::upstream`]'s. The invariant is that a client gets what the
+//! upstream said to a request like its own, not older than the cap, or a gateway's error.
+//!
+//! ```text
+//!  lookup ── fresh ──────────────────────────────────────────────> stored response
+//!     │ └─── stale, in its window ── refresh behind ─────────────> stored response
+//!     │ └─── stale ── validate ── 304 ── freshen ────────────────> stored response
+//!     │                  │ └───── lost or failing ── may be stale? stored response : 502, 504
+//!     └ nothing ──────── ask ──── response ── may be stored? keep > response
+//! ```
+
+mod keep;
+mod read;
+mod write;
+
+use std::rc::Rc;
+
+use crate::serve::ask::Ask;
+use crate::serve::freshness::{Exchange, Extent, Freshness, Policy};
+use crate::serve::live::Live;
+use crate::serve::outcome::Outcome;
+use crate::serve::ports::{EdgeContent, Ports, UpstreamRequest};
+use crate::serve::stored::StoredResponse;
+use crate::serve::tiers::Tiers;
+use crate::serve::upstream::{self, CONDITIONS, Client};
+use crate::serve::variants::{self, Lookup};
+use crate::site::action::Action;
+use crate::site::ban::{Subject, is_banned};
+use crate::site::ids::{ContentHash, SiteName, StageName};
+use crate::site::keys::{self, Key};
+use crate::site::live::LiveRecord;
+use crate::wire::cache_control::RequestDirectives;
+use crate::wire::cache_status::{CacheStatus, Forward};
+use crate::wire::fields::Fields;
+use crate::wire::method::Method;
+use crate::wire::time::UnixMillis;
+
+/// What is known of an action's request before anybody is asked.
+pub struct Route<'a> {
+    /// The action.
+    pub action: &'a Action,
+    /// The site.
+    pub site: &'a SiteName,
+    /// The stage whose responses may be stored; `None` where nothing is.
+    pub stored_for: Option<&'a StageName>,
+    /// The live record, whose bans count.
+    pub live: Option<&'a Live>,
+}
+
+/// The outcome of a request to an action.
+pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, route: &Route<'_>) -> Outcome<P> {
+    let settings = tiers.ports.settings();
+    if !route.action.takes(ask.token) {
+        return Outcome::not_allowed(&route.action.methods);
+    }
+    let client = tiers.ports.request_fields();
+    if !settings.allowed_origins.contains(&route.action.upstream) {
+        return Outcome::gateway_error(502, "upstream-not-allowed");
+    }
+    if upstream::is_loop(&client) {
+        return Outcome::gateway_error(508, "loop");
+    }
+    let ip = settings.client_ip_field.as_deref().and_then(|name| client.value(name));
+    let told = Client { fields: &client, ip, root_token: settings.admin_token.as_deref() };
+    let request = upstream::request(route.action, ask, &told);
+    let Some(stage) = route.stored_for else {
+        return pass(tiers, ask, &client, request, Forward::Bypass).await;
+    };
+    let plan = Plan {
+        tiers: tiers.clone(),
+        key: key(route.site, stage, ask, &request.url),
+        directives: RequestDirectives::parse(client.value("cache-control").unwrap_or_default()),
+        has_authorization: request.fields.contains("authorization"),
+        request,
+        path: ask.path.decoded().to_owned(),
+        authority: upstream::forwarded_host(ask),
+        live: route.live.map(|live| live.record.clone()),
+        policy: Policy::of(route.action),
+    };
+    match ask.is_read() {
+        true => plan.read(ask, &client).await,
+        false => plan.write(ask, &client, route).await,
+    }
+}
+
+/// Under what the responses to a URL are stored: all that an upstream is told of the address.
+fn key(site: &SiteName, stage: &StageName, ask: &Ask<'_>, url: &str) -> Key {
+    let selected = [ask.scheme.as_str(), " ", &upstream::forwarded_host(ask), " ", url].concat();
+    keys::stored(site, stage, &ContentHash::of(selected.as_bytes()))
+}
+
+/// A response that is asked for, and passed on whatever it is.
+async fn pass<P: Ports>(
+    tiers: &Tiers<P>,
+    ask: &Ask<'_>,
+    client: &Fields,
+    request: UpstreamRequest,
+    reason: Forward,
+) -> Outcome<P> {
+    let request = as_the_client_asks(&request, ask, client);
+    match tiers.ports.fetch(&request).await {
+        Ok(response) => Outcome::relayed(response, CacheStatus::forward(reason)),
+        Err(fault) => Outcome::lost(fault),
+    }
+}
+
+/// The request with the client's own method and conditions.
+fn as_the_client_asks(
+    request: &UpstreamRequest,
+    ask: &Ask<'_>,
+    client: &Fields,
+) -> UpstreamRequest {
+    let mut request = request.clone();
+    request.method = ask.token.to_owned();
+    for name in CONDITIONS {
+        if let Some(value) = client.value(name) {
+            request.fields.set(name, value.to_owned());
+        }
+    }
+    request
+}
+
+/// All that is needed to ask an upstream for one URL, now or behind a response.
+struct Plan<P: Ports> {
+    tiers: Tiers<P>,
+    key: Key,
+    request: UpstreamRequest,
+    directives: RequestDirectives,
+    has_authorization: bool,
+    path: String,
+    authority: String,
+    live: Option<Rc<LiveRecord>>,
+    policy: Policy,
+}
+
+impl<P: Ports> Clone for Plan<P> {
+    fn clone(&self) -> Self {
+        Self {
+            tiers: self.tiers.clone(),
+            key: self.key.clone(),
+            request: self.request.clone(),
+            directives: self.directives,
+            has_authorization: self.has_authorization,
+            path: self.path.clone(),
+            authority: self.authority.clone(),
+            live: self.live.clone(),
+            policy: self.policy,
+        }
+    }
+}
+
+impl<P: Ports> Plan<P> {
+    async fn keep(&self, stored: StoredResponse, content: EdgeContent<P>) -> bool {
+        let field = |name: &str| self.request.fields.value(name).map(str::to_owned);
+        variants::keep(&self.tiers, &self.key, stored, content, &field).await
+    }
+
+    async fn find(&self) -> Lookup<P::Body> {
+        let field = |name: &str| self.request.fields.value(name).map(str::to_owned);
+        variants::find(&self.tiers, &self.key, &field).await
+    }
+
+    /// What may be done with a stored response now: bans come first.
+    fn judge(&self, stored: &StoredResponse) -> Freshness {
+        let subject = Subject {
+            path: &self.path,
+            tags: stored.fields.value("cache-tag").unwrap_or_default(),
+            collection: None,
+            requested_ms: stored.timing.requested_ms,
+        };
+        let bans = self.live.as_ref().map(|live| live.bans.as_slice()).unwrap_or_default();
+        if is_banned(bans, &subject) {
+            return Freshness::Miss;
+        }
+        stored.timing.judge(self.now())
+    }
+
+    fn exchange<'a>(
+        &'a self,
+        status: u16,
+        fields: &'a Fields,
+        asked_ms: UnixMillis,
+    ) -> Exchange<'a> {
+        Exchange {
+            method: Method::Get,
+            authority: &self.authority,
+            has_authorization: self.has_authorization,
+            directives: self.directives,
+            status,
+            fields,
+            is_own_content_location: false,
+            extent: Extent::Whole,
+            requested_ms: asked_ms,
+            received_ms: self.now(),
+        }
+    }
+
+    fn now(&self) -> UnixMillis {
+        self.tiers.ports.now()
+    }
+}

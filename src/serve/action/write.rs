@@ -1,0 +1,88 @@
+//! Every other method of an action: passed on, and what it changes is given up.
+
+use crate::serve::action::{Plan, Route, as_the_client_asks, key};
+use crate::serve::ask::Ask;
+use crate::serve::freshness::{self, Exchange};
+use crate::serve::outcome::Outcome;
+use crate::serve::ports::Ports;
+use crate::serve::upstream;
+use crate::serve::variants;
+use crate::site::keys::Key;
+use crate::wire::cache_status::{CacheStatus, Forward};
+use crate::wire::fields::Fields;
+use crate::wire::method::Method;
+use crate::wire::path::RequestPath;
+
+impl<P: Ports> Plan<P> {
+    /// Every other method: passed on, and what is stored given up when it did something.
+    ///
+    /// # Source
+    /// RFC 9111 §4.4; §4 and RFC 9110 §9.3.3 for a POST whose response stands for a later GET.
+    pub(super) async fn write(
+        &self,
+        ask: &Ask<'_>,
+        client: &Fields,
+        route: &Route<'_>,
+    ) -> Outcome<P> {
+        let asked_ms = self.now();
+        let request = as_the_client_asks(&self.request, ask, client);
+        let mut status = CacheStatus::forward(Forward::Method);
+        let response = match self.tiers.ports.fetch(&request).await {
+            Ok(response) => response,
+            Err(fault) => return Outcome::lost(fault),
+        };
+        let is_safe = matches!(ask.token, "OPTIONS" | "TRACE" | "PROPFIND" | "REPORT" | "QUERY");
+        if is_safe || response.status >= 400 {
+            return Outcome::relayed(response, status);
+        }
+        let now = self.now();
+        variants::give_up(&self.tiers, &self.key, now).await;
+        for name in ["location", "content-location"] {
+            let path = response.fields.value(name).and_then(|to| upstream::own_path(to, ask));
+            if let Some(key) = path.and_then(|path| key_of_path(route, ask, &path)) {
+                variants::give_up(&self.tiers, &key, now).await;
+            }
+        }
+        let fields = upstream::response_fields(&response.fields);
+        if ask.method != Method::Post || !self.stands_for_get(ask, &fields) {
+            return Outcome::relayed(response, status);
+        }
+        // Stored as if it had been asked for after what it did.
+        let exchange = Exchange {
+            method: Method::Post,
+            is_own_content_location: true,
+            ..self.exchange(response.status, &fields, asked_ms)
+        };
+        let Ok(mut timing) = freshness::admit(&self.policy, &exchange) else {
+            return Outcome::relayed(response, status);
+        };
+        timing.requested_ms = now.plus(1);
+        status.stored = true;
+        self.store(ask, response, fields, timing, status, None).await
+    }
+
+    /// Whether a response to POST is what a GET of the same URL would get.
+    pub(super) fn stands_for_get(&self, ask: &Ask<'_>, fields: &Fields) -> bool {
+        let location = fields.value("content-location");
+        let named = location.and_then(|to| upstream::own_path(to, ask));
+        let mut own = ask.path.canonical();
+        if let Some(query) = ask.query {
+            own.push('?');
+            own.push_str(query);
+        }
+        named == Some(own)
+    }
+}
+
+/// Under what the responses to another path of the same action are stored.
+fn key_of_path(route: &Route<'_>, ask: &Ask<'_>, reference: &str) -> Option<Key> {
+    let (path, query) = match reference.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (reference, None),
+    };
+    let path = RequestPath::parse(path).ok()?;
+    let other = Ask { path: &path, query, ..*ask };
+    let url = upstream::url(route.action, &other);
+    let held = route.action.prefix.holds(path.decoded());
+    held.then(|| key(route.site, route.stored_for?, &other, &url).into()).flatten()
+}

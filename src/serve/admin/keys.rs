@@ -1,0 +1,86 @@
+//! The keys of a site's fresh host: making, listing, revoking.
+//!
+//! Not their use, which is [`crate::serve::fresh`]. The invariant is that of tokens: a key's text
+//! is shown once, when it is made, and kept nowhere.
+
+use crate::serve::admin::error::AdminError;
+use crate::serve::admin::tokens::{expiry, showable};
+use crate::serve::admin::{Answer, Call, parsed_json};
+use crate::serve::ports::Ports;
+use crate::site::ids::{ContentHash, SiteName};
+use crate::site::json::{FromJson, JsonText, Reader, object};
+use crate::site::record::{ApiKey, KEY_PREFIX, KEYS_MAX};
+use crate::wire::method::Method;
+
+struct NewKey {
+    name: String,
+    expires_secs: Option<u64>,
+}
+
+impl FromJson for NewKey {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        let name = json.member("name")?;
+        Some(Self { name, expires_secs: json.member_or("expires_secs", None)? })
+    }
+}
+
+impl<P: Ports> Call<'_, P> {
+    /// Lists a site's keys, or makes one.
+    pub async fn keys(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
+        self.allow(&[Method::Get, Method::Post])?;
+        if !self.ask.is_read() {
+            return self.make_key(site).await;
+        }
+        let (record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
+        let keys: Vec<_> = record.keys.iter().map(key_view).collect();
+        Ok(Answer::Json(200, object(&[("keys", &keys)])))
+    }
+
+    /// Revokes a key.
+    pub async fn revoke_key(&self, site: &SiteName, id: &str) -> Result<Answer<P>, AdminError> {
+        self.allow(&[Method::Delete])?;
+        self.update_site(site, &mut |record| {
+            let before = record.keys.len();
+            record.keys.retain(|key| key.id != id);
+            let revoked = record.keys.len() < before;
+            revoked.then_some(()).ok_or(AdminError::NotFound("key"))
+        })
+        .await?;
+        self.tiers.memory.forget_keys(site);
+        Ok(Answer::Json(200, object(&[("revoked", &true)])))
+    }
+
+    async fn make_key(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
+        let wanted: NewKey = parsed_json(&self.json().await?)?;
+        showable(&wanted.name)?;
+        let (id, text) = self.new_secret(KEY_PREFIX, site)?;
+        let now = self.tiers.ports.now();
+        let key = ApiKey {
+            id,
+            name: wanted.name,
+            hash: ContentHash::of(text.as_bytes()),
+            created_ms: now,
+            expires_ms: expiry(now, wanted.expires_secs),
+        };
+        self.update_site(site, &mut |record| {
+            if record.keys.len() >= KEYS_MAX {
+                return Err(AdminError::Invalid("too many keys", "revoke one first"));
+            }
+            record.keys.push(key.clone());
+            Ok(())
+        })
+        .await?;
+        self.tiers.memory.forget_keys(site);
+        Ok(Answer::Json(201, key_view(&key).with("key", &text)))
+    }
+}
+
+/// A key as the API shows it: without its hash.
+fn key_view(key: &ApiKey) -> JsonText {
+    object(&[
+        ("id", &key.id),
+        ("name", &key.name),
+        ("created_ms", &key.created_ms),
+        ("expires_ms", &key.expires_ms),
+    ])
+}

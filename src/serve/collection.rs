@@ -1,0 +1,310 @@
+//! Collections: an object from the edge tier where its copy may be used, else from the store.
+//!
+//! Not the fresh host, which keeps nothing, and not where objects are written. The invariant is
+//! that whether an object exists is for the store to say, and that a copy is validated with the
+//! store's entity tag instead of being read again.
+
+use std::rc::Rc;
+
+use crate::serve::ask::{Ask, Field};
+use crate::serve::deadline;
+use crate::serve::freshness::{Failure, Freshness, Timing};
+use crate::serve::object;
+use crate::serve::outcome::{Outcome, Present, present};
+use crate::serve::ports::{EdgeContent, Fault, Object, ObjectMeta, Ports};
+use crate::serve::reply::ReplyBody;
+use crate::serve::stored::StoredResponse;
+use crate::serve::tiers::Tiers;
+use crate::serve::uncached;
+use crate::serve::variants::{self, Lookup};
+use crate::site::ban::{Subject, is_banned};
+use crate::site::collection::{Collection, OBJECT_LIFE_SECS_MAX, ObjectName};
+use crate::site::ids::{ContentHash, SiteName, StageName};
+use crate::site::keys::{self, Key};
+use crate::site::live::LiveRecord;
+use crate::wire::cache_status::{CacheStatus, Forward, State};
+use crate::wire::method::Method;
+use crate::wire::time::{DeltaSeconds, UnixMillis};
+
+/// Largest object that is held whole on its way to the edge tier; larger ones are streamed twice.
+const HELD_BYTES_MAX: u64 = 64 * 1024;
+/// How long one refresh keeps others of the data centre from starting.
+const REFRESH_LOCK: DeltaSeconds = DeltaSeconds(30);
+/// Where the tags of a copy are kept; no client gets the field.
+const TAGS_FIELD: &str = "selvedge-tags";
+
+/// What is known of a request for an object before the store is asked.
+pub struct Route<'a> {
+    /// The collection.
+    pub collection: &'a Collection,
+    /// The object.
+    pub name: &'a ObjectName,
+    /// The site.
+    pub site: &'a SiteName,
+    /// The stage whose copies may be kept; `None` where none is.
+    pub stored_for: Option<&'a StageName>,
+    /// The live record, whose bans count.
+    pub live: Option<&'a Rc<LiveRecord>>,
+}
+
+/// What a request for an object gets, `None` where there is no such object.
+///
+/// # Errors
+/// [`Fault`] when the store could not say, and no copy may be used in its place.
+pub async fn answer<P: Ports>(
+    tiers: &Tiers<P>,
+    ask: &Ask<'_>,
+    route: &Route<'_>,
+) -> Result<Option<Outcome<P>>, Fault> {
+    let stage = route.stored_for.filter(|_| ask.is_read());
+    let Some(stage) = stage else {
+        let read = uncached::read(tiers, ask, route.site, route.collection, route.name).await?;
+        return Ok(read.map(|outcome| for_clients(outcome, route.collection)));
+    };
+    let selected = ["object ", route.collection.name.as_str(), " ", route.name.as_str()].concat();
+    let copy = Copy {
+        tiers: tiers.clone(),
+        site: route.site.clone(),
+        key: keys::stored(route.site, stage, &ContentHash::of(selected.as_bytes())),
+        collection: route.collection.clone(),
+        name: route.name.clone(),
+        path: ask.path.decoded().to_owned(),
+        live: route.live.cloned(),
+    };
+    let outcome = copy.read(ask).await?;
+    Ok(outcome.map(|outcome| for_clients(outcome, route.collection)))
+}
+
+fn for_clients<P: Ports>(mut outcome: Outcome<P>, collection: &Collection) -> Outcome<P> {
+    if matches!(outcome.status, 200 | 206 | 304) {
+        outcome.fields.set("cache-control", collection.browser.clone());
+    }
+    outcome.fields.remove(TAGS_FIELD);
+    outcome
+}
+
+/// An object and where its copy is: all that is needed to read it, now or behind a response.
+struct Copy<P: Ports> {
+    tiers: Tiers<P>,
+    site: SiteName,
+    key: Key,
+    collection: Collection,
+    name: ObjectName,
+    path: String,
+    live: Option<Rc<LiveRecord>>,
+}
+
+impl<P: Ports> Clone for Copy<P> {
+    fn clone(&self) -> Self {
+        Self {
+            tiers: self.tiers.clone(),
+            site: self.site.clone(),
+            key: self.key.clone(),
+            collection: self.collection.clone(),
+            name: self.name.clone(),
+            path: self.path.clone(),
+            live: self.live.clone(),
+        }
+    }
+}
+
+impl<P: Ports> Copy<P> {
+    async fn read(&self, ask: &Ask<'_>) -> Result<Option<Outcome<P>>, Fault> {
+        let (stored, reason) = match variants::find(&self.tiers, &self.key, &|_| None).await {
+            Lookup::Found(stored, body) => match self.judge(&stored) {
+                Freshness::Fresh => return Ok(Some(self.hit(ask, stored, body, "edge"))),
+                Freshness::StaleWhileRevalidate => {
+                    self.refresh_behind();
+                    return Ok(Some(self.hit(ask, stored, body, "stale-while-revalidate")));
+                }
+                Freshness::Miss => (None, Forward::Stale),
+                Freshness::StaleIfError | Freshness::MustValidate => {
+                    (Some((stored, body)), Forward::Stale)
+                }
+            },
+            Lookup::UriMiss | Lookup::VaryMiss => (None, Forward::UriMiss),
+        };
+        let is_part = ask.method != Method::Get || ask.headers.field(Field::Range).is_some();
+        if stored.is_none() && is_part {
+            // A copy is made of whole objects only.
+            return uncached::read(&self.tiers, ask, &self.site, &self.collection, &self.name)
+                .await;
+        }
+        let asked_ms = self.now();
+        let known = stored.as_ref().map(|(stored, _)| stored.etag().to_owned());
+        match (self.open(known.as_deref()).await, stored) {
+            (Ok(Some(Object::Found(meta, body))), _) => {
+                let mut status = CacheStatus::forward(reason);
+                status.stored = true;
+                let stored = self.stored(&meta, asked_ms);
+                let body = self.keep(stored.clone(), body).await?;
+                Ok(Some(self.present(ask, stored, body, status)))
+            }
+            (Ok(Some(Object::NotModified(meta))), Some((_, body))) => {
+                let mut status = CacheStatus::forward(reason);
+                status.detail = Some("validated");
+                let stored = self.stored(&meta, asked_ms);
+                let Ok(body) = self.keep(stored.clone(), body).await else {
+                    // The copy that was validated is gone: the store has all of it.
+                    return uncached::read(
+                        &self.tiers,
+                        ask,
+                        &self.site,
+                        &self.collection,
+                        &self.name,
+                    )
+                    .await;
+                };
+                Ok(Some(self.present(ask, stored, body, status)))
+            }
+            (Ok(Some(Object::NotModified(_))), None) => Err(Fault::Failed),
+            (Ok(None), _) => {
+                variants::give_up(&self.tiers, &self.key, asked_ms).await;
+                Ok(None)
+            }
+            (Err(_), Some((stored, body))) if stored.timing.bridges(Failure::Lost, self.now()) => {
+                Ok(Some(self.hit(ask, stored, body, "stale-if-error")))
+            }
+            (Err(fault), _) => Err(fault),
+        }
+    }
+
+    /// What may be done with a copy now: bans come first.
+    fn judge(&self, stored: &StoredResponse) -> Freshness {
+        let subject = Subject {
+            path: &self.path,
+            tags: stored.fields.value(TAGS_FIELD).unwrap_or_default(),
+            collection: Some(&self.collection.name),
+            requested_ms: stored.timing.requested_ms,
+        };
+        let bans = self.live.as_ref().map(|live| live.bans.as_slice()).unwrap_or_default();
+        if is_banned(bans, &subject) {
+            return Freshness::Miss;
+        }
+        stored.timing.judge(self.now())
+    }
+
+    fn stored(&self, meta: &ObjectMeta, asked_ms: UnixMillis) -> StoredResponse {
+        let mut fields = object::object_fields(&self.collection, self.name.as_str(), meta);
+        fields.set("content-length", meta.length.to_string());
+        if !meta.tags.is_empty() {
+            fields.set(TAGS_FIELD, meta.tags.clone());
+        }
+        let Collection { edge_ttl, stale_while_revalidate, stale_if_error, .. } = self.collection;
+        let widest = stale_while_revalidate.max(stale_if_error);
+        let life_ms = edge_ttl.millis().saturating_add(widest.millis());
+        let timing = Timing {
+            requested_ms: asked_ms,
+            received_ms: asked_ms,
+            initial_age_ms: 0,
+            lifetime_ms: edge_ttl.millis(),
+            while_revalidate_ms: stale_while_revalidate.millis(),
+            if_error_ms: stale_if_error.millis(),
+            if_lost_ms: stale_if_error.millis(),
+            life_ms: life_ms.min(DeltaSeconds(OBJECT_LIFE_SECS_MAX).millis()),
+            always_validate: false,
+            never_stale: false,
+        };
+        StoredResponse { status: 200, fields, timing, length: meta.length, complete: None }
+    }
+
+    /// Keeps a copy behind the response; the body comes back.
+    async fn keep(&self, stored: StoredResponse, body: P::Body) -> Result<ReplyBody<P>, Fault> {
+        let length = stored.length;
+        if length == 0 {
+            self.keep_behind(stored, EdgeContent::Bytes(Vec::new()));
+            return Ok(ReplyBody::Empty);
+        }
+        let (body, content) = if length <= HELD_BYTES_MAX {
+            let held = self.tiers.ports.hold_body(body, length).await?;
+            if self.tiers.ports.held_length(&held) != length {
+                return Err(Fault::Failed);
+            }
+            (ReplyBody::Held(held.clone(), None), EdgeContent::Held(held))
+        } else {
+            let (body, copy) = self.tiers.ports.share(body)?;
+            (ReplyBody::Stream(body), EdgeContent::Stream(copy, length))
+        };
+        self.keep_behind(stored, content);
+        Ok(body)
+    }
+
+    fn keep_behind(&self, stored: StoredResponse, content: EdgeContent<P>) {
+        let copy = self.clone();
+        self.tiers.ports.behind(async move {
+            variants::keep(&copy.tiers, &copy.key, stored, content, &|_| None).await;
+        });
+    }
+
+    fn refresh_behind(&self) {
+        let (now, board) = (self.now(), &self.tiers.memory.board);
+        if !board.claim_refresh(&self.key, now, now.plus(REFRESH_LOCK.millis())) {
+            return;
+        }
+        let copy = self.clone();
+        self.tiers.ports.behind(async move {
+            copy.refresh().await;
+            copy.tiers.memory.board.end_refresh(&copy.key);
+        });
+    }
+
+    async fn refresh(&self) {
+        let Lookup::Found(stored, body) = variants::find(&self.tiers, &self.key, &|_| None).await
+        else {
+            return;
+        };
+        let received_ms = stored.timing.received_ms;
+        if !variants::claim_refresh(&self.tiers, &self.key, received_ms, REFRESH_LOCK).await {
+            return;
+        }
+        let asked_ms = self.now();
+        let (meta, body) = match self.open(Some(stored.etag())).await {
+            Ok(Some(Object::Found(meta, body))) => (meta, body),
+            Ok(Some(Object::NotModified(meta))) => (meta, body),
+            Ok(None) => return variants::give_up(&self.tiers, &self.key, asked_ms).await,
+            // The copy stays as it is, to the end of its window.
+            Err(_) => return,
+        };
+        let stored = self.stored(&meta, asked_ms);
+        let content = EdgeContent::Stream(body, meta.length);
+        variants::keep(&self.tiers, &self.key, stored, content, &|_| None).await;
+    }
+
+    async fn open(&self, known_etag: Option<&str>) -> Result<Option<Object<P::Body>>, Fault> {
+        let ports = &self.tiers.ports;
+        let key = keys::object(&self.site, &self.collection.name, &self.name);
+        let ms = self.tiers.store_ms(ports.settings().deadlines.blob_ms);
+        deadline::object_read(ports, ms, &key, known_etag, None).await
+    }
+
+    fn hit(
+        &self,
+        ask: &Ask<'_>,
+        stored: StoredResponse,
+        body: P::Body,
+        detail: &'static str,
+    ) -> Outcome<P> {
+        let status = CacheStatus {
+            state: State::Hit,
+            ttl: Some(stored.timing.ttl_secs(self.now())),
+            stored: false,
+            detail: Some(detail),
+        };
+        let body = if stored.length == 0 { ReplyBody::Empty } else { ReplyBody::Stream(body) };
+        self.present(ask, stored, body, status)
+    }
+
+    fn present(
+        &self,
+        ask: &Ask<'_>,
+        stored: StoredResponse,
+        body: ReplyBody<P>,
+        cache_status: CacheStatus,
+    ) -> Outcome<P> {
+        present(&self.tiers.ports, ask, Present { stored, body, cache_status, now: self.now() })
+    }
+
+    fn now(&self) -> UnixMillis {
+        self.tiers.ports.now()
+    }
+}

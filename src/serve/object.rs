@@ -1,0 +1,240 @@
+//! From an object of a collection to a response: media type, validators, preconditions, ranges.
+//!
+//! Not the object's bytes, and not whether a copy of it may be used. The invariant is that what
+//! somebody uploaded runs in no browser under the site's name, unless the site says that it may.
+
+use crate::serve::ask::{Ask, Field};
+use crate::serve::ports::ObjectMeta;
+use crate::site::collection::{ActiveContent, Collection};
+use crate::wire::date;
+use crate::wire::fields::Fields;
+use crate::wire::media_type::{self, UNKNOWN};
+use crate::wire::method::Method;
+use crate::wire::precondition::{self, Conditions, Validators, Verdict};
+use crate::wire::range::{self, RangeOutcome};
+use crate::wire::time::UnixSeconds;
+
+/// What a document gets that must not do anything: no script, no request, an origin of its own.
+///
+/// # Source
+/// Content Security Policy Level 3 §6.3.2 (`sandbox`): it holds for the document itself, so that
+/// following a link to it is as harmless as framing it.
+pub const INERT: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+/// What a script is served as that must not run: with `nosniff` no browser takes it for one.
+const INERT_SCRIPT: &str = "text/plain; charset=utf-8";
+/// Longest media type that is believed: the longest registered ones have about 80 bytes.
+const MEDIA_TYPE_BYTES_MAX: usize = 200;
+
+/// The fields that describe an object, but for its length.
+///
+/// # Source
+/// RFC 9110 §8; §15.4.5 for what a 304 repeats: all of these.
+pub fn object_fields(collection: &Collection, name: &str, meta: &ObjectMeta) -> Fields {
+    let mut fields = Fields::with_capacity(16);
+    fields.set("content-type", media_type(collection, name, meta).to_owned());
+    fields.set("etag", meta.etag.clone());
+    fields.set("last-modified", date::format_imf(meta.written_ms.seconds()));
+    fields.set("accept-ranges", "bytes");
+    keep_inert(collection, &mut fields);
+    fields
+}
+
+/// Makes sure that a document that must not do anything does not; to be called again after the
+/// site's own header rules, which may have set a policy of theirs.
+pub fn keep_inert(collection: &Collection, fields: &mut Fields) {
+    let is_document = fields.value("content-type").is_some_and(is_document);
+    if collection.active == ActiveContent::Serve || !is_document {
+        return;
+    }
+    let policy = match fields.value("content-security-policy") {
+        Some(own) if own.starts_with(INERT) => return,
+        // Of several policies all hold (Content Security Policy Level 3 §2.4).
+        Some(own) => [INERT, ", ", own].concat(),
+        None => INERT.to_owned(),
+    };
+    fields.set("content-security-policy", policy);
+}
+
+/// What the preconditions of a request make of it.
+///
+/// # Source
+/// RFC 9110 §13.2.2
+pub fn verdict(ask: &Ask<'_>, meta: &ObjectMeta, now: UnixSeconds) -> Verdict {
+    let field = |name| ask.headers.field(name);
+    let (if_match, if_none_match) = (field(Field::IfMatch), field(Field::IfNoneMatch));
+    let (modified, unmodified) = (field(Field::IfModifiedSince), field(Field::IfUnmodifiedSince));
+    let conditions = Conditions {
+        if_match: if_match.as_deref(),
+        if_none_match: if_none_match.as_deref(),
+        if_modified_since: modified.as_deref(),
+        if_unmodified_since: unmodified.as_deref(),
+    };
+    precondition::evaluate(ask.is_read(), &conditions, &validators(meta), now)
+}
+
+/// What part of an object a request asks for.
+///
+/// # Source
+/// RFC 9110 §13.1.5 and §14.2
+pub fn part(ask: &Ask<'_>, meta: &ObjectMeta, now: UnixSeconds) -> RangeOutcome {
+    let range = ask.headers.field(Field::Range).filter(|_| ask.method == Method::Get);
+    let Some(range) = range else { return RangeOutcome::Full };
+    let if_range = ask.headers.field(Field::IfRange);
+    match precondition::if_range_holds(if_range.as_deref(), &validators(meta), now) {
+        true => range::resolve(&range, meta.length),
+        false => RangeOutcome::Full,
+    }
+}
+
+fn validators(meta: &ObjectMeta) -> Validators<'_> {
+    Validators { etag: &meta.etag, last_modified: Some(meta.written_ms.seconds()) }
+}
+
+/// The media type that an object is served as: by its name, else as its writer declared, unless a
+/// browser would run that.
+fn media_type<'a>(collection: &Collection, name: &str, meta: &'a ObjectMeta) -> &'a str {
+    let is_inert = collection.active == ActiveContent::Inert;
+    match media_type::of_path(name) {
+        UNKNOWN => {
+            let declared = meta.media_type.as_str();
+            let is_active = is_document(declared) || is_script(declared);
+            let is_usable = is_media_type(declared) && !(is_inert && is_active);
+            if is_usable { declared } else { UNKNOWN }
+        }
+        known if is_inert && is_script(known) => INERT_SCRIPT,
+        known => known,
+    }
+}
+
+/// Whether a media type is of documents that may hold scripts: HTML, and all of XML, SVG included.
+///
+/// A stream of parts and a saved page may hold documents too.
+fn is_document(media_type: &str) -> bool {
+    let essence = essence(media_type);
+    media_type::is_html(&essence)
+        || essence.ends_with("+xml")
+        || matches!(essence.as_str(), "text/xml" | "application/xml" | "text/xsl")
+        || essence.starts_with("multipart/")
+        || essence.starts_with("message/")
+}
+
+/// Whether a media type is one of the names that scripts go by.
+///
+/// # Source
+/// RFC 9239 §6, WHATWG MIME Sniffing §4.6: all of them hold one of these words.
+fn is_script(media_type: &str) -> bool {
+    let essence = essence(media_type);
+    ["javascript", "ecmascript", "jscript", "livescript"].iter().any(|word| essence.contains(word))
+}
+
+fn essence(media_type: &str) -> String {
+    media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Whether a text can stand in `Content-Type` (RFC 9110 §8.3.1), as far as harm could come of it.
+fn is_media_type(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_graphic() || b == b' ';
+    let is_token = |text: &str| {
+        let is_sign = |b: u8| b"!#$&-^_.+".contains(&b);
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || is_sign(b))
+    };
+    let (essence, _) = text.split_once(';').unwrap_or((text, ""));
+    let parts = essence.trim_end().split_once('/');
+    text.len() <= MEDIA_TYPE_BYTES_MAX
+        && text.bytes().all(is_plain)
+        && parts.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::site::action::PathPrefix;
+    use crate::site::collection::CollectionName;
+    use crate::site::json;
+    use crate::wire::time::UnixMillis;
+
+    use super::*;
+
+    fn collection(active: ActiveContent) -> Collection {
+        let name = CollectionName::parse("public").unwrap();
+        let prefix = PathPrefix::parse("/public/").unwrap();
+        let json = json::object(&[("name", &name), ("prefix", &prefix)]).into_string();
+        Collection { active, ..json::read(json.as_bytes()).unwrap() }
+    }
+
+    fn meta(media_type: &str) -> ObjectMeta {
+        ObjectMeta {
+            length: 10,
+            etag: "\"a\"".to_owned(),
+            media_type: media_type.to_owned(),
+            tags: String::new(),
+            written_ms: UnixMillis(784_111_777_999),
+        }
+    }
+
+    #[track_caller]
+    fn check(name: &str, declared: &str, inert: (&str, bool), served: &str) {
+        let found = |active| object_fields(&collection(active), name, &meta(declared));
+        let fields = found(ActiveContent::Inert);
+        let policy = fields.value("content-security-policy");
+        let shown = format!("{name} declared {declared:?}");
+        assert_eq!(fields.value("content-type"), Some(inert.0), "{shown}");
+        assert_eq!(policy, inert.1.then_some(INERT), "{shown}");
+        let fields = found(ActiveContent::Serve);
+        assert_eq!(fields.value("content-type"), Some(served), "{shown}, as it is");
+        assert_eq!(fields.value("content-security-policy"), None, "{shown}, as it is");
+    }
+
+    #[test]
+    fn media_types_and_what_a_browser_would_run() {
+        let (html, svg) = ("text/html; charset=utf-8", "image/svg+xml; charset=utf-8");
+        let (plain, script) = ("text/plain; charset=utf-8", "text/javascript; charset=utf-8");
+        let xml = "application/xml; charset=utf-8";
+        check("a.png", "text/html", ("image/png", false), "image/png");
+        check("a.html", "image/png", (html, true), html);
+        check("a.HTM", "", (html, true), html);
+        check("a.svg", "", (svg, true), svg);
+        check("a.xml", "", (xml, true), xml);
+        check("a.xhtml", "", ("application/xhtml+xml; charset=utf-8", true), {
+            "application/xhtml+xml; charset=utf-8"
+        });
+        check("a.rss", "", ("application/rss+xml; charset=utf-8", true), {
+            "application/rss+xml; charset=utf-8"
+        });
+        check("a.js", "", (plain, false), script);
+        check("b/a.mjs", "text/javascript", (plain, false), script);
+        check("a.css", "", ("text/css; charset=utf-8", false), "text/css; charset=utf-8");
+        check("a.pdf", "", ("application/pdf", false), "application/pdf");
+        check("a", "image/webp", ("image/webp", false), "image/webp");
+        check("a.what", "Text/Plain; charset=x", ("Text/Plain; charset=x", false), {
+            "Text/Plain; charset=x"
+        });
+        check("a", "TEXT/HTML ; x", (UNKNOWN, false), "TEXT/HTML ; x");
+        check("a", "application/atom+xml", (UNKNOWN, false), "application/atom+xml");
+        check("a", "application/x-javascript", (UNKNOWN, false), "application/x-javascript");
+        check("a", "multipart/x-mixed-replace", (UNKNOWN, false), "multipart/x-mixed-replace");
+        for broken in ["", "html", "text/", "/x", "text/html, x/y", "a/b\r\nc: d", "a/b;\u{e9}"] {
+            check("a", broken, (UNKNOWN, false), UNKNOWN);
+        }
+        check("a", &format!("a/{}", "b".repeat(MEDIA_TYPE_BYTES_MAX)), (UNKNOWN, false), UNKNOWN);
+    }
+
+    #[test]
+    fn no_rule_of_the_site_makes_a_document_active() {
+        let inert = collection(ActiveContent::Inert);
+        let own = "frame-ancestors 'self'";
+        let rows = [
+            (None, INERT.to_owned()),
+            (Some(own.to_owned()), format!("{INERT}, {own}")),
+            (Some(format!("{INERT}, {own}")), format!("{INERT}, {own}")),
+        ];
+        for (after_rules, expected) in rows {
+            let mut fields = object_fields(&inert, "a.html", &meta(""));
+            fields.remove("content-security-policy");
+            if let Some(policy) = after_rules {
+                fields.set("content-security-policy", policy);
+            }
+            keep_inert(&inert, &mut fields);
+            assert_eq!(fields.value("content-security-policy"), Some(expected.as_str()));
+        }
+    }
+}

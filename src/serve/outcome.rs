@@ -1,0 +1,212 @@
+//! What a mutable source gives: a response of an upstream or of a store, before the header stage.
+//!
+//! Not where it comes from. The invariant is RFC 9110's order: conditions are judged on what is
+//! there, then the range, and a 304 or 206 is made here and by nobody else.
+
+use crate::serve::ask::{Ask, Field};
+use crate::serve::constant::Constant;
+use crate::serve::ports::{Fault, Part, Ports, UpstreamResponse};
+use crate::serve::reply::ReplyBody;
+use crate::serve::stored::StoredResponse;
+use crate::serve::upstream;
+use crate::wire::cache_status::{CacheStatus, Forward, State};
+use crate::wire::date;
+use crate::wire::fields::Fields;
+use crate::wire::method::Method;
+use crate::wire::precondition::{self, Conditions, Validators, Verdict};
+use crate::wire::range::{self, RangeOutcome};
+use crate::wire::time::UnixMillis;
+
+/// Seconds after which a client may try again when an upstream failed.
+const RETRY_AFTER_SECS: &str = "5";
+
+/// A response without what the header stage adds.
+pub struct Outcome<P: Ports> {
+    /// The status code.
+    pub status: u16,
+    /// The header fields.
+    pub fields: Fields,
+    /// The body.
+    pub body: ReplyBody<P>,
+    /// How it came about.
+    pub cache_status: CacheStatus,
+}
+
+/// A stored response that is to be presented to a client.
+pub struct Present<P: Ports> {
+    /// The response.
+    pub stored: StoredResponse,
+    /// Its body.
+    pub body: ReplyBody<P>,
+    /// How it came about.
+    pub cache_status: CacheStatus,
+    /// The time.
+    pub now: UnixMillis,
+}
+
+impl<P: Ports> Outcome<P> {
+    /// A gateway's own answer: constant, and kept by nobody.
+    pub fn gateway_error(status: u16, detail: &'static str) -> Self {
+        let text = match status {
+            502 => "502 Bad Gateway\n",
+            503 => "503 Service Unavailable\n",
+            508 => "508 Loop Detected\n",
+            _ => "504 Gateway Timeout\n",
+        };
+        let mut fields = Fields::with_capacity(12);
+        fields.set("content-type", "text/plain; charset=utf-8");
+        fields.set("content-length", text.len().to_string());
+        fields.set("cache-control", "no-store");
+        if status != 508 {
+            fields.set("retry-after", RETRY_AFTER_SECS);
+        }
+        let cache_status = CacheStatus {
+            state: State::Forward(Forward::Bypass),
+            ttl: None,
+            stored: false,
+            detail: Some(detail),
+        };
+        Self { status, fields, body: ReplyBody::Text(text), cache_status }
+    }
+
+    /// A constant answer, of a place that is never cached.
+    pub fn constant(constant: Constant) -> Self {
+        let mut fields = constant.fields();
+        fields.set("cache-control", "no-store");
+        let body = ReplyBody::Text(constant.text());
+        let cache_status = CacheStatus::forward(Forward::Bypass);
+        Self { status: constant.status(), fields, body, cache_status }
+    }
+
+    /// The answer to a method that is not one of these; none are all that a fetch can send.
+    ///
+    /// # Source
+    /// RFC 9110 §15.5.6
+    pub fn not_allowed(methods: &[String]) -> Self {
+        let mut outcome = Self::constant(Constant::MethodNotAllowed);
+        let allow = match methods {
+            [] => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".to_owned(),
+            methods => methods.join(", "),
+        };
+        outcome.fields.set("allow", allow);
+        outcome
+    }
+
+    /// What OPTIONS gets where only reading is possible.
+    pub fn options() -> Self {
+        let mut fields = Fields::with_capacity(8);
+        // A 204 has no `Content-Length` (RFC 9110 §8.6).
+        fields.set("allow", "GET, HEAD, OPTIONS");
+        fields.set("cache-control", "no-store");
+        let cache_status = CacheStatus::forward(Forward::Bypass);
+        Self { status: 204, fields, body: ReplyBody::Empty, cache_status }
+    }
+
+    /// What is said when an upstream gave no answer.
+    pub fn lost(fault: Fault) -> Self {
+        match fault {
+            Fault::TimedOut => Self::gateway_error(504, "upstream-timeout"),
+            Fault::Missing => Self::gateway_error(502, "upstream-missing"),
+            Fault::Failed | Fault::Busy => Self::gateway_error(502, "upstream-lost"),
+        }
+    }
+
+    /// An upstream's response as it came; a status that is none is the upstream's fault.
+    ///
+    /// # Source
+    /// RFC 9110 §15: three digits, of which no runtime sends more than the five classes.
+    pub fn relayed(response: UpstreamResponse<P::Body>, cache_status: CacheStatus) -> Self {
+        if !(200..=599).contains(&response.status) {
+            return Self::gateway_error(502, "upstream-status");
+        }
+        let body = response.body.map_or(ReplyBody::Empty, ReplyBody::Stream);
+        let fields = upstream::response_fields(&response.fields);
+        Self { status: response.status, fields, body, cache_status }
+    }
+}
+
+/// What a client gets of a stored response: all of it, a part, or that it has it already.
+///
+/// # Source
+/// RFC 9111 §4.3.2; RFC 9110 §13.2.2, §14.2, §15.4.5
+pub fn present<P: Ports>(ports: &P, ask: &Ask<'_>, of: Present<P>) -> Outcome<P> {
+    let Present { stored, body, cache_status, now } = of;
+    let mut fields = stored.fields;
+    fields.set("age", (stored.timing.age_ms(now) / 1_000).to_string());
+    let mut outcome = Outcome { status: stored.status, fields, body, cache_status };
+    if !(200..300).contains(&stored.status) {
+        return outcome;
+    }
+    let read = |name| ask.headers.field(name);
+    let conditions = [
+        read(Field::IfMatch),
+        read(Field::IfNoneMatch),
+        read(Field::IfModifiedSince),
+        read(Field::IfUnmodifiedSince),
+    ];
+    let etag = outcome.fields.value("etag").unwrap_or_default().to_owned();
+    let last_modified = outcome.fields.value("last-modified");
+    let last_modified = last_modified.and_then(|text| date::parse(text, now.seconds()).ok());
+    let validators = Validators { etag: &etag, last_modified };
+    let [if_match, if_none_match, if_modified_since, if_unmodified_since] = &conditions;
+    let conditions = Conditions {
+        if_match: if_match.as_deref(),
+        if_none_match: if_none_match.as_deref(),
+        if_modified_since: if_modified_since.as_deref(),
+        if_unmodified_since: if_unmodified_since.as_deref(),
+    };
+    match precondition::evaluate(ask.is_read(), &conditions, &validators, now.seconds()) {
+        Verdict::Proceed => {}
+        Verdict::NotModified => return not_modified(outcome),
+        Verdict::PreconditionFailed => return failed(outcome),
+    }
+    let ranged = read(Field::Range).filter(|_| ask.method == Method::Get && stored.status == 200);
+    let Some(ranged) = ranged else { return outcome };
+    // A stream of unknown length has no ranges.
+    let length = outcome.fields.value("content-length").and_then(|text| text.parse().ok());
+    let Some(length) = length else { return outcome };
+    let if_range = read(Field::IfRange);
+    if !precondition::if_range_holds(if_range.as_deref(), &validators, now.seconds()) {
+        return outcome;
+    }
+    match range::resolve(&ranged, length) {
+        RangeOutcome::Full => outcome,
+        RangeOutcome::Unsatisfiable => unsatisfiable(outcome, length),
+        RangeOutcome::Part { first, last } => {
+            let part = Part { first, length: last.saturating_sub(first).saturating_add(1) };
+            outcome.body = match outcome.body {
+                ReplyBody::Held(held, _) => ReplyBody::Held(held, Some(part)),
+                ReplyBody::Stream(body) => match ports.cut(body, part) {
+                    Ok(body) => ReplyBody::Stream(body),
+                    Err(fault) => return Outcome::lost(fault),
+                },
+                other => other,
+            };
+            outcome.status = 206;
+            outcome.fields.set("content-range", range::content_range(first, last, length));
+            outcome.fields.set("content-length", part.length.to_string());
+            outcome
+        }
+    }
+}
+
+/// RFC 9110 §15.4.5: what a 200 would have said, but for what describes a body.
+fn not_modified<P: Ports>(outcome: Outcome<P>) -> Outcome<P> {
+    let mut fields = outcome.fields;
+    for name in ["content-length", "content-type", "content-encoding", "content-range"] {
+        fields.remove(name);
+    }
+    Outcome { status: 304, fields, body: ReplyBody::Empty, ..outcome }
+}
+
+fn failed<P: Ports>(outcome: Outcome<P>) -> Outcome<P> {
+    let cache_status = outcome.cache_status;
+    Outcome { cache_status, ..Outcome::constant(Constant::PreconditionFailed) }
+}
+
+fn unsatisfiable<P: Ports>(outcome: Outcome<P>, length: u64) -> Outcome<P> {
+    let cache_status = outcome.cache_status;
+    let mut outcome = Outcome { cache_status, ..Outcome::constant(Constant::RangeNotSatisfiable) };
+    outcome.fields.set("content-range", range::content_range_unsatisfied(length));
+    outcome
+}

@@ -1,0 +1,161 @@
+//! An object straight from the store: nothing of it is kept.
+//!
+//! Not a tier's copy. The invariant is that conditions are judged on what the store has now, and
+//! that a part is a part of that, or else the whole is sent.
+
+use crate::serve::ask::{Ask, Field};
+use crate::serve::constant::Constant;
+use crate::serve::deadline::{self, persistently};
+use crate::serve::object;
+use crate::serve::outcome::Outcome;
+use crate::serve::ports::{Fault, Object, ObjectMeta, Part, Ports};
+use crate::serve::reply::ReplyBody;
+use crate::serve::tiers::Tiers;
+use crate::site::collection::{Collection, ObjectName};
+use crate::site::ids::SiteName;
+use crate::site::keys::{self, Key};
+use crate::wire::cache_status::{CacheStatus, Forward};
+use crate::wire::etag::{self, Member};
+use crate::wire::fields::Fields;
+use crate::wire::method::Method;
+use crate::wire::precondition::Verdict;
+use crate::wire::range::{self, RangeOutcome};
+
+/// What a request for an object gets, `None` where there is no such object.
+///
+/// # Errors
+/// [`Fault`] when the store could not say.
+pub async fn read<P: Ports>(
+    tiers: &Tiers<P>,
+    ask: &Ask<'_>,
+    site: &SiteName,
+    collection: &Collection,
+    name: &ObjectName,
+) -> Result<Option<Outcome<P>>, Fault> {
+    let read =
+        Read { tiers, ask, key: keys::object(site, &collection.name, name), collection, name };
+    let ranged = ask.method == Method::Get && ask.headers.field(Field::Range).is_some();
+    if ask.method == Method::Get && !ranged {
+        return read.whole().await;
+    }
+    let Some(meta) = read.meta().await? else { return Ok(None) };
+    match ask.method {
+        Method::Get | Method::Head => read.partly(&meta).await,
+        Method::Options => Ok(Some(Outcome::options())),
+        _ => Ok(Some(Outcome::constant(Constant::MethodNotAllowed))),
+    }
+}
+
+struct Read<'a, P: Ports> {
+    tiers: &'a Tiers<P>,
+    ask: &'a Ask<'a>,
+    key: Key,
+    collection: &'a Collection,
+    name: &'a ObjectName,
+}
+
+impl<P: Ports> Read<'_, P> {
+    /// A part of an object, or what HEAD gets.
+    async fn partly(&self, meta: &ObjectMeta) -> Result<Option<Outcome<P>>, Fault> {
+        if let Some(outcome) = self.conditional(meta) {
+            return Ok(Some(outcome));
+        }
+        match object::part(self.ask, meta, self.tiers.ports.now().seconds()) {
+            RangeOutcome::Part { first, last } => {
+                let length = last.saturating_sub(first).saturating_add(1);
+                match self.open(None, Some(Part { first, length })).await? {
+                    Some(Object::Found(found, body)) if found.etag == meta.etag => {
+                        let mut fields = self.fields(meta);
+                        let place = range::content_range(first, last, meta.length);
+                        fields.set("content-range", place);
+                        fields.set("content-length", length.to_string());
+                        Ok(Some(outcome(206, fields, ReplyBody::Stream(body))))
+                    }
+                    // It was written anew meanwhile: a part of the new one is not what was asked.
+                    _ => self.whole().await,
+                }
+            }
+            RangeOutcome::Unsatisfiable => {
+                let mut outcome = Outcome::constant(Constant::RangeNotSatisfiable);
+                let place = range::content_range_unsatisfied(meta.length);
+                outcome.fields.set("content-range", place);
+                Ok(Some(outcome))
+            }
+            RangeOutcome::Full if self.ask.method == Method::Head => {
+                Ok(Some(self.full(meta, ReplyBody::Empty)))
+            }
+            RangeOutcome::Full => self.whole().await,
+        }
+    }
+
+    /// All of an object, which the store does not send when the client has it.
+    async fn whole(&self) -> Result<Option<Outcome<P>>, Fault> {
+        let known = self.ask.headers.field(Field::IfNoneMatch);
+        let known = known.as_deref().and_then(single_tag);
+        let (meta, body) = match self.open(known.as_deref(), None).await? {
+            None => return Ok(None),
+            Some(Object::Found(meta, body)) => (meta, Some(body)),
+            Some(Object::NotModified(meta)) => (meta, None),
+        };
+        if let Some(outcome) = self.conditional(&meta) {
+            return Ok(Some(outcome));
+        }
+        let Some(body) = body else { return Ok(Some(self.not_modified(&meta))) };
+        let body = if meta.length == 0 { ReplyBody::Empty } else { ReplyBody::Stream(body) };
+        Ok(Some(self.full(&meta, body)))
+    }
+
+    /// The outcome when preconditions decide it.
+    fn conditional(&self, meta: &ObjectMeta) -> Option<Outcome<P>> {
+        match object::verdict(self.ask, meta, self.tiers.ports.now().seconds()) {
+            Verdict::Proceed => None,
+            Verdict::NotModified => Some(self.not_modified(meta)),
+            Verdict::PreconditionFailed => Some(Outcome::constant(Constant::PreconditionFailed)),
+        }
+    }
+
+    async fn meta(&self) -> Result<Option<ObjectMeta>, Fault> {
+        let ports = &self.tiers.ports;
+        let ms = self.tiers.store_ms(ports.settings().deadlines.blob_ms);
+        persistently(ports, ms, || ports.object_meta(&self.key)).await
+    }
+
+    async fn open(
+        &self,
+        known_etag: Option<&str>,
+        part: Option<Part>,
+    ) -> Result<Option<Object<P::Body>>, Fault> {
+        let ports = &self.tiers.ports;
+        let ms = self.tiers.store_ms(ports.settings().deadlines.blob_ms);
+        deadline::object_read(ports, ms, &self.key, known_etag, part).await
+    }
+
+    fn full(&self, meta: &ObjectMeta, body: ReplyBody<P>) -> Outcome<P> {
+        let mut fields = self.fields(meta);
+        fields.set("content-length", meta.length.to_string());
+        outcome(200, fields, body)
+    }
+
+    fn not_modified(&self, meta: &ObjectMeta) -> Outcome<P> {
+        outcome(304, self.fields(meta), ReplyBody::Empty)
+    }
+
+    fn fields(&self, meta: &ObjectMeta) -> Fields {
+        object::object_fields(self.collection, self.name.as_str(), meta)
+    }
+}
+
+fn outcome<P: Ports>(status: u16, fields: Fields, body: ReplyBody<P>) -> Outcome<P> {
+    let mut cache_status = CacheStatus::forward(Forward::Bypass);
+    cache_status.detail = Some("store");
+    Outcome { status, fields, body, cache_status }
+}
+
+/// The entity tag of an `If-None-Match` that has one alone, as a store compares it.
+fn single_tag(value: &str) -> Option<String> {
+    let mut members = etag::members(value);
+    match (members.next(), members.next()) {
+        (Some(Member::Tag(tag)), None) => Some(format!("\"{}\"", tag.opaque)),
+        _ => None,
+    }
+}

@@ -1,0 +1,158 @@
+//! Stored responses of mutable sources in the edge tier: found by URL and selecting fields, kept,
+//! and given up.
+//!
+//! Not a policy: whether one may be stored or used is [`crate::serve::freshness`]'s. The runtime's
+//! cache is a plain store here: it sees bare keys, never a `Vary`, a condition or a range. The
+//! invariant is that a variant is found by exactly those whose selecting fields it was made for.
+
+use crate::serve::deadline::within;
+use crate::serve::ports::{EdgeContent, Fault, Ports};
+use crate::serve::stored::{Stored, StoredResponse, VARIANTS_MAX, Variant};
+use crate::serve::tiers::Tiers;
+use crate::site::ids::ContentHash;
+use crate::site::keys::{self, Key};
+use crate::wire::time::{DeltaSeconds, UnixMillis};
+use crate::wire::vary::{self, Vary};
+
+/// How long putting something into the edge tier may take: a client may be waiting for it.
+const PUT_DEADLINE_MS: u64 = 500;
+/// How long an invalidation is remembered: longer than any request is under way.
+const GONE_TTL: DeltaSeconds = DeltaSeconds(300);
+/// How long an index of variants is kept: as long as what it leads to may be.
+const INDEX_TTL: DeltaSeconds = DeltaSeconds(30 * 86_400);
+
+/// What a lookup found.
+pub enum Lookup<B> {
+    /// A response for this very request, and its body.
+    Found(StoredResponse, B),
+    /// Nothing of this URL.
+    UriMiss,
+    /// Something of this URL, for other requests.
+    VaryMiss,
+}
+
+/// The value of a request field, by its lower-case name.
+pub type RequestField<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// What is stored under a key for a request.
+pub async fn find<P: Ports>(
+    tiers: &Tiers<P>,
+    key: &Key,
+    field: RequestField<'_>,
+) -> Lookup<P::Body> {
+    let variants = match read(tiers, key).await {
+        Some((Stored::Response(response), body)) => return Lookup::Found(response, body),
+        Some((Stored::Index(_, variants), _)) => variants,
+        Some((Stored::Gone(_), _)) | None => return Lookup::UriMiss,
+    };
+    for variant in &variants {
+        if selecting_hash(&variant.names, field) != variant.hash {
+            continue;
+        }
+        let found = read(tiers, &keys::variant(key, &variant.hash)).await;
+        if let Some((Stored::Response(response), body)) = found {
+            return Lookup::Found(response, body);
+        }
+    }
+    Lookup::VaryMiss
+}
+
+/// Keeps a response, unless what it is of was given up since it was asked for.
+///
+/// The body must be as long as the response says; a stream that is not is not kept.
+pub async fn keep<P: Ports>(
+    tiers: &Tiers<P>,
+    key: &Key,
+    response: StoredResponse,
+    content: EdgeContent<P>,
+    field: RequestField<'_>,
+) -> bool {
+    let ttl = response.timing.keep_secs();
+    let vary = response.fields.value("vary").map(Vary::parse);
+    let requested_ms = response.timing.requested_ms;
+    let Some(head) = Stored::Response(response).to_text() else { return false };
+    let present = read(tiers, key).await.map(|(stored, _)| stored);
+    // What was asked for earlier than what is there may be from before it was given up.
+    let (gone_ms, mut variants) = match present {
+        Some(Stored::Gone(at)) if requested_ms <= at => return false,
+        Some(Stored::Index(at, _)) if requested_ms <= at => return false,
+        Some(Stored::Response(other)) if requested_ms < other.timing.requested_ms => return false,
+        Some(Stored::Gone(at)) => (at, Vec::new()),
+        Some(Stored::Index(at, variants)) => (at, variants),
+        Some(Stored::Response(_)) | None => (UnixMillis(0), Vec::new()),
+    };
+    let names = match vary {
+        None => return put(tiers, key, &head, content, ttl).await,
+        Some(Vary::Any) => return false,
+        Some(Vary::Names(names)) if names.is_empty() => {
+            return put(tiers, key, &head, content, ttl).await;
+        }
+        Some(Vary::Names(names)) => names,
+    };
+    let hash = selecting_hash(&names, field);
+    if !put(tiers, &keys::variant(key, &hash), &head, content, ttl).await {
+        return false;
+    }
+    let variant = Variant { names, hash };
+    if variants.first() == Some(&variant) {
+        return true;
+    }
+    variants.retain(|known| *known != variant);
+    variants.insert(0, variant);
+    variants.truncate(VARIANTS_MAX);
+    let Some(index) = Stored::Index(gone_ms, variants).to_text() else { return false };
+    put(tiers, key, &index, EdgeContent::Bytes(Vec::new()), INDEX_TTL).await
+}
+
+/// Gives up all that is stored under a key, in all its variants, and what is being fetched now.
+///
+/// # Source
+/// RFC 9111 §4.4
+pub async fn give_up<P: Ports>(tiers: &Tiers<P>, key: &Key, now: UnixMillis) {
+    if let Some(head) = Stored::Gone(now).to_text() {
+        put(tiers, key, &head, EdgeContent::Bytes(Vec::new()), GONE_TTL).await;
+    }
+}
+
+/// Whether the caller is to refresh what came at an instant for this data centre: nobody else does.
+pub async fn claim_refresh<P: Ports>(
+    tiers: &Tiers<P>,
+    key: &Key,
+    received_ms: UnixMillis,
+    ttl: DeltaSeconds,
+) -> bool {
+    let lock = keys::refresh_lock(key);
+    let claimed = read(tiers, &lock).await.map(|(stored, _)| stored);
+    // What came after a claim was made is what the claim was for.
+    if matches!(claimed, Some(Stored::Gone(at)) if received_ms < at) {
+        return false;
+    }
+    if let Some(head) = Stored::Gone(tiers.ports.now()).to_text() {
+        put(tiers, &lock, &head, EdgeContent::Bytes(Vec::new()), ttl).await;
+    }
+    true
+}
+
+async fn read<P: Ports>(tiers: &Tiers<P>, key: &Key) -> Option<(Stored, P::Body)> {
+    let found = tiers.edge(tiers.ports.stored_find(key)).await?;
+    Stored::parse(&found.head).map(|stored| (stored, found.body))
+}
+
+async fn put<P: Ports>(
+    tiers: &Tiers<P>,
+    key: &Key,
+    head: &str,
+    content: EdgeContent<P>,
+    ttl: DeltaSeconds,
+) -> bool {
+    if !tiers.memory.edge_is_open(tiers.ports.now()) {
+        return false;
+    }
+    let put = tiers.ports.stored_keep(key, head, content, ttl);
+    let done: Result<(), Fault> = within(&tiers.ports, PUT_DEADLINE_MS, put).await;
+    done.is_ok()
+}
+
+fn selecting_hash(names: &[String], field: RequestField<'_>) -> ContentHash {
+    ContentHash::of(vary::selecting(names, field).as_bytes())
+}

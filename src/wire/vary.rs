@@ -1,0 +1,190 @@
+//! The Vary field: which fields of a request a stored response depends on, and their values.
+//!
+//! RFC 9111 section 4.1. Not a key: the values of one response are compared with those of another
+//! request, or hashed, by whoever stores. The invariant is that two requests with the same
+//! selecting values would, by everything that HTTP says, get the same representation.
+
+use crate::wire::cache_control::is_token_byte;
+use crate::wire::fields::Fields;
+
+/// Most field names that a response may depend on: more would make a variant of each client.
+pub const VARY_NAMES_MAX: usize = 16;
+
+/// What a response depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vary {
+    /// Something that no request tells, or too much: never the same twice.
+    Any,
+    /// The values of these fields of the request: lower-case, in order, each once.
+    Names(Vec<String>),
+}
+
+impl Vary {
+    /// Returns what a field value says; its lines are joined with commas.
+    ///
+    /// A `*` anywhere, a name that is none, and more than [`VARY_NAMES_MAX`] names are all
+    /// [`Vary::Any`].
+    ///
+    /// # Source
+    /// RFC 9110 section 12.5.5.
+    ///
+    /// # Example
+    /// ```
+    /// use selvedge::wire::vary::Vary;
+    ///
+    /// let names = Vary::Names(vec!["accept".to_owned(), "origin".to_owned()]);
+    /// assert_eq!(Vary::parse("Origin, accept,, origin"), names);
+    /// assert_eq!(Vary::parse("origin, *"), Vary::Any);
+    /// ```
+    pub fn parse(value: &str) -> Vary {
+        let mut names: Vec<String> = Vec::new();
+        for name in value.split(',').map(|name| name.trim_matches(WHITE)) {
+            // Names are matched to fields of a request: a name that is none matches nothing.
+            if name == "*" || !name.bytes().all(is_token_byte) {
+                return Vary::Any;
+            }
+            let name = name.to_ascii_lowercase();
+            if let Err(at) = names.binary_search(&name)
+                && !name.is_empty()
+            {
+                names.insert(at, name);
+            }
+            if names.len() > VARY_NAMES_MAX {
+                return Vary::Any;
+            }
+        }
+        Vary::Names(names)
+    }
+
+    /// Returns what a response with these fields depends on.
+    pub fn of(fields: &Fields) -> Vary {
+        fields.value("vary").map_or_else(|| Vary::Names(Vec::new()), Vary::parse)
+    }
+}
+
+/// Returns the values of the named fields of a request, to be compared or hashed.
+///
+/// White space around the commas of a list does not count, nor does the case of letters in
+/// Accept-Language; the order of a list does. An absent field differs from an empty one.
+///
+/// # Shape
+/// A line for each name: `name=value`, or `name` alone where there is no such field.
+///
+/// # Source
+/// RFC 9111 section 4.1.
+pub fn selecting(names: &[String], field: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut selecting = String::new();
+    for name in names {
+        selecting.push_str(name);
+        if let Some(value) = field(name) {
+            selecting.push('=');
+            push_normalised(&mut selecting, name, &value);
+        }
+        selecting.push('\n');
+    }
+    selecting
+}
+
+/// White space of a field value; line breaks are no part of one, and stay out of the lines here.
+const WHITE: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// Fields whose values are one client's: where they select, not a byte may differ.
+const EXACT: [&str; 2] = ["authorization", "cookie"];
+
+fn push_normalised(out: &mut String, name: &str, value: &str) {
+    let value = value.trim_matches(WHITE);
+    let is_exact = EXACT.contains(&name);
+    let folds_case = name == "accept-language";
+    let (mut quoted, mut escaped) = (false, false);
+    // White space that has no comma after it yet.
+    let mut pending = String::new();
+    for character in value.chars() {
+        let character = if matches!(character, '\r' | '\n') { ' ' } else { character };
+        let is_inside = quoted || is_exact;
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        if is_inside || !WHITE.contains(&character) {
+            if is_inside || character != ',' {
+                out.push_str(&pending);
+            }
+            pending.clear();
+            out.push(if folds_case { character.to_ascii_lowercase() } else { character });
+        } else if !out.ends_with(',') {
+            pending.push(character);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{VARY_NAMES_MAX, Vary, selecting};
+
+    #[test]
+    fn names_are_folded_sorted_and_bounded() {
+        let rows: [(&str, Option<&[&str]>); 12] = [
+            ("", Some(&[])),
+            (" , ,", Some(&[])),
+            ("Foo", Some(&["foo"])),
+            ("b, A,b ,a", Some(&["a", "b"])),
+            ("*", None),
+            ("*, *", None),
+            (", *", None),
+            ("foo, *", None),
+            ("foo,*,bar", None),
+            ("foo bar", None),
+            ("foo:", None),
+            ("\u{e9}", None),
+        ];
+        for (value, expected) in rows {
+            let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+            let expected = expected.map_or(Vary::Any, |list| Vary::Names(names(list)));
+            assert_eq!(Vary::parse(value), expected, "{value:?}");
+        }
+        let list = |count: usize| (0..count).map(|n| format!("x-{n}, ")).collect::<String>();
+        assert_ne!(Vary::parse(&list(VARY_NAMES_MAX)), Vary::Any);
+        assert_ne!(Vary::parse(&list(VARY_NAMES_MAX).repeat(2)), Vary::Any);
+        assert_eq!(Vary::parse(&list(VARY_NAMES_MAX + 1)), Vary::Any);
+    }
+
+    #[test]
+    fn values_are_compared_as_lists() {
+        let rows = [
+            ("foo", Some("1,2"), Some(" 1, 2 "), true),
+            ("foo", Some("1, 2"), Some("1\t ,\t2"), true),
+            ("foo", Some("1 2"), Some("1  2"), false),
+            ("foo", Some("1,2"), Some("2,1"), false),
+            ("foo", Some("a"), Some("A"), false),
+            ("foo", Some("\"1, 2\""), Some("\"1,2\""), false),
+            ("foo", Some("\"1\\\", 2\""), Some("\"1\\\",2\""), false),
+            ("foo", Some("\"1\", 2"), Some("\"1\",2"), true),
+            ("foo", Some(""), None, false),
+            ("foo", Some(" "), Some(""), true),
+            ("foo", None, None, true),
+            ("accept-language", Some("en, de"), Some("eN,De"), true),
+            ("accept-language", Some("en, de"), Some("de, en"), false),
+            ("accept-language", Some("en;q=0.5"), Some("en"), false),
+            ("cookie", Some("a=1, b"), Some("a=1,b"), false),
+            ("authorization", Some("A b, c"), Some("A b,c"), false),
+        ];
+        for (name, one, other, expected) in rows {
+            let names = [name.to_owned()];
+            let of = |value: Option<&str>| selecting(&names, &|_| value.map(str::to_owned));
+            assert_eq!(of(one) == of(other), expected, "{name} {one:?} {other:?}");
+        }
+    }
+
+    #[test]
+    fn each_name_has_its_line() {
+        let names = ["a", "b", "c"].map(str::to_owned);
+        let field = |name: &str| match name {
+            "a" => Some(" 1 , 2 ".to_owned()),
+            "b" => Some("x\nc=y".to_owned()),
+            _ => None,
+        };
+        assert_eq!(selecting(&names, &field), "a=1,2\nb=x c=y\nc\n");
+    }
+}

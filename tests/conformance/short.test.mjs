@@ -1,0 +1,42 @@
+// A part of the public cache tests, from every group of them, each as expected.json says;
+// `make conformance` runs them all.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { ROOT } from "../e2e/lib/worker.mjs";
+import { startAction } from "./action.mjs";
+import { compare, score } from "./score.mjs";
+import { loadSuite, runTests, startOrigin, testsById, withDependencies } from "./suite.mjs";
+
+const read = (name) => JSON.parse(readFileSync(join(ROOT, "tests/conformance", name), "utf8"));
+const SHORT = read("short.json");
+const suite = await loadSuite();
+
+describe("the public cache tests, in part", () => {
+  const running = [];
+  let results;
+  let outcomes;
+
+  before(async () => {
+    const origin = await startOrigin(suite);
+    running.push(origin);
+    const worker = await startAction(origin.url);
+    running.push(worker);
+    results = await runTests(suite, worker.url, withDependencies(suite, SHORT));
+    outcomes = score(testsById(suite), results);
+  });
+  after(() => Promise.all(running.map((one) => one.stop())));
+
+  for (const id of SHORT) {
+    test(id, () => {
+      const outcome = new Map([[id, outcomes.get(id)]]);
+      assert.deepEqual(
+        compare(read("expected.json"), suite.version, outcome),
+        [],
+        results[id]?.[1],
+      );
+    });
+  }
+});

@@ -1,0 +1,143 @@
+// The public HTTP cache tests as a library: finds a checkout of them, starts their origin server,
+// and runs chosen tests through a cache. What the results are worth is score.mjs's matter.
+
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { ROOT, freePort, scratch } from "../e2e/lib/worker.mjs";
+
+/** The version that package.json pins. */
+export const PINNED = join(ROOT, "node_modules/http-cache-tests");
+/** Tests under way at a time. Most of them wait, so more would only crowd a small machine. */
+const CONCURRENCY = 25;
+/** What newer versions of the suite give a request; the pinned one would wait for ever. */
+const REQUEST_MS_MAX = 10_000;
+/** What is sent where the suite says nothing else. */
+const REQUEST_FIELDS = [
+  // Told not to use its own cache, fetch asks every cache on the way for the same, unless these
+  // are there. The suite sends them for that; its pinned version leaves them out at times.
+  ["Pragma", "foo"],
+  ["Cache-Control", "nothing-to-see-here"],
+  // Miniflare compresses what a worker answered by itself, as the platform does in front of it:
+  // the length that the upstream gave would be lost on the way.
+  ["Accept-Encoding", "identity"],
+];
+
+const load = (path) => import(pathToFileURL(path).href);
+
+/**
+ * The suite in `folder`: `{version, engine, groups}`, without what only browsers are asked. The
+ * suite's own version number stands still while tests are added, so ours says how many there are.
+ */
+export async function loadSuite(folder = PINNED) {
+  const root = resolve(folder);
+  // Newer versions keep client and server in a folder of their own.
+  const inner = join(root, "test-engine");
+  const engine = existsSync(inner) ? inner : root;
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const all = (await load(join(root, "tests/index.mjs"))).default;
+  const groups = all.map(({ id, name, tests }) => ({
+    id,
+    name,
+    tests: tests.filter((test) => test.browser_only !== true),
+  }));
+  const count = all.reduce((sum, { tests }) => sum + tests.length, 0);
+  return { version: `${version}, ${count} tests`, engine, groups };
+}
+
+/** Every test of `suite` by its id. */
+export function testsById(suite) {
+  return new Map(suite.groups.flatMap(({ tests }) => tests.map((test) => [test.id, test])));
+}
+
+/** `ids` and, before each, the tests that it depends on, however far. */
+export function withDependencies(suite, ids) {
+  const tests = testsById(suite);
+  const chosen = new Set();
+  const add = (id) => {
+    if (chosen.has(id) || !tests.has(id)) return;
+    for (const dependency of tests.get(id).depends_on ?? []) add(dependency);
+    chosen.add(id);
+  };
+  ids.forEach(add);
+  return [...chosen];
+}
+
+function isListening(port) {
+  return new Promise((answer) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.once("error", () => answer(false));
+    socket.once("connect", () => {
+      socket.destroy();
+      answer(true);
+    });
+  });
+}
+
+/** Starts the suite's origin server; resolves to `{url, stop}`. */
+export async function startOrigin(suite) {
+  const port = await freePort();
+  const env = {
+    ...process.env,
+    npm_config_protocol: "http",
+    npm_config_port: String(port),
+    npm_config_pidfile: join(scratch("selvedge-conformance-"), "server.pid"),
+  };
+  const child = spawn(process.execPath, [join(suite.engine, "server/server.mjs")], {
+    cwd: suite.engine,
+    env,
+    stdio: process.env.SELVEDGE_TEST_LOG ? "inherit" : "ignore",
+  });
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  const ended = new Promise((resolved) => child.once("exit", resolved));
+  for (let tries = 0; !(await isListening(port)); tries += 1) {
+    if (tries > 200 || child.exitCode !== null) {
+      throw new Error(`the suite's server does not listen: exit code ${child.exitCode}`);
+    }
+    await sleep(50);
+  }
+  const stop = async () => {
+    kill();
+    await ended;
+    process.off("exit", kill);
+  };
+  return { url: `http://127.0.0.1:${port}`, stop };
+}
+
+/** Node's fetch, as the suite wants it: with these fields, and never for ever. */
+function patientFetch(fetch) {
+  return (url, init = {}) => {
+    const headers = [...(init.headers ?? [])];
+    const has = (name) => headers.some(([key]) => key.toLowerCase() === name.toLowerCase());
+    for (const [name, value] of REQUEST_FIELDS) if (!has(name)) headers.push([name, value]);
+    return fetch(url, { signal: AbortSignal.timeout(REQUEST_MS_MAX), ...init, headers });
+  };
+}
+
+/**
+ * Runs the tests `ids` against the cache at `base`; resolves to what the suite says of each:
+ * `true`, or `[name, message]`. Once in a process: the suite keeps its state in its modules.
+ */
+export async function runTests(suite, base, ids) {
+  const [config, client] = await Promise.all(
+    ["client/config.mjs", "client/test.mjs"].map((path) => load(join(suite.engine, path))),
+  );
+  // Older versions are handed a fetch, newer ones use the global one.
+  globalThis.fetch = patientFetch(globalThis.fetch);
+  config.setFetch?.(globalThis.fetch);
+  // The suite puts `/test/...` right behind it.
+  config.setBaseUrl(base.replace(/\/$/, ""));
+  config.setUseBrowserCache(false);
+  const tests = testsById(suite);
+  const waiting = ids.map((id) => tests.get(id));
+  const runTest = client.makeTest ?? client.makeCacheTest;
+  const work = async () => {
+    for (let test = waiting.shift(); test; test = waiting.shift()) await runTest(test);
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, work));
+  return client.testResults;
+}

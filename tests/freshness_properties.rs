@@ -1,0 +1,767 @@
+//! Properties of freshness over generated exchanges: age only restricts, nothing outlives the cap,
+//! what must not be stored is not; and where another implementation judges otherwise, and why.
+//!
+//! `PROPTEST_CASES` says how many inputs each property gets.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::time::{Duration, SystemTime};
+
+use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy};
+use proptest::prelude::*;
+use proptest::sample::select;
+use selvedge::serve::freshen::{end_to_end, merge_304};
+use selvedge::serve::freshness::{
+    Exchange, Extent, Failure, Freshness, NotStored, Policy, Timing, admit,
+};
+use selvedge::site::action::{CAP_SECS_MAX, SetCookie};
+use selvedge::wire::cache_control::{RequestDirectives, ResponseDirectives, Seconds};
+use selvedge::wire::date;
+use selvedge::wire::dictionary::{self, Value};
+use selvedge::wire::fields::Fields;
+use selvedge::wire::method::Method;
+use selvedge::wire::time::{DeltaSeconds, UnixMillis, UnixSeconds};
+use selvedge::wire::vary::{VARY_NAMES_MAX, Vary, selecting};
+
+const NOW: UnixMillis = UnixMillis(1_795_000_000_000);
+const CAP_MS: u64 = CAP_SECS_MAX as u64 * 1_000;
+const POLICY: Policy = Policy { cap_ms: CAP_MS, heuristic: true, set_cookie: SetCookie::Never };
+
+/// A small generator of configurations, so that a failure is printed and not written into the tree.
+fn config() -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// A request with its response, as text. Header lines are of the form `name: value`, where `@60` is
+/// the date a minute after the response came.
+#[derive(Clone, Debug)]
+struct Case {
+    method: &'static str,
+    request: Vec<&'static str>,
+    status: u16,
+    response: Vec<String>,
+}
+
+impl Case {
+    fn get(response: &[&str]) -> Case {
+        let response = response.iter().map(|&line| line.to_owned()).collect();
+        Case { method: "GET", request: Vec::new(), status: 200, response }
+    }
+
+    fn response(&self) -> Vec<(&str, String)> {
+        lines(self.response.iter().map(String::as_str))
+    }
+
+    /// The values of a field of the response, one for each line of it.
+    fn values(&self, name: &str) -> Vec<String> {
+        self.response().into_iter().filter(|line| line.0 == name).map(|line| line.1).collect()
+    }
+
+    /// The directives of the response, where every comma counts: name and value.
+    fn pieces(&self) -> Vec<(String, Option<String>)> {
+        let joined = self.values("cache-control").join(",");
+        let pieces = joined.split(',').map(str::trim);
+        pieces
+            .map(|piece| match piece.split_once('=') {
+                Some((name, value)) => (name.trim().to_owned(), Some(value.to_owned())),
+                None => (piece.to_owned(), None),
+            })
+            .collect()
+    }
+
+    fn says_in_pieces(&self, name: &str) -> bool {
+        self.pieces().iter().any(|piece| piece.0 == name)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        !self.values(name).is_empty()
+    }
+
+    fn is_repeated(&self, name: &str) -> bool {
+        self.values(name).len() > 1
+    }
+
+    fn asks(&self, name: &str) -> bool {
+        self.request.iter().any(|line| line.split(": ").next() == Some(name))
+    }
+
+    fn asks_to(&self, directive: &str) -> bool {
+        let line = format!("cache-control: {directive}");
+        self.request.contains(&line.as_str())
+    }
+
+    fn fields(&self) -> Fields {
+        let mut fields = Fields::new();
+        for (name, value) in self.response() {
+            fields.append(name.to_owned(), value);
+        }
+        fields
+    }
+
+    fn says(&self) -> ResponseDirectives {
+        ResponseDirectives::parse(&self.values("cache-control").join(", "))
+    }
+
+    fn ours(&self, policy: &Policy, fields: &Fields) -> Result<Timing, NotStored> {
+        let request = lines(self.request.iter().copied());
+        let directives = request.iter().filter(|line| line.0 == "cache-control");
+        let directives: Vec<_> = directives.map(|line| line.1.as_str()).collect();
+        let exchange = Exchange {
+            method: Method::parse(self.method),
+            authority: "a.test",
+            has_authorization: self.asks("authorization"),
+            directives: RequestDirectives::parse(&directives.join(", ")),
+            status: self.status,
+            fields,
+            is_own_content_location: self.values("content-location").contains(&"/b".to_owned()),
+            extent: Extent::Whole,
+            requested_ms: NOW,
+            received_ms: NOW,
+        };
+        admit(policy, &exchange)
+    }
+
+    /// Whether the same request, `secs` later, gets the response without anybody being asked.
+    fn is_fresh_for_us(&self, secs: u64) -> bool {
+        // The other implementation knows of no cap.
+        let policy = Policy { cap_ms: u64::MAX, ..POLICY };
+        let timing = self.ours(&policy, &self.fields());
+        timing.is_ok_and(|timing| timing.judge(NOW.plus(secs * 1_000)) == Freshness::Fresh)
+    }
+
+    fn is_fresh_for_them(&self, secs: u64) -> bool {
+        let mut request = http::Request::builder().method(self.method).uri("https://a.test/b");
+        for (name, value) in lines(self.request.iter().copied()) {
+            request = request.header(name, value);
+        }
+        let request = request.body(()).unwrap();
+        let mut response = http::Response::builder().status(self.status);
+        for (name, value) in self.response() {
+            response = response.header(name, value);
+        }
+        let came = SystemTime::UNIX_EPOCH + Duration::from_millis(NOW.0);
+        let options = CacheOptions { shared: true, ..CacheOptions::default() };
+        let response = response.body(()).unwrap();
+        let policy = CachePolicy::new_options(&request, &response, came, options);
+        let answer = policy.before_request(&request, came + Duration::from_secs(secs));
+        matches!(answer, BeforeRequest::Fresh(_))
+    }
+}
+
+fn lines<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<(&'a str, String)> {
+    let read = |text: &'a str| {
+        let (name, value) = text.split_once(": ")?;
+        let offset = value.strip_prefix('@').and_then(|offset| offset.parse::<i64>().ok());
+        let at = offset.and_then(|offset| NOW.seconds().0.checked_add_signed(offset));
+        Some((name, at.map_or(value.to_owned(), |at| date::format_imf(UnixSeconds(at)))))
+    };
+    texts.filter_map(read).collect()
+}
+
+/// Directives that mean something, and what tends to be read in two ways.
+const DIRECTIVES: &[&str] = &[
+    "max-age=0",
+    "max-age=1",
+    "max-age=60",
+    "max-age=60",
+    "max-age=3600",
+    "max-age=003600",
+    "max-age=99999999999999999999999",
+    "max-age=-1",
+    "max-age=+60",
+    "max-age=x",
+    "max-age",
+    "max-age=\"60\"",
+    "max-age = 60",
+    "Max-Age=60",
+    "s-maxage=0",
+    "s-maxage=60",
+    "s-maxage=3600",
+    "s-maxage=x",
+    "s-maxage",
+    "no-cache",
+    "no-cache=\"a\"",
+    "No-Cache",
+    "no-store",
+    "No-Store",
+    "no-store;x",
+    "private",
+    "private=\"a, b\"",
+    "public",
+    "public",
+    "public x",
+    "must-revalidate",
+    "proxy-revalidate",
+    "must-understand",
+    "immutable",
+    "stale-while-revalidate=0",
+    "stale-while-revalidate=60",
+    "stale-if-error=0",
+    "stale-if-error=60",
+    "extension=\"max-age=3600, x\"",
+    "extension=\"x, no-store, y\"",
+    "extension=\"",
+    "foo",
+];
+
+/// Other fields of responses.
+const LINES: &[&str] = &[
+    "date: @0",
+    "date: @0",
+    "date: @-10",
+    "date: @-7200",
+    "date: @7200",
+    "date: foo",
+    "expires: @60",
+    "expires: @3600",
+    "expires: @0",
+    "expires: @-60",
+    "expires: 0",
+    "expires: Sunday, 06-Nov-44 08:49:37 GMT",
+    "expires: Sun, 06 Nov 2044 08:49:37 +0000",
+    "age: 0",
+    "age: 30",
+    "age: 7200",
+    "age: 7200, 0",
+    "age: abc",
+    "age: 99999999999999999999999",
+    "last-modified: @-600",
+    "last-modified: @-864000",
+    "etag: \"a\"",
+    "vary: accept",
+    "vary: *",
+    "vary: accept, *",
+    "vary: a b",
+    "set-cookie: a=b",
+    "pragma: no-cache",
+    "surrogate-control: no-store",
+    "cdn-cache-control: max-age=60",
+    "cdn-cache-control: max-age=0",
+    "cdn-cache-control: no-store",
+    "cdn-cache-control: max-age=60, &",
+    "location: /c",
+    "location: https://evil.test/",
+    "content-location: /b",
+];
+
+const REQUESTS: &[&str] = &[
+    "authorization: a",
+    "accept: text/html",
+    "pragma: no-cache",
+    "cache-control: no-store",
+    "cache-control: no-cache",
+    "cache-control: max-age=0",
+    "cache-control: min-fresh=3600",
+    "cache-control: max-stale",
+];
+
+const STATUSES: &[u16] =
+    &[200, 200, 200, 200, 201, 203, 206, 299, 301, 302, 304, 308, 401, 403, 404, 500, 503, 599];
+
+fn cache_control() -> impl Strategy<Value = String> {
+    prop::collection::vec(select(DIRECTIVES), 0..5).prop_map(|directives| directives.join(", "))
+}
+
+fn response() -> impl Strategy<Value = Vec<String>> {
+    let cache_control = prop::collection::vec(cache_control(), 0..2);
+    (cache_control, prop::collection::vec(select(LINES), 0..5)).prop_map(|(directives, others)| {
+        let directives = directives.iter().map(|text| format!("cache-control: {text}"));
+        directives.chain(others.iter().map(|&line| line.to_owned())).collect()
+    })
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let method = select(&["GET", "GET", "GET", "GET", "HEAD", "POST"][..]);
+    let request = prop::collection::vec(select(REQUESTS), 0..3);
+    (method, request, select(STATUSES), response())
+        .prop_map(|(method, request, status, response)| Case { method, request, status, response })
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    /// V15: a later verdict is never milder, and every window is within the life.
+    #[test]
+    fn age_only_restricts(case in case(), mut ages in prop::collection::vec(0..4_000_000_u64, 8)) {
+        let Ok(timing) = case.ours(&POLICY, &case.fields()) else {
+            return Ok(());
+        };
+        ages.sort_unstable();
+        let verdicts: Vec<_> = ages.iter().map(|age| timing.judge(NOW.plus(*age))).collect();
+        prop_assert!(verdicts.is_sorted(), "{timing:?} {ages:?} {verdicts:?}");
+        for failure in [Failure::ServerError, Failure::Lost] {
+            let bridged = ages.iter().map(|age| !timing.bridges(failure, NOW.plus(*age)));
+            prop_assert!(bridged.is_sorted(), "{timing:?} {ages:?}");
+        }
+        let kept_to = NOW.plus(timing.keep_secs().millis());
+        prop_assert_eq!(timing.judge(kept_to), Freshness::Miss);
+        prop_assert_ne!(timing.judge(NOW), Freshness::Miss);
+    }
+
+    /// V15: one more restriction never makes a verdict milder.
+    #[test]
+    fn tightening_never_lengthens(
+        directives in cache_control(),
+        others in prop::collection::vec(select(LINES), 0..4),
+        tighter in select(&[
+            "max-age=0", "max-age=1", "max-age=x", "s-maxage=0", "no-cache", "no-store", "private",
+            "must-revalidate", "proxy-revalidate", "stale-while-revalidate=0", "stale-if-error=0",
+            "no-store;x",
+        ][..]),
+        age_ms in 0..4_000_000_u64,
+    ) {
+        // To take the place of `no-store` is to loosen.
+        let directives = directives.replace("must-understand", "foo");
+        let verdict = |directives: &str| {
+            let line = format!("cache-control: max-age=3600, {directives}");
+            let mut lines = vec![line.as_str()];
+            lines.extend(&others);
+            let case = Case::get(&lines);
+            let timing = case.ours(&POLICY, &case.fields());
+            timing.map_or(Freshness::Miss, |timing| timing.judge(NOW.plus(age_ms)))
+        };
+        let (before, after) = (verdict(&directives), verdict(&format!("{directives}, {tighter}")));
+        prop_assert!(before <= after, "{before:?} {after:?}");
+    }
+
+    /// V16: whatever is sent, and however often it is freshened, nothing is used at the cap.
+    #[test]
+    fn nothing_outlives_the_cap(
+        first in case(),
+        updates in prop::collection::vec(response(), 0..4),
+        cap_secs in 0..=CAP_SECS_MAX,
+        age_ms in 0..4_000_000_u64,
+    ) {
+        let policy = Policy { cap_ms: DeltaSeconds(cap_secs).millis(), ..POLICY };
+        let mut fields = end_to_end(&first.fields());
+        let mut sent = first.clone();
+        for update in updates.into_iter().map(Some).chain([None]) {
+            if let Ok(timing) = first.ours(&policy, &fields) {
+                // Generation, as the last message alone tells it.
+                let sent = sent.fields();
+                let aged = sent.value("age").and_then(DeltaSeconds::parse);
+                let date = sent.value("date").map(|at| date::parse(at, NOW.seconds()));
+                let dated = date.and_then(Result::ok).map_or(0, |at| NOW.seconds().since(at));
+                let since_ms = aged.unwrap_or_default().seconds().max(dated) * 1_000 + age_ms;
+                let verdict = timing.judge(NOW.plus(age_ms));
+                prop_assert!(verdict == Freshness::Miss || since_ms < policy.cap_ms, "{timing:?}");
+            }
+            if let Some(response) = update {
+                sent = Case { response, ..first.clone() };
+                fields = merge_304(&fields, &sent.fields());
+            }
+        }
+    }
+
+    /// V17: what must not be stored is not, whatever else is said.
+    #[test]
+    fn what_must_not_be_stored_is_not(case in case()) {
+        let fields = case.fields();
+        let stored = case.ours(&POLICY, &fields).is_ok();
+        let is_targeted = !case.values("cdn-cache-control").is_empty();
+        let said = case.says();
+        let has = |name: &str| case.has(name);
+        let is_explicit = said.max_age.is_some() || said.s_maxage.is_some() || has("expires");
+        let is_shared = said.public || said.must_revalidate || said.s_maxage.is_some();
+        let rows = [
+            ("no-store", !is_targeted && said.no_store && !said.must_understand),
+            ("private", !is_targeted && said.private),
+            ("set-cookie", has("set-cookie")),
+            ("vary", case.values("vary").join(",").contains('*')),
+            ("206, 304", matches!(case.status, 206 | 304)),
+            ("5xx without leave", !is_targeted && case.status >= 500 && !is_explicit && !said.public),
+            ("authorization", !is_targeted && case.asks("authorization") && !is_shared),
+            ("request no-store", case.asks_to("no-store")),
+            ("surrogate", has("surrogate-control")),
+            ("HEAD", case.method == "HEAD"),
+        ];
+        for (why, is_forbidden) in rows {
+            prop_assert!(!(stored && is_forbidden), "{why}");
+        }
+    }
+
+    /// V17: every disagreement with the other implementation is one of [`DISAGREEMENTS`].
+    #[test]
+    fn disagreements_are_explained(case in case(), secs in select(&[0_u64, 1, 59, 60, 3_599][..])) {
+        let (ours, theirs) = (case.is_fresh_for_us(secs), case.is_fresh_for_them(secs));
+        let explained = DISAGREEMENTS.iter().any(|row| row.is_ours == ours && (row.holds)(&case));
+        prop_assert!(ours == theirs || explained, "ours {ours}, theirs {theirs}, at {secs}");
+    }
+
+    #[test]
+    fn any_text_is_directives(text in any::<String>(), list in cache_control()) {
+        for text in [&text, &list] {
+            let _ = RequestDirectives::parse(text);
+            // Nothing, not even a quote that does not end, hides what restricts.
+            let after = ResponseDirectives::parse(&format!("{text}, no-store, max-age=x"));
+            let lifetime = after.max_age.map(Seconds::counted);
+            prop_assert!(after.no_store && lifetime == Some(DeltaSeconds(0)));
+            let before = ResponseDirectives::parse(&format!("private, {text}"));
+            prop_assert!(before.private);
+        }
+    }
+
+    #[test]
+    fn directives_are_read_as_written(
+        lifetimes in prop::collection::vec((0..4_usize, any::<u32>()), 0..6),
+        flags in prop::collection::vec(0..8_usize, 0..6),
+        spaces in select(&["", " ", "\t", "  "][..]),
+        is_upper in any::<bool>(),
+    ) {
+        const SPANS: [&str; 4] =
+            ["max-age", "s-maxage", "stale-while-revalidate", "stale-if-error"];
+        const FLAGS: [&str; 8] = [
+            "no-cache", "no-store", "private", "public", "must-revalidate", "proxy-revalidate",
+            "must-understand", "immutable",
+        ];
+        let spans = lifetimes.iter().map(|(at, secs)| format!("{}={secs}", SPANS[*at]));
+        let named = flags.iter().map(|at| FLAGS[*at].to_owned());
+        let mut text = spans.chain(named).collect::<Vec<_>>().join(&format!("{spaces},{spaces}"));
+        if is_upper {
+            text.make_ascii_uppercase();
+        }
+        let said = ResponseDirectives::parse(&text);
+        let shortest = |at: usize| {
+            let secs = lifetimes.iter().filter(|span| span.0 == at).map(|span| span.1).min()?;
+            Some(Seconds::Valid(DeltaSeconds::saturating_from(secs.into())))
+        };
+        let is = |at: usize| flags.contains(&at);
+        let expected = ResponseDirectives {
+            max_age: shortest(0),
+            s_maxage: shortest(1),
+            stale_while_revalidate: shortest(2),
+            stale_if_error: shortest(3),
+            no_cache: is(0),
+            no_store: is(1),
+            private: is(2),
+            public: is(3),
+            must_revalidate: is(4),
+            proxy_revalidate: is(5),
+            must_understand: is(6),
+            immutable: is(7),
+        };
+        prop_assert_eq!(said, expected, "{}", text);
+    }
+
+    #[test]
+    fn dictionaries_are_read_as_written(
+        members in prop::collection::vec(("[a-z*][a-z0-9_.*-]{0,8}", 0..9_usize, any::<i32>()), 0..6),
+        spaces in select(&["", " ", "\t "][..]),
+    ) {
+        let written = members.iter().map(|(key, form, number)| match form {
+            0 => (format!("{key}={number}"), Value::Integer(i64::from(*number))),
+            1 => (key.clone(), Value::Boolean(true)),
+            2 => (format!("{key}=?0;a={number}"), Value::Boolean(false)),
+            3 => (format!("{key}=\"{number}, \\\"\""), Value::Other),
+            4 => (format!("{key}=({number} \"a\";b);c"), Value::Other),
+            5 => (format!("{key}={number}.5"), Value::Other),
+            6 => (format!("{key}=:YQ==:"), Value::Other),
+            7 => (format!("{key}=t/{number}"), Value::Other),
+            _ => (format!("{key};a;b=c"), Value::Boolean(true)),
+        });
+        let (texts, values): (Vec<_>, Vec<_>) = written.unzip();
+        let text = texts.join(&format!("{spaces},{spaces}"));
+        let read = dictionary::parse(&text).unwrap();
+        let read: Vec<_> = read.iter().map(|member| (member.key.to_owned(), member.value)).collect();
+        let keys = members.iter().map(|member| member.0.clone());
+        prop_assert_eq!(read, keys.zip(values).collect::<Vec<_>>());
+        for more in [", &", ","] {
+            let text = format!("{text}{more}");
+            prop_assert!(dictionary::parse(&text).is_err());
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_dictionary_or_an_error(
+        text in any::<String>(),
+        pieces in "[a*=?01:;\"\\\\(), .-]{0,12}",
+    ) {
+        for text in [&text, &pieces] {
+            if let Ok(members) = dictionary::parse(text) {
+                let _ = ResponseDirectives::of_members(&members);
+                prop_assert!(text.is_ascii());
+                let again = format!("{},\t{}", text.trim_matches(' '), text.trim_matches(' '));
+                let is_twice = dictionary::parse(&again).is_ok_and(|m| m.len() == 2 * members.len());
+                prop_assert!(is_twice || members.is_empty(), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_vary(text in any::<String>(), list in "[aB*, ]{0,12}") {
+        for text in [&text, &list] {
+            match Vary::parse(text) {
+                Vary::Any => prop_assert_eq!(Vary::parse(&format!("a, {text}")), Vary::Any),
+                Vary::Names(names) => {
+                    prop_assert!(!text.contains('*') || names.iter().any(|name| name.len() > 1));
+                    prop_assert!(names.len() <= VARY_NAMES_MAX && names.is_sorted());
+                    prop_assert_eq!(Vary::parse(&names.join(" ,")), Vary::Names(names));
+                }
+            }
+        }
+    }
+
+    /// Values that select are one text for each meaning, whatever stands in them.
+    #[test]
+    fn selecting_values_have_one_form(
+        value in any::<String>(),
+        one in "[a,\" \\\\\n=]{0,8}",
+        other in "[a,\" \\\\\n=]{0,8}",
+    ) {
+        let names = ["a", "b"].map(str::to_owned);
+        let of = |a: &str, b: Option<&str>| selecting(&names, &|name| match name {
+            "a" => Some(a.to_owned()),
+            _ => b.map(str::to_owned),
+        });
+        for value in [&value, &one] {
+            let form = of(value, Some(value));
+            prop_assert_eq!(form.lines().count(), 2, "{:?}", form);
+            let again = form.lines().next().and_then(|line| line.strip_prefix("a=")).unwrap();
+            prop_assert_eq!(of(again, Some(again)), form);
+            prop_assert_ne!(of(value, Some(value)), of(value, None));
+        }
+        // Two values of a pair never pass for those of another pair.
+        let is_one = of(&one, None) == of(&other, None);
+        prop_assert_eq!(of(&one, Some(&other)) == of(&other, Some(&one)), is_one);
+    }
+}
+
+/// Where the other implementation judges otherwise.
+struct Disagreement {
+    /// Why.
+    why: &'static str,
+    /// Whether the response is fresh for us, and so not for them.
+    is_ours: bool,
+    /// A case of the kind, judged three seconds later.
+    example: fn() -> Case,
+    /// Whether a case may be of the kind.
+    holds: fn(&Case) -> bool,
+}
+
+/// First what is not fresh for us, then what is not fresh for them.
+const DISAGREEMENTS: &[Disagreement] = &[
+    Disagreement {
+        why: "a Date in the past is an age (RFC 9111 section 4.2.3); they count Age alone",
+        is_ours: false,
+        example: || Case::get(&["cache-control: max-age=3600", "date: @-7200"]),
+        holds: |case| {
+            let date = case.values("date").first().map(|at| date::parse(at, NOW.seconds()));
+            date.is_some_and(|date| date.is_ok_and(|date| date < NOW.seconds()))
+        },
+    },
+    Disagreement {
+        why: "the first of several ages counts (RFC 9111 section 5.1); they ignore them all",
+        is_ours: false,
+        example: || Case::get(&["cache-control: max-age=3600", "age: 7200, 0"]),
+        holds: |case| case.values("age").iter().any(|age| age.contains(',')),
+    },
+    Disagreement {
+        why: "a huge age is 2^31 (RFC 9111 section 1.2.2); they ignore what u64 does not hold",
+        is_ours: false,
+        example: || Case::get(&["cache-control: max-age=60", "age: 99999999999999999999999"]),
+        holds: |case| case.values("age").iter().any(|age| age.len() > 20),
+    },
+    Disagreement {
+        why: "a HEAD leaves nothing behind; they keep its header",
+        is_ours: false,
+        example: || Case { method: "HEAD", ..Case::get(&["cache-control: max-age=60"]) },
+        holds: |case| case.method == "HEAD",
+    },
+    Disagreement {
+        why: "a POST is reused with its own Content-Location alone (RFC 9110 section 9.3.3)",
+        is_ours: false,
+        example: || Case { method: "POST", ..Case::get(&["cache-control: max-age=60"]) },
+        holds: |case| case.method == "POST",
+    },
+    Disagreement {
+        why: "a cookie is one client's; they store it with `public` or `immutable`",
+        is_ours: false,
+        example: || Case::get(&["cache-control: public, max-age=60", "set-cookie: a=b"]),
+        holds: |case| case.has("set-cookie"),
+    },
+    Disagreement {
+        why: "`immutable` is no lifetime (RFC 8246 section 2); they take it for a day",
+        is_ours: false,
+        example: || Case::get(&["cache-control: immutable"]),
+        holds: |case| case.says_in_pieces("immutable"),
+    },
+    Disagreement {
+        why: "a Vary that names no field is never matched; they ignore such a name",
+        is_ours: false,
+        example: || Case::get(&["cache-control: max-age=60", "vary: a b"]),
+        holds: |case| case.values("vary").iter().any(|name| name.contains("a b")),
+    },
+    Disagreement {
+        why: "Surrogate-Control: no-store is a wish of old that costs nothing to grant",
+        is_ours: false,
+        example: || Case::get(&["cache-control: max-age=60", "surrogate-control: no-store"]),
+        holds: |case| case.has("surrogate-control"),
+    },
+    Disagreement {
+        why: "a redirect to another host is not stored, lest all clients follow one's",
+        is_ours: false,
+        example: || {
+            let response = ["cache-control: max-age=60", "location: https://evil.test/"];
+            Case { status: 302, ..Case::get(&response) }
+        },
+        holds: |case| (300..400).contains(&case.status) && case.has("location"),
+    },
+    Disagreement {
+        why: "a targeted field governs alone (RFC 9213 section 2.2); they do not know it",
+        is_ours: false,
+        example: || Case::get(&["cache-control: max-age=60", "cdn-cache-control: max-age=0"]),
+        holds: |case| case.has("cdn-cache-control"),
+    },
+    Disagreement {
+        why: "names of directives are compared without case (RFC 9111 section 5.2)",
+        is_ours: false,
+        example: || Case::get(&["cache-control: max-age=60, No-Store"]),
+        holds: |case| case.pieces().iter().any(|piece| piece.0 != piece.0.to_lowercase()),
+    },
+    Disagreement {
+        why: "seconds are digits alone (RFC 9111 section 1.2.2); they strip quotes, spaces, a plus",
+        is_ours: false,
+        example: || Case::get(&["cache-control: max-age=\"60\""]),
+        holds: |case| {
+            let values = case.pieces().into_iter().filter_map(|piece| piece.1);
+            values.into_iter().any(|value| value.starts_with(['"', ' ', '+']))
+        },
+    },
+    Disagreement {
+        why: "a lifetime without a value is none at all; they look for another one",
+        is_ours: false,
+        example: || Case::get(&["cache-control: s-maxage, max-age=60"]),
+        holds: |case| {
+            let has_bare = |name: &str| case.pieces().contains(&(name.to_owned(), None));
+            has_bare("max-age") || has_bare("s-maxage")
+        },
+    },
+    Disagreement {
+        why: "of lifetimes that differ the shortest counts; they take the first",
+        is_ours: false,
+        example: || Case::get(&["cache-control: max-age=60, max-age=0"]),
+        holds: |case| {
+            let pieces = case.pieces();
+            let differs = |(name, value): &(String, Option<String>)| {
+                pieces.iter().any(|other| other.0 == *name && other.1 != *value)
+            };
+            pieces.iter().any(differs)
+        },
+    },
+    Disagreement {
+        why: "after a quote that does not end, directives only restrict",
+        is_ours: false,
+        example: || Case::get(&["cache-control: extension=\", max-age=60"]),
+        holds: |case| case.pieces().contains(&("extension".to_owned(), Some("\"".to_owned()))),
+    },
+    Disagreement {
+        why: "a directive that restricts counts although something follows it",
+        is_ours: false,
+        example: || Case::get(&["cache-control: max-age=60, no-store;x"]),
+        holds: |case| case.says_in_pieces("no-store;x"),
+    },
+    Disagreement {
+        why: "dates have no numeric zone (RFC 9110 section 5.6.7); they read all that mail does",
+        is_ours: false,
+        example: || Case::get(&["expires: Sun, 06 Nov 2044 08:49:37 +0000"]),
+        holds: |case| case.values("expires").iter().any(|at| at.ends_with("+0000")),
+    },
+    Disagreement {
+        why: "a date on two lines is none; they read the first",
+        is_ours: false,
+        example: || Case::get(&["expires: @60", "expires: @3600"]),
+        holds: |case| {
+            ["date", "expires", "last-modified"].iter().any(|name| case.is_repeated(name))
+        },
+    },
+    Disagreement {
+        why: "no request makes us answer with what is stale, unless its maker fails",
+        is_ours: false,
+        example: || {
+            let request = vec!["cache-control: max-stale"];
+            Case { request, ..Case::get(&["cache-control: max-age=0", "etag: \"a\""]) }
+        },
+        holds: |case| case.asks_to("max-stale"),
+    },
+    Disagreement {
+        why: "no request makes us ask whoever made the response (RFC 9111 section 5.2.1)",
+        is_ours: true,
+        example: || {
+            let request = vec!["cache-control: no-cache"];
+            Case { request, ..Case::get(&["cache-control: max-age=60"]) }
+        },
+        holds: |case| case.asks("cache-control") || case.asks("pragma"),
+    },
+    Disagreement {
+        why: "Pragma means nothing in a response (RFC 9111 section 5.4)",
+        is_ours: true,
+        example: || Case::get(&["expires: @60", "pragma: no-cache"]),
+        holds: |case| case.has("pragma"),
+    },
+    Disagreement {
+        why: "any final status with a lifetime is stored (RFC 9111 section 3); they have a list",
+        is_ours: true,
+        example: || Case { status: 503, ..Case::get(&["cache-control: max-age=60"]) },
+        holds: |case| matches!(case.status, 201 | 299 | 403 | 500 | 503 | 599),
+    },
+    Disagreement {
+        why: "`proxy-revalidate` forbids stale use alone (RFC 9111 section 5.2.2.8)",
+        is_ours: true,
+        example: || Case::get(&["cache-control: max-age=60, proxy-revalidate"]),
+        holds: |case| case.says_in_pieces("proxy-revalidate"),
+    },
+    Disagreement {
+        why: "more seconds than u64 holds are 2^31 (RFC 9111 section 1.2.2); for them, none",
+        is_ours: true,
+        example: || Case::get(&["cache-control: max-age=99999999999999999999999"]),
+        holds: |case| {
+            let values = case.pieces().into_iter().filter_map(|piece| piece.1);
+            values.into_iter().any(|value| value.len() > 20)
+        },
+    },
+    Disagreement {
+        why: "`must-understand` takes the place of `no-store` (RFC 9111 section 5.2.2.3)",
+        is_ours: true,
+        example: || Case::get(&["cache-control: max-age=60, no-store, must-understand"]),
+        holds: |case| case.says_in_pieces("must-understand"),
+    },
+    Disagreement {
+        why: "what quotes hold is no directive (RFC 9110 section 5.6.4)",
+        is_ours: true,
+        example: || Case::get(&["cache-control: max-age=60, extension=\"x, no-store, y\""]),
+        holds: |case| case.says_in_pieces("no-store") && !case.says().no_store,
+    },
+    Disagreement {
+        why: "names of directives are compared without case (RFC 9111 section 5.2)",
+        is_ours: true,
+        example: || Case::get(&["cache-control: Max-Age=60"]),
+        holds: |case| case.pieces().iter().any(|piece| piece.0 != piece.0.to_lowercase()),
+    },
+    Disagreement {
+        why: "a targeted field governs alone (RFC 9213 section 2.2); they do not know it",
+        is_ours: true,
+        example: || Case::get(&["cache-control: no-store", "cdn-cache-control: max-age=60"]),
+        holds: |case| case.has("cdn-cache-control"),
+    },
+    Disagreement {
+        why: "dates have three forms (RFC 9110 section 5.6.7); they read one",
+        is_ours: true,
+        example: || Case::get(&["expires: Sunday, 06-Nov-44 08:49:37 GMT"]),
+        holds: |case| case.values("expires").iter().any(|at| at.starts_with("Sunday")),
+    },
+    Disagreement {
+        why: "a Date on two lines is none, and the response as old as its receipt",
+        is_ours: true,
+        example: || Case::get(&["date: @7200", "date: @0", "expires: @60"]),
+        holds: |case| case.is_repeated("date"),
+    },
+];
+
+#[test]
+fn each_disagreement_is_there() {
+    for row in DISAGREEMENTS {
+        let case = (row.example)();
+        let fresh = (case.is_fresh_for_us(3), case.is_fresh_for_them(3));
+        assert_eq!(fresh, (row.is_ours, !row.is_ours), "{}", row.why);
+        assert!((row.holds)(&case), "{}", row.why);
+    }
+}

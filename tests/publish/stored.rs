@@ -1,0 +1,148 @@
+//! The part of the server that stores objects.
+
+use std::collections::BTreeMap;
+
+use selvedge::site::collection::ObjectName;
+use selvedge::site::ids::ContentHash;
+use selvedge::wire::query;
+use serde_json::{Value, json};
+
+use super::server::{error, ok};
+
+/// The header fields of a request, their names in lower case.
+pub type Lines = BTreeMap<String, String>;
+
+/// An object.
+#[derive(Clone)]
+pub struct Stored {
+    pub body: Vec<u8>,
+    pub media_type: String,
+    pub tags: String,
+}
+
+/// The objects of a collection.
+#[derive(Default)]
+pub struct Objects {
+    pub stored: BTreeMap<String, Stored>,
+    /// By their ids: what the object will be, and its parts.
+    pub uploads: BTreeMap<String, (Stored, BTreeMap<u64, Vec<u8>>)>,
+}
+
+impl Stored {
+    fn new(lines: &Lines, body: &[u8]) -> Self {
+        let line = |name: &str| lines.get(name).cloned().unwrap_or_default();
+        let (media_type, tags) = (line("content-type"), line("selvedge-tags"));
+        Self { body: body.to_vec(), media_type, tags }
+    }
+
+    fn etag(&self) -> String {
+        format!("\"{}\"", tag(&self.body))
+    }
+
+    fn view(&self, name: &str) -> Value {
+        json!({
+            "name": name, "length": self.body.len(), "etag": self.etag(), "url": "http://x/",
+            "media_type": self.media_type, "tags": [], "effective_within_secs": 3_900,
+        })
+    }
+}
+
+impl Objects {
+    /// The answer to a call; `target` is what follows `objects`, with its query.
+    pub fn answer(
+        &mut self,
+        method: &str,
+        target: &str,
+        lines: &Lines,
+        body: &[u8],
+    ) -> (u16, Vec<u8>) {
+        let (path, text) = target.split_once('?').unwrap_or((target, ""));
+        let Some(name) = path.strip_prefix('/') else { return self.list(text) };
+        assert_eq!(ObjectName::parse(name).unwrap().as_str(), name, "names are canonical");
+        if query::value(text, "uploads").is_some() {
+            let upload = format!("u/{}", self.uploads.len());
+            let stored = Stored::new(lines, b"");
+            self.uploads.insert(upload.clone(), (stored, BTreeMap::new()));
+            return ok(&json!({ "upload": upload }));
+        }
+        if let Some(upload) = query::value(text, "upload") {
+            let part = query::value(text, "part").and_then(|part| part.parse().ok());
+            return self.upload(method, name, &upload, part, body);
+        }
+        let etag = self.stored.get(name).map(Stored::etag);
+        let wanted = lines.get("if-match").is_none_or(|wanted| Some(wanted) == etag.as_ref());
+        if !wanted || (lines.contains_key("if-none-match") && etag.is_some()) {
+            let lost = error("precondition-failed", "it is another");
+            let mut lost: Value = serde_json::from_slice(&lost).unwrap();
+            lost["error"]["etag"] = json!(etag);
+            return (412, lost.to_string().into_bytes());
+        }
+        if method == "PUT" {
+            self.stored.insert(name.to_owned(), Stored::new(lines, body));
+        }
+        let Some(found) = self.stored.get(name).cloned() else {
+            return (404, error("not-found", "there is no such object"));
+        };
+        match method {
+            "PUT" => ok(&found.view(name)),
+            "DELETE" => {
+                self.stored.remove(name);
+                ok(&json!({ "deleted": true }))
+            }
+            _ => (200, found.body),
+        }
+    }
+
+    fn list(&self, text: &str) -> (u16, Vec<u8>) {
+        let prefix = query::value(text, "prefix").unwrap_or_default();
+        let after = query::value(text, "cursor").unwrap_or_default();
+        let mut found = self.stored.iter().filter(|(name, _)| name.starts_with(&prefix));
+        // One at a time, so that paging is always tested.
+        match found.find(|(name, _)| after.is_empty() || **name > after) {
+            None => ok(&json!({ "objects": [], "cursor": null })),
+            Some((name, stored)) => ok(&json!({ "objects": [stored.view(name)], "cursor": name })),
+        }
+    }
+
+    fn upload(
+        &mut self,
+        method: &str,
+        name: &str,
+        id: &str,
+        part: Option<u64>,
+        body: &[u8],
+    ) -> (u16, Vec<u8>) {
+        let Some((stored, parts)) = self.uploads.get_mut(id) else {
+            return (404, error("not-found", "there is no such upload"));
+        };
+        match (method, part) {
+            ("PUT", Some(part)) => {
+                parts.insert(part, body.to_vec());
+                ok(&json!({ "part": part, "etag": tag(body) }))
+            }
+            ("POST", None) => {
+                let body: Value = serde_json::from_slice(body).unwrap();
+                for part in body["parts"].as_array().unwrap() {
+                    let bytes = &parts[&part["part"].as_u64().unwrap()];
+                    assert_eq!(part["etag"], tag(bytes).as_str());
+                    stored.body.extend_from_slice(bytes);
+                }
+                let stored = stored.clone();
+                let answer = ok(&stored.view(name));
+                self.stored.insert(name.to_owned(), stored);
+                self.uploads.remove(id);
+                answer
+            }
+            _ => {
+                self.uploads.remove(id);
+                ok(&json!({ "dropped": true }))
+            }
+        }
+    }
+}
+
+/// What tells bytes from others; hashing all of them takes long without optimisation.
+fn tag(bytes: &[u8]) -> String {
+    let head = &bytes[..bytes.len().min(64)];
+    format!("{}-{}", bytes.len(), ContentHash::of(head).short_hex())
+}

@@ -1,0 +1,37 @@
+//! Objects as the store of a world holds them.
+
+use selvedge::serve::ports::ObjectMeta;
+use selvedge::site::ids::ContentHash;
+use selvedge::site::keys::Key;
+use selvedge::wire::time::UnixMillis;
+
+/// An object as the world stores it: a line of what is known of it, and its bytes.
+pub fn object(meta: &ObjectMeta, body: &[u8]) -> Vec<u8> {
+    let ObjectMeta { media_type, tags, written_ms, .. } = meta;
+    let line = format!("{}|{media_type}|{tags}|{}\n", body.len(), written_ms.0);
+    [line.as_bytes(), body].concat()
+}
+
+/// An object that the world stores. Half of it is one whose body is cut off.
+pub fn object_of(value: &[u8]) -> Option<(ObjectMeta, &[u8])> {
+    let end = value.iter().position(|byte| *byte == b'\n')?;
+    let (line, body) = (std::str::from_utf8(&value[..end]).ok()?, &value[end + 1..]);
+    let mut parts = line.split('|');
+    let meta = ObjectMeta {
+        length: parts.next()?.parse().ok()?,
+        etag: etag_of(body),
+        media_type: parts.next()?.to_owned(),
+        tags: parts.next()?.to_owned(),
+        written_ms: UnixMillis(parts.next()?.parse().ok()?),
+    };
+    Some((meta, body))
+}
+
+/// Where the parts of an upload are until it is finished; number 0 says what it will be.
+pub fn upload_key(key: &Key, upload: &str, number: u16) -> String {
+    format!("upload/{upload}/{key}/{number}")
+}
+
+pub fn etag_of(body: &[u8]) -> String {
+    format!("\"{}\"", ContentHash::of(body).short_hex())
+}

@@ -1,0 +1,119 @@
+//! Upstreams that answer what a test says, and streams that end as it says.
+
+use std::rc::Rc;
+
+use selvedge::serve::ports::{Fault, Part, UpstreamRequest, UpstreamResponse};
+use selvedge::wire::fields::Fields;
+
+use super::world::{Bytes, World};
+
+/// What an upstream answers to a request.
+pub type Answers = Rc<dyn Fn(&UpstreamRequest, &World) -> Answer>;
+
+/// How a stream ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// When all of it was sent.
+    Whole,
+    /// Too early, in an error.
+    Cut,
+    /// Never.
+    Never,
+}
+
+/// A body that is passed on.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    pub bytes: Bytes,
+    pub end: End,
+}
+
+impl Stream {
+    pub fn of(bytes: Bytes) -> Self {
+        Self { bytes, end: End::Whole }
+    }
+
+    /// All of it, when there is such a thing.
+    pub fn whole(self) -> Option<Bytes> {
+        (self.end == End::Whole).then_some(self.bytes)
+    }
+
+    /// A part, which is cut off where the stream is.
+    pub fn part(self, part: Part) -> Option<Self> {
+        let (first, end) = (part.first as usize, (part.first + part.length) as usize);
+        let there = self.bytes.len().min(end);
+        let bytes = Rc::new(self.bytes.get(first.min(there)..there)?.to_vec());
+        let end = if there == end { End::Whole } else { End::Cut };
+        Some(Self { bytes, end })
+    }
+}
+
+/// What an upstream answers, and when.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub fields: Fields,
+    pub body: Stream,
+    pub delay_ms: u64,
+    pub fault: Option<Fault>,
+}
+
+impl Answer {
+    /// A status, fields as lines, and a body of known length.
+    pub fn new(status: u16, lines: &str, body: impl AsRef<[u8]>) -> Self {
+        let body = Stream::of(Rc::new(body.as_ref().to_vec()));
+        let mut fields = Fields::new();
+        if !matches!(status, 204 | 304) {
+            fields.set("content-length", body.bytes.len().to_string());
+        }
+        let answer = Self { status, fields, body, delay_ms: 0, fault: None };
+        lines
+            .lines()
+            .filter_map(|line| line.trim().split_once(':'))
+            .fold(answer, |answer, line| answer.with(line.0, line.1.trim()))
+    }
+
+    pub fn fault(fault: Fault) -> Self {
+        Self { fault: Some(fault), ..Self::new(200, "", "") }
+    }
+
+    /// Another field; the length is replaced, the others stand beside each other.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        let name = name.to_ascii_lowercase();
+        match name.as_str() {
+            "content-length" => self.fields.set("content-length", value.to_owned()),
+            _ => self.fields.append(name, value.to_owned()),
+        }
+        self
+    }
+
+    /// Without its length.
+    pub fn chunked(mut self) -> Self {
+        self.fields.remove("content-length");
+        self
+    }
+
+    pub fn ending(mut self, end: End) -> Self {
+        self.body.end = end;
+        self
+    }
+
+    pub fn after(self, delay_ms: u64) -> Self {
+        Self { delay_ms, ..self }
+    }
+
+    /// The response as the edge hands it over: a body of another length than it says is cut off.
+    pub fn response(self, method: &str) -> Result<UpstreamResponse<Stream>, Fault> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        let Self { status, fields, mut body, .. } = self;
+        let has_none = method == "HEAD" || matches!(status, 204 | 304);
+        let length = fields.value("content-length").and_then(|text| text.parse::<usize>().ok());
+        if let Some(length) = length.filter(|length| *length != body.bytes.len()) {
+            body.bytes = Rc::new(body.bytes[..length.min(body.bytes.len())].to_vec());
+            body.end = End::Cut;
+        }
+        Ok(UpstreamResponse { status, fields, body: (!has_none).then_some(body) })
+    }
+}
