@@ -28,7 +28,7 @@ export const PAGE_BYTES = 10_000;
 export const SMALL_BYTES = 1_024;
 export const LARGE_BYTES = 1_048_576;
 /** Pages and small files that are asked for in turn: more than MEMORY_SMALL can hold. */
-export const PAGES = 60;
+export const PAGES = 300;
 export const SMALLS = 300;
 /** Room for the manifest, which is wanted in memory, and for less than all the pages. */
 const MEMORY_SMALL = "327680";
@@ -37,6 +37,7 @@ const MEMORY_SMALL = "327680";
 const SERVICES = {
   constant: { module: "constant.js" },
   "one-read": { module: "one-read.js" },
+  "one-match": { module: "one-match.js", cache: "cache" },
   selvedge: { selvedge: {}, cache: "cache" },
   "selvedge-edge": { selvedge: { MEMORY_BYTES_MAX: MEMORY_SMALL }, cache: "cache" },
   "selvedge-store": { selvedge: { MEMORY_BYTES_MAX: MEMORY_SMALL } },
@@ -51,6 +52,7 @@ const SERVICES = {
   store: { plain: "counted.js" },
   cache: { plain: "cache.js" },
   "no-cache": { plain: "no-cache.js" },
+  upstream: { plain: "upstream.js" },
 };
 
 /** The files of the site: path to bytes. */
@@ -65,7 +67,8 @@ function siteFiles() {
     "small.bin": randomBytes(SMALL_BYTES),
     "large.bin": randomBytes(LARGE_BYTES),
   };
-  for (let i = 0; i < PAGES; i += 1) files[`p/${i}.html`] = text(PAGE_BYTES, `page ${i}`);
+  // Random, so that they have no codings, and all of their names fit into a small manifest.
+  for (let i = 0; i < PAGES; i += 1) files[`p/${i}.html`] = randomBytes(PAGE_BYTES);
   for (let i = 0; i < SMALLS; i += 1) files[`s/${i}.bin`] = randomBytes(SMALL_BYTES);
   return files;
 }
@@ -88,6 +91,10 @@ function assetManifest(files) {
   });
   return manifest;
 }
+
+/** The upstream of the site's action, as a service binding. */
+const UPSTREAM = '(name = "UPSTREAM", service = "upstream")';
+const CONFIG = '[[actions]]\nprefix = "/action/"\nservice = "UPSTREAM"\n';
 
 const text = (name, value) => `(name = "${name}", text = ${JSON.stringify(value)})`;
 
@@ -116,11 +123,12 @@ function workerText(service) {
       HTTPS_ONLY: "false",
       STORE: "kv",
       ADMIN_TOKEN: TOKEN,
+      ALLOWED_ORIGINS: "service:UPSTREAM",
       ...service.selvedge,
     };
     const bindings = Object.entries(vars).map(([name, value]) => text(name, value));
     return `(modules = [${selvedgeModules()}], ${date}
-      bindings = [${[store("STORE_KV"), ...bindings]}], ${cache})`;
+      bindings = [${[store("STORE_KV"), UPSTREAM, ...bindings]}], ${cache})`;
   }
   if (service.assetWorker) {
     const config = { html_handling: "auto-trailing-slash", not_found_handling: "404-page" };
@@ -170,8 +178,8 @@ async function freePorts(names) {
 
 function writeModules(folder, files) {
   for (const name of readdirSync(WORKER)) copyFileSync(join(WORKER, name), join(folder, name));
-  for (const name of ["constant.js", "one-read.js", "counted.js", "no-cache.js"]) {
-    copyFileSync(join(BENCH, "workers", name), join(folder, name));
+  for (const name of readdirSync(join(BENCH, "workers"))) {
+    if (name !== "kv-asset-handler.js") copyFileSync(join(BENCH, "workers", name), join(folder, name));
   }
   copyFileSync(ASSET_WORKER, join(folder, "asset-worker.mjs"));
   writeFileSync(join(folder, "kv.js"), KV_WORKER);
@@ -208,6 +216,7 @@ async function publish(port, folder, files) {
     mkdirSync(join(site, path, ".."), { recursive: true });
     writeFileSync(join(site, path), bytes);
   }
+  writeFileSync(join(site, "selvedge.toml"), CONFIG);
   await run(CLI, ["publish", site, "--site", "bench"], {
     env: {
       SELVEDGE_URL: `http://localhost:${port}`,

@@ -42,6 +42,10 @@ export const SCENARIOS = {
     "selvedge-edge": { paths: PAGE_PATHS, ...page },
     "kv-asset-handler": { paths: PAGE_FILES, ...page },
   },
+  "action hit": {
+    "one-match": { path: "/action/page", ...page },
+    selvedge: { path: "/action/page", ...page },
+  },
   "store read": {
     "one-read": { paths: PAGE_FILES, ...page },
     "selvedge-store": { paths: PAGE_PATHS, ...page },
@@ -68,7 +72,6 @@ export const SCENARIOS = {
 
 /** What is not measured, and why. */
 export const GAPS = {
-  "action hit": "there are no actions yet",
   "range from R2": "the store is KV's, which has no ranges: all of the value is read",
   "kv-asset-handler's 304": "it leaves it to the platform's cache, which is not there locally",
   R2: "only miniflare speaks R2's protocol locally, and costs more than what is measured",
