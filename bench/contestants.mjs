@@ -39,9 +39,7 @@ const SERVICES = {
   "one-read": { module: "one-read.js" },
   "one-match": { module: "one-match.js", cache: "cache" },
   selvedge: { selvedge: {}, cache: "cache" },
-  "selvedge-edge": { selvedge: { MEMORY_BYTES_MAX: MEMORY_SMALL }, cache: "cache" },
   "selvedge-store": { selvedge: { MEMORY_BYTES_MAX: MEMORY_SMALL } },
-  "selvedge-cold": { selvedge: { MEMORY_BYTES_MAX: MEMORY_SMALL }, cache: "no-cache" },
   "asset-worker": { assetWorker: true, cache: "cache" },
   "kv-asset-handler": { module: "kv-asset-handler.js", keys: true, cache: "cache" },
   "kv-asset-handler-store": {
@@ -51,7 +49,6 @@ const SERVICES = {
   },
   store: { plain: "counted.js" },
   cache: { plain: "cache.js" },
-  "no-cache": { plain: "no-cache.js" },
   upstream: { plain: "upstream.js" },
 };
 

@@ -38,10 +38,6 @@ export const SCENARIOS = {
     "asset-worker": { ...missing, bytes: SMALL_BYTES },
     "kv-asset-handler": { ...missing, bytes: 9 },
   },
-  "edge hit": {
-    "selvedge-edge": { paths: PAGE_PATHS, ...page },
-    "kv-asset-handler": { paths: PAGE_FILES, ...page },
-  },
   "action hit": {
     "one-match": { path: "/action/page", ...page },
     selvedge: { path: "/action/page", ...page },
@@ -51,9 +47,6 @@ export const SCENARIOS = {
     "selvedge-store": { paths: PAGE_PATHS, ...page },
     "asset-worker": { paths: PAGE_PATHS, ...page },
     "kv-asset-handler-store": { paths: PAGE_FILES, ...page },
-  },
-  "store read, edge asked first": {
-    "selvedge-cold": { paths: PAGE_PATHS, ...page },
   },
   "200 of 1 KB": {
     selvedge: { path: "/small.bin", status: 200, bytes: SMALL_BYTES },
@@ -72,6 +65,7 @@ export const SCENARIOS = {
 
 /** What is not measured, and why. */
 export const GAPS = {
+  "an asset from the edge tier": "with KV there are no copies of assets; an action hit is such a hit",
   "range from R2": "the store is KV's, which has no ranges: all of the value is read",
   "kv-asset-handler's 304": "it leaves it to the platform's cache, which is not there locally",
   R2: "only miniflare speaks R2's protocol locally, and costs more than what is measured",

@@ -11,7 +11,9 @@ use selvedge::serve::ask::{Field, Headers};
 use selvedge::serve::memory::Memory;
 use selvedge::serve::pipeline::handle;
 use selvedge::serve::ports::{
-    BodyFault, Condition, EdgeContent, Fault, Listing, Part, Ports, Upload, Versioned, Written,
+    BodyFault, Condition, EdgeContent, Fault, Found, Listing, Object, ObjectMeta, ObjectPage,
+    ObjectWritten, Part, Ports, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned,
+    Written,
 };
 use selvedge::serve::reply::Reply;
 use selvedge::serve::settings::Settings;
@@ -20,6 +22,7 @@ use selvedge::site::ids::{ContentHash, SiteName, StageName};
 use selvedge::site::keys::{self, Key};
 use selvedge::site::live::LiveRecord;
 use selvedge::site::manifest::Manifest;
+use selvedge::wire::fields::Fields;
 use selvedge::wire::time::{DeltaSeconds, UnixMillis};
 
 use crate::site;
@@ -69,6 +72,8 @@ impl World {
             activated_ms: UnixMillis(1_000),
             by: "bench".to_owned(),
             retained: Vec::new(),
+            activated_seq: None,
+            bans: Vec::new(),
         };
         put(keys::live(&site, &stage), &live.to_bytes());
         let settings = Settings::from_vars(|_| None);
@@ -197,6 +202,91 @@ impl Ports for InMemory {
     }
 
     async fn edge_put(&self, _: &Key, _: EdgeContent<Self>, _: DeltaSeconds) {}
+
+    async fn stored_find(&self, _: &Key) -> Result<Option<Found<Self::Body>>, Fault> {
+        Err(Fault::Missing)
+    }
+
+    async fn stored_keep(
+        &self,
+        _: &Key,
+        _: &str,
+        _: EdgeContent<Self>,
+        _: DeltaSeconds,
+    ) -> Result<(), Fault> {
+        Err(Fault::Missing)
+    }
+
+    fn request_fields(&self) -> Fields {
+        Fields::new()
+    }
+
+    async fn fetch(&self, _: &UpstreamRequest) -> Result<UpstreamResponse<Self::Body>, Fault> {
+        Err(Fault::Missing)
+    }
+
+    async fn hold_body(&self, _: Self::Body, _: u64) -> Result<Self::Held, Fault> {
+        Err(Fault::Missing)
+    }
+
+    fn cut(&self, _: Self::Body, _: Part) -> Result<Self::Body, Fault> {
+        Err(Fault::Missing)
+    }
+
+    fn held_of(&self, _: &[u8]) -> Self::Held {
+        Default::default()
+    }
+
+    async fn object_read(
+        &self,
+        _: &Key,
+        _: Option<&str>,
+        _: Option<Part>,
+    ) -> Result<Option<Object<Self::Body>>, Fault> {
+        Err(Fault::Missing)
+    }
+
+    async fn object_meta(&self, _: &Key) -> Result<Option<ObjectMeta>, Fault> {
+        Err(Fault::Missing)
+    }
+
+    async fn object_write(
+        &self,
+        _: &Key,
+        _: &ObjectMeta,
+        _: &Condition,
+    ) -> Result<ObjectWritten, Fault> {
+        Err(Fault::Missing)
+    }
+
+    async fn object_list(&self, _: &str, _: Option<&str>, _: u32) -> Result<ObjectPage, Fault> {
+        Err(Fault::Missing)
+    }
+
+    async fn upload_begin(&self, _: &Key, _: &ObjectMeta) -> Result<String, Fault> {
+        Err(Fault::Missing)
+    }
+
+    async fn upload_part(&self, _: &Key, _: &str, _: u16) -> Result<Option<String>, Fault> {
+        Err(Fault::Missing)
+    }
+
+    async fn upload_finish(
+        &self,
+        _: &Key,
+        _: &str,
+        _: &[UploadedPart],
+    ) -> Result<Option<ObjectMeta>, Fault> {
+        Err(Fault::Missing)
+    }
+
+    async fn upload_drop(&self, _: &Key, _: &str) -> Result<(), Fault> {
+        Err(Fault::Missing)
+    }
+
+    async fn limit(&self, _: &str) -> Result<bool, Fault> {
+        Err(Fault::Missing)
+    }
 
     fn held_length(&self, held: &Rc<[u8]>) -> u64 {
         held.len() as u64
