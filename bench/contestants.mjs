@@ -19,7 +19,11 @@ import { ask } from "./measure.mjs";
 
 const BENCH = join(ROOT, "bench");
 const COMPATIBILITY_DATE = "2026-10-01";
-const ASSET_WORKER = join(ROOT, "node_modules/@cloudflare/workers-shared/dist/asset-worker.mjs");
+/** The platform's asset worker: as npm has it by itself, and as its own tools bring it today. */
+const ASSET_WORKERS = {
+  "asset-worker.mjs": "@cloudflare/workers-shared/dist/asset-worker.mjs",
+  "asset-worker-now.mjs": "miniflare/dist/src/workers/assets/assets.worker.js",
+};
 const TOKEN = "root-of-the-bench-0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
 /** The site's hostname. */
@@ -30,8 +34,11 @@ export const LARGE_BYTES = 1_048_576;
 /** Pages and small files that are asked for in turn: more than MEMORY_SMALL can hold. */
 export const PAGES = 300;
 export const SMALLS = 300;
-/** Room for the manifest, which is wanted in memory, and for less than all the pages. */
-const MEMORY_SMALL = "327680";
+/** Room for the manifest, which is wanted in memory, and for a few of the pages. */
+const MEMORY_SMALL = "131072";
+
+/** Another build of Selvedge, to compare with: its contestants are named after this. */
+export const OTHER = "other-";
 
 /** What runs. `cache` is the service behind the Cache API: none makes it fail. */
 const SERVICES = {
@@ -40,7 +47,8 @@ const SERVICES = {
   "one-match": { module: "one-match.js", cache: "cache" },
   selvedge: { selvedge: {}, cache: "cache" },
   "selvedge-store": { selvedge: { MEMORY_BYTES_MAX: MEMORY_SMALL } },
-  "asset-worker": { assetWorker: true, cache: "cache" },
+  "asset-worker": { assetWorker: "asset-worker.mjs", cache: "cache" },
+  "asset-worker-now": { assetWorker: "asset-worker-now.mjs", cache: "cache" },
   "kv-asset-handler": { module: "kv-asset-handler.js", keys: true, cache: "cache" },
   "kv-asset-handler-store": {
     module: "kv-asset-handler.js",
@@ -95,12 +103,12 @@ const CONFIG = '[[actions]]\nprefix = "/action/"\nservice = "UPSTREAM"\n';
 
 const text = (name, value) => `(name = "${name}", text = ${JSON.stringify(value)})`;
 
-function selvedgeModules() {
-  const names = readdirSync(WORKER).sort((a, b) => (b === "index.mjs") - (a === "index.mjs"));
+function selvedgeModules(build, prefix) {
+  const names = readdirSync(build).sort((a, b) => (b === "index.mjs") - (a === "index.mjs"));
   return names.map((name) => {
     const kind = name.endsWith(".wasm") ? "wasm" : "esModule";
     const specifier = name === "index.mjs" ? name : `./${name}`;
-    return `(name = "${specifier}", ${kind} = embed "${name}")`;
+    return `(name = "${specifier}", ${kind} = embed "${prefix}${name}")`;
   });
 }
 
@@ -124,13 +132,15 @@ function workerText(service) {
       ...service.selvedge,
     };
     const bindings = Object.entries(vars).map(([name, value]) => text(name, value));
-    return `(modules = [${selvedgeModules()}], ${date}
+    const build = service.other ?? WORKER;
+    return `(modules = [${selvedgeModules(build, service.other ? OTHER : "")}], ${date}
       bindings = [${[store("STORE_KV"), UPSTREAM, ...bindings]}], ${cache})`;
   }
   if (service.assetWorker) {
     const config = { html_handling: "auto-trailing-slash", not_found_handling: "404-page" };
-    return `(modules = [${esModule("asset-worker.mjs")}],
-      compatibilityDate = "2024-07-31", compatibilityFlags = ["nodejs_compat"],
+    // Date and flags are those under which the platform's own tools run it.
+    return `(modules = [${esModule(service.assetWorker)}], compatibilityDate = "2024-07-31",
+      compatibilityFlags = ["nodejs_compat", "enable_ctx_exports"],
       bindings = [${store("ASSETS_KV_NAMESPACE")},
         (name = "ASSETS_MANIFEST", data = embed "asset-manifest.bin"),
         (name = "CONFIG", json = ${JSON.stringify(JSON.stringify(config))})], ${cache})`;
@@ -142,11 +152,9 @@ function workerText(service) {
       bindings = [${bindings}], ${cache})`;
 }
 
-function configText(ports) {
-  const names = Object.keys(SERVICES);
-  const services = names.map(
-    (name) => `(name = "${name}", worker = ${workerText(SERVICES[name])})`,
-  );
+function configText(running, ports) {
+  const names = Object.keys(running);
+  const services = names.map((name) => `(name = "${name}", worker = ${workerText(running[name])})`);
   const sockets = names.map(
     (name) => `(name = "${name}", address = "127.0.0.1:${ports[name]}", service = "${name}")`,
   );
@@ -173,12 +181,26 @@ async function freePorts(names) {
   return ports;
 }
 
-function writeModules(folder, files) {
-  for (const name of readdirSync(WORKER)) copyFileSync(join(WORKER, name), join(folder, name));
+/** The services, and those of another build beside ours. */
+function servicesWith(other) {
+  const ours = Object.entries(SERVICES).filter(([, service]) => service.selvedge && other);
+  const others = ours.map(([name, service]) => [OTHER + name, { ...service, other }]);
+  return { ...SERVICES, ...Object.fromEntries(others) };
+}
+
+function copyBuild(build, folder, prefix) {
+  for (const name of readdirSync(build)) copyFileSync(join(build, name), join(folder, prefix + name));
+}
+
+function writeModules(folder, files, other) {
+  copyBuild(WORKER, folder, "");
+  if (other) copyBuild(other, folder, OTHER);
   for (const name of readdirSync(join(BENCH, "workers"))) {
     if (name !== "kv-asset-handler.js") copyFileSync(join(BENCH, "workers", name), join(folder, name));
   }
-  copyFileSync(ASSET_WORKER, join(folder, "asset-worker.mjs"));
+  for (const [name, path] of Object.entries(ASSET_WORKERS)) {
+    copyFileSync(join(ROOT, "node_modules", path), join(folder, name));
+  }
   writeFileSync(join(folder, "kv.js"), KV_WORKER);
   writeFileSync(join(folder, "cache.js"), CACHE_WORKER);
   writeFileSync(join(folder, "asset-manifest.bin"), assetManifest(files));
@@ -223,13 +245,14 @@ async function publish(port, folder, files) {
   });
 }
 
-/** Starts them all; `{pid, ports, requests, stop}`. */
-export async function start() {
+/** Starts them all; `{pid, ports, requests, stop}`. `other` is the folder of another build. */
+export async function start(other) {
   const folder = mkdtempSync(join(tmpdir(), "selvedge-bench-"));
   const files = siteFiles();
-  writeModules(folder, files);
-  const ports = await freePorts(Object.keys(SERVICES));
-  writeFileSync(join(folder, "config.capnp"), configText(ports));
+  writeModules(folder, files, other);
+  const running = servicesWith(other);
+  const ports = await freePorts(Object.keys(running));
+  writeFileSync(join(folder, "config.capnp"), configText(running, ports));
   const program = join(ROOT, "node_modules/workerd/bin/workerd");
   const child = spawn(program, ["serve", join(folder, "config.capnp")], {
     stdio: ["ignore", "ignore", "pipe"],

@@ -1,15 +1,17 @@
 // `make bench`: what a request costs, here and elsewhere, on one workerd and in one run.
 //
-//   node bench/run.mjs [--rounds=N] [--secs=N] [--save] [--built] [--no-core] [SCENARIO ...]
+//   node bench/run.mjs [--rounds=N] [--secs=N] [--save] [--built] [--no-core] [--other=FOLDER]
+//                      [SCENARIO ...]
 //
 // Every round runs every contestant of every scenario once, so that a slow minute of the machine
 // falls on all of them. What is compared is the CPU time of the server's process per request,
 // ratios within a round, medians over rounds. `--save` writes bench/results.json and results.svg;
-// `--built` takes what was built before; `--no-core` leaves the native benchmarks out.
+// `--built` takes what was built before; `--no-core` leaves the native benchmarks out; `--other`
+// runs another build of the worker beside this one, a copy of an earlier build/worker for example.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir, totalmem } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { measured, sizes } from "../scripts/budget.mjs";
 import { build } from "../scripts/build.mjs";
 import { ROOT, main, run, say } from "../scripts/lib.mjs";
@@ -17,14 +19,14 @@ import { start } from "./contestants.mjs";
 import { core } from "./core.mjs";
 import { CONNECTIONS, ask, load, median, rotation, spread, wrk } from "./measure.mjs";
 import { svg, tables } from "./report.mjs";
-import { CORE_TARGETS, GAPS, TARGETS, entries } from "./scenarios.mjs";
+import { CORE_TARGETS, GAPS, entries, targets } from "./scenarios.mjs";
 
 /** Seconds of load that make everything warm. */
 const WARM_SECS = 1;
 
 function option(name, fallback) {
   const found = process.argv.find((argument) => argument.startsWith(`--${name}=`));
-  return found ? Number(found.slice(name.length + 3)) : fallback;
+  return found ? found.slice(name.length + 3) : fallback;
 }
 
 /** Asks once, and fails unless the answer is what is to be measured. */
@@ -98,7 +100,7 @@ const round = (value, digits) => Number(value.toFixed(digits));
 function ratios(list) {
   const find = (scenario, contestant) =>
     list.find((entry) => entry.scenario === scenario && entry.contestant === contestant);
-  return TARGETS.flatMap(([scenario, contestant, otherScenario, other, at_most]) => {
+  return targets(list).flatMap(([scenario, contestant, otherScenario, other, at_most]) => {
     const [mine, its] = [find(scenario, contestant), find(otherScenario, other)];
     if (!mine || !its) return [];
     const perRound = mine.runs.map((result, i) => result.cpu_us / its.runs[i].cpu_us);
@@ -145,11 +147,12 @@ async function machine() {
 
 main(async () => {
   const only = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
-  const [count, secs] = [option("rounds", 5), option("secs", 2)];
+  const [count, secs] = [Number(option("rounds", 5)), Number(option("secs", 2))];
+  const other = option("other");
   wrk();
   if (!process.argv.includes("--built")) await build();
-  const server = await start();
-  const list = entries(only);
+  const server = await start(other && resolve(other));
+  const list = entries(only, other);
   say(`${list.length} runs of ${secs} s in each of ${count} rounds`);
   await rounds(list, server, count, secs);
   server.stop();

@@ -1,6 +1,6 @@
 // What is measured, against what, and the targets.
 
-import { HOST, LARGE_BYTES, PAGES, PAGE_BYTES, SMALLS, SMALL_BYTES } from "./contestants.mjs";
+import { HOST, LARGE_BYTES, OTHER, PAGES, PAGE_BYTES, SMALLS, SMALL_BYTES } from "./contestants.mjs";
 
 const range = (count, path) => Array.from({ length: count }, (_, i) => path(i));
 const PAGE_FILES = range(PAGES, (i) => `/p/${i}.html`);
@@ -23,6 +23,7 @@ export const SCENARIOS = {
     "one-read": { path: "/page.html", ...page },
     selvedge: { path: "/page", ...page },
     "asset-worker": { path: "/page", ...page },
+    "asset-worker-now": { path: "/page", ...page },
     "kv-asset-handler": { path: "/page.html", ...page },
   },
   "hot 304": {
@@ -46,6 +47,7 @@ export const SCENARIOS = {
     "one-read": { paths: PAGE_FILES, ...page },
     "selvedge-store": { paths: PAGE_PATHS, ...page },
     "asset-worker": { paths: PAGE_PATHS, ...page },
+    "asset-worker-now": { paths: PAGE_PATHS, ...page },
     "kv-asset-handler-store": { paths: PAGE_FILES, ...page },
   },
   "200 of 1 KB": {
@@ -88,12 +90,23 @@ export const TARGETS = [
 export const CORE_TARGETS = [["lookup_64 1000000", "lookup_64 100", 1.2]];
 
 /** Every scenario and contestant, in the order in which a round runs them. */
-export function entries(only) {
+export function entries(only, other) {
   return Object.entries(SCENARIOS).flatMap(([scenario, contestants]) =>
     Object.entries(contestants)
       .filter(() => only.length === 0 || only.includes(scenario))
-      .map(([contestant, wanted]) => {
-        return { scenario, contestant, host: HOST, headers: {}, ...wanted };
+      .flatMap(([contestant, wanted]) => {
+        const entry = { scenario, contestant, host: HOST, headers: {}, ...wanted };
+        const isOurs = contestant.startsWith("selvedge");
+        return other && isOurs ? [entry, { ...entry, contestant: OTHER + contestant }] : [entry];
       }),
   );
+}
+
+/** The targets that concern `list`; another build is compared with ours. */
+export function targets(list) {
+  const others = list.filter(({ contestant }) => contestant.startsWith(OTHER));
+  const compared = others.map(({ scenario, contestant }) => {
+    return [scenario, contestant, scenario, contestant.slice(OTHER.length), 1.0];
+  });
+  return [...TARGETS, ...compared];
 }

@@ -23,6 +23,9 @@ use crate::wire::time::UnixMillis;
 pub const LIVE_RECORDS_MAX: usize = 2_000;
 /// Largest blob that is held in memory: what is larger is streamed.
 pub const HELD_BYTES_MAX: u64 = 64 * 1024;
+/// No blob takes more than this share of the budget. A manifest or a shard may take all of it:
+/// without it every request reads and parses it anew.
+const BLOB_SHARE: usize = 4;
 /// What an entry costs beside its bytes: keys, lists, allocations.
 const ENTRY_OVERHEAD_BYTES: usize = 256;
 
@@ -289,12 +292,12 @@ impl<H: Clone> Memory<H> {
     /// Whether a blob is worth the room that it takes: there is some, or it is asked for more often
     /// than what would have to go. Who reads through a whole site does not empty the memory.
     pub fn admits(&self, hash: &ContentHash, length: u64) -> bool {
-        let cost = usize::try_from(length).unwrap_or(usize::MAX);
+        let cost = cost(usize::try_from(length).unwrap_or(usize::MAX));
         let content = self.content.borrow();
-        if !content.could_hold(cost.saturating_add(ENTRY_OVERHEAD_BYTES)) {
+        if cost > content.bytes_max / BLOB_SHARE {
             return false;
         }
-        match content.next_out(cost.saturating_add(ENTRY_OVERHEAD_BYTES)) {
+        match content.next_out(cost) {
             None => true,
             Some(ContentKey::Blob(_, out)) => {
                 let demand = self.demand.borrow();
@@ -312,8 +315,7 @@ impl<H: Clone> Memory<H> {
             Content::Shard(shard) => shard.bytes().len(),
             Content::Blob(_, bytes) => *bytes,
         };
-        let cost = bytes.saturating_add(ENTRY_OVERHEAD_BYTES);
-        self.content.borrow_mut().insert(key, content, cost);
+        self.content.borrow_mut().insert(key, content, cost(bytes));
     }
 
     /// Whether the edge tier is worth asking.
@@ -325,6 +327,11 @@ impl<H: Clone> Memory<H> {
     pub fn note_edge(&self, ok: bool, now: UnixMillis) {
         self.breaker.borrow_mut().note(ok, now);
     }
+}
+
+/// What keeping this many bytes costs.
+fn cost(bytes: usize) -> usize {
+    bytes.saturating_add(ENTRY_OVERHEAD_BYTES)
 }
 
 /// Stops asking a tier that keeps failing.
@@ -384,11 +391,6 @@ impl<K: Eq + Hash + Clone, V: Clone> Lru<K, V> {
         Self { entries: HashMap::new(), queue: Default::default(), bytes: 0, bytes_max }
     }
 
-    /// Whether an entry of this cost may be kept at all.
-    fn could_hold(&self, cost: usize) -> bool {
-        cost <= self.bytes_max / 4
-    }
-
     /// What would have to go first for an entry of this cost, `None` when there is room.
     fn next_out(&self, cost: usize) -> Option<&K> {
         let is_full = self.bytes.saturating_add(cost) > self.bytes_max;
@@ -404,7 +406,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Lru<K, V> {
     }
 
     fn insert(&mut self, key: K, value: V, cost: usize) {
-        if !self.could_hold(cost) || self.entries.contains_key(&key) {
+        if cost > self.bytes_max || self.entries.contains_key(&key) {
             return;
         }
         while self.bytes.saturating_add(cost) > self.bytes_max {
@@ -446,8 +448,10 @@ mod tests {
         assert_eq!(lru.touch(&0), Some(0), "used");
         assert_eq!(lru.touch(&1), None, "forgotten");
         assert!(lru.bytes <= 1_000);
-        lru.insert(11, 11, 251);
-        assert_eq!(lru.touch(&11), None, "no entry takes more than a quarter");
+        lru.insert(11, 11, 1_001);
+        assert_eq!(lru.touch(&11), None, "more than all there is");
+        lru.insert(12, 12, 1_000);
+        assert_eq!(lru.touch(&12), Some(12), "all there is");
         for key in 100..10_000 {
             lru.insert(key, key, 250);
             assert!(lru.bytes <= 1_000 && lru.queue.len() == lru.entries.len());
@@ -475,7 +479,10 @@ mod tests {
         assert!(!(1_000..3_000).any(ask), "each of these is asked for once");
         assert!((0..10).all(ask), "and takes nobody's place");
         assert!((0..20).any(|_| ask(5_000)), "what is in demand gets in");
-        assert!(!memory.admits(&hash(1), 30_000), "no entry takes more than a quarter");
+        let quarter = 25_000 - ENTRY_OVERHEAD_BYTES as u64;
+        let empty: Memory<u32> = Memory::new(100_000);
+        assert!(empty.admits(&hash(1), quarter), "a quarter of the budget");
+        assert!(!empty.admits(&hash(1), quarter + 1), "no blob takes more");
     }
 
     #[test]
