@@ -6,39 +6,34 @@
  * Returns a Response built in one crossing.
  *
  * `block` holds the header fields as "name\nvalue\nname\nvalue"; neither part can hold a line
- * feed. `body` is null for HEAD, 204, 205, 304. An object literal is the fastest of the ways to
- * hand headers to workerd (measured against pairs, `Headers.set` and `Headers.append`).
+ * feed. `body` is null for HEAD, 204, 205, 304.
  */
 export function respond(status, block, body) {
-  const { headers, cookies, encodeBody } = blocks.get(block) ?? remember(block);
-  const response = new Response(body, { status, headers, encodeBody });
-  for (const cookie of cookies) response.headers.append("set-cookie", cookie);
-  return response;
+  const { headers, encodeBody } = blocks.get(block) ?? remember(block);
+  return new Response(body, { status, headers, encodeBody });
 }
 
 /**
- * Header blocks that were taken apart already. Within a second the same asset has the same block,
- * to the letter; they are forgotten together when there are this many.
+ * Header blocks as the runtime's own `Headers`, which a Response copies for half of what reading
+ * an object literal costs it. Within a second the same asset has the same block, to the letter;
+ * they are forgotten together when there are this many.
  */
 const blocks = new Map();
 const BLOCKS_MAX = 128;
 
 function remember(block) {
   const parts = block.split("\n");
-  const headers = {};
+  const fields = {};
   const cookies = [];
-  let encodeBody = "automatic";
   for (let i = 0; i + 1 < parts.length; i += 2) {
-    const name = parts[i];
-    if (name === "set-cookie") {
-      cookies.push(parts[i + 1]);
-      continue;
-    }
-    if (name === "content-encoding") encodeBody = "manual";
-    headers[name] = parts[i + 1];
+    if (parts[i] === "set-cookie") cookies.push(parts[i + 1]);
+    else fields[parts[i]] = parts[i + 1];
   }
+  const headers = new Headers(fields);
+  for (const cookie of cookies) headers.append("set-cookie", cookie);
+  const encodeBody = "content-encoding" in fields ? "manual" : "automatic";
   if (blocks.size >= BLOCKS_MAX) blocks.clear();
-  const apart = { headers, cookies, encodeBody };
+  const apart = { headers, encodeBody };
   blocks.set(block, apart);
   return apart;
 }

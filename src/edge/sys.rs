@@ -222,10 +222,14 @@ pub fn default_cache() -> Option<Cache> {
 
 /// The lines before the header fields: the method and the URL.
 const FIELDS_AT: usize = 2;
+/// All lines of a request's text.
+const LINES: usize = FIELDS_AT + Field::USUAL.len();
 
 /// What serving may read of a request: the usual brought over in one crossing, the rest when asked.
 pub struct RequestText {
     text: String,
+    /// Where each line begins, and the end of the last.
+    starts: [usize; LINES + 1],
     request: Rc<Request>,
 }
 
@@ -234,9 +238,19 @@ impl RequestText {
     /// lets through, and the empty URL is a 400.
     pub fn of(request: Rc<Request>) -> Self {
         let text = ask(&request);
-        let lines = FIELDS_AT.saturating_add(Field::USUAL.len());
-        let whole = text.split('\n').count() == lines;
-        Self { text: if whole { text } else { String::new() }, request }
+        let mut starts = [0; LINES + 1];
+        let mut count: usize = 0;
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at);
+        for end in ends.chain([text.len()]) {
+            count = count.saturating_add(1);
+            if let Some(start) = starts.get_mut(count) {
+                *start = end.saturating_add(1);
+            }
+        }
+        if count != LINES {
+            starts = [1; LINES + 1];
+        }
+        Self { text, starts, request }
     }
 
     /// The method.
@@ -250,7 +264,12 @@ impl RequestText {
     }
 
     fn line(&self, number: usize) -> &str {
-        self.text.split('\n').nth(number).unwrap_or_default()
+        let (start, next) = (self.starts.get(number), self.starts.get(number.saturating_add(1)));
+        let line = start.zip(next).and_then(|(start, next)| {
+            // The line feed between the two is in neither.
+            self.text.get(*start..next.saturating_sub(1))
+        });
+        line.unwrap_or_default()
     }
 }
 

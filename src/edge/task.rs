@@ -38,6 +38,7 @@ const TIMER: u32 = 0;
 const TASKS_MAX: usize = 4_096;
 
 thread_local! {
+    /// In the order in which they came to wait.
     static TASKS: RefCell<Vec<Task>> = const { RefCell::new(Vec::new()) };
     static SLOTS: RefCell<Vec<Slot>> = const { RefCell::new(Vec::new()) };
     static LAST_ID: Cell<u32> = const { Cell::new(TIMER) };
@@ -84,7 +85,7 @@ pub fn wake(task: u32, slot: u32, is_fulfilled: bool, value: JsValue) {
     }
     let found = TASKS.with_borrow_mut(|tasks| {
         let at = tasks.iter().position(|waiting| waiting.id == task)?;
-        Some(tasks.swap_remove(at))
+        Some(tasks.remove(at))
     });
     let Some(mut task) = found else { return };
     if slot == TIMER {
@@ -171,7 +172,6 @@ fn poll(task: &mut Task) -> Poll<JsValue> {
 fn keep(task: Task) {
     let forgotten = TASKS.with_borrow_mut(|tasks| {
         let old = if tasks.len() >= TASKS_MAX { TASKS_MAX / 2 } else { 0 };
-        tasks.sort_unstable_by_key(|task| if old > 0 { task.id } else { 0 });
         let forgotten: Vec<Task> = tasks.drain(..old).collect();
         tasks.push(task);
         forgotten

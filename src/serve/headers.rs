@@ -108,7 +108,7 @@ impl HeaderStage<'_> {
             self.protect(&mut fields);
         }
         // RFC 9211 §2: each cache on the way adds its member at the end.
-        fields.append("cache-status", cache_status.to_string());
+        fields.append("cache-status", cache_status.text());
         fields.set("selvedge-deployment", self.deployment_and_stage());
         if !fields.contains("date") {
             fields.set("date", date::format_imf(self.now.seconds()));
@@ -157,7 +157,7 @@ impl HeaderStage<'_> {
 
     fn tell(&self, status: u16, fields: &mut Fields) {
         let cache_status = self.cache_status(status);
-        fields.set("cache-status", cache_status.to_string());
+        fields.set("cache-status", cache_status.text());
         if let (State::Hit, Some(live)) = (cache_status.state, self.live) {
             fields.set("age", (self.now.since(live.read_ms) / 1_000).to_string());
         }
@@ -166,7 +166,7 @@ impl HeaderStage<'_> {
     }
 
     fn deployment_and_stage(&self) -> String {
-        format!("{};stage={}", self.deployment, self.stage.unwrap_or("none"))
+        [self.deployment.as_str(), ";stage=", self.stage.unwrap_or("none")].concat()
     }
 
     /// How the response came about.

@@ -40,7 +40,7 @@ pub fn place(host: &Hostname, base: &Hostname) -> Place {
     }
     let Some(label) = host.strip_base(base) else { return Place::Custom };
     // A site's name has no `--`, so the last one is where the site begins.
-    let named = match label.rsplit_once("--") {
+    let named = match split_last(label) {
         None => SiteName::parse(label).ok().map(|site| Place::Stage(site, StageName::production())),
         Some((FRESH, site)) => SiteName::parse(site).ok().map(Place::Fresh),
         Some((prefix, site)) => SiteName::parse(site).ok().and_then(|site| {
@@ -52,6 +52,12 @@ pub fn place(host: &Hostname, base: &Hostname) -> Place {
         }),
     };
     named.unwrap_or(Place::Nothing)
+}
+
+/// What is before and after the last `--`.
+fn split_last(label: &str) -> Option<(&str, &str)> {
+    let at = label.as_bytes().windows(2).rposition(|pair| pair == b"--")?;
+    Some((label.get(..at)?, label.get(at.checked_add(2)?..)?))
 }
 
 #[cfg(test)]

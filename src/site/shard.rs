@@ -196,12 +196,14 @@ fn write_entry(heap: &mut Vec<u8>, path: &str, asset: &Asset) -> Option<()> {
     Some(())
 }
 
+/// Inlined, for a release that is compiled for size would call a function for every number.
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Reader<'a> {
+    #[inline(always)]
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let end = self.at.checked_add(length)?;
         let taken = self.bytes.get(self.at..end)?;
@@ -209,18 +211,22 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.take(N)?.try_into().ok()
     }
 
+    #[inline(always)]
     fn u8(&mut self) -> Option<u8> {
         self.array().map(u8::from_le_bytes)
     }
 
+    #[inline(always)]
     fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_le_bytes)
     }
 
+    #[inline(always)]
     fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
     }

@@ -3,12 +3,12 @@
 //! RFC 9211. Only the member of this cache, and only the parameters that it sends; a member of a
 //! cache further back is kept in front of it by whoever appends.
 
-use std::fmt;
+use crate::wire::text::push_number;
 
 /// The name that this cache goes by in the field.
 pub const CACHE_NAME: &str = "selvedge";
 
-/// This cache's member of a Cache-Status field; its Display is the field value.
+/// This cache's member of a Cache-Status field.
 ///
 /// # Source
 /// RFC 9211 section 2.
@@ -23,7 +23,7 @@ pub const CACHE_NAME: &str = "selvedge";
 ///     stored: true,
 ///     detail: Some("store"),
 /// };
-/// assert_eq!(status.to_string(), "selvedge; fwd=uri-miss; stored; detail=store");
+/// assert_eq!(status.text(), "selvedge; fwd=uri-miss; stored; detail=store");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheStatus {
@@ -92,25 +92,33 @@ impl CacheStatus {
     pub fn forward(reason: Forward) -> CacheStatus {
         CacheStatus { state: State::Forward(reason), ttl: None, stored: false, detail: None }
     }
-}
 
-impl fmt::Display for CacheStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(CACHE_NAME)?;
+    /// Returns the member of the field, parameters and all.
+    ///
+    /// # Source
+    /// RFC 9211 section 2.
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(64);
+        text.push_str(CACHE_NAME);
         match self.state {
-            State::Hit => f.write_str("; hit")?,
-            State::Forward(reason) => write!(f, "; fwd={}", reason.token())?,
+            State::Hit => text.push_str("; hit"),
+            State::Forward(reason) => {
+                text.push_str("; fwd=");
+                text.push_str(reason.token());
+            }
         }
         if let Some(ttl) = self.ttl {
-            write!(f, "; ttl={ttl}")?;
+            text.push_str(if ttl < 0 { "; ttl=-" } else { "; ttl=" });
+            push_number(&mut text, ttl.unsigned_abs(), 1);
         }
         if self.stored {
-            f.write_str("; stored")?;
+            text.push_str("; stored");
         }
         if let Some(detail) = self.detail {
-            write!(f, "; detail={detail}")?;
+            text.push_str("; detail=");
+            text.push_str(detail);
         }
-        Ok(())
+        text
     }
 }
 
@@ -145,9 +153,9 @@ mod tests {
             (State::Forward(Forward::Request), None, false, None, "selvedge; fwd=request"),
         ];
         for (state, ttl, stored, detail, expected) in rows {
-            assert_eq!(CacheStatus { state, ttl, stored, detail }.to_string(), expected);
+            assert_eq!(CacheStatus { state, ttl, stored, detail }.text(), expected);
         }
-        assert_eq!(CacheStatus::hit().to_string(), "selvedge; hit");
-        assert_eq!(CacheStatus::forward(Forward::Stale).to_string(), "selvedge; fwd=stale");
+        assert_eq!(CacheStatus::hit().text(), "selvedge; hit");
+        assert_eq!(CacheStatus::forward(Forward::Stale).text(), "selvedge; fwd=stale");
     }
 }

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::wire::text;
+
 /// A content coding of a stored representation.
 ///
 /// # Source
@@ -132,7 +134,7 @@ impl Weights {
     fn parse(field: &str) -> Weights {
         let mut weights = Weights::default();
         for member in field.split(',') {
-            let (token, weight) = match member.split_once(';') {
+            let (token, weight) = match text::split_once(member, b';') {
                 Some((token, parameter)) => (token, parse_weight(parameter)),
                 None => (member, Some(WEIGHT_MAX)),
             };

@@ -6,7 +6,11 @@
 
 use std::fmt;
 
+use crate::wire::text::push_number;
 use crate::wire::time::UnixSeconds;
+
+/// Length of an IMF-fixdate.
+const IMF_BYTES: usize = 29;
 
 /// 9999-12-31T23:59:59Z, the last instant that a four-digit year can write.
 pub const LAST: UnixSeconds = UnixSeconds(253_402_300_799);
@@ -37,16 +41,20 @@ pub fn format_imf(t: UnixSeconds) -> String {
     let days = seconds / SECONDS_PER_DAY;
     let time = seconds % SECONDS_PER_DAY;
     let civil = civil_from_days(days);
-    format!(
-        "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
-        name_at(&WEEKDAYS, days % 7),
-        civil.day,
-        name_at(&MONTHS, civil.month.saturating_sub(1)),
-        civil.year,
-        time / 3600,
-        time / 60 % 60,
-        time % 60,
-    )
+    let mut text = String::with_capacity(IMF_BYTES);
+    text.push_str(name_at(&WEEKDAYS, days % 7));
+    text.push_str(", ");
+    push_number(&mut text, civil.day, 2);
+    text.push(' ');
+    text.push_str(name_at(&MONTHS, civil.month.saturating_sub(1)));
+    text.push(' ');
+    push_number(&mut text, civil.year, 4);
+    for (before, number) in [(' ', time / 3600), (':', time / 60 % 60), (':', time % 60)] {
+        text.push(before);
+        push_number(&mut text, number, 2);
+    }
+    text.push_str(" GMT");
+    text
 }
 
 /// Returns the instant that `text` names; a date before 1970 is 1970.

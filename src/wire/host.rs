@@ -8,6 +8,9 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::wire::text;
 
 /// The longest hostname: 253 bytes is what fits in the 255 of RFC 1035 section 2.3.4.
 pub const HOSTNAME_BYTES_MAX: usize = 253;
@@ -38,7 +41,7 @@ const PORT_DIGITS_MAX: usize = 5;
 /// assert_eq!(host.strip_base(&base), Some("www"));
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Hostname(Box<str>);
+pub struct Hostname(Arc<str>);
 
 impl Hostname {
     /// Returns the hostname of an authority: case, port and one trailing dot are folded away.
@@ -73,8 +76,8 @@ impl Hostname {
 pub fn parse_authority(authority: &str) -> Result<(Hostname, Option<u16>), HostError> {
     let (name, port) = split(authority)?;
     let folded = match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => name.to_ascii_lowercase().into_boxed_str(),
-        false => Box::from(name),
+        true => Arc::from(name.to_ascii_lowercase()),
+        false => Arc::from(name),
     };
     Ok((Hostname(folded), port))
 }
@@ -161,7 +164,7 @@ impl fmt::Debug for Hostname {
 
 /// Splits an authority into a name in the grammar, in the case that it came in, and its port.
 fn split(authority: &str) -> Result<(&str, Option<u16>), HostError> {
-    let (name, port) = match authority.split_once(':') {
+    let (name, port) = match text::split_once(authority, b':') {
         Some((name, port)) => (name, parse_port(port)?),
         None => (authority, None),
     };

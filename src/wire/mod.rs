@@ -19,6 +19,8 @@
     )
 )]
 
+pub mod text;
+
 pub mod method;
 
 pub mod url;

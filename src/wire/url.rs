@@ -8,6 +8,7 @@
 use std::fmt;
 
 use crate::wire::host::{self, HostError};
+use crate::wire::text;
 
 /// The longest URL: what the platform lets through in production.
 pub const URL_BYTES_MAX: usize = 16 * 1024;
@@ -85,8 +86,8 @@ pub fn split(url: &str) -> Result<UrlParts<'_>, UrlError> {
     if rest.starts_with('\\') {
         return Err(UrlError::Backslash);
     }
-    let target = rest.split_once('#').map_or(rest, |(target, _)| target);
-    let (path, query) = match target.split_once('?') {
+    let target = text::split_once(rest, b'#').map_or(rest, |(target, _)| target);
+    let (path, query) = match text::split_once(target, b'?') {
         Some((path, query)) => (path, Some(query)),
         None => (target, None),
     };
@@ -164,11 +165,12 @@ impl fmt::Display for UrlError {
 impl std::error::Error for UrlError {}
 
 fn split_scheme(url: &str) -> Option<(Scheme, &str)> {
-    let (scheme, rest) = url.split_once("://")?;
-    if scheme.eq_ignore_ascii_case("https") {
-        return Some((Scheme::Https, rest));
-    }
-    scheme.eq_ignore_ascii_case("http").then_some((Scheme::Http, rest))
+    let after = |prefix: &str| {
+        let (head, rest) = url.split_at_checked(prefix.len())?;
+        head.eq_ignore_ascii_case(prefix).then_some(rest)
+    };
+    let https = after("https://").map(|rest| (Scheme::Https, rest));
+    https.or_else(|| after("http://").map(|rest| (Scheme::Http, rest)))
 }
 
 #[cfg(test)]
