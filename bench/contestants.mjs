@@ -1,9 +1,9 @@
 // One workerd process with every contestant in it, each on a port of its own, over one store and
 // one cache, and the same files in each.
 //
-// The store is KV's: bare workerd brings no storage, and what stands for it is a small worker that
-// speaks KV's protocol. R2 speaks a private one, whose only local implementation, miniflare's,
-// costs several times what is measured here; so R2 is tested, not timed.
+// Bare workerd brings no storage. What stands for KV and for R2 are two small workers that keep
+// everything in memory and speak what the runtime's own bindings speak; miniflare's simulators do
+// more, and cost several times what is measured here.
 
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
@@ -44,9 +44,15 @@ export const OTHER = "other-";
 const SERVICES = {
   constant: { module: "constant.js" },
   "one-read": { module: "one-read.js" },
+  "one-read-r2": { module: "one-read-r2.js" },
   "one-match": { module: "one-match.js", cache: "cache" },
   selvedge: { selvedge: {}, cache: "cache" },
   "selvedge-store": { selvedge: { MEMORY_BYTES_MAX: MEMORY_SMALL } },
+  "selvedge-r2": { selvedge: { STORE: "r2", MEMORY_BYTES_MAX: MEMORY_SMALL } },
+  "selvedge-edge": {
+    selvedge: { STORE: "r2", MEMORY_BYTES_MAX: MEMORY_SMALL },
+    cache: "cache",
+  },
   "asset-worker": { assetWorker: "asset-worker.mjs", cache: "cache" },
   "asset-worker-now": { assetWorker: "asset-worker-now.mjs", cache: "cache" },
   "kv-asset-handler": { module: "kv-asset-handler.js", keys: true, cache: "cache" },
@@ -56,6 +62,7 @@ const SERVICES = {
     vars: { BYPASS_CACHE: "true" },
   },
   store: { plain: "counted.js" },
+  bucket: { plain: "bucket.js" },
   cache: { plain: "cache.js" },
   upstream: { plain: "upstream.js" },
 };
@@ -116,6 +123,7 @@ function workerText(service) {
   const cache = service.cache ? `cacheApiOutbound = "${service.cache}",` : "";
   const date = `compatibilityDate = "${COMPATIBILITY_DATE}",`;
   const store = (name) => `(name = "${name}", kvNamespace = "store")`;
+  const bucket = '(name = "BUCKET", r2Bucket = "bucket")';
   const esModule = (name) => `(name = "${name}", esModule = embed "${name}")`;
   if (service.plain === "counted.js") {
     return `(modules = [${esModule("counted.js")}, ${esModule("kv.js")}], ${date})`;
@@ -134,7 +142,7 @@ function workerText(service) {
     const bindings = Object.entries(vars).map(([name, value]) => text(name, value));
     const build = service.other ?? WORKER;
     return `(modules = [${selvedgeModules(build, service.other ? OTHER : "")}], ${date}
-      bindings = [${[store("STORE_KV"), UPSTREAM, ...bindings]}], ${cache})`;
+      bindings = [${[store("STORE_KV"), bucket, UPSTREAM, ...bindings]}], ${cache})`;
   }
   if (service.assetWorker) {
     const config = { html_handling: "auto-trailing-slash", not_found_handling: "404-page" };
@@ -145,7 +153,7 @@ function workerText(service) {
         (name = "ASSETS_MANIFEST", data = embed "asset-manifest.bin"),
         (name = "CONFIG", json = ${JSON.stringify(JSON.stringify(config))})], ${cache})`;
   }
-  const bindings = [store("STORE")];
+  const bindings = [store("STORE"), bucket];
   if (service.keys) bindings.push('(name = "KEYS", json = embed "keys.json")');
   for (const [name, value] of Object.entries(service.vars ?? {})) bindings.push(text(name, value));
   return `(modules = [${esModule(service.module)}], ${date}
@@ -215,16 +223,26 @@ function writeModules(folder, files, other) {
   });
 }
 
+/** Puts a value into the bucket, as the runtime's binding does. */
+async function putObject(port, key, bytes) {
+  const asked = Buffer.from(JSON.stringify({ version: 1, method: "put", object: key }));
+  const headers = { "cf-r2-metadata-size": String(asked.length) };
+  const body = Buffer.concat([asked, bytes]);
+  const answer = await fetch(`http://127.0.0.1:${port}/`, { method: "PUT", body, headers });
+  if (!answer.ok) throw new Error(`the bucket took no ${key}: ${answer.status}`);
+}
+
 /** Puts every file under the keys of the contestants that have no publisher. */
-async function fill(port, files) {
+async function fill(ports, files) {
   for (const [path, bytes] of Object.entries(files)) {
     const metadata = JSON.stringify({ contentType: typeOf(path) });
     for (const key of [path, `kvah/${path}`, assetKey(bytes)]) {
       const headers = { "CF-KV-Metadata": metadata };
-      const url = `http://127.0.0.1:${port}/${encodeURIComponent(key)}`;
+      const url = `http://127.0.0.1:${ports.store}/${encodeURIComponent(key)}`;
       const answer = await fetch(url, { method: "PUT", body: bytes, headers });
       if (!answer.ok) throw new Error(`the store took no ${key}: ${answer.status}`);
     }
+    await putObject(ports.bucket, path, bytes);
   }
 }
 
@@ -270,8 +288,9 @@ export async function start(other) {
     if (tries > 100 || child.exitCode !== null) throw new Explained(`workerd: ${complaints}`);
     await sleep(50);
   }
-  await fill(ports.store, files);
-  await publish(ports.selvedge, folder, files);
-  const requests = async () => Number((await ask(ports.store, "/.requests")).body);
+  await fill(ports, files);
+  for (const name of ["selvedge", "selvedge-edge"]) await publish(ports[name], folder, files);
+  const count = async (port) => Number((await ask(port, "/.requests")).body);
+  const requests = async () => (await count(ports.store)) + (await count(ports.bucket));
   return { pid: child.pid, ports, requests, stop };
 }
