@@ -339,6 +339,7 @@ fn cost(bytes: usize) -> usize {
 struct Breaker {
     failures: u32,
     first_ms: UnixMillis,
+    last_ms: UnixMillis,
     open_until_ms: UnixMillis,
 }
 
@@ -347,6 +348,9 @@ impl Breaker {
     const FAILURES_MAX: u32 = 5;
     /// The window, and how long it stays open.
     const WINDOW_MS: u64 = 10_000;
+    /// Failures that follow each other within this count as one: an isolate that was kept from
+    /// running finds all its lookups late at once, which says nothing of the tier.
+    const BURST_MS: u64 = 50;
 
     fn is_closed(&self, now: UnixMillis) -> bool {
         now >= self.open_until_ms
@@ -360,7 +364,10 @@ impl Breaker {
         if self.failures == 0 || now.since(self.first_ms) > Self::WINDOW_MS {
             self.failures = 0;
             self.first_ms = now;
+        } else if now.since(self.last_ms) < Self::BURST_MS {
+            return;
         }
+        self.last_ms = now;
         self.failures = self.failures.saturating_add(1);
         if self.failures >= Self::FAILURES_MAX {
             self.failures = 0;
@@ -489,17 +496,20 @@ mod tests {
     fn the_breaker_opens_after_five_failures_and_closes_again() {
         let mut breaker = Breaker::default();
         for n in 0..4 {
-            breaker.note(false, UnixMillis(1_000 + n));
+            breaker.note(false, UnixMillis(1_000 + 50 * n));
         }
-        assert!(breaker.is_closed(UnixMillis(1_004)));
-        breaker.note(false, UnixMillis(1_004));
-        assert!(!breaker.is_closed(UnixMillis(1_005)));
-        assert!(breaker.is_closed(UnixMillis(11_004)));
+        assert!(breaker.is_closed(UnixMillis(1_200)));
+        breaker.note(false, UnixMillis(1_199));
+        assert!(breaker.is_closed(UnixMillis(1_200)), "of the same burst as the fourth");
+        breaker.note(false, UnixMillis(1_200));
+        assert!(!breaker.is_closed(UnixMillis(1_200)));
+        assert!(!breaker.is_closed(UnixMillis(11_199)));
+        assert!(breaker.is_closed(UnixMillis(11_200)));
         breaker.note(false, UnixMillis(20_000));
         breaker.note(true, UnixMillis(20_001));
         for n in 0..4 {
-            breaker.note(false, UnixMillis(20_002 + n));
+            breaker.note(false, UnixMillis(20_002 + 50 * n));
         }
-        assert!(breaker.is_closed(UnixMillis(20_010)), "a success starts the count again");
+        assert!(breaker.is_closed(UnixMillis(20_200)), "a success starts the count again");
     }
 }
