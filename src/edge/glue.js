@@ -255,6 +255,11 @@ export async function hold(body, bytesMax) {
   return whole.buffer;
 }
 
+/** Resolves to the SHA-256 of a buffer, as a buffer. */
+export function sha256(buffer) {
+  return crypto.subtle.digest("SHA-256", buffer);
+}
+
 /** Returns `length` bytes of a body, beginning with the one at `first`. */
 export function cut(body, first, length) {
   const through = new FixedLengthStream(length);

@@ -385,6 +385,12 @@ impl Ports for Runtime {
         sys::copied(held)
     }
 
+    async fn digest(&self, held: &ArrayBuffer) -> Result<ContentHash, Fault> {
+        let digest = sys::settled(sys::sha256(held)).await.map_err(|_| Fault::Failed)?;
+        let bytes = sys::copied(digest.unchecked_ref());
+        bytes.try_into().map(ContentHash).map_err(|_| Fault::Failed)
+    }
+
     fn share(&self, body: JsValue) -> Result<(JsValue, JsValue), Fault> {
         let stream: ReadableStream = body.unchecked_into();
         let pair = stream.tee().map_err(|_| Fault::Failed)?;

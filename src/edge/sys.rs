@@ -201,6 +201,9 @@ extern "C" {
     /// A part of a body.
     #[wasm_bindgen(catch)]
     pub fn cut(body: &JsValue, first: f64, length: f64) -> Result<JsValue, JsValue>;
+    /// The SHA-256 of a buffer, as a buffer.
+    #[wasm_bindgen(catch)]
+    pub fn sha256(buffer: &ArrayBuffer) -> Result<Promise, JsValue>;
     /// The promise of a task, which `finish` fulfils.
     pub fn promised(task: u32) -> JsValue;
     /// Fulfils the promise of a task.

@@ -216,13 +216,8 @@ impl<P: Ports> Tiers<P> {
         representation: &Representation,
     ) -> Result<P::Held, Unavailable> {
         let key = keys::blob(site, &representation.hash);
-        let whole = |held: &P::Held| self.ports.held_length(held) == representation.length;
-        // What the edge tier has may be anything; the store checked the hash when it took it.
-        let intact = |held: &P::Held| {
-            whole(held) && ContentHash::of(&self.ports.held_bytes(held)) == representation.hash
-        };
         let from_edge = match self.edge_keeps() {
-            true => self.edge(self.ports.edge_hold(&key)).await.filter(intact),
+            true => self.edge(self.edge_blob(&key, representation)).await,
             false => None,
         };
         let held = match from_edge {
@@ -235,7 +230,8 @@ impl<P: Ports> Tiers<P> {
                 let ms = self.store_ms(self.ports.settings().deadlines.blob_ms);
                 let read = persistently(&self.ports, ms, || self.ports.hold(&key)).await;
                 let held = read.map_err(Unavailable::Store)?.ok_or(Unavailable::Absent)?;
-                if !whole(&held) {
+                // The store checked the hash when it took the bytes.
+                if self.ports.held_length(&held) != representation.length {
                     return Err(Unavailable::Corrupt);
                 }
                 self.put_behind(&key, EdgeContent::Held(held.clone()));
@@ -248,6 +244,14 @@ impl<P: Ports> Tiers<P> {
             self.memory.keep(content_key, Content::Blob(held.clone(), bytes));
         }
         Ok(held)
+    }
+
+    /// What the edge tier has of a blob, where it is what its name says: it may be anything.
+    async fn edge_blob(&self, key: &Key, of: &Representation) -> Result<Option<P::Held>, Fault> {
+        let Some(held) = self.ports.edge_hold(key).await? else { return Ok(None) };
+        let intact = self.ports.held_length(&held) == of.length
+            && self.ports.digest(&held).await? == of.hash;
+        Ok(intact.then_some(held))
     }
 
     async fn streamed(

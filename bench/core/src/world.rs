@@ -296,6 +296,10 @@ impl Ports for InMemory {
         held.to_vec()
     }
 
+    async fn digest(&self, held: &Rc<[u8]>) -> Result<ContentHash, Fault> {
+        Ok(ContentHash::of(held))
+    }
+
     fn share(&self, body: Rc<[u8]>) -> Result<(Rc<[u8]>, Rc<[u8]>), Fault> {
         Ok((body.clone(), body))
     }

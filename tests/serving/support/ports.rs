@@ -458,6 +458,10 @@ impl Ports for SimPorts {
         held.to_vec()
     }
 
+    async fn digest(&self, held: &Bytes) -> Result<ContentHash, Fault> {
+        Ok(ContentHash::of(held))
+    }
+
     fn share(&self, body: Stream) -> Result<(Stream, Stream), Fault> {
         Ok((body.clone(), body))
     }
