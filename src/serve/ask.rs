@@ -7,6 +7,9 @@
 use crate::wire::host::Hostname;
 use crate::wire::method::Method;
 use crate::wire::path::RequestPath;
+use crate::wire::precondition::{self, Conditions, Validators, Verdict};
+use crate::wire::range::{self, RangeOutcome};
+use crate::wire::time::UnixSeconds;
 use crate::wire::url::Scheme;
 
 /// The request header fields that serving reads: the whole list.
@@ -102,6 +105,45 @@ impl Ask<'_> {
     /// Whether the method is GET or HEAD.
     pub fn is_read(&self) -> bool {
         matches!(self.method, Method::Get | Method::Head)
+    }
+
+    /// What the preconditions make of the request, given what there is.
+    ///
+    /// # Source
+    /// RFC 9110 §13.2.2
+    pub fn evaluate(&self, current: &Validators<'_>, now: UnixSeconds) -> Verdict {
+        let field = |name| self.headers.field(name);
+        let (if_match, if_none_match) = (field(Field::IfMatch), field(Field::IfNoneMatch));
+        let modified = field(Field::IfModifiedSince);
+        let unmodified = field(Field::IfUnmodifiedSince);
+        let conditions = Conditions {
+            if_match: if_match.as_deref(),
+            if_none_match: if_none_match.as_deref(),
+            if_modified_since: modified.as_deref(),
+            if_unmodified_since: unmodified.as_deref(),
+        };
+        precondition::evaluate(self.is_read(), &conditions, current, now)
+    }
+
+    /// The `Range` field where it counts: of a GET.
+    pub fn range(&self) -> Option<String> {
+        match self.method {
+            Method::Get => self.headers.field(Field::Range),
+            _ => None,
+        }
+    }
+
+    /// What part of a representation of some length is asked for, given what there is.
+    ///
+    /// # Source
+    /// RFC 9110 §13.1.5 and §14.2
+    pub fn part(&self, current: &Validators<'_>, length: u64, now: UnixSeconds) -> RangeOutcome {
+        let Some(range) = self.range() else { return RangeOutcome::Full };
+        let if_range = self.headers.field(Field::IfRange);
+        match precondition::if_range_holds(if_range.as_deref(), current, now) {
+            true => range::resolve(&range, length),
+            false => RangeOutcome::Full,
+        }
     }
 
     /// Whether a person is going to a page, as opposed to a page fetching a part of itself.

@@ -3,16 +3,12 @@
 //! Not the object's bytes, and not whether a copy of it may be used. The invariant is that what
 //! somebody uploaded runs in no browser under the site's name, unless the site says that it may.
 
-use crate::serve::ask::{Ask, Field};
 use crate::serve::ports::ObjectMeta;
 use crate::site::collection::{ActiveContent, Collection};
 use crate::wire::date;
 use crate::wire::fields::Fields;
 use crate::wire::media_type::{self, UNKNOWN};
-use crate::wire::method::Method;
-use crate::wire::precondition::{self, Conditions, Validators, Verdict};
-use crate::wire::range::{self, RangeOutcome};
-use crate::wire::time::UnixSeconds;
+use crate::wire::precondition::Validators;
 
 /// What a document gets that must not do anything: no script, no request, an origin of its own.
 ///
@@ -55,38 +51,8 @@ pub fn keep_inert(collection: &Collection, fields: &mut Fields) {
     fields.set("content-security-policy", policy);
 }
 
-/// What the preconditions of a request make of it.
-///
-/// # Source
-/// RFC 9110 §13.2.2
-pub fn verdict(ask: &Ask<'_>, meta: &ObjectMeta, now: UnixSeconds) -> Verdict {
-    let field = |name| ask.headers.field(name);
-    let (if_match, if_none_match) = (field(Field::IfMatch), field(Field::IfNoneMatch));
-    let (modified, unmodified) = (field(Field::IfModifiedSince), field(Field::IfUnmodifiedSince));
-    let conditions = Conditions {
-        if_match: if_match.as_deref(),
-        if_none_match: if_none_match.as_deref(),
-        if_modified_since: modified.as_deref(),
-        if_unmodified_since: unmodified.as_deref(),
-    };
-    precondition::evaluate(ask.is_read(), &conditions, &validators(meta), now)
-}
-
-/// What part of an object a request asks for.
-///
-/// # Source
-/// RFC 9110 §13.1.5 and §14.2
-pub fn part(ask: &Ask<'_>, meta: &ObjectMeta, now: UnixSeconds) -> RangeOutcome {
-    let range = ask.headers.field(Field::Range).filter(|_| ask.method == Method::Get);
-    let Some(range) = range else { return RangeOutcome::Full };
-    let if_range = ask.headers.field(Field::IfRange);
-    match precondition::if_range_holds(if_range.as_deref(), &validators(meta), now) {
-        true => range::resolve(&range, meta.length),
-        false => RangeOutcome::Full,
-    }
-}
-
-fn validators(meta: &ObjectMeta) -> Validators<'_> {
+/// The validators of an object.
+pub fn validators(meta: &ObjectMeta) -> Validators<'_> {
     Validators { etag: &meta.etag, last_modified: Some(meta.written_ms.seconds()) }
 }
 

@@ -3,7 +3,7 @@
 //! Not where it comes from. The invariant is RFC 9110's order: conditions are judged on what is
 //! there, then the range, and a 304 or 206 is made here and by nobody else.
 
-use crate::serve::ask::{Ask, Field};
+use crate::serve::ask::Ask;
 use crate::serve::constant::Constant;
 use crate::serve::ports::{Fault, Part, Ports, UpstreamResponse};
 use crate::serve::reply::ReplyBody;
@@ -12,8 +12,7 @@ use crate::serve::upstream;
 use crate::wire::cache_status::{CacheStatus, Forward, State};
 use crate::wire::date;
 use crate::wire::fields::Fields;
-use crate::wire::method::Method;
-use crate::wire::precondition::{self, Conditions, Validators, Verdict};
+use crate::wire::precondition::{Validators, Verdict};
 use crate::wire::range::{self, RangeOutcome};
 use crate::wire::time::UnixMillis;
 
@@ -137,39 +136,19 @@ pub fn present<P: Ports>(ports: &P, ask: &Ask<'_>, of: Present<P>) -> Outcome<P>
     if !(200..300).contains(&stored.status) {
         return outcome;
     }
-    let read = |name| ask.headers.field(name);
-    let conditions = [
-        read(Field::IfMatch),
-        read(Field::IfNoneMatch),
-        read(Field::IfModifiedSince),
-        read(Field::IfUnmodifiedSince),
-    ];
-    let etag = outcome.fields.value("etag").unwrap_or_default().to_owned();
+    let etag = outcome.fields.value("etag").unwrap_or_default();
     let last_modified = outcome.fields.value("last-modified");
     let last_modified = last_modified.and_then(|text| date::parse(text, now.seconds()).ok());
-    let validators = Validators { etag: &etag, last_modified };
-    let [if_match, if_none_match, if_modified_since, if_unmodified_since] = &conditions;
-    let conditions = Conditions {
-        if_match: if_match.as_deref(),
-        if_none_match: if_none_match.as_deref(),
-        if_modified_since: if_modified_since.as_deref(),
-        if_unmodified_since: if_unmodified_since.as_deref(),
-    };
-    match precondition::evaluate(ask.is_read(), &conditions, &validators, now.seconds()) {
+    let validators = Validators { etag, last_modified };
+    match ask.evaluate(&validators, now.seconds()) {
         Verdict::Proceed => {}
         Verdict::NotModified => return not_modified(outcome),
         Verdict::PreconditionFailed => return failed(outcome),
     }
-    let ranged = read(Field::Range).filter(|_| ask.method == Method::Get && stored.status == 200);
-    let Some(ranged) = ranged else { return outcome };
     // A stream of unknown length has no ranges.
     let length = outcome.fields.value("content-length").and_then(|text| text.parse().ok());
-    let Some(length) = length else { return outcome };
-    let if_range = read(Field::IfRange);
-    if !precondition::if_range_holds(if_range.as_deref(), &validators, now.seconds()) {
-        return outcome;
-    }
-    match range::resolve(&ranged, length) {
+    let Some(length) = length.filter(|_| stored.status == 200) else { return outcome };
+    match ask.part(&validators, length, now.seconds()) {
         RangeOutcome::Full => outcome,
         RangeOutcome::Unsatisfiable => unsatisfiable(outcome, length),
         RangeOutcome::Part { first, last } => {

@@ -6,8 +6,7 @@
 use crate::serve::ask::{Ask, Field};
 use crate::site::asset::{Asset, Representation};
 use crate::wire::coding;
-use crate::wire::method::Method;
-use crate::wire::precondition::{self, Conditions, Validators, Verdict};
+use crate::wire::precondition::{self, Validators, Verdict};
 use crate::wire::range::{self, RangeOutcome};
 use crate::wire::time::UnixSeconds;
 
@@ -57,11 +56,7 @@ pub fn entity_tag(asset: &Asset, representation: &Representation) -> String {
 /// # Source
 /// RFC 9110 §12.5.3 (codings), §13.2.2 (order of preconditions), §14.2 (ranges of GET only)
 pub fn select(ask: &Ask<'_>, asset: &Asset, now: UnixSeconds) -> Selection {
-    let field = |name| ask.headers.field(name);
-    let range = match ask.method {
-        Method::Get => field(Field::Range),
-        _ => None,
-    };
+    let range = ask.range();
     let ranged = range.as_deref().map(|value| range::resolve(value, asset.identity().length));
     let ranged = ranged.filter(|outcome| *outcome != RangeOutcome::Full);
     let selected = match ranged {
@@ -70,21 +65,13 @@ pub fn select(ask: &Ask<'_>, asset: &Asset, now: UnixSeconds) -> Selection {
     };
     let tag = entity_tag(asset, &selected);
     let validators = Validators { etag: &tag, last_modified: None };
-    let (if_match, if_none_match) = (field(Field::IfMatch), field(Field::IfNoneMatch));
-    let (modified, unmodified) = (field(Field::IfModifiedSince), field(Field::IfUnmodifiedSince));
-    let conditions = Conditions {
-        if_match: if_match.as_deref(),
-        if_none_match: if_none_match.as_deref(),
-        if_modified_since: modified.as_deref(),
-        if_unmodified_since: unmodified.as_deref(),
-    };
-    match precondition::evaluate(ask.is_read(), &conditions, &validators, now) {
+    match ask.evaluate(&validators, now) {
         Verdict::NotModified => return Selection::NotModified(selected),
         Verdict::PreconditionFailed => return Selection::PreconditionFailed,
         Verdict::Proceed => {}
     }
     let Some(outcome) = ranged else { return Selection::Full(selected) };
-    let if_range = field(Field::IfRange);
+    let if_range = ask.headers.field(Field::IfRange);
     if !precondition::if_range_holds(if_range.as_deref(), &validators, now) {
         return Selection::Full(negotiate(ask, asset));
     }

@@ -34,8 +34,7 @@ pub async fn read<P: Ports>(
 ) -> Result<Option<Outcome<P>>, Fault> {
     let read =
         Read { tiers, ask, key: keys::object(site, &collection.name, name), collection, name };
-    let ranged = ask.method == Method::Get && ask.headers.field(Field::Range).is_some();
-    if ask.method == Method::Get && !ranged {
+    if ask.method == Method::Get && ask.range().is_none() {
         return read.whole().await;
     }
     let Some(meta) = read.meta().await? else { return Ok(None) };
@@ -60,7 +59,8 @@ impl<P: Ports> Read<'_, P> {
         if let Some(outcome) = self.conditional(meta) {
             return Ok(Some(outcome));
         }
-        match object::part(self.ask, meta, self.tiers.ports.now().seconds()) {
+        let now = self.tiers.ports.now().seconds();
+        match self.ask.part(&object::validators(meta), meta.length, now) {
             RangeOutcome::Part { first, last } => {
                 let length = last.saturating_sub(first).saturating_add(1);
                 match self.open(None, Some(Part { first, length })).await? {
@@ -107,7 +107,8 @@ impl<P: Ports> Read<'_, P> {
 
     /// The outcome when preconditions decide it.
     fn conditional(&self, meta: &ObjectMeta) -> Option<Outcome<P>> {
-        match object::verdict(self.ask, meta, self.tiers.ports.now().seconds()) {
+        let now = self.tiers.ports.now().seconds();
+        match self.ask.evaluate(&object::validators(meta), now) {
             Verdict::Proceed => None,
             Verdict::NotModified => Some(self.not_modified(meta)),
             Verdict::PreconditionFailed => Some(Outcome::constant(Constant::PreconditionFailed)),
