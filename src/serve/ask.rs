@@ -125,6 +125,15 @@ impl Ask<'_> {
         precondition::evaluate(self.is_read(), &conditions, current, now)
     }
 
+    /// An address with the query of the request.
+    pub fn with_query(&self, mut address: String) -> String {
+        if let Some(query) = self.query {
+            address.push('?');
+            address.push_str(query);
+        }
+        address
+    }
+
     /// The `Range` field where it counts: of a GET.
     pub fn range(&self) -> Option<String> {
         match self.method {

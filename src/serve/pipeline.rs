@@ -192,13 +192,9 @@ fn redirects_to_https<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> bool {
 
 /// The same address over HTTPS, on its default port.
 fn to_https<P: Ports>(ask: &Ask<'_>) -> Reply<P> {
-    let mut location = format!("https://{}{}", ask.host.as_str(), ask.path.canonical());
-    if let Some(query) = ask.query {
-        location.push('?');
-        location.push_str(query);
-    }
+    let address = format!("https://{}{}", ask.host.as_str(), ask.path.canonical());
     let mut fields = Fields::with_capacity(6);
-    fields.set("location", location);
+    fields.set("location", ask.with_query(address));
     fields.set("content-length", "0");
     fields.set("cache-control", "no-store");
     fields.set("x-content-type-options", "nosniff");

@@ -99,7 +99,8 @@ impl<P: Ports> Answer<'_, P> {
                 Ok(self.constant(Constant::MethodNotAllowed))
             }
             (Resolution::Redirect(to), _) => {
-                Ok(self.redirect(config.redirect_status.into(), self.location(&to)))
+                let location = self.ask.with_query(path::encode(&to));
+                Ok(self.redirect(config.redirect_status.into(), location))
             }
             (Resolution::Asset { file, asset }, _) => self.asset(&file, &asset).await,
         }
@@ -318,16 +319,6 @@ impl<P: Ports> Answer<'_, P> {
     fn constant(&self, constant: Constant) -> Reply<P> {
         let body = ReplyBody::Text(constant.text());
         self.finish(constant.status(), None, constant.fields(), Lifetime::Never, body)
-    }
-
-    /// The canonical address of a decoded path, with the request's query.
-    fn location(&self, decoded: &str) -> String {
-        let mut location = path::encode(decoded);
-        if let Some(query) = self.ask.query {
-            location.push('?');
-            location.push_str(query);
-        }
-        location
     }
 
     fn finish(

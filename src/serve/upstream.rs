@@ -103,11 +103,7 @@ pub fn url(action: &Action, ask: &Ask<'_>) -> String {
         origin @ Upstream::Origin { .. } => origin.to_string(),
     };
     url.push_str(&ask.path.canonical());
-    if let Some(query) = ask.query {
-        url.push('?');
-        url.push_str(query);
-    }
-    url
+    ask.with_query(url)
 }
 
 /// The host, and the port where it is not the scheme's own, as an upstream is told.
@@ -140,7 +136,7 @@ pub fn is_loop(client: &Fields) -> bool {
     })
 }
 
-/// The decoded path on this very host that a URL reference names, `None` for other hosts'.
+/// The path and query on this very host that a URL reference names, `None` for other hosts'.
 ///
 /// Relative references without a slash at their beginning are not resolved: what they could name
 /// is below the path of the request, and stays.

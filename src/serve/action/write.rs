@@ -65,12 +65,7 @@ impl<P: Ports> Plan<P> {
     pub(super) fn stands_for_get(&self, ask: &Ask<'_>, fields: &Fields) -> bool {
         let location = fields.value("content-location");
         let named = location.and_then(|to| upstream::own_path(to, ask));
-        let mut own = ask.path.canonical();
-        if let Some(query) = ask.query {
-            own.push('?');
-            own.push_str(query);
-        }
-        named == Some(own)
+        named == Some(ask.with_query(ask.path.canonical()))
     }
 }
 
