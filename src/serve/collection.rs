@@ -4,25 +4,22 @@
 //! that whether an object exists is for the store to say, and that a copy is validated with the
 //! store's entity tag instead of being read again.
 
-use std::rc::Rc;
-
 use crate::serve::ask::{Ask, Field};
 use crate::serve::deadline;
 use crate::serve::freshness::{Failure, Freshness, Timing};
 use crate::serve::object;
-use crate::serve::outcome::{Outcome, Present, present};
+use crate::serve::outcome::{Outcome, hit, present};
 use crate::serve::ports::{EdgeContent, Fault, Object, ObjectMeta, Ports};
 use crate::serve::reply::ReplyBody;
 use crate::serve::stored::StoredResponse;
 use crate::serve::tiers::Tiers;
 use crate::serve::uncached;
 use crate::serve::variants::{self, Lookup};
-use crate::site::ban::{Subject, is_banned};
+use crate::site::ban::{Ban, Subject};
 use crate::site::collection::{Collection, OBJECT_LIFE_SECS_MAX, ObjectName};
 use crate::site::ids::{ContentHash, SiteName, StageName};
 use crate::site::keys::{self, Key};
-use crate::site::live::LiveRecord;
-use crate::wire::cache_status::{CacheStatus, Forward, State};
+use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::method::Method;
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 
@@ -43,8 +40,8 @@ pub struct Route<'a> {
     pub site: &'a SiteName,
     /// The stage whose copies may be kept; `None` where none is.
     pub stored_for: Option<&'a StageName>,
-    /// The live record, whose bans count.
-    pub live: Option<&'a Rc<LiveRecord>>,
+    /// The bans of the live record.
+    pub bans: &'a [Ban],
 }
 
 /// What a request for an object gets, `None` where there is no such object.
@@ -68,10 +65,8 @@ pub async fn answer<P: Ports>(
         key: keys::stored(route.site, stage, &ContentHash::of(selected.as_bytes())),
         collection: route.collection.clone(),
         name: route.name.clone(),
-        path: ask.path.decoded().to_owned(),
-        live: route.live.cloned(),
     };
-    let outcome = copy.read(ask).await?;
+    let outcome = copy.read(ask, route.bans).await?;
     Ok(outcome.map(|outcome| for_clients(outcome, route.collection)))
 }
 
@@ -90,8 +85,6 @@ struct Copy<P: Ports> {
     key: Key,
     collection: Collection,
     name: ObjectName,
-    path: String,
-    live: Option<Rc<LiveRecord>>,
 }
 
 impl<P: Ports> Clone for Copy<P> {
@@ -102,20 +95,26 @@ impl<P: Ports> Clone for Copy<P> {
             key: self.key.clone(),
             collection: self.collection.clone(),
             name: self.name.clone(),
-            path: self.path.clone(),
-            live: self.live.clone(),
         }
     }
 }
 
 impl<P: Ports> Copy<P> {
-    async fn read(&self, ask: &Ask<'_>) -> Result<Option<Outcome<P>>, Fault> {
+    async fn read(&self, ask: &Ask<'_>, bans: &[Ban]) -> Result<Option<Outcome<P>>, Fault> {
         let (stored, reason) = match variants::find(&self.tiers, &self.key, &|_| None).await {
-            Lookup::Found(stored, body) => match self.judge(&stored) {
-                Freshness::Fresh => return Ok(Some(self.hit(ask, stored, body, "edge"))),
+            Lookup::Found(stored, body) => match self.judge(ask, bans, &stored) {
+                Freshness::Fresh => {
+                    return Ok(Some(hit(&self.tiers.ports, ask, stored, body, "edge")));
+                }
                 Freshness::StaleWhileRevalidate => {
                     self.refresh_behind();
-                    return Ok(Some(self.hit(ask, stored, body, "stale-while-revalidate")));
+                    return Ok(Some(hit(
+                        &self.tiers.ports,
+                        ask,
+                        stored,
+                        body,
+                        "stale-while-revalidate",
+                    )));
                 }
                 Freshness::Miss => (None, Forward::Stale),
                 Freshness::StaleIfError | Freshness::MustValidate => {
@@ -138,7 +137,7 @@ impl<P: Ports> Copy<P> {
                 status.stored = true;
                 let stored = self.stored(&meta, asked_ms);
                 let body = self.keep(stored.clone(), body).await?;
-                Ok(Some(self.present(ask, stored, body, status)))
+                Ok(Some(present(&self.tiers.ports, ask, stored, body, status)))
             }
             (Ok(Some(Object::NotModified(meta))), Some((_, body))) => {
                 let mut status = CacheStatus::forward(reason);
@@ -155,7 +154,7 @@ impl<P: Ports> Copy<P> {
                     )
                     .await;
                 };
-                Ok(Some(self.present(ask, stored, body, status)))
+                Ok(Some(present(&self.tiers.ports, ask, stored, body, status)))
             }
             (Ok(Some(Object::NotModified(_))), None) => Err(Fault::Failed),
             (Ok(None), _) => {
@@ -163,25 +162,21 @@ impl<P: Ports> Copy<P> {
                 Ok(None)
             }
             (Err(_), Some((stored, body))) if stored.timing.bridges(Failure::Lost, self.now()) => {
-                Ok(Some(self.hit(ask, stored, body, "stale-if-error")))
+                Ok(Some(hit(&self.tiers.ports, ask, stored, body, "stale-if-error")))
             }
             (Err(fault), _) => Err(fault),
         }
     }
 
-    /// What may be done with a copy now: bans come first.
-    fn judge(&self, stored: &StoredResponse) -> Freshness {
+    /// What may be done with a copy now.
+    fn judge(&self, ask: &Ask<'_>, bans: &[Ban], stored: &StoredResponse) -> Freshness {
         let subject = Subject {
-            path: &self.path,
+            path: ask.path.decoded(),
             tags: stored.fields.value(TAGS_FIELD).unwrap_or_default(),
             collection: Some(&self.collection.name),
             requested_ms: stored.timing.requested_ms,
         };
-        let bans = self.live.as_ref().map(|live| live.bans.as_slice()).unwrap_or_default();
-        if is_banned(bans, &subject) {
-            return Freshness::Miss;
-        }
-        stored.timing.judge(self.now())
+        stored.timing.judge_under(bans, &subject, self.now())
     }
 
     fn stored(&self, meta: &ObjectMeta, asked_ms: UnixMillis) -> StoredResponse {
@@ -275,33 +270,6 @@ impl<P: Ports> Copy<P> {
         let key = keys::object(&self.site, &self.collection.name, &self.name);
         let ms = self.tiers.store_ms(ports.settings().deadlines.blob_ms);
         deadline::object_read(ports, ms, &key, known_etag, None).await
-    }
-
-    fn hit(
-        &self,
-        ask: &Ask<'_>,
-        stored: StoredResponse,
-        body: P::Body,
-        detail: &'static str,
-    ) -> Outcome<P> {
-        let status = CacheStatus {
-            state: State::Hit,
-            ttl: Some(stored.timing.ttl_secs(self.now())),
-            stored: false,
-            detail: Some(detail),
-        };
-        let body = if stored.length == 0 { ReplyBody::Empty } else { ReplyBody::Stream(body) };
-        self.present(ask, stored, body, status)
-    }
-
-    fn present(
-        &self,
-        ask: &Ask<'_>,
-        stored: StoredResponse,
-        body: ReplyBody<P>,
-        cache_status: CacheStatus,
-    ) -> Outcome<P> {
-        present(&self.tiers.ports, ask, Present { stored, body, cache_status, now: self.now() })
     }
 
     fn now(&self) -> UnixMillis {

@@ -5,6 +5,7 @@
 //! only ever makes a verdict stricter, and that nothing is used beyond its life.
 
 use crate::site::action::{Action, CAP_SECS_MAX, SetCookie};
+use crate::site::ban::{Ban, Subject, is_banned};
 use crate::wire::cache_control::{RequestDirectives, ResponseDirectives, Seconds};
 use crate::wire::date;
 use crate::wire::dictionary;
@@ -100,6 +101,11 @@ impl Timing {
         } else {
             Freshness::MustValidate
         }
+    }
+
+    /// What may be done with the response now under bans, which come first.
+    pub fn judge_under(&self, bans: &[Ban], subject: &Subject<'_>, now: UnixMillis) -> Freshness {
+        if is_banned(bans, subject) { Freshness::Miss } else { self.judge(now) }
     }
 
     /// Whether the response is used in place of an answer that failed.

@@ -14,7 +14,6 @@ use crate::wire::date;
 use crate::wire::fields::Fields;
 use crate::wire::precondition::{Validators, Verdict};
 use crate::wire::range::{self, RangeOutcome};
-use crate::wire::time::UnixMillis;
 
 /// Seconds after which a client may try again when an upstream failed.
 const RETRY_AFTER_SECS: &str = "5";
@@ -29,18 +28,6 @@ pub struct Outcome<P: Ports> {
     pub body: ReplyBody<P>,
     /// How it came about.
     pub cache_status: CacheStatus,
-}
-
-/// A stored response that is to be presented to a client.
-pub struct Present<P: Ports> {
-    /// The response.
-    pub stored: StoredResponse,
-    /// Its body.
-    pub body: ReplyBody<P>,
-    /// How it came about.
-    pub cache_status: CacheStatus,
-    /// The time.
-    pub now: UnixMillis,
 }
 
 impl<P: Ports> Outcome<P> {
@@ -128,8 +115,14 @@ impl<P: Ports> Outcome<P> {
 ///
 /// # Source
 /// RFC 9111 §4.3.2; RFC 9110 §13.2.2, §14.2, §15.4.5
-pub fn present<P: Ports>(ports: &P, ask: &Ask<'_>, of: Present<P>) -> Outcome<P> {
-    let Present { stored, body, cache_status, now } = of;
+pub fn present<P: Ports>(
+    ports: &P,
+    ask: &Ask<'_>,
+    stored: StoredResponse,
+    body: ReplyBody<P>,
+    cache_status: CacheStatus,
+) -> Outcome<P> {
+    let now = ports.now();
     let mut fields = stored.fields;
     fields.set("age", (stored.timing.age_ms(now) / 1_000).to_string());
     let mut outcome = Outcome { status: stored.status, fields, body, cache_status };
@@ -167,6 +160,24 @@ pub fn present<P: Ports>(ports: &P, ask: &Ask<'_>, of: Present<P>) -> Outcome<P>
             outcome
         }
     }
+}
+
+/// What a client gets of a stored response that is used without asking anybody.
+pub fn hit<P: Ports>(
+    ports: &P,
+    ask: &Ask<'_>,
+    stored: StoredResponse,
+    body: P::Body,
+    detail: &'static str,
+) -> Outcome<P> {
+    let cache_status = CacheStatus {
+        state: State::Hit,
+        ttl: Some(stored.timing.ttl_secs(ports.now())),
+        stored: false,
+        detail: Some(detail),
+    };
+    let body = if stored.length == 0 { ReplyBody::Empty } else { ReplyBody::Stream(body) };
+    present(ports, ask, stored, body, cache_status)
 }
 
 /// RFC 9110 §15.4.5: what a 200 would have said, but for what describes a body.

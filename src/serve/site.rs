@@ -19,6 +19,7 @@ use crate::serve::resolve::{Resolution, resolve, resolve_rewritten};
 use crate::serve::tiers::{Tiers, Unavailable};
 use crate::site::action::Action;
 use crate::site::asset::{Asset, Class, Representation};
+use crate::site::ban::Ban;
 use crate::site::collection::Access;
 use crate::site::config::{NotFoundMode, StageKind, StagePolicy};
 use crate::site::ids::{DeploymentId, SiteName, StageName};
@@ -118,7 +119,7 @@ impl<P: Ports> Answer<'_, P> {
             action,
             site: &self.serving.site,
             stored_for: self.stored_for(),
-            live: self.serving.live.as_ref(),
+            bans: self.bans(),
         };
         let outcome = Box::pin(action::answer(self.tiers, self.ask, &route)).await;
         let fields = self.stage(None).apply_mutable(outcome.fields, &outcome.cache_status);
@@ -136,7 +137,7 @@ impl<P: Ports> Answer<'_, P> {
             name: &name,
             site: &self.serving.site,
             stored_for: self.stored_for(),
-            live: self.serving.live.as_ref().map(|live| &live.record),
+            bans: self.bans(),
         };
         let outcome = Box::pin(collection::answer(self.tiers, self.ask, &route)).await;
         let Some(outcome) = outcome.map_err(Unavailable::Store)? else {
@@ -163,6 +164,10 @@ impl<P: Ports> Answer<'_, P> {
     fn stored_for(&self) -> Option<&StageName> {
         let is_permanent = self.policy().kind == StageKind::Permanent;
         self.serving.stage.as_ref().filter(|_| is_permanent)
+    }
+
+    fn bans(&self) -> &[Ban] {
+        self.serving.live.as_ref().map_or(&[], |live| &live.record.bans)
     }
 
     async fn resolve(&self) -> Result<Resolution, Unavailable> {

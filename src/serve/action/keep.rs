@@ -5,7 +5,7 @@ use crate::serve::ask::Ask;
 use crate::serve::board::Flight;
 use crate::serve::freshen::merge_304;
 use crate::serve::freshness::{self, Exchange, Extent, NotStored, Timing, has_validator};
-use crate::serve::outcome::{Outcome, Present, present};
+use crate::serve::outcome::{Outcome, present};
 use crate::serve::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamResponse};
 use crate::serve::reply::ReplyBody;
 use crate::serve::stored::StoredResponse;
@@ -129,8 +129,7 @@ impl<P: Ports> Plan<P> {
         status: CacheStatus,
         age: Option<String>,
     ) -> Outcome<P> {
-        let of = Present { stored, body, cache_status: status, now: self.now() };
-        let mut outcome = present(&self.tiers.ports, ask, of);
+        let mut outcome = present(&self.tiers.ports, ask, stored, body, status);
         match age {
             Some(age) => outcome.fields.set("age", age),
             None => outcome.fields.remove("age"),

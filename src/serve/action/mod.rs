@@ -16,11 +16,8 @@ mod keep;
 mod read;
 mod write;
 
-use std::rc::Rc;
-
 use crate::serve::ask::Ask;
 use crate::serve::freshness::{Exchange, Extent, Freshness, Policy};
-use crate::serve::live::Live;
 use crate::serve::outcome::Outcome;
 use crate::serve::ports::{EdgeContent, Ports, UpstreamRequest};
 use crate::serve::stored::StoredResponse;
@@ -28,10 +25,9 @@ use crate::serve::tiers::Tiers;
 use crate::serve::upstream::{self, CONDITIONS, Client};
 use crate::serve::variants::{self, Lookup};
 use crate::site::action::Action;
-use crate::site::ban::{Subject, is_banned};
+use crate::site::ban::{Ban, Subject};
 use crate::site::ids::{ContentHash, SiteName, StageName};
 use crate::site::keys::{self, Key};
-use crate::site::live::LiveRecord;
 use crate::wire::cache_control::RequestDirectives;
 use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::fields::Fields;
@@ -46,8 +42,8 @@ pub struct Route<'a> {
     pub site: &'a SiteName,
     /// The stage whose responses may be stored; `None` where nothing is.
     pub stored_for: Option<&'a StageName>,
-    /// The live record, whose bans count.
-    pub live: Option<&'a Live>,
+    /// The bans of the live record.
+    pub bans: &'a [Ban],
 }
 
 /// The outcome of a request to an action.
@@ -75,13 +71,11 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, route: &Route<'_>
         directives: RequestDirectives::parse(client.value("cache-control").unwrap_or_default()),
         has_authorization: request.fields.contains("authorization"),
         request,
-        path: ask.path.decoded().to_owned(),
         authority: upstream::forwarded_host(ask),
-        live: route.live.map(|live| live.record.clone()),
         policy: Policy::of(route.action),
     };
     match ask.is_read() {
-        true => plan.read(ask, &client).await,
+        true => plan.read(ask, &client, route.bans).await,
         false => plan.write(ask, &client, route).await,
     }
 }
@@ -130,9 +124,7 @@ struct Plan<P: Ports> {
     request: UpstreamRequest,
     directives: RequestDirectives,
     has_authorization: bool,
-    path: String,
     authority: String,
-    live: Option<Rc<LiveRecord>>,
     policy: Policy,
 }
 
@@ -144,9 +136,7 @@ impl<P: Ports> Clone for Plan<P> {
             request: self.request.clone(),
             directives: self.directives,
             has_authorization: self.has_authorization,
-            path: self.path.clone(),
             authority: self.authority.clone(),
-            live: self.live.clone(),
             policy: self.policy,
         }
     }
@@ -163,19 +153,15 @@ impl<P: Ports> Plan<P> {
         variants::find(&self.tiers, &self.key, &field).await
     }
 
-    /// What may be done with a stored response now: bans come first.
-    fn judge(&self, stored: &StoredResponse) -> Freshness {
+    /// What may be done with a stored response now.
+    fn judge(&self, ask: &Ask<'_>, bans: &[Ban], stored: &StoredResponse) -> Freshness {
         let subject = Subject {
-            path: &self.path,
+            path: ask.path.decoded(),
             tags: stored.fields.value("cache-tag").unwrap_or_default(),
             collection: None,
             requested_ms: stored.timing.requested_ms,
         };
-        let bans = self.live.as_ref().map(|live| live.bans.as_slice()).unwrap_or_default();
-        if is_banned(bans, &subject) {
-            return Freshness::Miss;
-        }
-        stored.timing.judge(self.now())
+        stored.timing.judge_under(bans, &subject, self.now())
     }
 
     fn exchange<'a>(

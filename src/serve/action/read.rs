@@ -6,12 +6,13 @@ use crate::serve::ask::Ask;
 use crate::serve::board::{Flight, Turn};
 use crate::serve::freshen::merge_304;
 use crate::serve::freshness::{self, Failure, Freshness, has_validator};
-use crate::serve::outcome::{Outcome, Present, present};
+use crate::serve::outcome::{Outcome, hit, present};
 use crate::serve::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamResponse};
 use crate::serve::reply::ReplyBody;
 use crate::serve::stored::StoredResponse;
 use crate::serve::variants::{self, Lookup};
-use crate::wire::cache_status::{CacheStatus, Forward, State};
+use crate::site::ban::Ban;
+use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::fields::Fields;
 use crate::wire::method::Method;
 use crate::wire::range;
@@ -24,22 +25,30 @@ const FLIGHT_POLL_MS: u64 = 10;
 
 impl<P: Ports> Plan<P> {
     /// GET and HEAD.
-    pub(super) async fn read(&self, ask: &Ask<'_>, client: &Fields) -> Outcome<P> {
+    pub(super) async fn read(&self, ask: &Ask<'_>, client: &Fields, bans: &[Ban]) -> Outcome<P> {
         let started_ms = self.now();
         let waits_until = started_ms.plus(FLIGHT_MS);
         let mut turn = None;
         loop {
             let (stored, reason) = match self.find().await {
                 Lookup::Found(response, body) => {
-                    let verdict = self.judge(&response);
+                    let verdict = self.judge(ask, bans, &response);
                     match verdict {
                         Freshness::Fresh if response.complete.is_some() => {
                             return self.complete(ask, client, response, body).await;
                         }
-                        Freshness::Fresh => return self.hit(ask, response, body, "edge"),
+                        Freshness::Fresh => {
+                            return hit(&self.tiers.ports, ask, response, body, "edge");
+                        }
                         Freshness::StaleWhileRevalidate if response.complete.is_none() => {
                             self.refresh_behind();
-                            return self.hit(ask, response, body, "stale-while-revalidate");
+                            return hit(
+                                &self.tiers.ports,
+                                ask,
+                                response,
+                                body,
+                                "stale-while-revalidate",
+                            );
                         }
                         Freshness::Miss => (None, Forward::Stale),
                         _ if response.complete.is_some() => (None, Forward::Stale),
@@ -173,7 +182,7 @@ impl<P: Ports> Plan<P> {
                 let mut status = CacheStatus::forward(Forward::Stale);
                 status.detail = Some("validated");
                 status.ttl = Some(stored.timing.ttl_secs(self.now()));
-                self.present(ask, stored, body, status)
+                present(&self.tiers.ports, ask, stored, body, status)
             }
             Ok(response) => self.answered(ask, response, asked_ms, Forward::Stale, flight).await,
         }
@@ -212,7 +221,7 @@ impl<P: Ports> Plan<P> {
                 let mut status = CacheStatus::forward(Forward::UriMiss);
                 status.detail = Some("completed");
                 status.stored = self.keep(stored.clone(), EdgeContent::Held(held.clone())).await;
-                self.present(ask, stored, ReplyBody::Held(held, None), status)
+                present(&self.tiers.ports, ask, stored, ReplyBody::Held(held, None), status)
             }
             None => {
                 variants::give_up(&self.tiers, &self.key, asked_ms).await;
@@ -251,23 +260,6 @@ impl<P: Ports> Plan<P> {
         Some((stored, ports.held_of(&whole)))
     }
 
-    pub(super) fn hit(
-        &self,
-        ask: &Ask<'_>,
-        stored: StoredResponse,
-        body: P::Body,
-        detail: &'static str,
-    ) -> Outcome<P> {
-        let status = CacheStatus {
-            state: State::Hit,
-            ttl: Some(stored.timing.ttl_secs(self.now())),
-            stored: false,
-            detail: Some(detail),
-        };
-        let body = if stored.length == 0 { ReplyBody::Empty } else { ReplyBody::Stream(body) };
-        self.present(ask, stored, body, status)
-    }
-
     /// Whether a failing response is not shown, but a stale one in its place.
     fn is_bridged(&self, stored: &StoredResponse, response: &UpstreamResponse<P::Body>) -> bool {
         // RFC 5861 §4: these four, and no others.
@@ -285,7 +277,7 @@ impl<P: Ports> Plan<P> {
         stored: StoredResponse,
         body: P::Body,
     ) -> Outcome<P> {
-        self.hit(ask, stored, body, "stale-if-error")
+        hit(&self.tiers.ports, ask, stored, body, "stale-if-error")
     }
 
     /// What there is when the upstream did not answer.
@@ -303,20 +295,6 @@ impl<P: Ports> Plan<P> {
             return self.bridge(ask, stored, body);
         }
         Outcome::lost(fault)
-    }
-
-    pub(super) fn present(
-        &self,
-        ask: &Ask<'_>,
-        stored: StoredResponse,
-        body: ReplyBody<P>,
-        status: CacheStatus,
-    ) -> Outcome<P> {
-        present(
-            &self.tiers.ports,
-            ask,
-            Present { stored, body, cache_status: status, now: self.now() },
-        )
     }
 }
 
