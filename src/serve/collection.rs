@@ -20,13 +20,12 @@ use crate::site::collection::{Collection, OBJECT_LIFE_SECS_MAX, ObjectName};
 use crate::site::ids::{ContentHash, SiteName, StageName};
 use crate::site::keys::{self, Key};
 use crate::wire::cache_status::{CacheStatus, Forward};
+use crate::wire::fields::Fields;
 use crate::wire::method::Method;
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 
 /// Largest object that is held whole on its way to the edge tier; larger ones are streamed twice.
 const HELD_BYTES_MAX: u64 = 64 * 1024;
-/// How long one refresh keeps others of the data centre from starting.
-const REFRESH_LOCK: DeltaSeconds = DeltaSeconds(30);
 /// Where the tags of a copy are kept; no client gets the field.
 const TAGS_FIELD: &str = "selvedge-tags";
 
@@ -79,6 +78,7 @@ fn for_clients<P: Ports>(mut outcome: Outcome<P>, collection: &Collection) -> Ou
 }
 
 /// An object and where its copy is: all that is needed to read it, now or behind a response.
+#[derive(Clone)]
 struct Copy<P: Ports> {
     tiers: Tiers<P>,
     site: SiteName,
@@ -87,21 +87,9 @@ struct Copy<P: Ports> {
     name: ObjectName,
 }
 
-impl<P: Ports> Clone for Copy<P> {
-    fn clone(&self) -> Self {
-        Self {
-            tiers: self.tiers.clone(),
-            site: self.site.clone(),
-            key: self.key.clone(),
-            collection: self.collection.clone(),
-            name: self.name.clone(),
-        }
-    }
-}
-
 impl<P: Ports> Copy<P> {
     async fn read(&self, ask: &Ask<'_>, bans: &[Ban]) -> Result<Option<Outcome<P>>, Fault> {
-        let (stored, reason) = match variants::find(&self.tiers, &self.key, &|_| None).await {
+        let (stored, reason) = match variants::find(&self.tiers, &self.key, &Fields::new()).await {
             Lookup::Found(stored, body) => match self.judge(ask, bans, &stored) {
                 Freshness::Fresh => {
                     return Ok(Some(hit(&self.tiers.ports, ask, stored, body, "edge")));
@@ -227,31 +215,20 @@ impl<P: Ports> Copy<P> {
     fn keep_behind(&self, stored: StoredResponse, content: EdgeContent<P>) {
         let copy = self.clone();
         self.tiers.ports.behind(async move {
-            variants::keep(&copy.tiers, &copy.key, stored, content, &|_| None).await;
+            variants::keep(&copy.tiers, &copy.key, stored, content, &Fields::new()).await;
         });
     }
 
     fn refresh_behind(&self) {
-        let (now, board) = (self.now(), &self.tiers.memory.board);
-        if !board.claim_refresh(&self.key, now, now.plus(REFRESH_LOCK.millis())) {
-            return;
-        }
-        let copy = self.clone();
-        self.tiers.ports.behind(async move {
-            copy.refresh().await;
-            copy.tiers.memory.board.end_refresh(&copy.key);
+        variants::refresh_behind(&self.tiers, &self.key, || {
+            let copy = self.clone();
+            async move { copy.refresh().await }
         });
     }
 
     async fn refresh(&self) {
-        let Lookup::Found(stored, body) = variants::find(&self.tiers, &self.key, &|_| None).await
-        else {
-            return;
-        };
-        let received_ms = stored.timing.received_ms;
-        if !variants::claim_refresh(&self.tiers, &self.key, received_ms, REFRESH_LOCK).await {
-            return;
-        }
+        let claimed = variants::claim_refresh(&self.tiers, &self.key, &Fields::new()).await;
+        let Some((stored, body)) = claimed else { return };
         let asked_ms = self.now();
         let (meta, body) = match self.open(Some(stored.etag())).await {
             Ok(Some(Object::Found(meta, body))) => (meta, body),
@@ -262,7 +239,7 @@ impl<P: Ports> Copy<P> {
         };
         let stored = self.stored(&meta, asked_ms);
         let content = EdgeContent::Stream(body, meta.length);
-        variants::keep(&self.tiers, &self.key, stored, content, &|_| None).await;
+        variants::keep(&self.tiers, &self.key, stored, content, &Fields::new()).await;
     }
 
     async fn open(&self, known_etag: Option<&str>) -> Result<Option<Object<P::Body>>, Fault> {

@@ -11,6 +11,7 @@ use crate::serve::stored::{Stored, StoredResponse, VARIANTS_MAX, Variant};
 use crate::serve::tiers::Tiers;
 use crate::site::ids::ContentHash;
 use crate::site::keys::{self, Key};
+use crate::wire::fields::Fields;
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 use crate::wire::vary::{self, Vary};
 
@@ -18,6 +19,8 @@ use crate::wire::vary::{self, Vary};
 const PUT_DEADLINE_MS: u64 = 500;
 /// How long an invalidation is remembered: longer than any request is under way.
 const GONE_TTL: DeltaSeconds = DeltaSeconds(300);
+/// How long one refresh keeps others of the data centre from starting.
+const REFRESH_LOCK: DeltaSeconds = DeltaSeconds(30);
 /// How long an index of variants is kept: as long as what it leads to may be.
 const INDEX_TTL: DeltaSeconds = DeltaSeconds(30 * 86_400);
 
@@ -31,22 +34,15 @@ pub enum Lookup<B> {
     VaryMiss,
 }
 
-/// The value of a request field, by its lower-case name.
-pub type RequestField<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// What is stored under a key for a request.
-pub async fn find<P: Ports>(
-    tiers: &Tiers<P>,
-    key: &Key,
-    field: RequestField<'_>,
-) -> Lookup<P::Body> {
+/// What is stored under a key for a request with these fields.
+pub async fn find<P: Ports>(tiers: &Tiers<P>, key: &Key, request: &Fields) -> Lookup<P::Body> {
     let variants = match read(tiers, key).await {
         Some((Stored::Response(response), body)) => return Lookup::Found(response, body),
         Some((Stored::Index(_, variants), _)) => variants,
         Some((Stored::Gone(_), _)) | None => return Lookup::UriMiss,
     };
     for variant in &variants {
-        if selecting_hash(&variant.names, field) != variant.hash {
+        if selecting_hash(&variant.names, request) != variant.hash {
             continue;
         }
         let found = read(tiers, &keys::variant(key, &variant.hash)).await;
@@ -65,10 +61,10 @@ pub async fn keep<P: Ports>(
     key: &Key,
     response: StoredResponse,
     content: EdgeContent<P>,
-    field: RequestField<'_>,
+    request: &Fields,
 ) -> bool {
     let ttl = response.timing.keep_secs();
-    let vary = response.fields.value("vary").map(Vary::parse);
+    let vary = Vary::of(&response.fields);
     let requested_ms = response.timing.requested_ms;
     let Some(head) = Stored::Response(response).to_text() else { return false };
     let present = read(tiers, key).await.map(|(stored, _)| stored);
@@ -82,14 +78,13 @@ pub async fn keep<P: Ports>(
         Some(Stored::Response(_)) | None => (UnixMillis(0), Vec::new()),
     };
     let names = match vary {
-        None => return put(tiers, key, &head, content, ttl).await,
-        Some(Vary::Any) => return false,
-        Some(Vary::Names(names)) if names.is_empty() => {
+        Vary::Any => return false,
+        Vary::Names(names) if names.is_empty() => {
             return put(tiers, key, &head, content, ttl).await;
         }
-        Some(Vary::Names(names)) => names,
+        Vary::Names(names) => names,
     };
-    let hash = selecting_hash(&names, field);
+    let hash = selecting_hash(&names, request);
     if !put(tiers, &keys::variant(key, &hash), &head, content, ttl).await {
         return false;
     }
@@ -100,8 +95,7 @@ pub async fn keep<P: Ports>(
     variants.retain(|known| *known != variant);
     variants.insert(0, variant);
     variants.truncate(VARIANTS_MAX);
-    let Some(index) = Stored::Index(gone_ms, variants).to_text() else { return false };
-    put(tiers, key, &index, EdgeContent::Bytes(Vec::new()), INDEX_TTL).await
+    put_word(tiers, key, &Stored::Index(gone_ms, variants), INDEX_TTL).await
 }
 
 /// Gives up all that is stored under a key, in all its variants, and what is being fetched now.
@@ -109,33 +103,53 @@ pub async fn keep<P: Ports>(
 /// # Source
 /// RFC 9111 §4.4
 pub async fn give_up<P: Ports>(tiers: &Tiers<P>, key: &Key, now: UnixMillis) {
-    if let Some(head) = Stored::Gone(now).to_text() {
-        put(tiers, key, &head, EdgeContent::Bytes(Vec::new()), GONE_TTL).await;
-    }
+    put_word(tiers, key, &Stored::Gone(now), GONE_TTL).await;
 }
 
-/// Whether the caller is to refresh what came at an instant for this data centre: nobody else does.
+/// Goes on with a refresh behind the response, unless one of this isolate is under way.
+pub fn refresh_behind<P: Ports, F: Future<Output = ()> + 'static>(
+    tiers: &Tiers<P>,
+    key: &Key,
+    refresh: impl FnOnce() -> F,
+) {
+    let now = tiers.ports.now();
+    if !tiers.memory.board.claim_refresh(key, now, now.plus(REFRESH_LOCK.millis())) {
+        return;
+    }
+    let (memory, key, refresh) = (tiers.memory.clone(), key.clone(), refresh());
+    tiers.ports.behind(async move {
+        refresh.await;
+        memory.board.end_refresh(&key);
+    });
+}
+
+/// What is stored under a key for a request, where the caller is to refresh it for this data
+/// centre: nobody else does.
 pub async fn claim_refresh<P: Ports>(
     tiers: &Tiers<P>,
     key: &Key,
-    received_ms: UnixMillis,
-    ttl: DeltaSeconds,
-) -> bool {
+    request: &Fields,
+) -> Option<(StoredResponse, P::Body)> {
+    let Lookup::Found(stored, body) = find(tiers, key, request).await else { return None };
     let lock = keys::refresh_lock(key);
     let claimed = read(tiers, &lock).await.map(|(stored, _)| stored);
     // What came after a claim was made is what the claim was for.
-    if matches!(claimed, Some(Stored::Gone(at)) if received_ms < at) {
-        return false;
+    if matches!(claimed, Some(Stored::Gone(at)) if stored.timing.received_ms < at) {
+        return None;
     }
-    if let Some(head) = Stored::Gone(tiers.ports.now()).to_text() {
-        put(tiers, &lock, &head, EdgeContent::Bytes(Vec::new()), ttl).await;
-    }
-    true
+    put_word(tiers, &lock, &Stored::Gone(tiers.ports.now()), REFRESH_LOCK).await;
+    Some((stored, body))
 }
 
 async fn read<P: Ports>(tiers: &Tiers<P>, key: &Key) -> Option<(Stored, P::Body)> {
     let found = tiers.edge(tiers.ports.stored_find(key)).await?;
     Stored::parse(&found.head).map(|stored| (stored, found.body))
+}
+
+/// Puts what says all by itself.
+async fn put_word<P: Ports>(tiers: &Tiers<P>, key: &Key, word: &Stored, ttl: DeltaSeconds) -> bool {
+    let Some(head) = word.to_text() else { return false };
+    put(tiers, key, &head, EdgeContent::Bytes(Vec::new()), ttl).await
 }
 
 async fn put<P: Ports>(
@@ -153,6 +167,7 @@ async fn put<P: Ports>(
     done.is_ok()
 }
 
-fn selecting_hash(names: &[String], field: RequestField<'_>) -> ContentHash {
-    ContentHash::of(vary::selecting(names, field).as_bytes())
+fn selecting_hash(names: &[String], request: &Fields) -> ContentHash {
+    let field = |name: &str| request.value(name).map(str::to_owned);
+    ContentHash::of(vary::selecting(names, &field).as_bytes())
 }

@@ -10,11 +10,11 @@ use crate::serve::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamRe
 use crate::serve::reply::ReplyBody;
 use crate::serve::stored::StoredResponse;
 use crate::serve::upstream;
-use crate::serve::variants::{self, Lookup};
+use crate::serve::variants;
 use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::date;
 use crate::wire::fields::Fields;
-use crate::wire::time::{DeltaSeconds, UnixMillis};
+use crate::wire::time::UnixMillis;
 
 /// Largest body that is held whole before the response begins, so that it is stored when it ends.
 pub(super) const HELD_BYTES_MAX: u64 = 64 * 1024;
@@ -24,8 +24,6 @@ const UNKNOWN_BYTES_MAX: u64 = 1024 * 1024;
 const STORED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// How long a URL whose response could not be stored is asked for by all at once.
 const PASS_MS: u64 = 10_000;
-/// How long one refresh keeps others of the data centre from starting.
-const REFRESH_LOCK: DeltaSeconds = DeltaSeconds(30);
 
 impl<P: Ports> Plan<P> {
     /// A response that just came: kept where it may be, and passed on.
@@ -205,24 +203,16 @@ impl<P: Ports> Plan<P> {
     }
 
     pub(super) fn refresh_behind(&self) {
-        let now = self.now();
-        if !self.tiers.memory.board.claim_refresh(&self.key, now, now.plus(REFRESH_LOCK.millis())) {
-            return;
-        }
-        let plan = self.clone();
-        self.tiers.ports.behind(async move {
-            plan.refresh().await;
-            plan.tiers.memory.board.end_refresh(&plan.key);
+        variants::refresh_behind(&self.tiers, &self.key, || {
+            let plan = self.clone();
+            async move { plan.refresh().await }
         });
     }
 
     /// Brings a stale response up to date, behind the one that was served of it.
-    pub(super) async fn refresh(&self) {
-        let Lookup::Found(stored, body) = self.find().await else { return };
-        let received_ms = stored.timing.received_ms;
-        if !variants::claim_refresh(&self.tiers, &self.key, received_ms, REFRESH_LOCK).await {
-            return;
-        }
+    async fn refresh(&self) {
+        let claimed = variants::claim_refresh(&self.tiers, &self.key, &self.request.fields).await;
+        let Some((stored, body)) = claimed else { return };
         let asked_ms = self.now();
         let request = match has_validator(stored.status, &stored.fields) {
             true => self.conditional(&stored),

@@ -118,6 +118,7 @@ fn as_the_client_asks(
 }
 
 /// All that is needed to ask an upstream for one URL, now or behind a response.
+#[derive(Clone)]
 struct Plan<P: Ports> {
     tiers: Tiers<P>,
     key: Key,
@@ -128,29 +129,13 @@ struct Plan<P: Ports> {
     policy: Policy,
 }
 
-impl<P: Ports> Clone for Plan<P> {
-    fn clone(&self) -> Self {
-        Self {
-            tiers: self.tiers.clone(),
-            key: self.key.clone(),
-            request: self.request.clone(),
-            directives: self.directives,
-            has_authorization: self.has_authorization,
-            authority: self.authority.clone(),
-            policy: self.policy,
-        }
-    }
-}
-
 impl<P: Ports> Plan<P> {
     async fn keep(&self, stored: StoredResponse, content: EdgeContent<P>) -> bool {
-        let field = |name: &str| self.request.fields.value(name).map(str::to_owned);
-        variants::keep(&self.tiers, &self.key, stored, content, &field).await
+        variants::keep(&self.tiers, &self.key, stored, content, &self.request.fields).await
     }
 
     async fn find(&self) -> Lookup<P::Body> {
-        let field = |name: &str| self.request.fields.value(name).map(str::to_owned);
-        variants::find(&self.tiers, &self.key, &field).await
+        variants::find(&self.tiers, &self.key, &self.request.fields).await
     }
 
     /// What may be done with a stored response now.
