@@ -24,8 +24,6 @@ use crate::wire::fields::Fields;
 use crate::wire::method::Method;
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 
-/// Largest object that is held whole on its way to the edge tier; larger ones are streamed twice.
-const HELD_BYTES_MAX: u64 = 64 * 1024;
 /// Where the tags of a copy are kept; no client gets the field.
 const TAGS_FIELD: &str = "selvedge-tags";
 
@@ -198,16 +196,7 @@ impl<P: Ports> Copy<P> {
             self.keep_behind(stored, EdgeContent::Bytes(Vec::new()));
             return Ok(ReplyBody::Empty);
         }
-        let (body, content) = if length <= HELD_BYTES_MAX {
-            let held = self.tiers.ports.hold_body(body, length).await?;
-            if self.tiers.ports.held_length(&held) != length {
-                return Err(Fault::Failed);
-            }
-            (ReplyBody::Held(held.clone(), None), EdgeContent::Held(held))
-        } else {
-            let (body, copy) = self.tiers.ports.share(body)?;
-            (ReplyBody::Stream(body), EdgeContent::Stream(copy, length))
-        };
+        let (body, content) = variants::split(&self.tiers.ports, body, length).await?;
         self.keep_behind(stored, content);
         Ok(body)
     }

@@ -6,7 +6,9 @@
 //! invariant is that a variant is found by exactly those whose selecting fields it was made for.
 
 use crate::serve::deadline::within;
+use crate::serve::memory::HELD_BYTES_MAX;
 use crate::serve::ports::{EdgeContent, Fault, Ports};
+use crate::serve::reply::ReplyBody;
 use crate::serve::stored::{Stored, StoredResponse, VARIANTS_MAX, Variant};
 use crate::serve::tiers::Tiers;
 use crate::site::ids::ContentHash;
@@ -139,6 +141,26 @@ pub async fn claim_refresh<P: Ports>(
     }
     put_word(tiers, &lock, &Stored::Gone(tiers.ports.now()), REFRESH_LOCK).await;
     Some((stored, body))
+}
+
+/// A body for the client and for the edge tier: held where it is short, else streamed twice.
+///
+/// # Errors
+/// [`Fault`] when it can't be had whole, or is not as long as it is said to be.
+pub async fn split<P: Ports>(
+    ports: &P,
+    body: P::Body,
+    length: u64,
+) -> Result<(ReplyBody<P>, EdgeContent<P>), Fault> {
+    if length > HELD_BYTES_MAX {
+        let (body, copy) = ports.share(body)?;
+        return Ok((ReplyBody::Stream(body), EdgeContent::Stream(copy, length)));
+    }
+    let held = ports.hold_body(body, length).await?;
+    if ports.held_length(&held) != length {
+        return Err(Fault::Failed);
+    }
+    Ok((ReplyBody::Held(held.clone(), None), EdgeContent::Held(held)))
 }
 
 async fn read<P: Ports>(tiers: &Tiers<P>, key: &Key) -> Option<(Stored, P::Body)> {

@@ -5,6 +5,7 @@ use crate::serve::ask::Ask;
 use crate::serve::board::Flight;
 use crate::serve::freshen::merge_304;
 use crate::serve::freshness::{self, Exchange, Extent, NotStored, Timing, has_validator};
+use crate::serve::memory::HELD_BYTES_MAX;
 use crate::serve::outcome::{Outcome, present};
 use crate::serve::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamResponse};
 use crate::serve::reply::ReplyBody;
@@ -16,8 +17,6 @@ use crate::wire::date;
 use crate::wire::fields::Fields;
 use crate::wire::time::UnixMillis;
 
-/// Largest body that is held whole before the response begins, so that it is stored when it ends.
-pub(super) const HELD_BYTES_MAX: u64 = 64 * 1024;
 /// Largest body of unknown length that is stored, after the response.
 const UNKNOWN_BYTES_MAX: u64 = 1024 * 1024;
 /// Largest body that is stored at all: the cache takes no more in one piece.
@@ -66,68 +65,43 @@ impl<P: Ports> Plan<P> {
         &self,
         ask: &Ask<'_>,
         response: UpstreamResponse<P::Body>,
-        mut fields: Fields,
+        fields: Fields,
         timing: Timing,
         mut status: CacheStatus,
         flight: Option<Flight>,
     ) -> Outcome<P> {
         let age = fields.value("age").map(str::to_owned);
-        fields.remove("age");
-        set_date(&mut fields, timing.received_ms);
-        let length = fields.value("content-length").and_then(|text| text.parse::<u64>().ok());
-        let complete = prefix_of(response.status, &fields);
-        let mut stored =
-            StoredResponse { status: response.status, fields, timing, length: 0, complete };
-        let Some(body) = response.body else {
-            self.keep(stored.clone(), EdgeContent::Bytes(Vec::new())).await;
-            drop(flight);
-            return self.presented(ask, stored, ReplyBody::Empty, status, age);
-        };
-        match length {
-            Some(length) if length <= HELD_BYTES_MAX => {
+        let (mut stored, length) = described(response.status, fields, timing);
+        // Of a beginning that is longer, nobody holds the whole.
+        let bytes_max = if stored.complete.is_some() { HELD_BYTES_MAX } else { STORED_BYTES_MAX };
+        let ports = &self.tiers.ports;
+        let body = match (response.body, length) {
+            (None, _) => {
+                self.keep(stored.clone(), EdgeContent::Bytes(Vec::new())).await;
+                ReplyBody::Empty
+            }
+            (Some(body), Some(length)) if length <= bytes_max => {
                 stored.length = length;
-                let Ok(held) = self.tiers.ports.hold_body(body, length).await else {
+                let Ok((body, content)) = variants::split(ports, body, length).await else {
                     return Outcome::gateway_error(502, "cut-off");
                 };
-                if self.tiers.ports.held_length(&held) != length {
-                    return Outcome::gateway_error(502, "cut-off");
-                }
-                status.stored = self.keep(stored.clone(), EdgeContent::Held(held.clone())).await;
-                drop(flight);
-                self.presented(ask, stored, ReplyBody::Held(held, None), status, age)
+                status.stored = self.keep_copy(stored.clone(), content, flight).await;
+                body
             }
-            Some(length) if length <= STORED_BYTES_MAX && stored.complete.is_none() => {
-                stored.length = length;
-                let Ok((body, copy)) = self.tiers.ports.share(body) else {
-                    return Outcome::gateway_error(502, "cut-off");
-                };
-                self.keep_behind(stored.clone(), EdgeContent::Stream(copy, length), flight);
-                self.presented(ask, stored, ReplyBody::Stream(body), status, age)
+            (Some(body), Some(_)) => {
+                status.stored = false;
+                ReplyBody::Stream(body)
             }
-            None if stored.complete.is_none() => {
-                let Ok((body, copy)) = self.tiers.ports.share(body) else {
+            (Some(body), None) => {
+                let Ok((body, copy)) = ports.share(body) else {
                     return Outcome::gateway_error(502, "cut-off");
                 };
                 self.keep_unknown_behind(stored.clone(), copy, flight);
-                self.presented(ask, stored, ReplyBody::Stream(body), status, age)
+                ReplyBody::Stream(body)
             }
-            _ => {
-                status.stored = false;
-                self.presented(ask, stored, ReplyBody::Stream(body), status, age)
-            }
-        }
-    }
-
-    /// A response that is passed on as it came, whatever was stored of it.
-    pub(super) fn presented(
-        &self,
-        ask: &Ask<'_>,
-        stored: StoredResponse,
-        body: ReplyBody<P>,
-        status: CacheStatus,
-        age: Option<String>,
-    ) -> Outcome<P> {
-        let mut outcome = present(&self.tiers.ports, ask, stored, body, status);
+        };
+        let mut outcome = present(ports, ask, stored, body, status);
+        // It is passed on as it came, whatever was stored of it.
         match age {
             Some(age) => outcome.fields.set("age", age),
             None => outcome.fields.remove("age"),
@@ -141,18 +115,9 @@ impl<P: Ports> Plan<P> {
         stored: StoredResponse,
         body: P::Body,
     ) -> Result<ReplyBody<P>, Fault> {
-        let length = stored.length;
-        if length <= HELD_BYTES_MAX {
-            let held = self.tiers.ports.hold_body(body, length).await?;
-            if self.tiers.ports.held_length(&held) != length {
-                return Err(Fault::Failed);
-            }
-            self.keep(stored, EdgeContent::Held(held.clone())).await;
-            return Ok(ReplyBody::Held(held, None));
-        }
-        let (body, copy) = self.tiers.ports.share(body)?;
-        self.keep_behind(stored, EdgeContent::Stream(copy, length), None);
-        Ok(ReplyBody::Stream(body))
+        let (body, content) = variants::split(&self.tiers.ports, body, stored.length).await?;
+        self.keep_copy(stored, content, None).await;
+        Ok(body)
     }
 
     /// Gives up a response that was right once more, but may not be kept; its body comes back.
@@ -173,20 +138,26 @@ impl<P: Ports> Plan<P> {
         }
     }
 
-    pub(super) fn keep_behind(
+    /// Keeps a copy: a stream behind the response, which has the other half of it, all else before.
+    /// Whether it is kept, as far as that is known.
+    async fn keep_copy(
         &self,
         stored: StoredResponse,
         content: EdgeContent<P>,
         flight: Option<Flight>,
-    ) {
+    ) -> bool {
+        if !matches!(content, EdgeContent::Stream(..)) {
+            return self.keep(stored, content).await;
+        }
         let plan = self.clone();
         self.tiers.ports.behind(async move {
             plan.keep(stored, content).await;
             drop(flight);
         });
+        true
     }
 
-    pub(super) fn keep_unknown_behind(
+    fn keep_unknown_behind(
         &self,
         mut stored: StoredResponse,
         copy: P::Body,
@@ -252,30 +223,25 @@ impl<P: Ports> Plan<P> {
         }
     }
 
-    pub(super) async fn store_only(
+    async fn store_only(
         &self,
         response: UpstreamResponse<P::Body>,
-        mut fields: Fields,
+        fields: Fields,
         timing: Timing,
     ) {
-        fields.remove("age");
-        set_date(&mut fields, timing.received_ms);
-        let length = fields.value("content-length").and_then(|text| text.parse::<u64>().ok());
-        let mut stored =
-            StoredResponse { status: response.status, fields, timing, length: 0, complete: None };
+        let (mut stored, length) = described(response.status, fields, timing);
         let content = match (response.body, length) {
             (None, _) => EdgeContent::Bytes(Vec::new()),
             (Some(body), Some(length)) if length <= STORED_BYTES_MAX => {
                 stored.length = length;
                 EdgeContent::Stream(body, length)
             }
-            (Some(body), _) => match self.tiers.ports.hold_body(body, UNKNOWN_BYTES_MAX).await {
-                Ok(held) => {
-                    stored.length = self.tiers.ports.held_length(&held);
-                    EdgeContent::Held(held)
-                }
-                Err(_) => return,
-            },
+            (Some(body), _) => {
+                let held = self.tiers.ports.hold_body(body, UNKNOWN_BYTES_MAX).await;
+                let Ok(held) = held else { return };
+                stored.length = self.tiers.ports.held_length(&held);
+                EdgeContent::Held(held)
+            }
         };
         self.keep(stored, content).await;
     }
@@ -302,18 +268,27 @@ impl<P: Ports> Plan<P> {
         let exchange = self.exchange(stored.status, &fields, asked_ms);
         let admitted = freshness::admit(&self.policy, &exchange);
         let received_ms = exchange.received_ms;
-        fields.remove("age");
-        set_date(&mut fields, received_ms);
+        settle(&mut fields, received_ms);
         let timing = admitted.unwrap_or(Timing { received_ms, initial_age_ms: 0, ..stored.timing });
         (StoredResponse { fields, timing, ..stored }, admitted.is_ok())
     }
 }
 
-/// Puts in when a response came where it does not say when it was made.
+/// What is stored of a response but for its body, and how long that is, where this is told.
+fn described(status: u16, mut fields: Fields, timing: Timing) -> (StoredResponse, Option<u64>) {
+    settle(&mut fields, timing.received_ms);
+    let length = fields.value("content-length").and_then(|text| text.parse().ok());
+    let complete = prefix_of(status, &fields);
+    (StoredResponse { status, fields, timing, length: 0, complete }, length)
+}
+
+/// Takes out the age, which is told by the time; puts in when a response came where it does not say
+/// when it was made.
 ///
 /// # Source
 /// RFC 9110 §6.6.1
-fn set_date(fields: &mut Fields, received_ms: UnixMillis) {
+fn settle(fields: &mut Fields, received_ms: UnixMillis) {
+    fields.remove("age");
     if !fields.contains("date") {
         fields.set("date", date::format_imf(received_ms.seconds()));
     }

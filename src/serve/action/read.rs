@@ -1,11 +1,11 @@
 //! GET and HEAD of an action: from the edge tier where it may be, else from the upstream.
 
-use crate::serve::action::keep::HELD_BYTES_MAX;
 use crate::serve::action::{Plan, as_the_client_asks};
 use crate::serve::ask::Ask;
 use crate::serve::board::{Flight, Turn};
 use crate::serve::freshen::merge_304;
 use crate::serve::freshness::{self, Failure, Freshness, has_validator};
+use crate::serve::memory::HELD_BYTES_MAX;
 use crate::serve::outcome::{Outcome, hit, present};
 use crate::serve::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamResponse};
 use crate::serve::reply::ReplyBody;
