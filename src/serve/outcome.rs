@@ -8,7 +8,6 @@ use crate::serve::constant::Constant;
 use crate::serve::ports::{Fault, Part, Ports, UpstreamResponse};
 use crate::serve::reply::ReplyBody;
 use crate::serve::stored::StoredResponse;
-use crate::serve::upstream;
 use crate::wire::cache_status::{CacheStatus, Forward, State};
 use crate::wire::date;
 use crate::wire::fields::Fields;
@@ -106,8 +105,7 @@ impl<P: Ports> Outcome<P> {
             return Self::gateway_error(502, "upstream-status");
         }
         let body = response.body.map_or(ReplyBody::Empty, ReplyBody::Stream);
-        let fields = upstream::response_fields(&response.fields);
-        Self { status: response.status, fields, body, cache_status }
+        Self { status: response.status, fields: response.fields, body, cache_status }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What becomes of a response of an upstream: kept where it may be, freshened, refreshed.
 
-use crate::serve::action::Plan;
+use crate::serve::action::{Plan, fetch};
 use crate::serve::ask::Ask;
 use crate::serve::board::Flight;
 use crate::serve::freshen::merge_304;
@@ -10,7 +10,6 @@ use crate::serve::outcome::{Outcome, present};
 use crate::serve::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamResponse};
 use crate::serve::reply::ReplyBody;
 use crate::serve::stored::StoredResponse;
-use crate::serve::upstream;
 use crate::serve::variants;
 use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::date;
@@ -34,17 +33,16 @@ impl<P: Ports> Plan<P> {
         reason: Forward,
         flight: Option<Flight>,
     ) -> Outcome<P> {
-        let mut status = CacheStatus::forward(reason);
-        let fields = upstream::response_fields(&response.fields);
         // The beginning of something takes no stale copy's place: that may yet bridge a failure.
-        let prefix = prefix_of(response.status, &fields).filter(|_| reason != Forward::Stale);
+        let prefix = prefix_of(response.status, &response.fields);
+        let is_part = prefix.is_some() && reason != Forward::Stale;
         let exchange = Exchange {
             method: ask.method,
-            extent: if prefix.is_some() { Extent::Part } else { Extent::Whole },
-            ..self.exchange(response.status, &fields, asked_ms)
+            extent: if is_part { Extent::Part } else { Extent::Whole },
+            ..self.exchange(response.status, &response.fields, asked_ms)
         };
-        let timing = match freshness::admit(&self.policy, &exchange) {
-            Ok(timing) => timing,
+        match freshness::admit(&self.policy, &exchange) {
+            Ok(timing) => self.store(ask, response, timing, reason, flight).await,
             Err(refusal) => {
                 if flight.is_some() && !refusal.is_of_request() {
                     self.tiers.memory.board.note_pass(&self.key, self.now().plus(PASS_MS));
@@ -53,25 +51,24 @@ impl<P: Ports> Plan<P> {
                     // What was stored is not what there is any more.
                     variants::give_up(&self.tiers, &self.key, asked_ms).await;
                 }
-                status.detail = Some(refusal.as_str());
-                return Outcome::relayed(response, status);
+                let detail = Some(refusal.as_str());
+                Outcome::relayed(response, CacheStatus { detail, ..CacheStatus::forward(reason) })
             }
-        };
-        status.stored = true;
-        self.store(ask, response, fields, timing, status, flight).await
+        }
     }
 
+    /// A response that may be stored: kept, and passed on.
     pub(super) async fn store(
         &self,
         ask: &Ask<'_>,
         response: UpstreamResponse<P::Body>,
-        fields: Fields,
         timing: Timing,
-        mut status: CacheStatus,
+        reason: Forward,
         flight: Option<Flight>,
     ) -> Outcome<P> {
-        let age = fields.value("age").map(str::to_owned);
-        let (mut stored, length) = described(response.status, fields, timing);
+        let mut status = CacheStatus { stored: true, ..CacheStatus::forward(reason) };
+        let age = response.fields.value("age").map(str::to_owned);
+        let (mut stored, length) = described(response.status, response.fields, timing);
         // Of a beginning that is longer, nobody holds the whole.
         let bytes_max = if stored.complete.is_some() { HELD_BYTES_MAX } else { STORED_BYTES_MAX };
         let ports = &self.tiers.ports;
@@ -190,7 +187,7 @@ impl<P: Ports> Plan<P> {
             false => self.request.clone(),
         };
         // What fails leaves the stale response as it is, to the end of its window.
-        let Ok(response) = self.tiers.ports.fetch(&request).await else { return };
+        let Ok(response) = fetch(&self.tiers.ports, &request).await else { return };
         if response.status == 304 {
             match self.freshened(stored, &response.fields, asked_ms) {
                 // A copy that is gone meanwhile is asked for again by the next request.
@@ -202,9 +199,9 @@ impl<P: Ports> Plan<P> {
         if response.status >= 500 {
             return;
         }
-        let fields = upstream::response_fields(&response.fields);
-        match freshness::admit(&self.policy, &self.exchange(response.status, &fields, asked_ms)) {
-            Ok(timing) => self.store_only(response, fields, timing).await,
+        let exchange = self.exchange(response.status, &response.fields, asked_ms);
+        match freshness::admit(&self.policy, &exchange) {
+            Ok(timing) => self.store_only(response, timing).await,
             Err(refusal) if self.tells_of_all(refusal, response.status) => {
                 variants::give_up(&self.tiers, &self.key, asked_ms).await;
             }
@@ -223,13 +220,8 @@ impl<P: Ports> Plan<P> {
         }
     }
 
-    async fn store_only(
-        &self,
-        response: UpstreamResponse<P::Body>,
-        fields: Fields,
-        timing: Timing,
-    ) {
-        let (mut stored, length) = described(response.status, fields, timing);
+    async fn store_only(&self, response: UpstreamResponse<P::Body>, timing: Timing) {
+        let (mut stored, length) = described(response.status, response.fields, timing);
         let content = match (response.body, length) {
             (None, _) => EdgeContent::Bytes(Vec::new()),
             (Some(body), Some(length)) if length <= STORED_BYTES_MAX => {
@@ -264,7 +256,7 @@ impl<P: Ports> Plan<P> {
         sent: &Fields,
         asked_ms: UnixMillis,
     ) -> (StoredResponse, bool) {
-        let mut fields = merge_304(&stored.fields, &upstream::response_fields(sent));
+        let mut fields = merge_304(&stored.fields, sent);
         let exchange = self.exchange(stored.status, &fields, asked_ms);
         let admitted = freshness::admit(&self.policy, &exchange);
         let received_ms = exchange.received_ms;

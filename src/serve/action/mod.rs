@@ -19,7 +19,7 @@ mod write;
 use crate::serve::ask::Ask;
 use crate::serve::freshness::{Exchange, Extent, Freshness, Policy};
 use crate::serve::outcome::Outcome;
-use crate::serve::ports::{EdgeContent, Ports, UpstreamRequest};
+use crate::serve::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamResponse};
 use crate::serve::stored::StoredResponse;
 use crate::serve::tiers::Tiers;
 use crate::serve::upstream::{self, CONDITIONS, Client};
@@ -95,10 +95,20 @@ async fn pass<P: Ports>(
     reason: Forward,
 ) -> Outcome<P> {
     let request = as_the_client_asks(&request, ask, client);
-    match tiers.ports.fetch(&request).await {
+    match fetch(&tiers.ports, &request).await {
         Ok(response) => Outcome::relayed(response, CacheStatus::forward(reason)),
         Err(fault) => Outcome::lost(fault),
     }
+}
+
+/// What an upstream answers, with those of its fields that are for the client.
+async fn fetch<P: Ports>(
+    ports: &P,
+    request: &UpstreamRequest,
+) -> Result<UpstreamResponse<P::Body>, Fault> {
+    let mut response = ports.fetch(request).await?;
+    response.fields = upstream::response_fields(&response.fields);
+    Ok(response)
 }
 
 /// The request with the client's own method and conditions.

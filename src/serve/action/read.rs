@@ -1,6 +1,6 @@
 //! GET and HEAD of an action: from the edge tier where it may be, else from the upstream.
 
-use crate::serve::action::{Plan, as_the_client_asks};
+use crate::serve::action::{Plan, as_the_client_asks, fetch};
 use crate::serve::ask::Ask;
 use crate::serve::board::{Flight, Turn};
 use crate::serve::freshen::merge_304;
@@ -145,7 +145,7 @@ impl<P: Ports> Plan<P> {
         request: &UpstreamRequest,
         flight: Option<&Flight>,
     ) -> Result<UpstreamResponse<P::Body>, Fault> {
-        let answer = self.tiers.ports.fetch(request).await;
+        let answer = fetch(&self.tiers.ports, request).await;
         if let (Ok(_), Some(flight)) = (&answer, flight) {
             flight.note_answer(self.now());
         }
@@ -209,7 +209,7 @@ impl<P: Ports> Plan<P> {
         if is_strong(stored.etag()) {
             request.fields.set("if-range", stored.etag().to_owned());
         }
-        let response = match self.tiers.ports.fetch(&request).await {
+        let response = match fetch(&self.tiers.ports, &request).await {
             Ok(response) => response,
             Err(fault) => return Outcome::lost(fault),
         };

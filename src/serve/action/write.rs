@@ -1,6 +1,6 @@
 //! Every other method of an action: passed on, and what it changes is given up.
 
-use crate::serve::action::{Plan, Route, as_the_client_asks, key};
+use crate::serve::action::{Plan, Route, as_the_client_asks, fetch, key};
 use crate::serve::ask::Ask;
 use crate::serve::freshness::{self, Exchange};
 use crate::serve::outcome::Outcome;
@@ -26,8 +26,8 @@ impl<P: Ports> Plan<P> {
     ) -> Outcome<P> {
         let asked_ms = self.now();
         let request = as_the_client_asks(&self.request, ask, client);
-        let mut status = CacheStatus::forward(Forward::Method);
-        let response = match self.tiers.ports.fetch(&request).await {
+        let status = CacheStatus::forward(Forward::Method);
+        let response = match fetch(&self.tiers.ports, &request).await {
             Ok(response) => response,
             Err(fault) => return Outcome::lost(fault),
         };
@@ -43,30 +43,28 @@ impl<P: Ports> Plan<P> {
                 variants::give_up(&self.tiers, &key, now).await;
             }
         }
-        let fields = upstream::response_fields(&response.fields);
-        if ask.method != Method::Post || !self.stands_for_get(ask, &fields) {
+        if ask.method != Method::Post || !stands_for_get(ask, &response.fields) {
             return Outcome::relayed(response, status);
         }
         // Stored as if it had been asked for after what it did.
         let exchange = Exchange {
             method: Method::Post,
             is_own_content_location: true,
-            ..self.exchange(response.status, &fields, asked_ms)
+            ..self.exchange(response.status, &response.fields, asked_ms)
         };
         let Ok(mut timing) = freshness::admit(&self.policy, &exchange) else {
             return Outcome::relayed(response, status);
         };
         timing.requested_ms = now.plus(1);
-        status.stored = true;
-        self.store(ask, response, fields, timing, status, None).await
+        self.store(ask, response, timing, Forward::Method, None).await
     }
+}
 
-    /// Whether a response to POST is what a GET of the same URL would get.
-    pub(super) fn stands_for_get(&self, ask: &Ask<'_>, fields: &Fields) -> bool {
-        let location = fields.value("content-location");
-        let named = location.and_then(|to| upstream::own_path(to, ask));
-        named == Some(ask.with_query(ask.path.canonical()))
-    }
+/// Whether a response to POST is what a GET of the same URL would get.
+fn stands_for_get(ask: &Ask<'_>, fields: &Fields) -> bool {
+    let location = fields.value("content-location");
+    let named = location.and_then(|to| upstream::own_path(to, ask));
+    named == Some(ask.with_query(ask.path.canonical()))
 }
 
 /// Under what the responses to another path of the same action are stored.
@@ -77,7 +75,9 @@ fn key_of_path(route: &Route<'_>, ask: &Ask<'_>, reference: &str) -> Option<Key>
     };
     let path = RequestPath::parse(path).ok()?;
     let other = Ask { path: &path, query, ..*ask };
+    if !route.action.prefix.holds(path.decoded()) {
+        return None;
+    }
     let url = upstream::url(route.action, &other);
-    let held = route.action.prefix.holds(path.decoded());
-    held.then(|| key(route.site, route.stored_for?, &other, &url).into()).flatten()
+    Some(key(route.site, route.stored_for?, &other, &url))
 }
