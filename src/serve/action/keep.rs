@@ -117,19 +117,9 @@ impl<P: Ports> Plan<P> {
         Ok(body)
     }
 
-    /// Gives up a response that was right once more, but may not be kept; its body comes back.
-    pub(super) async fn keep_no_more(
-        &self,
-        body: P::Body,
-        asked_ms: UnixMillis,
-    ) -> Result<ReplyBody<P>, Fault> {
-        self.give_up(asked_ms).await;
-        Ok(ReplyBody::Stream(body))
-    }
-
     /// Gives up what may not be stored any more, unless that is for this client's request alone:
     /// then it takes nothing from the others.
-    async fn give_up(&self, asked_ms: UnixMillis) {
+    pub(super) async fn give_up(&self, asked_ms: UnixMillis) {
         if !self.has_authorization && !self.directives.no_store {
             variants::give_up(&self.tiers, &self.key, asked_ms).await;
         }

@@ -63,20 +63,25 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, route: &Route<'_>
     let told = Client { fields: &client, ip, root_token: settings.admin_token.as_deref() };
     let request = upstream::request(route.action, ask, &told);
     let Some(stage) = route.stored_for else {
-        return pass(tiers, ask, &client, request, Forward::Bypass).await;
+        let request = as_the_client_asks(request, ask, &client);
+        return match fetch(&tiers.ports, &request).await {
+            Ok(response) => Outcome::relayed(response, CacheStatus::forward(Forward::Bypass)),
+            Err(fault) => Outcome::lost(fault),
+        };
     };
     let plan = Plan {
         tiers: tiers.clone(),
         key: key(route.site, stage, ask, &request.url),
         directives: RequestDirectives::parse(client.value("cache-control").unwrap_or_default()),
         has_authorization: request.fields.contains("authorization"),
+        client,
         request,
         authority: upstream::forwarded_host(ask),
         policy: Policy::of(route.action),
     };
     match ask.is_read() {
-        true => plan.read(ask, &client, route.bans).await,
-        false => plan.write(ask, &client, route).await,
+        true => plan.read(ask, route.bans).await,
+        false => plan.write(ask, route).await,
     }
 }
 
@@ -84,21 +89,6 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, route: &Route<'_>
 fn key(site: &SiteName, stage: &StageName, ask: &Ask<'_>, url: &str) -> Key {
     let selected = [ask.scheme.as_str(), " ", &upstream::forwarded_host(ask), " ", url].concat();
     keys::stored(site, stage, &ContentHash::of(selected.as_bytes()))
-}
-
-/// A response that is asked for, and passed on whatever it is.
-async fn pass<P: Ports>(
-    tiers: &Tiers<P>,
-    ask: &Ask<'_>,
-    client: &Fields,
-    request: UpstreamRequest,
-    reason: Forward,
-) -> Outcome<P> {
-    let request = as_the_client_asks(&request, ask, client);
-    match fetch(&tiers.ports, &request).await {
-        Ok(response) => Outcome::relayed(response, CacheStatus::forward(reason)),
-        Err(fault) => Outcome::lost(fault),
-    }
 }
 
 /// What an upstream answers, with those of its fields that are for the client.
@@ -113,11 +103,10 @@ async fn fetch<P: Ports>(
 
 /// The request with the client's own method and conditions.
 fn as_the_client_asks(
-    request: &UpstreamRequest,
+    mut request: UpstreamRequest,
     ask: &Ask<'_>,
     client: &Fields,
 ) -> UpstreamRequest {
-    let mut request = request.clone();
     request.method = ask.token.to_owned();
     for name in CONDITIONS {
         if let Some(value) = client.value(name) {
@@ -132,6 +121,7 @@ fn as_the_client_asks(
 struct Plan<P: Ports> {
     tiers: Tiers<P>,
     key: Key,
+    client: Fields,
     request: UpstreamRequest,
     directives: RequestDirectives,
     has_authorization: bool,
@@ -140,6 +130,11 @@ struct Plan<P: Ports> {
 }
 
 impl<P: Ports> Plan<P> {
+    /// The request of this client, which may be answered for no other.
+    fn own_request(&self, ask: &Ask<'_>) -> UpstreamRequest {
+        as_the_client_asks(self.request.clone(), ask, &self.client)
+    }
+
     async fn keep(&self, stored: StoredResponse, content: EdgeContent<P>) -> bool {
         variants::keep(&self.tiers, &self.key, stored, content, &self.request.fields).await
     }

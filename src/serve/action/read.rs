@@ -1,19 +1,18 @@
 //! GET and HEAD of an action: from the edge tier where it may be, else from the upstream.
 
-use crate::serve::action::{Plan, as_the_client_asks, fetch};
+use crate::serve::action::{Plan, fetch};
 use crate::serve::ask::Ask;
 use crate::serve::board::{Flight, Turn};
 use crate::serve::freshen::merge_304;
 use crate::serve::freshness::{self, Failure, Freshness, has_validator};
 use crate::serve::memory::HELD_BYTES_MAX;
 use crate::serve::outcome::{Outcome, hit, present};
-use crate::serve::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamResponse};
+use crate::serve::ports::{EdgeContent, Ports, UpstreamResponse};
 use crate::serve::reply::ReplyBody;
 use crate::serve::stored::StoredResponse;
 use crate::serve::variants::{self, Lookup};
 use crate::site::ban::Ban;
 use crate::wire::cache_status::{CacheStatus, Forward};
-use crate::wire::fields::Fields;
 use crate::wire::method::Method;
 use crate::wire::range;
 use crate::wire::time::UnixMillis;
@@ -25,36 +24,26 @@ const FLIGHT_POLL_MS: u64 = 10;
 
 impl<P: Ports> Plan<P> {
     /// GET and HEAD.
-    pub(super) async fn read(&self, ask: &Ask<'_>, client: &Fields, bans: &[Ban]) -> Outcome<P> {
+    pub(super) async fn read(&self, ask: &Ask<'_>, bans: &[Ban]) -> Outcome<P> {
+        let ports = &self.tiers.ports;
         let started_ms = self.now();
         let waits_until = started_ms.plus(FLIGHT_MS);
         let mut turn = None;
         loop {
             let (stored, reason) = match self.find().await {
-                Lookup::Found(response, body) => {
-                    let verdict = self.judge(ask, bans, &response);
-                    match verdict {
-                        Freshness::Fresh if response.complete.is_some() => {
-                            return self.complete(ask, client, response, body).await;
-                        }
-                        Freshness::Fresh => {
-                            return hit(&self.tiers.ports, ask, response, body, "edge");
-                        }
-                        Freshness::StaleWhileRevalidate if response.complete.is_none() => {
-                            self.refresh_behind();
-                            return hit(
-                                &self.tiers.ports,
-                                ask,
-                                response,
-                                body,
-                                "stale-while-revalidate",
-                            );
-                        }
-                        Freshness::Miss => (None, Forward::Stale),
-                        _ if response.complete.is_some() => (None, Forward::Stale),
-                        _ => (Some((response, body)), Forward::Stale),
+                Lookup::Found(stored, body) => match self.judge(ask, bans, &stored) {
+                    Freshness::Fresh if stored.complete.is_some() => {
+                        return Box::pin(self.complete(ask, stored, body)).await;
                     }
-                }
+                    Freshness::Fresh => return hit(ports, ask, stored, body, "edge"),
+                    Freshness::StaleWhileRevalidate if stored.complete.is_none() => {
+                        self.refresh_behind();
+                        return hit(ports, ask, stored, body, "stale-while-revalidate");
+                    }
+                    Freshness::Miss => (None, Forward::Stale),
+                    _ if stored.complete.is_some() => (None, Forward::Stale),
+                    _ => (Some((stored, body)), Forward::Stale),
+                },
                 Lookup::UriMiss => (None, Forward::UriMiss),
                 Lookup::VaryMiss => (None, Forward::VaryMiss),
             };
@@ -62,150 +51,127 @@ impl<P: Ports> Plan<P> {
                 // RFC 9111 §5.2.1.7.
                 return Outcome::gateway_error(504, "only-if-cached");
             }
-            if turn.is_none() {
-                turn = Some(self.turn(stored.as_ref().map(|(response, _)| response), ask, client));
-            }
-            match turn {
-                Some(Turn::Wait) if self.now() < waits_until => {
+            let known = stored.as_ref().map(|(stored, _)| stored);
+            let flight = match turn.take().unwrap_or_else(|| self.turn(known, ask)) {
+                Turn::Wait if self.now() < waits_until => {
                     let board = &self.tiers.memory.board;
                     while board.is_in_flight(&self.key, self.now()) && self.now() < waits_until {
-                        self.tiers.ports.sleep(FLIGHT_POLL_MS).await;
+                        ports.sleep(FLIGHT_POLL_MS).await;
                     }
                     // There is something now, or there never will be; whoever failed or is gone
                     // leaves the turn to another.
-                    let is_answered = board.is_answered(&self.key, started_ms);
-                    turn = is_answered.then_some(Turn::Pass);
+                    turn = board.is_answered(&self.key, started_ms).then_some(Turn::Pass);
+                    continue;
                 }
-                Some(Turn::Lead(flight)) => {
-                    return self.ask(ask, client, stored, reason, Some(flight)).await;
-                }
-                _ => return self.ask(ask, client, stored, reason, None).await,
-            }
+                Turn::Lead(flight) => Some(flight),
+                Turn::Wait | Turn::Pass => None,
+            };
+            return Box::pin(self.ask(ask, stored, reason, flight)).await;
         }
     }
 
     /// Whether this request asks, waits for another that does, or asks beside it.
-    pub(super) fn turn(
-        &self,
-        stored: Option<&StoredResponse>,
-        ask: &Ask<'_>,
-        client: &Fields,
-    ) -> Turn {
+    fn turn(&self, stored: Option<&StoredResponse>, ask: &Ask<'_>) -> Turn {
         let always = stored.is_some_and(|stored| stored.timing.always_validate);
         let alone = ask.method != Method::Get
             || always
             || self.has_authorization
             || self.directives.no_store
-            || client.contains("range");
+            || self.client.contains("range");
         if alone {
             return Turn::Pass;
         }
         self.tiers.memory.board.take_turn(&self.key, self.now(), self.now().plus(FLIGHT_MS))
     }
 
-    pub(super) async fn ask(
+    /// Asks whether what is stored is still right, where there is something, else for all of it.
+    ///
+    /// # Source
+    /// RFC 9111 §4.3; §4.2.4 and RFC 5861 §4 for what is served when that fails.
+    async fn ask(
         &self,
         ask: &Ask<'_>,
-        client: &Fields,
         stored: Option<(StoredResponse, P::Body)>,
         reason: Forward,
         flight: Option<Flight>,
     ) -> Outcome<P> {
-        match stored {
-            Some((stored, body))
-                if ask.method == Method::Get && has_validator(stored.status, &stored.fields) =>
-            {
-                self.validate(ask, client, stored, body, flight).await
-            }
-            Some((stored, body)) => {
-                let request = as_the_client_asks(&self.request, ask, client);
-                let asked_ms = self.now();
-                match self.fetch(&request, flight.as_ref()).await {
-                    Ok(response) if self.is_bridged(&stored, &response) => {
-                        self.bridge(ask, stored, body)
-                    }
-                    Ok(response) => self.answered(ask, response, asked_ms, reason, flight).await,
-                    Err(fault) => self.lost(ask, stored, body, fault),
-                }
-            }
-            None => {
-                let request = as_the_client_asks(&self.request, ask, client);
-                let asked_ms = self.now();
-                match self.fetch(&request, flight.as_ref()).await {
-                    Ok(response) => self.answered(ask, response, asked_ms, reason, flight).await,
-                    Err(fault) => Outcome::lost(fault),
-                }
-            }
-        }
-    }
-
-    /// What the upstream answers; those who wait for it are told that it did.
-    async fn fetch(
-        &self,
-        request: &UpstreamRequest,
-        flight: Option<&Flight>,
-    ) -> Result<UpstreamResponse<P::Body>, Fault> {
-        let answer = fetch(&self.tiers.ports, request).await;
-        if let (Ok(_), Some(flight)) = (&answer, flight) {
+        let validated = stored.as_ref().map(|(stored, _)| stored).filter(|stored| {
+            ask.method == Method::Get && has_validator(stored.status, &stored.fields)
+        });
+        let (request, validates) = match validated {
+            Some(stored) => (self.conditional(stored), true),
+            None => (self.own_request(ask), false),
+        };
+        let asked_ms = self.now();
+        let answer = fetch(&self.tiers.ports, &request).await;
+        if let (Ok(_), Some(flight)) = (&answer, &flight) {
+            // Those who wait for it need not ask in turn.
             flight.note_answer(self.now());
         }
-        answer
+        let failure = match &answer {
+            // RFC 5861 §4: these four, and no others.
+            Ok(response) if matches!(response.status, 500 | 502 | 503 | 504) => {
+                Some(Failure::ServerError)
+            }
+            Ok(_) => None,
+            Err(_) => Some(Failure::Lost),
+        };
+        match (answer, stored) {
+            (_, Some((stored, body)))
+                if failure.is_some_and(|of| stored.timing.bridges(of, self.now())) =>
+            {
+                hit(&self.tiers.ports, ask, stored, body, "stale-if-error")
+            }
+            (Ok(response), Some((stored, body))) if validates && response.status == 304 => {
+                let (stored, is_kept) = self.freshened(stored, &response.fields, asked_ms);
+                self.validated(ask, stored, body, is_kept, asked_ms, flight).await
+            }
+            (Ok(response), _) => self.answered(ask, response, asked_ms, reason, flight).await,
+            (Err(fault), _) => Outcome::lost(fault),
+        }
     }
 
-    /// Asks whether a stored response is still right, and answers with what is.
-    ///
-    /// # Source
-    /// RFC 9111 §4.3
-    pub(super) async fn validate(
+    /// A stored response that was right once more.
+    async fn validated(
         &self,
         ask: &Ask<'_>,
-        client: &Fields,
         stored: StoredResponse,
         body: P::Body,
+        is_kept: bool,
+        asked_ms: UnixMillis,
         flight: Option<Flight>,
     ) -> Outcome<P> {
-        let asked_ms = self.now();
-        match self.fetch(&self.conditional(&stored), flight.as_ref()).await {
-            Err(fault) => self.lost(ask, stored, body, fault),
-            Ok(response) if self.is_bridged(&stored, &response) => self.bridge(ask, stored, body),
-            Ok(response) if response.status == 304 => {
-                let (stored, is_kept) = self.freshened(stored, &response.fields, asked_ms);
-                let kept = match is_kept {
-                    true => self.keep_again(stored.clone(), body).await,
-                    false => self.keep_no_more(body, asked_ms).await,
-                };
-                drop(flight);
-                let Ok(body) = kept else {
-                    // The copy that was validated is gone: all of it is asked for.
-                    return Box::pin(self.ask(ask, client, None, Forward::Stale, None)).await;
-                };
-                let mut status = CacheStatus::forward(Forward::Stale);
-                status.detail = Some("validated");
-                status.ttl = Some(stored.timing.ttl_secs(self.now()));
-                present(&self.tiers.ports, ask, stored, body, status)
+        let kept = match is_kept {
+            true => self.keep_again(stored.clone(), body).await,
+            false => {
+                self.give_up(asked_ms).await;
+                Ok(ReplyBody::Stream(body))
             }
-            Ok(response) => self.answered(ask, response, asked_ms, Forward::Stale, flight).await,
-        }
+        };
+        drop(flight);
+        let Ok(body) = kept else {
+            // The copy that was validated is gone: all of it is asked for.
+            return Box::pin(self.ask(ask, None, Forward::Stale, None)).await;
+        };
+        let status = CacheStatus {
+            detail: Some("validated"),
+            ttl: Some(stored.timing.ttl_secs(self.now())),
+            ..CacheStatus::forward(Forward::Stale)
+        };
+        present(&self.tiers.ports, ask, stored, body, status)
     }
 
     /// The whole of what only the beginning is stored of.
     ///
     /// # Source
     /// RFC 9111 §3.3 and §3.4: the parts must have the same strong validator.
-    pub(super) async fn complete(
-        &self,
-        ask: &Ask<'_>,
-        client: &Fields,
-        stored: StoredResponse,
-        body: P::Body,
-    ) -> Outcome<P> {
-        let asked_ms = self.now();
-        let rest = format!("bytes={}-", stored.length);
-        if ask.method != Method::Get || client.contains("range") {
-            return self.ask(ask, client, None, Forward::UriMiss, None).await;
+    async fn complete(&self, ask: &Ask<'_>, stored: StoredResponse, body: P::Body) -> Outcome<P> {
+        if ask.method != Method::Get || self.client.contains("range") {
+            return self.ask(ask, None, Forward::UriMiss, None).await;
         }
+        let asked_ms = self.now();
         let mut request = self.request.clone();
-        request.fields.set("range", rest);
+        request.fields.set("range", format!("bytes={}-", stored.length));
         if is_strong(stored.etag()) {
             request.fields.set("if-range", stored.etag().to_owned());
         }
@@ -225,12 +191,12 @@ impl<P: Ports> Plan<P> {
             }
             None => {
                 variants::give_up(&self.tiers, &self.key, asked_ms).await;
-                self.ask(ask, client, None, Forward::UriMiss, None).await
+                self.ask(ask, None, Forward::UriMiss, None).await
             }
         }
     }
 
-    pub(super) async fn joined(
+    async fn joined(
         &self,
         stored: StoredResponse,
         body: P::Body,
@@ -258,43 +224,6 @@ impl<P: Ports> Plan<P> {
         let stored =
             StoredResponse { status: 200, fields, timing, length: complete, complete: None };
         Some((stored, ports.held_of(&whole)))
-    }
-
-    /// Whether a failing response is not shown, but a stale one in its place.
-    fn is_bridged(&self, stored: &StoredResponse, response: &UpstreamResponse<P::Body>) -> bool {
-        // RFC 5861 §4: these four, and no others.
-        matches!(response.status, 500 | 502 | 503 | 504)
-            && stored.timing.bridges(Failure::ServerError, self.now())
-    }
-
-    /// A stored response in place of one that failed.
-    ///
-    /// # Source
-    /// RFC 5861 §4
-    pub(super) fn bridge(
-        &self,
-        ask: &Ask<'_>,
-        stored: StoredResponse,
-        body: P::Body,
-    ) -> Outcome<P> {
-        hit(&self.tiers.ports, ask, stored, body, "stale-if-error")
-    }
-
-    /// What there is when the upstream did not answer.
-    ///
-    /// # Source
-    /// RFC 9111 §4.2.4: a disconnected cache may use what is stale, unless that is forbidden.
-    pub(super) fn lost(
-        &self,
-        ask: &Ask<'_>,
-        stored: StoredResponse,
-        body: P::Body,
-        fault: Fault,
-    ) -> Outcome<P> {
-        if stored.timing.bridges(Failure::Lost, self.now()) {
-            return self.bridge(ask, stored, body);
-        }
-        Outcome::lost(fault)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every other method of an action: passed on, and what it changes is given up.
 
-use crate::serve::action::{Plan, Route, as_the_client_asks, fetch, key};
+use crate::serve::action::{Plan, Route, fetch, key};
 use crate::serve::ask::Ask;
 use crate::serve::freshness::{self, Exchange};
 use crate::serve::outcome::Outcome;
@@ -18,14 +18,9 @@ impl<P: Ports> Plan<P> {
     ///
     /// # Source
     /// RFC 9111 §4.4; §4 and RFC 9110 §9.3.3 for a POST whose response stands for a later GET.
-    pub(super) async fn write(
-        &self,
-        ask: &Ask<'_>,
-        client: &Fields,
-        route: &Route<'_>,
-    ) -> Outcome<P> {
+    pub(super) async fn write(&self, ask: &Ask<'_>, route: &Route<'_>) -> Outcome<P> {
         let asked_ms = self.now();
-        let request = as_the_client_asks(&self.request, ask, client);
+        let request = self.own_request(ask);
         let status = CacheStatus::forward(Forward::Method);
         let response = match fetch(&self.tiers.ports, &request).await {
             Ok(response) => response,
