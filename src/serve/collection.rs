@@ -4,8 +4,7 @@
 //! that whether an object exists is for the store to say, and that a copy is validated with the
 //! store's entity tag instead of being read again.
 
-use crate::serve::ask::{Ask, Field};
-use crate::serve::deadline;
+use crate::serve::ask::Ask;
 use crate::serve::freshness::{Failure, Freshness, Timing};
 use crate::serve::object;
 use crate::serve::outcome::{Outcome, hit, present};
@@ -50,21 +49,27 @@ pub async fn answer<P: Ports>(
     ask: &Ask<'_>,
     route: &Route<'_>,
 ) -> Result<Option<Outcome<P>>, Fault> {
-    let stage = route.stored_for.filter(|_| ask.is_read());
-    let Some(stage) = stage else {
-        let read = uncached::read(tiers, ask, route.site, route.collection, route.name).await?;
-        return Ok(read.map(|outcome| for_clients(outcome, route.collection)));
+    let outcome = match route.stored_for.filter(|_| ask.is_read()) {
+        Some(stage) => {
+            let (collection, name) = (route.collection.name.as_str(), route.name.as_str());
+            let selected = ContentHash::of(["object ", collection, " ", name].concat().as_bytes());
+            let key = keys::stored(route.site, stage, &selected);
+            Copy { tiers, route, key }.read(ask).await?
+        }
+        None => from_store(tiers, ask, route).await?,
     };
-    let selected = ["object ", route.collection.name.as_str(), " ", route.name.as_str()].concat();
-    let copy = Copy {
-        tiers: tiers.clone(),
-        site: route.site.clone(),
-        key: keys::stored(route.site, stage, &ContentHash::of(selected.as_bytes())),
-        collection: route.collection.clone(),
-        name: route.name.clone(),
-    };
-    let outcome = copy.read(ask, route.bans).await?;
     Ok(outcome.map(|outcome| for_clients(outcome, route.collection)))
+}
+
+/// What the store itself gives.
+async fn from_store<P: Ports>(
+    tiers: &Tiers<P>,
+    ask: &Ask<'_>,
+    route: &Route<'_>,
+) -> Result<Option<Outcome<P>>, Fault> {
+    let Route { site, collection, name, .. } = *route;
+    // Boxed: a hit does not carry the state of a miss.
+    Box::pin(uncached::read(tiers, ask, site, collection, name)).await
 }
 
 fn for_clients<P: Ports>(mut outcome: Outcome<P>, collection: &Collection) -> Outcome<P> {
@@ -75,32 +80,22 @@ fn for_clients<P: Ports>(mut outcome: Outcome<P>, collection: &Collection) -> Ou
     outcome
 }
 
-/// An object and where its copy is: all that is needed to read it, now or behind a response.
-#[derive(Clone)]
-struct Copy<P: Ports> {
-    tiers: Tiers<P>,
-    site: SiteName,
+/// An object and where its copy is.
+struct Copy<'a, P: Ports> {
+    tiers: &'a Tiers<P>,
+    route: &'a Route<'a>,
     key: Key,
-    collection: Collection,
-    name: ObjectName,
 }
 
-impl<P: Ports> Copy<P> {
-    async fn read(&self, ask: &Ask<'_>, bans: &[Ban]) -> Result<Option<Outcome<P>>, Fault> {
-        let (stored, reason) = match variants::find(&self.tiers, &self.key, &Fields::new()).await {
-            Lookup::Found(stored, body) => match self.judge(ask, bans, &stored) {
-                Freshness::Fresh => {
-                    return Ok(Some(hit(&self.tiers.ports, ask, stored, body, "edge")));
-                }
+impl<P: Ports> Copy<'_, P> {
+    async fn read(&self, ask: &Ask<'_>) -> Result<Option<Outcome<P>>, Fault> {
+        let ports = &self.tiers.ports;
+        let (stored, reason) = match variants::find(self.tiers, &self.key, &Fields::new()).await {
+            Lookup::Found(stored, body) => match self.judge(ask, &stored) {
+                Freshness::Fresh => return Ok(Some(hit(ports, ask, stored, body, "edge"))),
                 Freshness::StaleWhileRevalidate => {
                     self.refresh_behind();
-                    return Ok(Some(hit(
-                        &self.tiers.ports,
-                        ask,
-                        stored,
-                        body,
-                        "stale-while-revalidate",
-                    )));
+                    return Ok(Some(hit(ports, ask, stored, body, "stale-while-revalidate")));
                 }
                 Freshness::Miss => (None, Forward::Stale),
                 Freshness::StaleIfError | Freshness::MustValidate => {
@@ -109,69 +104,72 @@ impl<P: Ports> Copy<P> {
             },
             Lookup::UriMiss | Lookup::VaryMiss => (None, Forward::UriMiss),
         };
-        let is_part = ask.method != Method::Get || ask.headers.field(Field::Range).is_some();
-        if stored.is_none() && is_part {
+        let is_part = ask.method != Method::Get || ask.range().is_some();
+        match stored {
             // A copy is made of whole objects only.
-            return uncached::read(&self.tiers, ask, &self.site, &self.collection, &self.name)
-                .await;
+            None if is_part => from_store(self.tiers, ask, self.route).await,
+            stored => Box::pin(self.ask(ask, stored, reason)).await,
         }
-        let asked_ms = self.now();
-        let known = stored.as_ref().map(|(stored, _)| stored.etag().to_owned());
-        match (self.open(known.as_deref()).await, stored) {
+    }
+
+    /// Asks the store whether a copy is still right, where there is one, else for the object.
+    async fn ask(
+        &self,
+        ask: &Ask<'_>,
+        stored: Option<(StoredResponse, P::Body)>,
+        reason: Forward,
+    ) -> Result<Option<Outcome<P>>, Fault> {
+        let ports = &self.tiers.ports;
+        let mut status = CacheStatus::forward(reason);
+        let asked_ms = ports.now();
+        let opened = self.open(stored.as_ref().map(|(stored, _)| stored.etag())).await;
+        match (opened, stored) {
             (Ok(Some(Object::Found(meta, body))), _) => {
-                let mut status = CacheStatus::forward(reason);
                 status.stored = true;
                 let stored = self.stored(&meta, asked_ms);
                 let body = self.keep(stored.clone(), body).await?;
-                Ok(Some(present(&self.tiers.ports, ask, stored, body, status)))
+                Ok(Some(present(ports, ask, stored, body, status)))
             }
             (Ok(Some(Object::NotModified(meta))), Some((_, body))) => {
-                let mut status = CacheStatus::forward(reason);
                 status.detail = Some("validated");
                 let stored = self.stored(&meta, asked_ms);
-                let Ok(body) = self.keep(stored.clone(), body).await else {
+                match self.keep(stored.clone(), body).await {
+                    Ok(body) => Ok(Some(present(ports, ask, stored, body, status))),
                     // The copy that was validated is gone: the store has all of it.
-                    return uncached::read(
-                        &self.tiers,
-                        ask,
-                        &self.site,
-                        &self.collection,
-                        &self.name,
-                    )
-                    .await;
-                };
-                Ok(Some(present(&self.tiers.ports, ask, stored, body, status)))
+                    Err(_) => from_store(self.tiers, ask, self.route).await,
+                }
             }
             (Ok(Some(Object::NotModified(_))), None) => Err(Fault::Failed),
             (Ok(None), _) => {
-                variants::give_up(&self.tiers, &self.key, asked_ms).await;
+                variants::give_up(self.tiers, &self.key, asked_ms).await;
                 Ok(None)
             }
-            (Err(_), Some((stored, body))) if stored.timing.bridges(Failure::Lost, self.now()) => {
-                Ok(Some(hit(&self.tiers.ports, ask, stored, body, "stale-if-error")))
+            (Err(_), Some((stored, body))) if stored.timing.bridges(Failure::Lost, ports.now()) => {
+                Ok(Some(hit(ports, ask, stored, body, "stale-if-error")))
             }
             (Err(fault), _) => Err(fault),
         }
     }
 
     /// What may be done with a copy now.
-    fn judge(&self, ask: &Ask<'_>, bans: &[Ban], stored: &StoredResponse) -> Freshness {
+    fn judge(&self, ask: &Ask<'_>, stored: &StoredResponse) -> Freshness {
         let subject = Subject {
             path: ask.path.decoded(),
             tags: stored.fields.value(TAGS_FIELD).unwrap_or_default(),
-            collection: Some(&self.collection.name),
+            collection: Some(&self.route.collection.name),
             requested_ms: stored.timing.requested_ms,
         };
-        stored.timing.judge_under(bans, &subject, self.now())
+        stored.timing.judge_under(self.route.bans, &subject, self.tiers.ports.now())
     }
 
     fn stored(&self, meta: &ObjectMeta, asked_ms: UnixMillis) -> StoredResponse {
-        let mut fields = object::object_fields(&self.collection, self.name.as_str(), meta);
+        let Route { collection, name, .. } = *self.route;
+        let mut fields = object::object_fields(collection, name.as_str(), meta);
         fields.set("content-length", meta.length.to_string());
         if !meta.tags.is_empty() {
             fields.set(TAGS_FIELD, meta.tags.clone());
         }
-        let Collection { edge_ttl, stale_while_revalidate, stale_if_error, .. } = self.collection;
+        let Collection { edge_ttl, stale_while_revalidate, stale_if_error, .. } = *collection;
         let widest = stale_while_revalidate.max(stale_if_error);
         let life_ms = edge_ttl.millis().saturating_add(widest.millis());
         let timing = Timing {
@@ -202,43 +200,44 @@ impl<P: Ports> Copy<P> {
     }
 
     fn keep_behind(&self, stored: StoredResponse, content: EdgeContent<P>) {
-        let copy = self.clone();
+        let (tiers, key) = (self.tiers.clone(), self.key.clone());
         self.tiers.ports.behind(async move {
-            variants::keep(&copy.tiers, &copy.key, stored, content, &Fields::new()).await;
+            variants::keep(&tiers, &key, stored, content, &Fields::new()).await;
         });
     }
 
     fn refresh_behind(&self) {
-        variants::refresh_behind(&self.tiers, &self.key, || {
-            let copy = self.clone();
-            async move { copy.refresh().await }
+        variants::refresh_behind(self.tiers, &self.key, || {
+            let (tiers, key) = (self.tiers.clone(), self.key.clone());
+            let Route { collection, name, site, .. } = *self.route;
+            let (collection, name, site) = (collection.clone(), name.clone(), site.clone());
+            async move {
+                let (collection, name, site) = (&collection, &name, &site);
+                let route = Route { collection, name, site, stored_for: None, bans: &[] };
+                Copy { tiers: &tiers, route: &route, key }.refresh().await;
+            }
         });
     }
 
     async fn refresh(&self) {
-        let claimed = variants::claim_refresh(&self.tiers, &self.key, &Fields::new()).await;
+        let claimed = variants::claim_refresh(self.tiers, &self.key, &Fields::new()).await;
         let Some((stored, body)) = claimed else { return };
-        let asked_ms = self.now();
+        let asked_ms = self.tiers.ports.now();
         let (meta, body) = match self.open(Some(stored.etag())).await {
             Ok(Some(Object::Found(meta, body))) => (meta, body),
             Ok(Some(Object::NotModified(meta))) => (meta, body),
-            Ok(None) => return variants::give_up(&self.tiers, &self.key, asked_ms).await,
+            Ok(None) => return variants::give_up(self.tiers, &self.key, asked_ms).await,
             // The copy stays as it is, to the end of its window.
             Err(_) => return,
         };
         let stored = self.stored(&meta, asked_ms);
         let content = EdgeContent::Stream(body, meta.length);
-        variants::keep(&self.tiers, &self.key, stored, content, &Fields::new()).await;
+        variants::keep(self.tiers, &self.key, stored, content, &Fields::new()).await;
     }
 
     async fn open(&self, known_etag: Option<&str>) -> Result<Option<Object<P::Body>>, Fault> {
-        let ports = &self.tiers.ports;
-        let key = keys::object(&self.site, &self.collection.name, &self.name);
-        let ms = self.tiers.store_ms(ports.settings().deadlines.blob_ms);
-        deadline::object_read(ports, ms, &key, known_etag, None).await
-    }
-
-    fn now(&self) -> UnixMillis {
-        self.tiers.ports.now()
+        let Route { site, collection, name, .. } = *self.route;
+        let key = keys::object(site, &collection.name, name);
+        uncached::open(self.tiers, &key, known_etag, None).await
     }
 }

@@ -45,6 +45,21 @@ pub async fn read<P: Ports>(
     }
 }
 
+/// An object, or a part of it, unless it still has the entity tag that is known; `None` where there
+/// is no such object.
+///
+/// # Errors
+/// [`Fault`] when the store could not say.
+pub async fn open<P: Ports>(
+    tiers: &Tiers<P>,
+    key: &Key,
+    known_etag: Option<&str>,
+    part: Option<Part>,
+) -> Result<Option<Object<P::Body>>, Fault> {
+    let ms = tiers.store_ms(tiers.ports.settings().deadlines.blob_ms);
+    deadline::object_read(&tiers.ports, ms, key, known_etag, part).await
+}
+
 struct Read<'a, P: Ports> {
     tiers: &'a Tiers<P>,
     ask: &'a Ask<'a>,
@@ -63,7 +78,7 @@ impl<P: Ports> Read<'_, P> {
         match self.ask.part(&object::validators(meta), meta.length, now) {
             RangeOutcome::Part { first, last } => {
                 let length = last.saturating_sub(first).saturating_add(1);
-                match self.open(None, Some(Part { first, length })).await? {
+                match open(self.tiers, &self.key, None, Some(Part { first, length })).await? {
                     Some(Object::Found(found, body)) if found.etag == meta.etag => {
                         let mut fields = self.fields(meta);
                         let place = range::content_range(first, last, meta.length);
@@ -92,7 +107,7 @@ impl<P: Ports> Read<'_, P> {
     async fn whole(&self) -> Result<Option<Outcome<P>>, Fault> {
         let known = self.ask.headers.field(Field::IfNoneMatch);
         let known = known.as_deref().and_then(single_tag);
-        let (meta, body) = match self.open(known.as_deref(), None).await? {
+        let (meta, body) = match open(self.tiers, &self.key, known.as_deref(), None).await? {
             None => return Ok(None),
             Some(Object::Found(meta, body)) => (meta, Some(body)),
             Some(Object::NotModified(meta)) => (meta, None),
@@ -119,16 +134,6 @@ impl<P: Ports> Read<'_, P> {
         let ports = &self.tiers.ports;
         let ms = self.tiers.store_ms(ports.settings().deadlines.blob_ms);
         persistently(ports, ms, || ports.object_meta(&self.key)).await
-    }
-
-    async fn open(
-        &self,
-        known_etag: Option<&str>,
-        part: Option<Part>,
-    ) -> Result<Option<Object<P::Body>>, Fault> {
-        let ports = &self.tiers.ports;
-        let ms = self.tiers.store_ms(ports.settings().deadlines.blob_ms);
-        deadline::object_read(ports, ms, &self.key, known_etag, part).await
     }
 
     fn full(&self, meta: &ObjectMeta, body: ReplyBody<P>) -> Outcome<P> {
