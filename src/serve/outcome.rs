@@ -1,7 +1,8 @@
 //! What a mutable source gives: a response of an upstream or of a store, before the header stage.
 //!
 //! Not where it comes from. The invariant is RFC 9110's order: conditions are judged on what is
-//! there, then the range, and a 304 or 206 is made here and by nobody else.
+//! there, then the range. A 304 or 206 of a stored response is made here and by nobody else; that of
+//! an object, [`crate::serve::uncached`] makes, so that the store sends no more than it needs.
 
 use crate::serve::ask::Ask;
 use crate::serve::constant::Constant;
@@ -34,7 +35,6 @@ impl<P: Ports> Outcome<P> {
     pub fn gateway_error(status: u16, detail: &'static str) -> Self {
         let text = match status {
             502 => "502 Bad Gateway\n",
-            503 => "503 Service Unavailable\n",
             508 => "508 Loop Detected\n",
             _ => "504 Gateway Timeout\n",
         };
@@ -74,6 +74,16 @@ impl<P: Ports> Outcome<P> {
             methods => methods.join(", "),
         };
         outcome.fields.set("allow", allow);
+        outcome
+    }
+
+    /// The answer to a range that holds no byte of a representation of some length.
+    ///
+    /// # Source
+    /// RFC 9110 §15.5.17
+    pub fn unsatisfiable(length: u64) -> Self {
+        let mut outcome = Self::constant(Constant::RangeNotSatisfiable);
+        outcome.fields.set("content-range", range::content_range_unsatisfied(length));
         outcome
     }
 
@@ -134,14 +144,16 @@ pub fn present<P: Ports>(
     match ask.evaluate(&validators, now.seconds()) {
         Verdict::Proceed => {}
         Verdict::NotModified => return not_modified(outcome),
-        Verdict::PreconditionFailed => return failed(outcome),
+        Verdict::PreconditionFailed => {
+            return Outcome { cache_status, ..Outcome::constant(Constant::PreconditionFailed) };
+        }
     }
     // A stream of unknown length has no ranges.
     let length = outcome.fields.value("content-length").and_then(|text| text.parse().ok());
     let Some(length) = length.filter(|_| stored.status == 200) else { return outcome };
     match ask.part(&validators, length, now.seconds()) {
         RangeOutcome::Full => outcome,
-        RangeOutcome::Unsatisfiable => unsatisfiable(outcome, length),
+        RangeOutcome::Unsatisfiable => Outcome { cache_status, ..Outcome::unsatisfiable(length) },
         RangeOutcome::Part { first, last } => {
             let part = Part { first, length: last.saturating_sub(first).saturating_add(1) };
             outcome.body = match outcome.body {
@@ -185,16 +197,4 @@ fn not_modified<P: Ports>(outcome: Outcome<P>) -> Outcome<P> {
         fields.remove(name);
     }
     Outcome { status: 304, fields, body: ReplyBody::Empty, ..outcome }
-}
-
-fn failed<P: Ports>(outcome: Outcome<P>) -> Outcome<P> {
-    let cache_status = outcome.cache_status;
-    Outcome { cache_status, ..Outcome::constant(Constant::PreconditionFailed) }
-}
-
-fn unsatisfiable<P: Ports>(outcome: Outcome<P>, length: u64) -> Outcome<P> {
-    let cache_status = outcome.cache_status;
-    let mut outcome = Outcome { cache_status, ..Outcome::constant(Constant::RangeNotSatisfiable) };
-    outcome.fields.set("content-range", range::content_range_unsatisfied(length));
-    outcome
 }

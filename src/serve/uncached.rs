@@ -34,15 +34,13 @@ pub async fn read<P: Ports>(
 ) -> Result<Option<Outcome<P>>, Fault> {
     let read =
         Read { tiers, ask, key: keys::object(site, &collection.name, name), collection, name };
-    if ask.method == Method::Get && ask.range().is_none() {
-        return read.whole().await;
+    if ask.method != Method::Get || ask.range().is_some() {
+        let Some(meta) = read.meta().await? else { return Ok(None) };
+        if let Some(outcome) = read.partly(&meta).await? {
+            return Ok(Some(outcome));
+        }
     }
-    let Some(meta) = read.meta().await? else { return Ok(None) };
-    match ask.method {
-        Method::Get | Method::Head => read.partly(&meta).await,
-        Method::Options => Ok(Some(Outcome::options())),
-        _ => Ok(Some(Outcome::constant(Constant::MethodNotAllowed))),
-    }
+    read.whole().await
 }
 
 /// An object, or a part of it, unless it still has the entity tag that is known; `None` where there
@@ -69,37 +67,35 @@ struct Read<'a, P: Ports> {
 }
 
 impl<P: Ports> Read<'_, P> {
-    /// A part of an object, or what HEAD gets.
+    /// What takes less than all of an object; `None` where it takes that.
     async fn partly(&self, meta: &ObjectMeta) -> Result<Option<Outcome<P>>, Fault> {
+        match self.ask.method {
+            Method::Get | Method::Head => {}
+            Method::Options => return Ok(Some(Outcome::options())),
+            _ => return Ok(Some(Outcome::constant(Constant::MethodNotAllowed))),
+        }
         if let Some(outcome) = self.conditional(meta) {
             return Ok(Some(outcome));
         }
         let now = self.tiers.ports.now().seconds();
-        match self.ask.part(&object::validators(meta), meta.length, now) {
-            RangeOutcome::Part { first, last } => {
-                let length = last.saturating_sub(first).saturating_add(1);
-                match open(self.tiers, &self.key, None, Some(Part { first, length })).await? {
-                    Some(Object::Found(found, body)) if found.etag == meta.etag => {
-                        let mut fields = self.fields(meta);
-                        let place = range::content_range(first, last, meta.length);
-                        fields.set("content-range", place);
-                        fields.set("content-length", length.to_string());
-                        Ok(Some(outcome(206, fields, ReplyBody::Stream(body))))
-                    }
-                    // It was written anew meanwhile: a part of the new one is not what was asked.
-                    _ => self.whole().await,
-                }
-            }
-            RangeOutcome::Unsatisfiable => {
-                let mut outcome = Outcome::constant(Constant::RangeNotSatisfiable);
-                let place = range::content_range_unsatisfied(meta.length);
-                outcome.fields.set("content-range", place);
-                Ok(Some(outcome))
-            }
+        let (first, last) = match self.ask.part(&object::validators(meta), meta.length, now) {
+            RangeOutcome::Part { first, last } => (first, last),
+            RangeOutcome::Unsatisfiable => return Ok(Some(Outcome::unsatisfiable(meta.length))),
             RangeOutcome::Full if self.ask.method == Method::Head => {
-                Ok(Some(self.full(meta, ReplyBody::Empty)))
+                return Ok(Some(self.full(meta, ReplyBody::Empty)));
             }
-            RangeOutcome::Full => self.whole().await,
+            RangeOutcome::Full => return Ok(None),
+        };
+        let part = Part { first, length: last.saturating_sub(first).saturating_add(1) };
+        match open(self.tiers, &self.key, None, Some(part)).await? {
+            Some(Object::Found(found, body)) if found.etag == meta.etag => {
+                let mut fields = self.fields(meta);
+                fields.set("content-range", range::content_range(first, last, meta.length));
+                fields.set("content-length", part.length.to_string());
+                Ok(Some(outcome(206, fields, ReplyBody::Stream(body))))
+            }
+            // It was written anew meanwhile: a part of the new one is not what was asked.
+            _ => Ok(None),
         }
     }
 
