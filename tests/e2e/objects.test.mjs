@@ -7,26 +7,17 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { AT_ONCE } from "./lib/check.mjs";
 import { folder, publish, selvedge } from "./lib/cli.mjs";
-import { siteToken } from "./lib/fixture.mjs";
+import { COLLECTIONS, siteToken } from "./lib/fixture.mjs";
 import { BASE, STORE, start } from "./lib/worker.mjs";
 
-const COLLECTIONS = `
-[[collections]]
-name = "public"
-prefix = "/public/"
-
-[[collections]]
-name = "content"
-prefix = "/content/"
-edge_ttl = "1m"
-stale_while_revalidate = "30s"
-`;
+const WINDOWS = 'edge_ttl = "1m"\nstale_while_revalidate = "30s"\n';
 const LAG = STORE === "kv" ? 60 : 0;
 
 let worker;
 before(async () => {
   worker = await start({ vars: AT_ONCE });
-  const files = { "index.html": "<!doctype html>objects", "selvedge.toml": COLLECTIONS };
+  const config = COLLECTIONS + WINDOWS;
+  const files = { "index.html": "<!doctype html>objects", "selvedge.toml": config };
   await publish(worker, "objects", files);
   await publish(worker, "others", files);
 });

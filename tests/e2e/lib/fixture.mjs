@@ -63,9 +63,8 @@ export async function stateOf(worker) {
   return answers.map(({ status, text }) => `${status} ${text}`).join("\n");
 }
 
-/** Where the site `aa` has an action and its collections in `twoSites`. */
-const ACTION = "/act";
-const COLLECTIONS = `
+/** Two collections; what is appended is of the second one, `content`. */
+export const COLLECTIONS = `
 [[collections]]
 name = "public"
 prefix = "/public/"
@@ -73,8 +72,10 @@ prefix = "/public/"
 [[collections]]
 name = "content"
 prefix = "/content/"
-fresh = true
 `;
+
+/** Where the site `aa` has an action in `twoSites`. */
+const ACTION = "/act";
 
 /** What `aa` has besides SITE_A for the attacks. */
 const MORE_OF_A = {
@@ -84,7 +85,8 @@ const MORE_OF_A = {
 
 async function publishSites(worker, origin) {
   const action = `[[actions]]\nprefix = "${ACTION}"\norigin = "${origin.url}"\n`;
-  const files = { ...SITE_A, ...MORE_OF_A, "selvedge.toml": REWRITE + action + COLLECTIONS };
+  const config = `${REWRITE}${action}${COLLECTIONS}fresh = true\n`;
+  const files = { ...SITE_A, ...MORE_OF_A, "selvedge.toml": config };
   const page = (text) => ({ "index.html": `<!doctype html>${text}` });
   await publish(worker, "aa", { ...files, ...page("MARK-A-OLD") });
   const { deployment } = await publish(worker, "aa", files);
