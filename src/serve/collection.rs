@@ -189,21 +189,12 @@ impl<P: Ports> Copy<'_, P> {
 
     /// Keeps a copy behind the response; the body comes back.
     async fn keep(&self, stored: StoredResponse, body: P::Body) -> Result<ReplyBody<P>, Fault> {
-        let length = stored.length;
-        if length == 0 {
-            self.keep_behind(stored, EdgeContent::Bytes(Vec::new()));
-            return Ok(ReplyBody::Empty);
-        }
-        let (body, content) = variants::split(&self.tiers.ports, body, length).await?;
-        self.keep_behind(stored, content);
+        let (body, content) = match stored.length {
+            0 => (ReplyBody::Empty, EdgeContent::Bytes(Vec::new())),
+            length => variants::split(&self.tiers.ports, body, length).await?,
+        };
+        variants::keep_behind(self.tiers, &self.key, stored, content, &Fields::new(), None);
         Ok(body)
-    }
-
-    fn keep_behind(&self, stored: StoredResponse, content: EdgeContent<P>) {
-        let (tiers, key) = (self.tiers.clone(), self.key.clone());
-        self.tiers.ports.behind(async move {
-            variants::keep(&tiers, &key, stored, content, &Fields::new()).await;
-        });
     }
 
     fn refresh_behind(&self) {

@@ -5,6 +5,7 @@
 //! cache is a plain store here: it sees bare keys, never a `Vary`, a condition or a range. The
 //! invariant is that a variant is found by exactly those whose selecting fields it was made for.
 
+use crate::serve::board::Flight;
 use crate::serve::deadline::within;
 use crate::serve::memory::HELD_BYTES_MAX;
 use crate::serve::ports::{EdgeContent, Fault, Ports};
@@ -98,6 +99,22 @@ pub async fn keep<P: Ports>(
     variants.insert(0, variant);
     variants.truncate(VARIANTS_MAX);
     put_word(tiers, key, &Stored::Index(gone_ms, variants), INDEX_TTL).await
+}
+
+/// Keeps a response behind the one that is sent; a flight that there is of it ends with that.
+pub fn keep_behind<P: Ports>(
+    tiers: &Tiers<P>,
+    key: &Key,
+    response: StoredResponse,
+    content: EdgeContent<P>,
+    request: &Fields,
+    flight: Option<Flight>,
+) {
+    let (behind, key, request) = (tiers.clone(), key.clone(), request.clone());
+    tiers.ports.behind(async move {
+        keep(&behind, &key, response, content, &request).await;
+        drop(flight);
+    });
 }
 
 /// Gives up all that is stored under a key, in all its variants, and what is being fetched now.

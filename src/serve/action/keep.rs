@@ -136,11 +136,8 @@ impl<P: Ports> Plan<P> {
         if !matches!(content, EdgeContent::Stream(..)) {
             return self.keep(stored, content).await;
         }
-        let plan = self.clone();
-        self.tiers.ports.behind(async move {
-            plan.keep(stored, content).await;
-            drop(flight);
-        });
+        let request = &self.request.fields;
+        variants::keep_behind(&self.tiers, &self.key, stored, content, request, flight);
         true
     }
 
