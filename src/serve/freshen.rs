@@ -34,12 +34,17 @@ const BODY_FIELDS: [&str; 5] =
 /// # Source
 /// RFC 9111 section 3.1
 pub fn end_to_end(fields: &Fields) -> Fields {
+    end_to_end_but(fields, &|_| false)
+}
+
+/// The fields of a message but for those of its connection, and some more, by their name.
+pub fn end_to_end_but(fields: &Fields, is_dropped: &dyn Fn(&str) -> bool) -> Fields {
     let named = fields.value("connection").unwrap_or_default();
     let is_named =
         |name: &str| named.split(',').any(|other| other.trim().eq_ignore_ascii_case(name));
     let mut kept = Fields::with_capacity(fields.len());
     for (name, value) in fields.iter() {
-        if !CONNECTION_FIELDS.contains(&name) && !is_named(name) {
+        if !CONNECTION_FIELDS.contains(&name) && !is_named(name) && !is_dropped(name) {
             kept.append(name.to_owned(), value.to_owned());
         }
     }

@@ -45,12 +45,8 @@ impl<P: Ports> Outcome<P> {
         if status != 508 {
             fields.set("retry-after", RETRY_AFTER_SECS);
         }
-        let cache_status = CacheStatus {
-            state: State::Forward(Forward::Bypass),
-            ttl: None,
-            stored: false,
-            detail: Some(detail),
-        };
+        let detail = Some(detail);
+        let cache_status = CacheStatus { detail, ..CacheStatus::forward(Forward::Bypass) };
         Self { status, fields, body: ReplyBody::Text(text), cache_status }
     }
 

@@ -148,8 +148,8 @@ impl<P: Ports> Read<'_, P> {
 }
 
 fn outcome<P: Ports>(status: u16, fields: Fields, body: ReplyBody<P>) -> Outcome<P> {
-    let mut cache_status = CacheStatus::forward(Forward::Bypass);
-    cache_status.detail = Some("store");
+    let detail = Some("store");
+    let cache_status = CacheStatus { detail, ..CacheStatus::forward(Forward::Bypass) };
     Outcome { status, fields, body, cache_status }
 }
 

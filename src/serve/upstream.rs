@@ -5,7 +5,7 @@
 //! and that what a client says of itself in a proxy's name is dropped, not believed.
 
 use crate::serve::ask::Ask;
-use crate::serve::freshen::end_to_end;
+use crate::serve::freshen::end_to_end_but;
 use crate::serve::ports::UpstreamRequest;
 use crate::site::action::{Action, Upstream};
 use crate::site::record::{KEY_PREFIX, TOKEN_PREFIX};
@@ -51,13 +51,9 @@ pub struct Client<'a> {
 
 /// The request that an action's upstream gets for a client's, without its conditions.
 pub fn request(action: &Action, ask: &Ask<'_>, client: &Client<'_>) -> UpstreamRequest {
-    let mut fields = Fields::with_capacity(client.fields.len().saturating_add(8));
-    for (name, value) in end_to_end(client.fields).iter().filter(|(name, _)| !is_spoofed(name)) {
-        fields.append(name.to_owned(), value.to_owned());
-    }
-    for name in ["host", "content-length"].iter().chain(&CONDITIONS) {
-        fields.remove(name);
-    }
+    let mut fields = end_to_end_but(client.fields, &|name| {
+        is_spoofed(name) || CONDITIONS.contains(&name) || matches!(name, "host" | "content-length")
+    });
     for name in ["authorization", "x-api-key"] {
         if fields.value(name).is_some_and(|value| is_ours(value, client.root_token)) {
             fields.remove(name);
@@ -119,9 +115,7 @@ pub fn forwarded_host(ask: &Ask<'_>) -> String {
 
 /// The fields of an upstream's response that are for the client.
 pub fn response_fields(fields: &Fields) -> Fields {
-    let mut fields = end_to_end(fields);
-    fields.remove("selvedge-deployment");
-    fields
+    end_to_end_but(fields, &|name| name == "selvedge-deployment")
 }
 
 /// Whether a request has been through here already.

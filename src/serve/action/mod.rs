@@ -81,7 +81,7 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, route: &Route<'_>
     };
     match ask.is_read() {
         true => plan.read(ask, route.bans).await,
-        false => plan.write(ask, route).await,
+        false => Box::pin(plan.write(ask, route)).await,
     }
 }
 
