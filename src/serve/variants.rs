@@ -67,7 +67,7 @@ pub async fn keep<P: Ports>(
     request: &Fields,
 ) -> bool {
     let ttl = response.timing.keep_secs();
-    let vary = Vary::of(&response.fields);
+    let Vary::Names(names) = Vary::of(&response.fields) else { return false };
     let requested_ms = response.timing.requested_ms;
     let Some(head) = Stored::Response(response).to_text() else { return false };
     let present = read(tiers, key).await.map(|(stored, _)| stored);
@@ -80,20 +80,15 @@ pub async fn keep<P: Ports>(
         Some(Stored::Index(at, variants)) => (at, variants),
         Some(Stored::Response(_)) | None => (UnixMillis(0), Vec::new()),
     };
-    let names = match vary {
-        Vary::Any => return false,
-        Vary::Names(names) if names.is_empty() => {
-            return put(tiers, key, &head, content, ttl).await;
-        }
-        Vary::Names(names) => names,
-    };
     let hash = selecting_hash(&names, request);
-    if !put(tiers, &keys::variant(key, &hash), &head, content, ttl).await {
-        return false;
-    }
+    let place = match names.is_empty() {
+        true => key.clone(),
+        false => keys::variant(key, &hash),
+    };
+    let is_kept = put(tiers, &place, &head, content, ttl).await;
     let variant = Variant { names, hash };
-    if variants.first() == Some(&variant) {
-        return true;
+    if !is_kept || variant.names.is_empty() || variants.first() == Some(&variant) {
+        return is_kept;
     }
     variants.retain(|known| *known != variant);
     variants.insert(0, variant);

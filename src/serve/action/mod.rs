@@ -23,7 +23,7 @@ use crate::serve::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamRe
 use crate::serve::stored::StoredResponse;
 use crate::serve::tiers::Tiers;
 use crate::serve::upstream::{self, CONDITIONS, Client};
-use crate::serve::variants::{self, Lookup};
+use crate::serve::variants;
 use crate::site::action::Action;
 use crate::site::ban::{Ban, Subject};
 use crate::site::ids::{ContentHash, SiteName, StageName};
@@ -137,10 +137,6 @@ impl<P: Ports> Plan<P> {
 
     async fn keep(&self, stored: StoredResponse, content: EdgeContent<P>) -> bool {
         variants::keep(&self.tiers, &self.key, stored, content, &self.request.fields).await
-    }
-
-    async fn find(&self) -> Lookup<P::Body> {
-        variants::find(&self.tiers, &self.key, &self.request.fields).await
     }
 
     /// What may be done with a stored response now.

@@ -30,7 +30,8 @@ impl<P: Ports> Plan<P> {
         let waits_until = started_ms.plus(FLIGHT_MS);
         let mut turn = None;
         loop {
-            let (stored, reason) = match self.find().await {
+            let found = variants::find(&self.tiers, &self.key, &self.request.fields).await;
+            let (stored, reason) = match found {
                 Lookup::Found(stored, body) => match self.judge(ask, bans, &stored) {
                     Freshness::Fresh if stored.complete.is_some() => {
                         return Box::pin(self.complete(ask, stored, body)).await;
