@@ -167,34 +167,30 @@ impl<P: Ports> Plan<P> {
     /// # Source
     /// RFC 9111 §3.3 and §3.4: the parts must have the same strong validator.
     async fn complete(&self, ask: &Ask<'_>, stored: StoredResponse, body: P::Body) -> Outcome<P> {
-        if ask.method != Method::Get || self.client.contains("range") {
-            return self.ask(ask, None, Forward::UriMiss, None).await;
-        }
-        let asked_ms = self.now();
-        let mut request = self.request.clone();
-        request.fields.set("range", format!("bytes={}-", stored.length));
-        if is_strong(stored.etag()) {
-            request.fields.set("if-range", stored.etag().to_owned());
-        }
-        let response = match fetch(&self.tiers.ports, &request).await {
-            Ok(response) => response,
-            Err(fault) => return Outcome::lost(fault),
-        };
-        if response.status != 206 {
-            return self.answered(ask, response, asked_ms, Forward::UriMiss, None).await;
-        }
-        match self.joined(stored, body, response, asked_ms).await {
-            Some((stored, held)) => {
+        if ask.method == Method::Get && !self.client.contains("range") {
+            let asked_ms = self.now();
+            let mut request = self.request.clone();
+            request.fields.set("range", format!("bytes={}-", stored.length));
+            if is_strong(stored.etag()) {
+                request.fields.set("if-range", stored.etag().to_owned());
+            }
+            let response = match fetch(&self.tiers.ports, &request).await {
+                Ok(response) => response,
+                Err(fault) => return Outcome::lost(fault),
+            };
+            if response.status != 206 {
+                return self.answered(ask, response, asked_ms, Forward::UriMiss, None).await;
+            }
+            if let Some((stored, held)) = self.joined(stored, body, response, asked_ms).await {
                 let mut status = CacheStatus::forward(Forward::UriMiss);
                 status.detail = Some("completed");
                 status.stored = self.keep(stored.clone(), EdgeContent::Held(held.clone())).await;
-                present(&self.tiers.ports, ask, stored, ReplyBody::Held(held, None), status)
+                let body = ReplyBody::Held(held, None);
+                return present(&self.tiers.ports, ask, stored, body, status);
             }
-            None => {
-                variants::give_up(&self.tiers, &self.key, asked_ms).await;
-                self.ask(ask, None, Forward::UriMiss, None).await
-            }
+            variants::give_up(&self.tiers, &self.key, asked_ms).await;
         }
+        self.ask(ask, None, Forward::UriMiss, None).await
     }
 
     async fn joined(
