@@ -135,8 +135,8 @@ impl<P: Ports> Plan<P> {
         as_the_client_asks(self.request.clone(), ask, &self.client)
     }
 
-    async fn keep(&self, stored: StoredResponse, content: EdgeContent<P>) -> bool {
-        variants::keep(&self.tiers, &self.key, stored, content, &self.request.fields).await
+    fn keep(&self, stored: StoredResponse, content: EdgeContent<P>) -> impl Future<Output = bool> {
+        variants::keep(&self.tiers, &self.key, stored, content, &self.request.fields)
     }
 
     /// What may be done with a stored response now.
