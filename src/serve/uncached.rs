@@ -48,14 +48,14 @@ pub async fn read<P: Ports>(
 ///
 /// # Errors
 /// [`Fault`] when the store could not say.
-pub async fn open<P: Ports>(
+pub fn open<P: Ports>(
     tiers: &Tiers<P>,
     key: &Key,
     known_etag: Option<&str>,
     part: Option<Part>,
-) -> Result<Option<Object<P::Body>>, Fault> {
+) -> impl Future<Output = Result<Option<Object<P::Body>>, Fault>> {
     let ms = tiers.store_ms(tiers.ports.settings().deadlines.blob_ms);
-    deadline::object_read(&tiers.ports, ms, key, known_etag, part).await
+    deadline::object_read(&tiers.ports, ms, key, known_etag, part)
 }
 
 struct Read<'a, P: Ports> {
