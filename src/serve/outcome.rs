@@ -1,8 +1,8 @@
 //! What a mutable source gives: a response of an upstream or of a store, before the header stage.
 //!
 //! Not where it comes from. The invariant is RFC 9110's order: conditions are judged on what is
-//! there, then the range. A 304 or 206 of a stored response is made here and by nobody else; that of
-//! an object, [`crate::serve::uncached`] makes, so that the store sends no more than it needs.
+//! there, then the range. A 304 or 206 of a stored response is made here and by nobody else; those
+//! of an object are [`crate::serve::uncached`]'s, which has the store send no more than they need.
 
 use crate::serve::ask::Ask;
 use crate::serve::constant::Constant;
