@@ -10,9 +10,8 @@ use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy};
 use proptest::prelude::*;
 use proptest::sample::select;
 use selvedge::serve::freshen::{end_to_end, merge_304};
-use selvedge::serve::freshness::{
-    Exchange, Extent, Failure, Freshness, NotStored, Policy, Timing, admit,
-};
+use selvedge::serve::freshness::admit::{Exchange, Extent, NotStored, Policy, admit};
+use selvedge::serve::freshness::{Failure, Freshness, Timing};
 use selvedge::site::action::{CAP_SECS_MAX, SetCookie};
 use selvedge::wire::cache_control::{RequestDirectives, ResponseDirectives, Seconds};
 use selvedge::wire::date;

@@ -4,7 +4,8 @@ use crate::serve::action::{Plan, fetch};
 use crate::serve::ask::Ask;
 use crate::serve::board::Flight;
 use crate::serve::freshen::merge_304;
-use crate::serve::freshness::{self, Exchange, Extent, NotStored, Timing, has_validator};
+use crate::serve::freshness::Timing;
+use crate::serve::freshness::admit::{Exchange, Extent, NotStored, admit, has_validator};
 use crate::serve::memory::HELD_BYTES_MAX;
 use crate::serve::outcome::{Outcome, present};
 use crate::serve::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamResponse};
@@ -41,7 +42,7 @@ impl<P: Ports> Plan<P> {
             extent: if is_part { Extent::Part } else { Extent::Whole },
             ..self.exchange(response.status, &response.fields, asked_ms)
         };
-        match freshness::admit(&self.policy, &exchange) {
+        match admit(&self.policy, &exchange) {
             Ok(timing) => self.store(ask, response, timing, reason, flight).await,
             Err(refusal) => {
                 if flight.is_some() && !refusal.is_of_request() {
@@ -187,7 +188,7 @@ impl<P: Ports> Plan<P> {
             return;
         }
         let exchange = self.exchange(response.status, &response.fields, asked_ms);
-        match freshness::admit(&self.policy, &exchange) {
+        match admit(&self.policy, &exchange) {
             Ok(timing) => self.store_only(response, timing).await,
             Err(refusal) if self.tells_of_all(refusal, response.status) => {
                 variants::give_up(&self.tiers, &self.key, asked_ms).await;
@@ -245,7 +246,7 @@ impl<P: Ports> Plan<P> {
     ) -> (StoredResponse, bool) {
         let mut fields = merge_304(&stored.fields, sent);
         let exchange = self.exchange(stored.status, &fields, asked_ms);
-        let admitted = freshness::admit(&self.policy, &exchange);
+        let admitted = admit(&self.policy, &exchange);
         let received_ms = exchange.received_ms;
         settle(&mut fields, received_ms);
         let timing = admitted.unwrap_or(Timing { received_ms, initial_age_ms: 0, ..stored.timing });

@@ -17,7 +17,8 @@ mod read;
 mod write;
 
 use crate::serve::ask::Ask;
-use crate::serve::freshness::{Exchange, Extent, Freshness, Policy};
+use crate::serve::freshness::Freshness;
+use crate::serve::freshness::admit::{Exchange, Extent, Policy};
 use crate::serve::outcome::Outcome;
 use crate::serve::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamResponse};
 use crate::serve::stored::StoredResponse;

@@ -4,7 +4,8 @@ use crate::serve::action::{Plan, fetch};
 use crate::serve::ask::Ask;
 use crate::serve::board::{Flight, Turn};
 use crate::serve::freshen::merge_304;
-use crate::serve::freshness::{self, Failure, Freshness, has_validator};
+use crate::serve::freshness::admit::{admit, has_validator};
+use crate::serve::freshness::{Failure, Freshness};
 use crate::serve::memory::HELD_BYTES_MAX;
 use crate::serve::outcome::{Outcome, hit, present};
 use crate::serve::ports::{EdgeContent, Ports, UpstreamResponse};
@@ -217,7 +218,7 @@ impl<P: Ports> Plan<P> {
         fields.remove("content-range");
         fields.remove("age");
         fields.set("content-length", complete.to_string());
-        let timing = freshness::admit(&self.policy, &self.exchange(200, &fields, asked_ms)).ok()?;
+        let timing = admit(&self.policy, &self.exchange(200, &fields, asked_ms)).ok()?;
         let stored =
             StoredResponse { status: 200, fields, timing, length: complete, complete: None };
         Some((stored, ports.held_of(&whole)))

@@ -2,7 +2,7 @@
 
 use crate::serve::action::{Plan, Route, fetch, key};
 use crate::serve::ask::Ask;
-use crate::serve::freshness::{self, Exchange};
+use crate::serve::freshness::admit::{Exchange, admit};
 use crate::serve::outcome::Outcome;
 use crate::serve::ports::Ports;
 use crate::serve::upstream;
@@ -47,7 +47,7 @@ impl<P: Ports> Plan<P> {
             is_own_content_location: true,
             ..self.exchange(response.status, &response.fields, asked_ms)
         };
-        let Ok(mut timing) = freshness::admit(&self.policy, &exchange) else {
+        let Ok(mut timing) = admit(&self.policy, &exchange) else {
             return Outcome::relayed(response, status);
         };
         timing.requested_ms = now.plus(1);
