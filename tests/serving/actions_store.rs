@@ -384,6 +384,8 @@ fn a_beginning_is_completed() {
         });
         let part = ask(&isolate, "GET", API).header("range", "bytes=0-3").send();
         assert_eq!((part.status, part.text()), (206, "0123"), "{name}");
+        let unasked = ask(&isolate, "GET", API).header("cache-control", "only-if-cached").send();
+        assert_eq!((unasked.status, world.fetches()), (504, 1), "{name}: a beginning is not it");
         let whole = get(&isolate, API);
         assert_eq!((whole.status, whole.text()), (200, WHOLE), "{name}: {whole:?}");
         assert_eq!(world.fetches(), fetches, "{name}");

@@ -34,10 +34,12 @@ impl<P: Ports> Plan<P> {
             let found = variants::find(&self.tiers, &self.key, &self.request.fields).await;
             let (stored, reason) = match found {
                 Lookup::Found(stored, body) => match self.judge(ask, bans, &stored) {
-                    Freshness::Fresh if stored.complete.is_some() => {
+                    Freshness::Fresh if stored.complete.is_none() => {
+                        return hit(ports, ask, stored, body, "edge");
+                    }
+                    Freshness::Fresh if !self.directives.only_if_cached => {
                         return Box::pin(self.complete(ask, stored, body)).await;
                     }
-                    Freshness::Fresh => return hit(ports, ask, stored, body, "edge"),
                     Freshness::StaleWhileRevalidate if stored.complete.is_none() => {
                         self.refresh_behind();
                         return hit(ports, ask, stored, body, "stale-while-revalidate");
