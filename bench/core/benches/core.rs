@@ -37,7 +37,7 @@ struct Table {
 
 impl Table {
     fn of(count: usize) -> Self {
-        let built = site::manifest(count);
+        let built = site::manifest(count, site::content);
         let manifest = Manifest::parse(&built.root).expect("a manifest");
         let shards = built.shards.into_iter();
         let shards = shards.map(|(_, bytes)| Shard::parse(bytes).expect("a shard")).collect();
@@ -64,8 +64,7 @@ fn lookup_64(bencher: Bencher, count: usize) {
         .step_by(step)
         .take(SAMPLE)
         .map(|path| {
-            let address = path.trim_end_matches("index.html").trim_end_matches(".html").to_owned();
-            let path = RequestPath::parse(&address).expect("a path");
+            let path = RequestPath::parse(site::address(&path)).expect("a path");
             let shard = table.shard(path.decoded()).expect("a shard");
             (path, shard)
         })

@@ -1,7 +1,8 @@
-//! What the benchmarks of the pure core stand on: synthetic sites, and a world in memory.
+//! What benchmarks stand on: synthetic sites, what a store holds of them, and a world in memory.
 //!
 //! Not part of Selvedge. The invariant is that a site of a size is always the same one, so that
 //! figures of different days compare.
 
 pub mod site;
+pub mod store;
 pub mod world;

@@ -9,6 +9,11 @@ use selvedge::wire::coding::Coding;
 /// The sizes that are measured.
 pub const SIZES: [usize; 3] = [100, 10_000, 1_000_000];
 
+/// How many contents the files of a site share.
+pub const SHARED_CONTENTS: usize = 8;
+/// About how long each of them is.
+const SHARED_BYTES: usize = 1_000;
+
 const WORDS: [&str; 16] = [
     "guide",
     "reference",
@@ -46,15 +51,25 @@ pub fn paths(count: usize) -> impl Iterator<Item = String> {
     named.into_iter().chain(others).take(count)
 }
 
+/// The address of a file under the default `html` rules.
+pub fn address(path: &str) -> &str {
+    path.trim_end_matches("index.html").trim_end_matches(".html")
+}
+
 /// The bytes of a file: short, and different for each path.
 pub fn content(path: &str) -> Vec<u8> {
     format!("<!doctype html><title>{path}</title>\n").into_bytes()
 }
 
+/// The bytes of a file: one of [`SHARED_CONTENTS`], so that a site of any size fits into memory.
+pub fn shared_content(path: &str) -> Vec<u8> {
+    let mark = path.len() % SHARED_CONTENTS;
+    format!("<!doctype html><title>{mark}</title>{:x<1$}\n", "", SHARED_BYTES).into_bytes()
+}
+
 /// The asset at a path, of an identity representation only.
-pub fn asset(path: &str) -> Asset {
-    let bytes = content(path);
-    let hash = ContentHash::of(&bytes);
+fn asset(path: &str, bytes: &[u8]) -> Asset {
+    let hash = ContentHash::of(bytes);
     let identity = Representation { coding: Coding::Identity, length: bytes.len() as u64, hash };
     let (class, media_type) = match path.rsplit_once('.') {
         _ if has_fingerprint(path) => (Class::Fingerprinted, "text/javascript; charset=utf-8"),
@@ -65,15 +80,15 @@ pub fn asset(path: &str) -> Asset {
     Asset::new(class, media_type, vec![identity]).expect("an asset that can be sent")
 }
 
-/// The manifest of a site of this many paths.
-pub fn manifest(count: usize) -> BuiltManifest {
+/// The manifest of a site of this many paths, whose files have these contents.
+pub fn manifest(count: usize, content: impl Fn(&str) -> Vec<u8>) -> BuiltManifest {
     let mut builder = ManifestBuilder::new(SiteConfig::default());
-    paths(count).for_each(|path| builder.insert(&path, asset(&path)));
+    paths(count).for_each(|path| builder.insert(&path, asset(&path, &content(&path))));
     builder.build().expect("a manifest within its bounds")
 }
 
 /// A number with the bits of another well mixed (SplitMix64).
-fn mixed(n: u64) -> u64 {
+pub fn mixed(n: u64) -> u64 {
     let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

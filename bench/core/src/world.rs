@@ -17,15 +17,12 @@ use selvedge::serve::ports::{
 };
 use selvedge::serve::reply::Reply;
 use selvedge::serve::settings::Settings;
-use selvedge::site::config::StageKind;
-use selvedge::site::ids::{ContentHash, SiteName, StageName};
-use selvedge::site::keys::{self, Key};
-use selvedge::site::live::LiveRecord;
-use selvedge::site::manifest::Manifest;
+use selvedge::site::ids::ContentHash;
+use selvedge::site::keys::Key;
 use selvedge::wire::fields::Fields;
 use selvedge::wire::time::{DeltaSeconds, UnixMillis};
 
-use crate::site;
+use crate::store;
 
 /// The site's hostname.
 pub const HOST: &str = "bench.localhost";
@@ -49,33 +46,9 @@ pub struct World {
 impl World {
     /// A world whose site has this many paths.
     pub fn of(count: usize) -> Self {
-        let site = SiteName::parse("bench").expect("a name");
-        let stage = StageName::production();
-        let built = site::manifest(count);
-        let manifest = Manifest::parse(&built.root).expect("a manifest");
-        let mut values = HashMap::new();
-        let mut put = |key: Key, bytes: &[u8]| values.insert(key.as_str().to_owned(), bytes.into());
-        put(keys::deployment(&site, manifest.id()), &built.root);
-        for (hash, bytes) in &built.shards {
-            put(keys::blob(&site, hash), bytes);
-        }
-        for path in ["/index.html", "/404.html", "/page.html"] {
-            let bytes = site::content(path);
-            put(keys::blob(&site, &ContentHash::of(&bytes)), &bytes);
-        }
-        let live = LiveRecord {
-            site: site.clone(),
-            stage: stage.clone(),
-            kind: StageKind::Permanent,
-            deployment: manifest.id().clone(),
-            seq: 1,
-            activated_ms: UnixMillis(1_000),
-            by: "bench".to_owned(),
-            retained: Vec::new(),
-            activated_seq: None,
-            bans: Vec::new(),
-        };
-        put(keys::live(&site, &stage), &live.to_bytes());
+        let stored = store::stored(count);
+        let values = stored.values.into_iter();
+        let values = values.map(|(key, bytes)| (key.as_str().to_owned(), bytes.into())).collect();
         let settings = Settings::from_vars(|_| None);
         let memory = Rc::new(Memory::new(settings.memory_bytes_max));
         let ports = InMemory(Rc::new(Inner { settings, values }));
