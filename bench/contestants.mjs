@@ -5,20 +5,18 @@
 // everything in memory and speak what the runtime's own bindings speak; miniflare's simulators do
 // more, and cost several times what is measured here.
 
-import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { buildSync } from "esbuild";
-import { CLI, Explained, ROOT, WORKER, run } from "../scripts/lib.mjs";
+import { CLI, ROOT, WORKER, run } from "../scripts/lib.mjs";
 import { CACHE_WORKER, KV_WORKER } from "../tests/e2e/lib/stores.mjs";
 import { ask } from "./measure.mjs";
+import { COMPATIBILITY_DATE, configText, freePorts, serve } from "./workerd.mjs";
+import { selvedgeModules, text } from "./workerd.mjs";
 
 const BENCH = join(ROOT, "bench");
-const COMPATIBILITY_DATE = "2026-10-01";
 /** The platform's asset worker: as npm has it by itself, and as its own tools bring it today. */
 const ASSET_WORKERS = {
   "asset-worker.mjs": "@cloudflare/workers-shared/dist/asset-worker.mjs",
@@ -108,17 +106,6 @@ function assetManifest(files) {
 const UPSTREAM = '(name = "UPSTREAM", service = "upstream")';
 const CONFIG = '[[actions]]\nprefix = "/action/"\nservice = "UPSTREAM"\n';
 
-const text = (name, value) => `(name = "${name}", text = ${JSON.stringify(value)})`;
-
-function selvedgeModules(build, prefix) {
-  const names = readdirSync(build).sort((a, b) => (b === "index.mjs") - (a === "index.mjs"));
-  return names.map((name) => {
-    const kind = name.endsWith(".wasm") ? "wasm" : "esModule";
-    const specifier = name === "index.mjs" ? name : `./${name}`;
-    return `(name = "${specifier}", ${kind} = embed "${prefix}${name}")`;
-  });
-}
-
 function workerText(service) {
   const cache = service.cache ? `cacheApiOutbound = "${service.cache}",` : "";
   const date = `compatibilityDate = "${COMPATIBILITY_DATE}",`;
@@ -158,35 +145,6 @@ function workerText(service) {
   for (const [name, value] of Object.entries(service.vars ?? {})) bindings.push(text(name, value));
   return `(modules = [${esModule(service.module)}], ${date}
       bindings = [${bindings}], ${cache})`;
-}
-
-function configText(running, ports) {
-  const names = Object.keys(running);
-  const services = names.map((name) => `(name = "${name}", worker = ${workerText(running[name])})`);
-  const sockets = names.map(
-    (name) => `(name = "${name}", address = "127.0.0.1:${ports[name]}", service = "${name}")`,
-  );
-  return `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [\n    ${services.join(",\n    ")}\n  ],
-  sockets = [\n    ${sockets.join(",\n    ")}\n  ],
-);\n`;
-}
-
-/** One free port for each name. */
-async function freePorts(names) {
-  const servers = await Promise.all(
-    names.map(
-      () =>
-        new Promise((resolve, reject) => {
-          const server = createServer().once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = Object.fromEntries(names.map((name, i) => [name, servers[i].address().port]));
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
 }
 
 /** The services, and those of another build beside ours. */
@@ -270,27 +228,14 @@ export async function start(other) {
   writeModules(folder, files, other);
   const running = servicesWith(other);
   const ports = await freePorts(Object.keys(running));
-  writeFileSync(join(folder, "config.capnp"), configText(running, ports));
-  const program = join(ROOT, "node_modules/workerd/bin/workerd");
-  const child = spawn(program, ["serve", join(folder, "config.capnp")], {
-    stdio: ["ignore", "ignore", "pipe"],
+  const services = Object.entries(running).map(([name, service]) => {
+    return [name, `worker = ${workerText(service)}`];
   });
-  let complaints = "";
-  child.stderr.on("data", (data) => (complaints = (complaints + data).slice(-4000)));
-  const stop = () => {
-    child.kill("SIGKILL");
-    rmSync(folder, { recursive: true, force: true });
-  };
-  process.once("exit", stop);
-  for (let tries = 0; ; tries += 1) {
-    const up = await ask(ports.store, "/.requests").catch(() => null);
-    if (up) break;
-    if (tries > 100 || child.exitCode !== null) throw new Explained(`workerd: ${complaints}`);
-    await sleep(50);
-  }
+  const config = configText(Object.fromEntries(services), ports);
+  const { pid, stop } = await serve(folder, config, ports.store, "/.requests");
   await fill(ports, files);
   for (const name of ["selvedge", "selvedge-edge"]) await publish(ports[name], folder, files);
   const count = async (port) => Number((await ask(port, "/.requests")).body);
   const requests = async () => (await count(ports.store)) + (await count(ports.bucket));
-  return { pid: child.pid, ports, requests, stop };
+  return { pid, ports, requests, stop };
 }
