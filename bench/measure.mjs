@@ -44,6 +44,12 @@ export function cpuSecs(pid) {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SEC;
 }
 
+/** Memory that a process has resident, in bytes. */
+export function rssBytes(pid) {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(status.match(/^VmRSS:\s+(\d+) kB$/m)[1]) * 1024;
+}
+
 /** A wrk script that asks for `paths` one after the other. */
 export function rotation(file, paths) {
   const list = paths.map((path) => JSON.stringify(path)).join(", ");

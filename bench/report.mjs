@@ -56,6 +56,44 @@ ${processors} x ${processor}, ${memory_gib} GiB, ${runtime}
 `;
 }
 
+/** Sites of many paths: what was measured, and how it compares with the targets. */
+export function scaleTables({ sizes, targets }) {
+  const mib = (value) => value.toFixed(1);
+  const memory = columns([
+    ["paths", "shards", "wasm", "heap", "buffers", "together", "highest", "RSS grown"],
+    ...sizes.map(({ paths, shards, memory_mib, rss_grown_mib }) => {
+      const { wasm, heap, buffers, together, highest } = memory_mib;
+      const sums = [wasm, heap, buffers, together, highest, rss_grown_mib].map(mib);
+      return [String(paths), String(shards), ...sums];
+    }),
+  ]);
+  const requests = columns([
+    ["paths", "cold", "hot", "304", "unknown path", "random path", "CPU µs"],
+    ...sizes.map(({ paths, store_requests, random }) => {
+      const { cold, hot, not_modified, unknown } = store_requests;
+      const counts = [cold, hot, not_modified, unknown].map(String);
+      return [String(paths), ...counts, random.store_requests.toFixed(2), mib(random.cpu_us)];
+    }),
+  ]);
+  const compared = columns([
+    ["paths", "", "is", "at most", ""],
+    ...targets.map(({ paths, what, is, at_most, holds }) => [
+      String(paths),
+      what,
+      String(is),
+      String(at_most),
+      holds ? "holds" : "MISSED",
+    ]),
+  ]);
+  return `memory in MiB after every shard and 20,000 random paths; highest: with garbage
+${memory}
+
+store requests for a request, and what a random one costs
+${requests}
+
+${compared}`;
+}
+
 const WIDTH = 760;
 const LEFT = 190;
 const BAR = 15;

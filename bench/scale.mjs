@@ -1,0 +1,270 @@
+// Many paths on the runtime itself: the isolate's memory, what a request asks of the store, and
+// what a random path costs. The worker is the release build, on bare workerd with its defaults.
+//
+//   node bench/scale.mjs [PATHS ...]
+//
+// The store is another process, filled by bench/core with the product's own code, so that a worker
+// can be started anew, and so that its process's memory and CPU time are its own.
+
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { WebSocket } from "ws";
+import { ROOT, WORKER, main, run, step } from "../scripts/lib.mjs";
+import { get } from "../tests/e2e/lib/client.mjs";
+import { CACHE_WORKER, KV_WORKER } from "../tests/e2e/lib/stores.mjs";
+import { CONNECTIONS, load, rotation, rssBytes } from "./measure.mjs";
+import { scaleTables } from "./report.mjs";
+import { COMPATIBILITY_DATE, configText, freePorts, selvedgeModules, serve } from "./workerd.mjs";
+import { text } from "./workerd.mjs";
+
+const SIZES = [100, 10_000, 1_000_000];
+const HOST = "bench.localhost";
+const MIB = 2 ** 20;
+
+/** The isolate's memory at most, with the default budget: the issue's target. */
+const MEMORY_MIB_MAX = 64;
+/**
+ * Requests of the store at most, warm and cold: a cold isolate reads the live record, the root, the
+ * shard where it is not in the root, and the blob.
+ */
+const STORE_REQUESTS_MAX = { cold: { inline: 3, sharded: 4 }, warm: 0 };
+/** Seconds of random paths, those that are measured and those before. */
+const [LOAD_SECS, WARM_SECS] = [5, 2];
+/** How often memory is looked at while there is load: garbage comes and goes. */
+const LOOK_MS = 100;
+
+const DATE = `compatibilityDate = "${COMPATIBILITY_DATE}"`;
+const esModule = (name) => `(name = "${name}", esModule = embed "${name}")`;
+
+/** A folder with every module in it. */
+function modules() {
+  const folder = mkdtempSync(join(tmpdir(), "selvedge-scale-"));
+  for (const name of readdirSync(WORKER)) copyFileSync(join(WORKER, name), join(folder, name));
+  for (const name of ["counted.js", "gauge.js", "idle.js"]) {
+    copyFileSync(join(ROOT, "bench/workers", name), join(folder, name));
+  }
+  writeFileSync(join(folder, "kv.js"), KV_WORKER);
+  writeFileSync(join(folder, "cache.js"), CACHE_WORKER);
+  return folder;
+}
+
+async function startStore() {
+  const ports = await freePorts(["store"]);
+  const worker = `worker = (modules = [${esModule("counted.js")}, ${esModule("kv.js")}], ${DATE})`;
+  const server = await serve(modules(), configText({ store: worker }, ports), ports.store);
+  const requests = async () => Number((await get(ports.store, "store", "/.requests")).text);
+  return { ...server, port: ports.store, requests };
+}
+
+/** The worker over the store; with a gauge in front and an inspector where memory is measured. */
+async function startWorker(store, { isGauged = false } = {}) {
+  const ports = await freePorts(["worker", "inspector"]);
+  const vars = { BASE_DOMAIN: "localhost", HTTPS_ONLY: "false", STORE: "kv" };
+  const bindings = Object.entries(vars).map(([name, value]) => text(name, value));
+  bindings.push('(name = "STORE_KV", kvNamespace = "store")');
+  const ours = selvedgeModules(WORKER, "");
+  const all = isGauged ? [esModule("gauge.js"), ...ours].map(besides) : ours;
+  const services = {
+    store: `external = (address = "127.0.0.1:${store.port}", http = ())`,
+    cache: `worker = (modules = [${esModule("cache.js")}], ${DATE})`,
+    worker: `worker = (modules = [${all}], ${DATE}, bindings = [${bindings}],
+      cacheApiOutbound = "cache")`,
+  };
+  return started(services, ports, isGauged);
+}
+
+/** The entry module under the name by which the gauge imports it. */
+const besides = (module) => module.replace('"index.mjs", ', '"./index.mjs", ');
+
+async function startIdle() {
+  const ports = await freePorts(["worker", "inspector"]);
+  const services = {
+    cache: `worker = (modules = [${esModule("cache.js")}], ${DATE})`,
+    worker: `worker = (modules = [${esModule("idle.js")}], ${DATE}, cacheApiOutbound = "cache")`,
+  };
+  return started(services, ports, true);
+}
+
+async function started(services, { worker, inspector }, isGauged) {
+  const config = configText(services, { worker }, isGauged ? ["--expose-gc"] : []);
+  const args = isGauged ? [`--inspector-addr=127.0.0.1:${inspector}`] : [];
+  // A path of no site, so that nothing of the store is read.
+  const server = await serve(modules(), config, worker, "/", args);
+  return { ...server, port: worker, inspector };
+}
+
+/** Writes what the store holds of a site of this many paths, and puts it there. */
+async function fill(store, program, paths) {
+  const folder = mkdtempSync(join(tmpdir(), "selvedge-scale-site-"));
+  await run(program, [String(paths), folder]);
+  const lines = (name) => readFileSync(join(folder, name), "utf8").trimEnd().split("\n");
+  const values = readFileSync(join(folder, "values"));
+  let at = 0;
+  for (const line of lines("index")) {
+    const [length, key] = line.split(" ");
+    const body = values.subarray(at, (at += Number(length)));
+    const path = `/${encodeURIComponent(key)}`;
+    const answer = await get(store.port, "store", path, { method: "PUT", body });
+    if (answer.status !== 204) throw new Error(`the store took no ${key}: ${answer.status}`);
+  }
+  const site = { eachShard: lines("each-shard"), random: lines("random"), unknown: lines("unknown") };
+  rmSync(folder, { recursive: true, force: true });
+  return site;
+}
+
+/** One request, and how many the store got for it. */
+async function ask(store, worker, path, wanted, headers = {}) {
+  const before = await store.requests();
+  const answer = await get(worker.port, HOST, path, { headers });
+  if (answer.status !== wanted) throw new Error(`${path}: ${answer.status}, not ${wanted}`);
+  return { asked: (await store.requests()) - before, etag: answer.headers.value("etag") };
+}
+
+/** What requests of an isolate ask of the store, from its first one on. */
+async function storeRequests(store, worker, { unknown }) {
+  const cold = await ask(store, worker, "/page", 200);
+  const hot = await ask(store, worker, "/page", 200);
+  const headers = { "if-none-match": cold.etag };
+  const notModified = await ask(store, worker, "/page", 304, headers);
+  // The first brings the 404 page.
+  const [first, second] = unknown;
+  await ask(store, worker, first, 404);
+  const missing = await ask(store, worker, second, 404);
+  return {
+    cold: cold.asked,
+    hot: hot.asked,
+    not_modified: notModified.asked,
+    unknown: missing.asked,
+  };
+}
+
+/** Asks for every path once. */
+async function askAll(worker, paths, status = 200) {
+  const left = paths.values();
+  const one = async () => {
+    for (const path of left) {
+      const answer = await get(worker.port, HOST, path);
+      if (answer.status !== status) throw new Error(`${path}: ${answer.status}`);
+    }
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, one));
+}
+
+/** What the inspector says of V8's heap. */
+async function heapOf(worker) {
+  const socket = new WebSocket(`ws://127.0.0.1:${worker.inspector}/worker`);
+  await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
+  const usage = () =>
+    new Promise((resolve) => {
+      socket.once("message", (data) => resolve(JSON.parse(data).result));
+      socket.send('{"id":1,"method":"Runtime.getHeapUsage"}');
+    });
+  return { usage, close: () => socket.terminate() };
+}
+
+/** The isolate's memory now: of the wasm, of V8's heap, and what buffers take outside of it. */
+async function look(worker, heap, path = "/") {
+  const wasm = Number((await get(worker.port, "gauge", path)).text);
+  const { usedSize, embedderHeapUsedSize, backingStorageSize } = await heap.usage();
+  const [used, buffers] = [usedSize + embedderHeapUsedSize, backingStorageSize];
+  return { wasm, heap: used, buffers, together: wasm + used + buffers };
+}
+
+/** The isolate's memory after every shard and many random paths: in use, and at its highest. */
+async function memory(store, { eachShard, random }) {
+  const worker = await startWorker(store, { isGauged: true });
+  const heap = await heapOf(worker);
+  await askAll(worker, eachShard);
+  const all = askAll(worker, random);
+  let highest = 0;
+  for (let isOver = false; !isOver; ) {
+    isOver = await Promise.race([all.then(() => true), sleep(LOOK_MS, false)]);
+    highest = Math.max(highest, (await look(worker, heap)).together);
+  }
+  const rss = rssBytes(worker.pid);
+  // What is out of reach goes in two steps: the object, then its bytes.
+  for (let i = 0; i < 2; i += 1) await look(worker, heap, "/gc");
+  const found = await look(worker, heap);
+  heap.close();
+  worker.stop();
+  return { ...found, highest, rss };
+}
+
+/** The memory of a process whose worker does nothing, after as many requests. */
+async function idleRss({ random }) {
+  const worker = await startIdle();
+  await askAll(worker, random);
+  const rss = rssBytes(worker.pid);
+  worker.stop();
+  return rss;
+}
+
+/** What random paths cost the worker's process, and what they ask of the store. */
+async function cost(store, worker, { eachShard, random }) {
+  const folder = mkdtempSync(join(tmpdir(), "selvedge-scale-wrk-"));
+  const script = rotation(join(folder, "random.lua"), random);
+  await askAll(worker, eachShard);
+  const options = { pid: worker.pid, port: worker.port, path: "/", headers: { Host: HOST }, script };
+  await load({ ...options, secs: WARM_SECS });
+  const before = await store.requests();
+  const { cpu_us, requests } = await load({ ...options, secs: LOAD_SECS });
+  const asked = (await store.requests()) - before;
+  rmSync(folder, { recursive: true, force: true });
+  return { cpu_us: fixed(cpu_us, 1), store_requests: fixed(asked / requests, 2) };
+}
+
+const fixed = (value, digits) => Number(value.toFixed(digits));
+
+/** Everything about a site of this many paths. */
+async function measured(program, paths) {
+  const store = await startStore();
+  const site = await fill(store, program, paths);
+  const worker = await startWorker(store);
+  const store_requests = await storeRequests(store, worker, site);
+  const random = await cost(store, worker, site);
+  worker.stop();
+  const bytes = await memory(store, site);
+  store.stop();
+  const idle = await idleRss(site);
+  const mib = (value) => fixed(value / MIB, 1);
+  const { rss, ...isolate } = bytes;
+  const memory_mib = Object.fromEntries(Object.entries(isolate).map(([k, v]) => [k, mib(v)]));
+  const shards = site.eachShard.length;
+  return { paths, shards, store_requests, random, memory_mib, rss_grown_mib: mib(rss - idle) };
+}
+
+/** The targets: what is compared, how much it is, and how much it may be. */
+function targets({ paths, shards, store_requests, memory_mib }) {
+  const { cold, warm } = STORE_REQUESTS_MAX;
+  const rows = [
+    ["memory, MiB", memory_mib.together, MEMORY_MIB_MAX],
+    ["store requests, cold", store_requests.cold, shards > 1 ? cold.sharded : cold.inline],
+    ["store requests, hot", store_requests.hot, warm],
+    ["store requests, 304", store_requests.not_modified, warm],
+    ["store requests, unknown path", store_requests.unknown, warm],
+  ];
+  return rows.map(([what, is, at_most]) => ({ paths, what, is, at_most, holds: is <= at_most }));
+}
+
+/** Sites of each size: `{sizes, targets}`. */
+export async function scale(sizes = SIZES) {
+  const env = { CARGO_TARGET_DIR: join(ROOT, "target/bench") };
+  const args = ["build", "--quiet", "--profile", "bench", "--bin", "synthetic-store"];
+  await step("synthetic-store", () => run("cargo", args, { cwd: join(ROOT, "bench/core"), env }));
+  const program = join(env.CARGO_TARGET_DIR, "release/synthetic-store");
+  const found = [];
+  for (const paths of sizes) {
+    found.push(await step(`${paths} paths`, () => measured(program, paths)));
+  }
+  return { sizes: found, targets: found.flatMap(targets) };
+}
+
+if (import.meta.main ?? process.argv[1].endsWith("scale.mjs")) {
+  main(async () => {
+    const sizes = process.argv.slice(2).map(Number);
+    console.log(scaleTables(await scale(sizes.length ? sizes : undefined)));
+    process.exit();
+  });
+}
