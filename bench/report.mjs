@@ -15,7 +15,7 @@ function columns(rows) {
 }
 
 /** What was measured, and how it compares with the targets. */
-export function tables({ entries, ratios, core_ns, size, gaps, machine }) {
+export function tables({ entries, ratios, scale, vectors, core_ns, size, gaps, machine }) {
   const costs = columns([
     ["scenario", "contestant", "CPU µs", "", "requests/s", "store requests"],
     ...entries.map((entry) => [
@@ -42,15 +42,18 @@ export function tables({ entries, ratios, core_ns, size, gaps, machine }) {
   ]);
   const core = Object.entries(core_ns).map(([name, ns]) => [name, "", `${ns} ns`]);
   const missing = Object.entries(gaps).map(([name, why]) => `not measured: ${name}: ${why}`);
+  const rows = Object.entries(vectors).map(([name, { passed, of }]) => `${passed} of ${of} ${name}`);
   const { processor, processors, memory_gib, runtime } = machine;
   return `
 ${costs}
 
 ${compared}
 
+${scale.sizes.length ? scaleTables(scale) : ""}
+
 ${core.length ? columns([["the pure core, natively", "", "median"], ...core]) : ""}
 
-wasm and glue: ${size.gzip_bytes} bytes compressed; instantiated in ${size.instantiation_ms} ms
+${rows.length ? `vectors on this build: ${rows.join(", ")}\n` : ""}wasm and glue: ${size.gzip_bytes} bytes compressed; instantiated in ${size.instantiation_ms} ms
 ${missing.join("\n")}
 ${processors} x ${processor}, ${memory_gib} GiB, ${runtime}
 `;

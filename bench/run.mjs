@@ -8,6 +8,8 @@
 // ratios within a round, medians over rounds. `--save` writes bench/results.json and results.svg;
 // `--built` takes what was built before; `--no-core` leaves the native benchmarks out; `--other`
 // runs another build of the worker beside this one, a copy of an earlier build/worker for example.
+// Before all that the build must pass tests/vectors; `vectors` and `scale` are names like those of
+// scenarios.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir, totalmem } from "node:os";
@@ -19,7 +21,9 @@ import { start } from "./contestants.mjs";
 import { core } from "./core.mjs";
 import { CONNECTIONS, ask, load, median, rotation, spread, wrk } from "./measure.mjs";
 import { svg, tables } from "./report.mjs";
-import { CORE_TARGETS, GAPS, entries, targets } from "./scenarios.mjs";
+import { scale } from "./scale.mjs";
+import { CORE_TARGETS, GAPS, KEPT_SHARE_MAX, entries, targets } from "./scenarios.mjs";
+import { checkVectors } from "./vectors.mjs";
 
 /** Seconds of load that make everything warm. */
 const WARM_SECS = 1;
@@ -52,18 +56,31 @@ async function check(entry, port) {
   return headers;
 }
 
+/** Fails unless the store got as many requests as the scenario is about. */
+function checkReads({ scenario, contestant, reads }, stored, requests) {
+  if (reads === undefined) return;
+  const least = reads * requests * (1 - KEPT_SHARE_MAX);
+  // wrk leaves what is under way uncounted, and live records are refreshed meanwhile.
+  const most = reads * requests + 2 * CONNECTIONS;
+  if (stored >= least && stored <= most) return;
+  throw new Error(
+    `${scenario}, ${contestant}: ${stored} store requests in ${requests} requests, ` +
+      `not ${reads} for each`,
+  );
+}
+
 /** One run of one entry. */
 async function once(entry, server, secs) {
   const port = server.ports[entry.contestant];
   const before = await server.requests();
   const { headers, script, path = "/" } = entry;
   const result = await load({ pid: server.pid, port, path, script, headers, secs });
-  const stored = (await server.requests()) - before - 1;
+  const stored = (await server.requests()) - before;
   if (result.broken) say(`${entry.scenario}, ${entry.contestant}: ${result.broken}`);
   if (result.refused && entry.status < 400) {
     throw new Error(`${entry.scenario}, ${entry.contestant}: ${result.refused} errors`);
   }
-  return { ...result, store_per_request: stored / result.requests };
+  return { ...result, stored, store_per_request: stored / result.requests };
 }
 
 async function rounds(list, server, count, secs) {
@@ -75,7 +92,11 @@ async function rounds(list, server, count, secs) {
   }
   for (const entry of list) await once(entry, server, WARM_SECS);
   for (let round = 1; round <= count; round += 1) {
-    for (const entry of list) entry.runs.push(await once(entry, server, secs));
+    for (const entry of list) {
+      const result = await once(entry, server, secs);
+      checkReads(entry, result.stored, result.requests);
+      entry.runs.push(result);
+    }
     say(`round ${round} of ${count}`);
   }
   for (const entry of list) await check(entry, server.ports[entry.contestant]);
@@ -151,11 +172,14 @@ main(async () => {
   const other = option("other");
   wrk();
   if (!process.argv.includes("--built")) await build();
+  const isAsked = (part) => only.length === 0 || only.includes(part);
+  const vectors = isAsked("vectors") ? await checkVectors() : {};
   const server = await start(other && resolve(other));
   const list = entries(only, other);
   say(`${list.length} runs of ${secs} s in each of ${count} rounds`);
   await rounds(list, server, count, secs);
   server.stop();
+  const scaled = isAsked("scale") ? await scale() : { sizes: [], targets: [] };
   const core_ns = process.argv.includes("--no-core") ? {} : await core();
   const version = readFileSync(join(ROOT, "Cargo.toml"), "utf8").match(/^version = "(.*)"/m)[1];
   const results = {
@@ -164,6 +188,8 @@ main(async () => {
     load: { connections: CONNECTIONS, rounds: count, secs_per_run: secs },
     entries: list.map(summary),
     ratios: [...ratios(list), ...coreRatios(core_ns)],
+    scale: scaled,
+    vectors,
     core_ns,
     size: { ...sizes(), ...(await measured()) },
     gaps: GAPS,

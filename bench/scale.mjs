@@ -23,8 +23,11 @@ const SIZES = [100, 10_000, 1_000_000];
 const HOST = "bench.localhost";
 const MIB = 2 ** 20;
 
-/** The isolate's memory at most, with the default budget: the target. */
-const MEMORY_MIB_MAX = 64;
+/**
+ * The isolate's memory at most, with the default budget of 32 MiB: what is in use, and with the
+ * garbage of an eager moment, which the platform ends isolates for at 128 MB.
+ */
+const MEMORY_MIB_MAX = { used: 64, highest: 122 };
 /**
  * Requests of the store at most, warm and cold: a cold isolate reads the live record, the root, the
  * shard where it is not in the root, and the blob.
@@ -239,7 +242,8 @@ async function measured(program, paths) {
 function targets({ paths, shards, store_requests, memory_mib }) {
   const { cold, warm } = STORE_REQUESTS_MAX;
   const rows = [
-    ["memory, MiB", memory_mib.together, MEMORY_MIB_MAX],
+    ["memory in use, MiB", memory_mib.together, MEMORY_MIB_MAX.used],
+    ["memory at its highest, MiB", memory_mib.highest, MEMORY_MIB_MAX.highest],
     ["store requests, cold", store_requests.cold, shards > 1 ? cold.sharded : cold.inline],
     ["store requests, hot", store_requests.hot, warm],
     ["store requests, 304", store_requests.not_modified, warm],
