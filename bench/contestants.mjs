@@ -59,9 +59,9 @@ const SERVICES = {
     keys: true,
     vars: { BYPASS_CACHE: "true" },
   },
-  store: { plain: "counted.js" },
+  store: { plain: "counted.js", over: "kv.js" },
   bucket: { plain: "bucket.js" },
-  cache: { plain: "cache.js" },
+  cache: { plain: "conditional.js", over: "cache.js" },
   upstream: { plain: "upstream.js" },
 };
 
@@ -112,8 +112,8 @@ function workerText(service) {
   const store = (name) => `(name = "${name}", kvNamespace = "store")`;
   const bucket = '(name = "BUCKET", r2Bucket = "bucket")';
   const esModule = (name) => `(name = "${name}", esModule = embed "${name}")`;
-  if (service.plain === "counted.js") {
-    return `(modules = [${esModule("counted.js")}, ${esModule("kv.js")}], ${date})`;
+  if (service.over) {
+    return `(modules = [${esModule(service.plain)}, ${esModule(service.over)}], ${date})`;
   }
   if (service.plain) return `(modules = [${esModule(service.plain)}], ${date})`;
   if (service.selvedge) {

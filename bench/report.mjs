@@ -43,20 +43,21 @@ export function tables({ entries, ratios, scale, vectors, core_ns, size, gaps, m
   const core = Object.entries(core_ns).map(([name, ns]) => [name, "", `${ns} ns`]);
   const missing = Object.entries(gaps).map(([name, why]) => `not measured: ${name}: ${why}`);
   const rows = Object.entries(vectors).map(([name, { passed, of }]) => `${passed} of ${of} ${name}`);
+  const { gzip_bytes, instantiation_ms } = size;
   const { processor, processors, memory_gib, runtime } = machine;
-  return `
-${costs}
-
-${compared}
-
-${scale.sizes.length ? scaleTables(scale) : ""}
-
-${core.length ? columns([["the pure core, natively", "", "median"], ...core]) : ""}
-
-${rows.length ? `vectors on this build: ${rows.join(", ")}\n` : ""}wasm and glue: ${size.gzip_bytes} bytes compressed; instantiated in ${size.instantiation_ms} ms
-${missing.join("\n")}
-${processors} x ${processor}, ${memory_gib} GiB, ${runtime}
-`;
+  const sections = [
+    costs,
+    ratios.length && compared,
+    scale.sizes.length && scaleTables(scale),
+    core.length && columns([["the pure core, natively", "", "median"], ...core]),
+    [
+      ...(rows.length ? [`vectors on this build: ${rows.join(", ")}`] : []),
+      `wasm and glue: ${gzip_bytes} bytes compressed; instantiated in ${instantiation_ms} ms`,
+      ...missing,
+      `${processors} x ${processor}, ${memory_gib} GiB, ${runtime}`,
+    ].join("\n"),
+  ];
+  return `\n${sections.filter(Boolean).join("\n\n")}\n`;
 }
 
 /** Sites of many paths: what was measured, and how it compares with the targets. */
