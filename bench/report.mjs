@@ -42,7 +42,7 @@ export function tables({ entries, ratios, scale, vectors, core_ns, size, gaps, m
   ]);
   const core = Object.entries(core_ns).map(([name, ns]) => [name, "", `${ns} ns`]);
   const missing = Object.entries(gaps).map(([name, why]) => `not measured: ${name}: ${why}`);
-  const rows = Object.entries(vectors).map(([name, { passed, of }]) => `${passed} of ${of} ${name}`);
+  const rows = Object.entries(vectors).map(([name, row]) => `${row.passed} of ${row.of} ${name}`);
   const { gzip_bytes, instantiation_ms } = size;
   const { processor, processors, memory_gib, runtime } = machine;
   const sections = [

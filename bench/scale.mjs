@@ -6,7 +6,14 @@
 // The store is another process, filled by bench/core with the product's own code, so that a worker
 // can be started anew, and so that its process's memory and CPU time are its own.
 
-import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -93,7 +100,6 @@ async function startIdle() {
 async function started(services, { worker, inspector }, isGauged) {
   const config = configText(services, { worker }, isGauged ? ["--expose-gc"] : []);
   const args = isGauged ? [`--inspector-addr=127.0.0.1:${inspector}`] : [];
-  // A path of no site, so that nothing of the store is read.
   const server = await serve(modules(), config, worker, "/", args);
   return { ...server, port: worker, inspector };
 }
@@ -112,9 +118,9 @@ async function fill(store, program, paths) {
     const answer = await get(store.port, "store", path, { method: "PUT", body });
     if (answer.status !== 204) throw new Error(`the store took no ${key}: ${answer.status}`);
   }
-  const site = { eachShard: lines("each-shard"), random: lines("random"), unknown: lines("unknown") };
+  const [eachShard, random, unknown] = ["each-shard", "random", "unknown"].map(lines);
   rmSync(folder, { recursive: true, force: true });
-  return site;
+  return { eachShard, random, unknown };
 }
 
 /** One request, and how many the store got for it. */
@@ -209,7 +215,8 @@ async function cost(store, worker, { eachShard, random }) {
   const folder = mkdtempSync(join(tmpdir(), "selvedge-scale-wrk-"));
   const script = rotation(join(folder, "random.lua"), random);
   await askAll(worker, eachShard);
-  const options = { pid: worker.pid, port: worker.port, path: "/", headers: { Host: HOST }, script };
+  const { pid, port } = worker;
+  const options = { pid, port, path: "/", headers: { Host: HOST }, script };
   await load({ ...options, secs: WARM_SECS });
   const before = await store.requests();
   const { cpu_us, requests } = await load({ ...options, secs: LOAD_SECS });

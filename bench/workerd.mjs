@@ -64,6 +64,7 @@ export async function serve(folder, config, port, path = "/", args = []) {
   let complaints = "";
   child.stderr.on("data", (data) => (complaints = (complaints + data).slice(-4000)));
   const stop = () => {
+    process.off("exit", stop);
     child.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
   };

@@ -37,7 +37,7 @@ struct Table {
 
 impl Table {
     fn of(count: usize) -> Self {
-        let built = site::manifest(count, site::content);
+        let built = site::manifest(count);
         let manifest = Manifest::parse(&built.root).expect("a manifest");
         let shards = built.shards.into_iter();
         let shards = shards.map(|(_, bytes)| Shard::parse(bytes).expect("a shard")).collect();

@@ -10,7 +10,7 @@ use selvedge::wire::coding::Coding;
 pub const SIZES: [usize; 3] = [100, 10_000, 1_000_000];
 
 /// How many contents the files of a site share.
-pub const SHARED_CONTENTS: usize = 8;
+const SHARED_CONTENTS: usize = 8;
 /// About how long each of them is.
 const SHARED_BYTES: usize = 1_000;
 
@@ -61,16 +61,37 @@ pub fn content(path: &str) -> Vec<u8> {
     format!("<!doctype html><title>{path}</title>\n").into_bytes()
 }
 
-/// The bytes of a file: one of [`SHARED_CONTENTS`], so that a site of any size fits into memory.
-pub fn shared_content(path: &str) -> Vec<u8> {
-    let mark = path.len() % SHARED_CONTENTS;
-    format!("<!doctype html><title>{mark}</title>{:x<1$}\n", "", SHARED_BYTES).into_bytes()
+/// Contents for a site whose files share them, so that one of any size fits into memory.
+pub fn shared_contents() -> Vec<Vec<u8>> {
+    let page = |n| format!("<!doctype html><title>{n}</title>{:x<1$}\n", "", SHARED_BYTES);
+    (0..SHARED_CONTENTS).map(|n| page(n).into_bytes()).collect()
+}
+
+/// The identity representation that these bytes are.
+pub fn identity(bytes: &[u8]) -> Representation {
+    let hash = ContentHash::of(bytes);
+    Representation { coding: Coding::Identity, length: bytes.len() as u64, hash }
+}
+
+/// The manifest of a site of this many paths, each with a content of its own.
+pub fn manifest(count: usize) -> BuiltManifest {
+    built(count, |path| identity(&content(path)))
+}
+
+/// The manifest of a site of this many paths that share these contents.
+pub fn shared_manifest(count: usize, contents: &[Vec<u8>]) -> BuiltManifest {
+    let identities: Vec<_> = contents.iter().map(|bytes| identity(bytes)).collect();
+    built(count, |path| identities[path.len() % identities.len()].clone())
+}
+
+fn built(count: usize, identity: impl Fn(&str) -> Representation) -> BuiltManifest {
+    let mut builder = ManifestBuilder::new(SiteConfig::default());
+    paths(count).for_each(|path| builder.insert(&path, asset(&path, identity(&path))));
+    builder.build().expect("a manifest within its bounds")
 }
 
 /// The asset at a path, of an identity representation only.
-fn asset(path: &str, bytes: &[u8]) -> Asset {
-    let hash = ContentHash::of(bytes);
-    let identity = Representation { coding: Coding::Identity, length: bytes.len() as u64, hash };
+fn asset(path: &str, identity: Representation) -> Asset {
     let (class, media_type) = match path.rsplit_once('.') {
         _ if has_fingerprint(path) => (Class::Fingerprinted, "text/javascript; charset=utf-8"),
         Some((_, "html")) => (Class::Html, "text/html; charset=utf-8"),
@@ -78,13 +99,6 @@ fn asset(path: &str, bytes: &[u8]) -> Asset {
         _ => (Class::Other, "application/octet-stream"),
     };
     Asset::new(class, media_type, vec![identity]).expect("an asset that can be sent")
-}
-
-/// The manifest of a site of this many paths, whose files have these contents.
-pub fn manifest(count: usize, content: impl Fn(&str) -> Vec<u8>) -> BuiltManifest {
-    let mut builder = ManifestBuilder::new(SiteConfig::default());
-    paths(count).for_each(|path| builder.insert(&path, asset(&path, &content(&path))));
-    builder.build().expect("a manifest within its bounds")
 }
 
 /// A number with the bits of another well mixed (SplitMix64).

@@ -3,8 +3,6 @@
 //! Not a publisher: nothing is scanned, encoded or uploaded. The invariant is that the keys are
 //! made by `site::keys` and the values by what publishing writes them with.
 
-use std::collections::BTreeMap;
-
 use selvedge::site::config::StageKind;
 use selvedge::site::ids::{ContentHash, SiteName, StageName};
 use selvedge::site::keys::{self, Key};
@@ -26,12 +24,11 @@ pub struct Stored {
 /// The site `bench`, live on its production stage, with this many paths of shared contents.
 pub fn stored(count: usize) -> Stored {
     let (name, stage) = (SiteName::parse("bench").expect("a name"), StageName::production());
-    let built = site::manifest(count, site::shared_content);
+    let contents = site::shared_contents();
+    let built = site::shared_manifest(count, &contents);
     let manifest = Manifest::parse(&built.root).expect("a manifest");
-    let contents = site::paths(count).map(|path| (path.len() % site::SHARED_CONTENTS, path));
-    let contents: BTreeMap<_, _> = contents.collect();
-    let blobs = contents.values().map(|path| site::shared_content(path));
-    let blobs = blobs.map(|bytes| (ContentHash::of(&bytes), bytes)).chain(built.shards);
+    let contents = contents.into_iter().map(|bytes| (ContentHash::of(&bytes), bytes));
+    let blobs = contents.chain(built.shards);
     let mut values: Vec<_> = blobs.map(|(hash, bytes)| (keys::blob(&name, &hash), bytes)).collect();
     values.push((keys::deployment(&name, manifest.id()), built.root));
     values.push((keys::live(&name, &stage), live(&name, &stage, &manifest).to_bytes()));
