@@ -81,7 +81,7 @@ pub fn manifest(count: usize) -> BuiltManifest {
 /// The manifest of a site of this many paths that share these contents.
 pub fn shared_manifest(count: usize, contents: &[Vec<u8>]) -> BuiltManifest {
     let identities: Vec<_> = contents.iter().map(|bytes| identity(bytes)).collect();
-    built(count, |path| identities[path.len() % identities.len()].clone())
+    built(count, |path| identities[path.len() % identities.len()])
 }
 
 fn built(count: usize, identity: impl Fn(&str) -> Representation) -> BuiltManifest {
