@@ -28,6 +28,9 @@ use crate::site::shard::{self, PATH_BYTES_MAX, SHARD_BYTES_MAX, Shard, ShardErro
 pub const ROOT_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Largest shard that stays in the root, so that a small site is two reads, not three.
 pub const INLINE_SHARD_BYTES_MAX: usize = 128 * 1024;
+/// About how large a shard is made: a memory too small for all of them reads one for each path that
+/// it does not know, and this much for it.
+pub const SHARD_BYTES_USUAL: usize = 64 * 1024;
 /// Most shards of a deployment; a million paths need about 2,000.
 pub const SHARDS_MAX: usize = 4_096;
 /// Most paths of a deployment.
@@ -313,7 +316,8 @@ impl ManifestBuilder {
         if whole.len() <= INLINE_SHARD_BYTES_MAX {
             return finish(&head, &whole, Vec::new());
         }
-        let mut count = whole.len().div_ceil(SHARD_BYTES_MAX).next_power_of_two();
+        let usual = whole.len().div_ceil(SHARD_BYTES_USUAL).next_power_of_two();
+        let mut count = usual.min(SHARDS_MAX);
         while count <= SHARDS_MAX {
             if let Some(shards) = self.spread(count)? {
                 let shards: Vec<_> =
