@@ -61,15 +61,15 @@ async function compileCli() {
 /**
  * Puts the modules that the generated code imports beside it, under one flat name each.
  * wasm-bindgen leaves them in `snippets/<hash>`, and the entry module must import the very same
- * glue.js.
+ * glue.js. The wasm goes on to know what it imports directly by the longer name.
  */
 function flattenSnippets(out) {
   const file = join(out, "selvedge.js");
   const code = readFileSync(file, "utf8");
-  const flat = code.replace(/(["'])\.\/(snippets\/[^"']*\.js)\1/g, (_, quote, path) => {
-    const name = basename(path) === "glue.js" ? "glue.js" : path.replaceAll("/", "-");
+  const flat = code.replace(/from (["'])\.\/(snippets\/[^"']*\.js)\1/g, (_, quote, path) => {
+    const name = path.includes("/src/edge/") ? basename(path) : path.replaceAll("/", "-");
     copyFileSync(join(out, path), join(out, name));
-    return `${quote}./${name}${quote}`;
+    return `from ${quote}./${name}${quote}`;
   });
   writeFileSync(file, flat);
   rmSync(join(out, "snippets"), { recursive: true, force: true });
@@ -81,6 +81,7 @@ async function bindWorker() {
     MODULE,
     join(edge, "entry.mjs"),
     join(edge, "glue.js"),
+    join(edge, "stores.js"),
     join(ROOT, "scripts/build.mjs"),
   ];
   if (newest(join(WORKER, "index.mjs")) > Math.max(...inputs.map(newest))) return;

@@ -73,24 +73,6 @@ export function header(request, name) {
 
 const line = (value) => value ?? "";
 
-/**
- * Returns what R2 says of objects, six lines each: the key, the length, the entity tag, the media
- * type, the tags, and when it was written. Objects that somebody else put there may lack some.
- */
-export function r2Objects(found) {
-  const lines = found.map(({ key, size, httpEtag, httpMetadata, customMetadata, uploaded }) => {
-    const [type, tags] = [line(httpMetadata?.contentType), line(customMetadata?.tags)];
-    return `${key}\n${size}\n${httpEtag}\n${type}\n${tags}\n${uploaded.getTime()}`;
-  });
-  return lines.join("\n");
-}
-
-/** Returns the same of a page of KV's keys, whose metadata are the last five of those lines. */
-export function kvObjects(keys) {
-  const ours = keys.filter(({ metadata }) => typeof metadata === "string");
-  return ours.map(({ name, metadata }) => `${name}\n${metadata}`).join("\n");
-}
-
 /** The promises of tasks of this instance, by number: how each is fulfilled. */
 let promises = new Map();
 /** Goes up when the instance is replaced: what an earlier one waited for wakes nobody. */
@@ -169,12 +151,27 @@ export function fields(request) {
   return block;
 }
 
+/** Returns what an error is to us: 1 for a busy store, 2 for a late upstream, else 0. */
+export function fault(error) {
+  // KV says `KV GET failed: 429` when it is asked too often.
+  if (/^KV .*429/.test(error?.message)) return 1;
+  return error?.name === "TimeoutError" ? 2 : 0;
+}
+
+/** Resolves to whether a rate limiter lets a request pass; to nothing where there is none. */
+export async function limit(env, name, key) {
+  return (await env[name]?.limit({ key }))?.success;
+}
+
 /**
- * Asks an upstream: a service binding, or the network where `fetcher` is null. Resolves to the
- * response; rejects with a `TimeoutError` when it does not begin in time. Redirects are not
- * followed, bodies are not decoded, and nothing on the way keeps a copy.
+ * Asks an upstream: a service binding, or the network where `service` is undefined. Resolves to the
+ * response, described, and its body, guarded; to null if the binding is missing. Rejects with a
+ * `TimeoutError` when the response does not begin in time. Redirects are not followed, bodies are
+ * not decoded, and nothing on the way keeps a copy.
  */
-export async function forward(fetcher, url, method, block, body, timeoutMs) {
+export async function forward(env, service, url, method, block, body, timeoutMs, idleMs) {
+  const fetcher = service === undefined ? globalThis : env[service];
+  if (typeof fetcher !== "object" || fetcher === null) return null;
   const parts = block.split("\n");
   const headers = new Headers();
   for (let i = 0; i + 1 < parts.length; i += 2) headers.append(parts[i], parts[i + 1]);
@@ -191,14 +188,15 @@ export async function forward(fetcher, url, method, block, body, timeoutMs) {
       encodeResponseBody: "manual",
       cf: { cacheTtl: -1 },
     };
-    return await (fetcher ? fetcher.fetch(url, init) : fetch(url, init));
+    const response = await fetcher.fetch(url, init);
+    return [describe(response), response.body && guard(response, idleMs)];
   } finally {
     clearTimeout(timer);
   }
 }
 
 /** Returns the status and the header fields of a response, as "status\nname\nvalue\n...". */
-export function describe(response) {
+function describe(response) {
   let block = `${response.status}\n`;
   for (const [name, value] of response.headers) {
     if (name !== "set-cookie") block += `${name}\n${value}\n`;
@@ -208,11 +206,13 @@ export function describe(response) {
 }
 
 /**
- * Returns a body that ends in an error when it pauses for longer than `idleMs`, or, where `length`
- * is known (not negative), has another one.
+ * Returns the body of a response, which ends in an error when it pauses for longer than `idleMs`
+ * or has another length than the response says, where that is below 4 GiB.
  */
-export function guard(body, idleMs, length) {
-  const through = length < 0 ? new IdentityTransformStream() : new FixedLengthStream(length);
+function guard({ body, headers }, idleMs) {
+  const length = headers.get("content-length");
+  const isKnown = /^\d+$/.test(length) && length < 2 ** 32;
+  const through = isKnown ? new FixedLengthStream(Number(length)) : new IdentityTransformStream();
   pump(body.getReader(), through.writable.getWriter(), idleMs);
   return through.readable;
 }
@@ -237,13 +237,13 @@ async function pump(reader, writer, idleMs) {
   }
 }
 
-/** Resolves to all of a body; rejects when it is longer than `bytesMax`. */
+/** Resolves to all of a body; to null when it is longer than `bytesMax`, its rest unread. */
 export async function hold(body, bytesMax) {
   const chunks = [];
   let length = 0;
-  for await (const chunk of body) {
+  for await (const chunk of body ?? []) {
     length += chunk.byteLength;
-    if (length > bytesMax) throw new TypeError(`the body is longer than ${bytesMax} bytes`);
+    if (length > bytesMax) return null;
     chunks.push(chunk);
   }
   const whole = new Uint8Array(length);

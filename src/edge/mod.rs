@@ -6,10 +6,7 @@
 
 pub mod runtime;
 pub mod respond;
-pub mod r2;
-pub mod kv;
-pub mod objects;
-pub mod cache;
+pub mod asked;
 pub mod upstream;
 pub mod task;
 pub mod sys;

@@ -1,12 +1,16 @@
 //! The ports, over the runtime.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 
-use js_sys::{ArrayBuffer, Reflect, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use crate::edge::sys::{self, ExecutionContext, RateLimiter, ReadableStream, Request, Store};
-use crate::edge::{cache, kv, r2, task, upstream};
+use crate::edge::asked::{self, Asked, asked};
+use crate::edge::sys::{self, ExecutionContext, ReadableStream, Request, Store};
+use crate::edge::{task, upstream};
 use crate::serve::ports::{
     BodyFault, Condition, EdgeContent, Fault, Found, Listing, Object, ObjectMeta, ObjectPage,
     ObjectWritten, Part, Ports, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned,
@@ -24,6 +28,8 @@ const BUCKET: &str = "BUCKET";
 const NAMESPACE: &str = "STORE_KV";
 /// The name of the rate limiter's binding.
 const RATE_LIMIT: &str = "FRESH_LIMIT";
+/// Bumped when the form of what the edge tier keeps changes, so that no version reads another's.
+const EDGE_GENERATION: &str = "1";
 /// Deadline of what goes on behind a response: the runtime ends it after 30 s.
 const BEHIND_DEADLINE_MS: u64 = 25_000;
 
@@ -57,9 +63,11 @@ impl Runtime {
     }
 
     fn store(&self) -> Result<Store, Fault> {
-        let store =
-            Reflect::get(&self.0.env, &self.binding().into()).map_err(|_| Fault::Missing)?;
-        if store.is_object() { Ok(store.unchecked_into()) } else { Err(Fault::Missing) }
+        let store = match self.0.settings.store {
+            StoreKind::R2 => sys::bucket(&self.0.env, BUCKET),
+            StoreKind::Kv => sys::namespace(&self.0.env, NAMESPACE),
+        };
+        store.ok_or(Fault::Missing)
     }
 
     /// The store, where it takes objects in parts.
@@ -70,8 +78,35 @@ impl Runtime {
         }
     }
 
-    fn base(&self) -> &str {
-        self.0.settings.base_domain.as_str()
+    /// The URL of a key in the edge tier: on the base host, below the reserved prefix, which the
+    /// worker answers itself.
+    fn edge_url(&self, key: &Key) -> String {
+        let base = self.0.settings.base_domain.as_str();
+        ["https://", base, "/.selvedge/edge/", EDGE_GENERATION, "/", key.as_str()].concat()
+    }
+
+    fn write_checked(&self, key: &Key, body: &JsValue, hash: &ContentHash) -> Asked<Upload> {
+        let write = |store: Store| store.write_checked(key.as_str(), body, &hash.hex());
+        asked(self.store().map(write), asked::uploaded)
+    }
+
+    fn keep(
+        &self,
+        key: &Key,
+        head: &str,
+        content: EdgeContent<Self>,
+        ttl: DeltaSeconds,
+    ) -> Asked<()> {
+        let (body, length): (JsValue, u64) = match content {
+            EdgeContent::Bytes(bytes) => (Uint8Array::from(&bytes[..]).into(), bytes.len() as u64),
+            EdgeContent::Held(buffer) => {
+                let length = u64::from(buffer.byte_length());
+                (buffer.into(), length)
+            }
+            EdgeContent::Stream(stream, length) => (stream, length),
+        };
+        let url = self.edge_url(key);
+        asked(Ok(sys::keep(&url, head, &body, length as f64, ttl.seconds() as f64)), asked::done)
     }
 }
 
@@ -102,16 +137,7 @@ impl Ports for Runtime {
     }
 
     fn behind(&self, work: impl Future<Output = ()> + 'static) {
-        let promise = task::run_later(async move {
-            let (mut work, mut deadline) =
-                (Box::pin(work), Box::pin(task::sleep(BEHIND_DEADLINE_MS)));
-            std::future::poll_fn(|cx| match work.as_mut().poll(cx) {
-                std::task::Poll::Pending => deadline.as_mut().poll(cx),
-                ready => ready,
-            })
-            .await;
-            JsValue::UNDEFINED
-        });
+        let promise = task::run_later(in_time(Box::pin(work)));
         self.0.context.wait_until(promise.unchecked_ref());
     }
 
@@ -120,158 +146,121 @@ impl Ports for Runtime {
         getrandom::fill(&mut bytes).ok().map(|()| bytes)
     }
 
-    async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault> {
-        let store = self.store()?;
-        match self.0.settings.store {
-            StoreKind::R2 => r2::read(&store, key).await,
-            StoreKind::Kv => kv::read(&store, key).await,
-        }
+    fn read(&self, key: &Key) -> impl Future<Output = Result<Option<Versioned>, Fault>> {
+        asked(self.store().map(|store| store.read(key.as_str())), asked::versioned)
     }
 
-    async fn write(
+    fn write(
         &self,
         key: &Key,
         bytes: &[u8],
         condition: &Condition,
-    ) -> Result<Written, Fault> {
-        let store = self.store()?;
-        match self.0.settings.store {
-            StoreKind::R2 => r2::write(&store, key, bytes, condition).await,
-            StoreKind::Kv => kv::write(&store, key, bytes, condition).await,
-        }
+    ) -> impl Future<Output = Result<Written, Fault>> {
+        let write = |store: Store| store.write(key.as_str(), &bytes.into(), demand(condition));
+        asked(self.store().map(write), asked::written)
     }
 
-    async fn delete(&self, key: &Key) -> Result<(), Fault> {
-        let store = self.store()?;
-        match self.0.settings.store {
-            StoreKind::R2 => r2::delete(&store, key).await,
-            StoreKind::Kv => kv::delete(&store, key).await,
-        }
+    fn delete(&self, key: &Key) -> impl Future<Output = Result<(), Fault>> {
+        asked(self.store().map(|store| store.delete(key.as_str())), asked::done)
     }
 
-    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
-        let store = self.store()?;
-        match self.0.settings.store {
-            StoreKind::R2 => r2::list(&store, prefix, cursor).await,
-            StoreKind::Kv => kv::list(&store, prefix, cursor).await,
-        }
+    fn list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+    ) -> impl Future<Output = Result<Listing, Fault>> {
+        asked(self.store().map(|store| store.list(prefix, cursor)), asked::listing)
     }
 
-    async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
-        let store = self.store()?;
-        match self.0.settings.store {
-            StoreKind::R2 => r2::open(&store, key, part).await,
-            StoreKind::Kv => kv::open(&store, key, part).await,
-        }
+    fn open(
+        &self,
+        key: &Key,
+        part: Option<Part>,
+    ) -> impl Future<Output = Result<Option<JsValue>, Fault>> {
+        let (first, length) = range(part);
+        asked(self.store().map(|store| store.open(key.as_str(), first, length)), asked::body)
     }
 
-    async fn hold(&self, key: &Key) -> Result<Option<ArrayBuffer>, Fault> {
-        let store = self.store()?;
-        match self.0.settings.store {
-            StoreKind::R2 => r2::hold(&store, key).await,
-            StoreKind::Kv => kv::hold(&store, key).await,
-        }
+    fn hold(&self, key: &Key) -> impl Future<Output = Result<Option<ArrayBuffer>, Fault>> {
+        asked(self.store().map(|store| store.hold(key.as_str())), asked::held)
     }
 
-    async fn store_blob(
+    fn store_blob(
         &self,
         key: &Key,
         bytes: &[u8],
         hash: &ContentHash,
-    ) -> Result<Upload, Fault> {
-        let store = self.store()?;
-        match self.0.settings.store {
-            StoreKind::R2 => {
-                r2::put_checked(&store, key, &Uint8Array::from(bytes).into(), hash).await
-            }
-            StoreKind::Kv => kv::put_checked(&store, key, bytes, hash).await,
-        }
+    ) -> impl Future<Output = Result<Upload, Fault>> {
+        self.write_checked(key, &Uint8Array::from(bytes), hash)
     }
 
-    async fn store_request_body(
+    fn store_request_body(
         &self,
         key: &Key,
         length: u64,
         hash: &ContentHash,
-    ) -> Result<Upload, Fault> {
+    ) -> impl Future<Output = Result<Upload, Fault>> {
+        // The runtime knows the length of a body that came with one, which R2 asks for.
         let body = self.0.request.body();
-        if body.is_null() || length == 0 {
-            return self.store_blob(key, &[], hash).await;
-        }
-        let store = self.store()?;
-        match self.0.settings.store {
-            // The runtime knows the length of a body that came with one, which R2 asks for.
-            StoreKind::R2 => r2::put_checked(&store, key, &body, hash).await,
-            StoreKind::Kv => {
-                let bytes = buffered(&body).await.map_err(|_| Fault::Failed)?;
-                kv::put_checked(&store, key, &sys::copied(&bytes), hash).await
-            }
-        }
+        let is_empty = body.is_null() || length == 0;
+        let body = if is_empty { Uint8Array::new_with_length(0).into() } else { body };
+        self.write_checked(key, &body, hash)
     }
 
     async fn request_body(&self, bytes_max: usize) -> Result<Vec<u8>, BodyFault> {
-        let body = self.0.request.body();
-        if body.is_null() || body.is_undefined() {
-            return Ok(Vec::new());
-        }
-        bounded(&body, bytes_max).await
+        let body = sys::hold(&self.0.request.body(), bytes_max as f64);
+        let bytes = asked(Ok(body), asked::bytes).await.map_err(|_| BodyFault::Broken)?;
+        bytes.ok_or(BodyFault::TooLarge(bytes_max as u64))
     }
 
-    async fn edge_read(&self, key: &Key) -> Result<Option<Vec<u8>>, Fault> {
-        Ok(self.edge_hold(key).await?.map(|buffer| sys::copied(&buffer)))
+    fn edge_read(&self, key: &Key) -> impl Future<Output = Result<Option<Vec<u8>>, Fault>> {
+        asked(Ok(sys::kept_bytes(&self.edge_url(key))), asked::bytes)
     }
 
-    async fn edge_hold(&self, key: &Key) -> Result<Option<ArrayBuffer>, Fault> {
-        match cache::lookup(self.base(), key).await? {
-            Some(response) => cache::buffer(&response).await.map(Some),
-            None => Ok(None),
-        }
+    fn edge_hold(&self, key: &Key) -> impl Future<Output = Result<Option<ArrayBuffer>, Fault>> {
+        asked(Ok(sys::kept_bytes(&self.edge_url(key))), asked::held)
     }
 
     async fn edge_open(&self, key: &Key) -> Result<Option<JsValue>, Fault> {
-        let found = cache::lookup(self.base(), key).await?;
-        Ok(found.map(|response| response.body()))
+        Ok(self.stored_find(key).await?.map(|found| found.body))
     }
 
     async fn edge_put(&self, key: &Key, content: EdgeContent<Self>, ttl: DeltaSeconds) {
         // Best effort: what is not kept is read from the store again.
-        let _ = self.stored_keep(key, "", content, ttl).await;
+        let _ = self.keep(key, "", content, ttl).await;
     }
 
-    async fn stored_find(&self, key: &Key) -> Result<Option<Found<JsValue>>, Fault> {
-        let found = cache::lookup(self.base(), key).await?;
-        Ok(found.map(|response| Found { head: cache::head(&response), body: response.body() }))
+    fn stored_find(
+        &self,
+        key: &Key,
+    ) -> impl Future<Output = Result<Option<Found<JsValue>>, Fault>> {
+        asked(Ok(sys::kept(&self.edge_url(key))), asked::found)
     }
 
-    async fn stored_keep(
+    fn stored_keep(
         &self,
         key: &Key,
         head: &str,
         content: EdgeContent<Self>,
         ttl: DeltaSeconds,
-    ) -> Result<(), Fault> {
-        let (body, length): (JsValue, u64) = match content {
-            EdgeContent::Bytes(bytes) => (Uint8Array::from(&bytes[..]).into(), bytes.len() as u64),
-            EdgeContent::Held(buffer) => {
-                let length = u64::from(buffer.byte_length());
-                (buffer.into(), length)
-            }
-            EdgeContent::Stream(stream, length) => (stream, length),
-        };
-        cache::put(self.base(), key, head, &body, length, ttl).await
+    ) -> impl Future<Output = Result<(), Fault>> {
+        self.keep(key, head, content, ttl)
     }
 
     fn request_fields(&self) -> Fields {
         upstream::fields_of(&sys::fields(&self.0.request))
     }
 
-    async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<JsValue>, Fault> {
-        upstream::fetch(&self.0.env, &self.0.request, request).await
+    fn fetch(
+        &self,
+        request: &UpstreamRequest,
+    ) -> impl Future<Output = Result<UpstreamResponse<JsValue>, Fault>> {
+        upstream::fetch(&self.0.env, &self.0.request, request)
     }
 
     async fn hold_body(&self, body: JsValue, bytes_max: u64) -> Result<ArrayBuffer, Fault> {
-        let held = sys::settled(sys::hold(&body, bytes_max as f64)).await;
-        held.map(JsCast::unchecked_into).map_err(|_| Fault::Failed)
+        let held = asked(Ok(sys::hold(&body, bytes_max as f64)), asked::held).await?;
+        held.ok_or(Fault::Failed)
     }
 
     fn cut(&self, body: JsValue, part: Part) -> Result<JsValue, Fault> {
@@ -282,99 +271,88 @@ impl Ports for Runtime {
         Uint8Array::from(bytes).buffer()
     }
 
-    async fn object_read(
+    fn object_read(
         &self,
         key: &Key,
         known_etag: Option<&str>,
         part: Option<Part>,
-    ) -> Result<Option<Object<JsValue>>, Fault> {
-        let store = self.store()?;
-        match self.0.settings.store {
-            StoreKind::R2 => r2::read_object(&store, key, known_etag, part).await,
-            StoreKind::Kv => kv::read_object(&store, key, known_etag, part).await,
-        }
+    ) -> impl Future<Output = Result<Option<Object<JsValue>>, Fault>> {
+        let (first, length) = range(part);
+        let read = |store: Store| store.object_read(key.as_str(), known_etag, first, length);
+        asked(self.store().map(read), asked::object)
     }
 
-    async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
-        let store = self.store()?;
-        match self.0.settings.store {
-            StoreKind::R2 => r2::object_meta(&store, key).await,
-            StoreKind::Kv => kv::object_meta(&store, key).await,
-        }
+    fn object_meta(&self, key: &Key) -> impl Future<Output = Result<Option<ObjectMeta>, Fault>> {
+        asked(self.store().map(|store| store.object_meta(key.as_str())), asked::meta)
     }
 
-    async fn object_write(
+    fn object_write(
         &self,
         key: &Key,
         meta: &ObjectMeta,
         condition: &Condition,
-    ) -> Result<ObjectWritten, Fault> {
-        let store = self.store()?;
-        let body = self.0.request.body();
-        let is_empty = body.is_null() || meta.length == 0;
-        match self.0.settings.store {
-            StoreKind::R2 => {
-                let body = if is_empty { Uint8Array::new_with_length(0).into() } else { body };
-                r2::write_object(&store, key, &body, meta, condition).await
-            }
-            StoreKind::Kv => {
-                let bytes_max = usize::try_from(meta.length).unwrap_or(usize::MAX);
-                let read = self.request_body(bytes_max).await;
-                let bytes = read.map_err(|_| Fault::Failed)?;
-                kv::write_object(&store, key, &bytes, meta, condition).await
-            }
-        }
+    ) -> impl Future<Output = Result<ObjectWritten, Fault>> {
+        let ObjectMeta { media_type, tags, .. } = meta;
+        let (length, written_ms) = (meta.length as f64, meta.written_ms.0 as f64);
+        let (body, condition) = (self.0.request.body(), demand(condition));
+        let write = |store: Store| {
+            let key = key.as_str();
+            store.object_write(key, &body, length, media_type, tags, written_ms, condition)
+        };
+        asked(self.store().map(write), asked::object_written)
     }
 
-    async fn object_list(
+    fn object_list(
         &self,
         prefix: &str,
         cursor: Option<&str>,
         count_max: u32,
-    ) -> Result<ObjectPage, Fault> {
-        let store = self.store()?;
-        match self.0.settings.store {
-            StoreKind::R2 => r2::list_objects(&store, prefix, cursor, count_max).await,
-            StoreKind::Kv => kv::list_objects(&store, prefix, cursor, count_max).await,
-        }
+    ) -> impl Future<Output = Result<ObjectPage, Fault>> {
+        let list = |store: Store| store.object_list(prefix, cursor, count_max);
+        asked(self.store().map(list), asked::object_page)
     }
 
-    async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String, Fault> {
-        r2::begin_upload(&self.uploads()?, key, meta).await
+    fn upload_begin(
+        &self,
+        key: &Key,
+        meta: &ObjectMeta,
+    ) -> impl Future<Output = Result<String, Fault>> {
+        let begin = |store: Store| store.upload_begin(key.as_str(), &meta.media_type, &meta.tags);
+        asked(self.uploads().map(begin), asked::text)
     }
 
-    async fn upload_part(
+    fn upload_part(
         &self,
         key: &Key,
         upload: &str,
         number: u16,
-    ) -> Result<Option<String>, Fault> {
-        r2::upload_part(&self.uploads()?, key, upload, number, &self.0.request.body()).await
+    ) -> impl Future<Output = Result<Option<String>, Fault>> {
+        let body = self.0.request.body();
+        let put = |store: Store| store.upload_part(key.as_str(), upload, number, &body);
+        asked(self.uploads().map(put), asked::optional_text)
     }
 
-    async fn upload_finish(
+    fn upload_finish(
         &self,
         key: &Key,
         upload: &str,
         parts: &[UploadedPart],
-    ) -> Result<Option<ObjectMeta>, Fault> {
-        r2::finish_upload(&self.uploads()?, key, upload, parts).await
-    }
-
-    async fn upload_drop(&self, key: &Key, upload: &str) -> Result<(), Fault> {
-        r2::drop_upload(&self.uploads()?, key, upload).await
-    }
-
-    async fn limit(&self, key: &str) -> Result<bool, Fault> {
-        let limiter = Reflect::get(&self.0.env, &RATE_LIMIT.into()).map_err(|_| Fault::Missing)?;
-        if !limiter.is_object() {
-            return Err(Fault::Missing);
+    ) -> impl Future<Output = Result<Option<ObjectMeta>, Fault>> {
+        let list = Array::new();
+        for part in parts {
+            list.push(&part.number.into());
+            list.push(&part.etag.as_str().into());
         }
-        let limiter: RateLimiter = limiter.unchecked_into();
-        let options = sys::object([("key", key.into())]).map_err(|_| Fault::Failed)?;
-        let outcome = sys::settled(limiter.limit(&options)).await.map_err(|_| Fault::Failed)?;
-        let success = Reflect::get(&outcome, &"success".into()).map_err(|_| Fault::Failed)?;
-        success.as_bool().ok_or(Fault::Failed)
+        let finish = |store: Store| store.upload_finish(key.as_str(), upload, &list);
+        asked(self.uploads().map(finish), asked::meta)
+    }
+
+    fn upload_drop(&self, key: &Key, upload: &str) -> impl Future<Output = Result<(), Fault>> {
+        asked(self.uploads().map(|store| store.upload_drop(key.as_str(), upload)), asked::done)
+    }
+
+    fn limit(&self, key: &str) -> impl Future<Output = Result<bool, Fault>> {
+        asked(Ok(sys::limit(&self.0.env, RATE_LIMIT, key)), asked::flag)
     }
 
     fn held_length(&self, held: &ArrayBuffer) -> u64 {
@@ -398,27 +376,27 @@ impl Ports for Runtime {
     }
 }
 
-/// All of a stream.
-async fn buffered(body: &JsValue) -> Result<ArrayBuffer, JsValue> {
-    let response = sys::Response::new(body, &JsValue::UNDEFINED)?;
-    sys::settled(response.array_buffer()).await.map(JsCast::unchecked_into)
+/// Work that is given up when the runtime would end it.
+async fn in_time(mut work: Pin<Box<dyn Future<Output = ()>>>) -> JsValue {
+    let mut deadline = pin!(task::sleep(BEHIND_DEADLINE_MS));
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Pending => deadline.as_mut().poll(cx),
+        ready => ready,
+    })
+    .await;
+    JsValue::UNDEFINED
 }
 
-/// A stream up to a bound; what is longer is not read to its end.
-async fn bounded(body: &JsValue, bytes_max: usize) -> Result<Vec<u8>, BodyFault> {
-    let reader = sys::reader(body).map_err(|_| BodyFault::Broken)?;
-    let mut bytes = Vec::new();
-    loop {
-        let chunk = sys::next_chunk(&reader).await.map_err(|_| BodyFault::Broken)?;
-        let Some(chunk) = chunk else { return Ok(bytes) };
-        if bytes.len().saturating_add(chunk.length() as usize) > bytes_max {
-            sys::cancel(&reader);
-            return Err(BodyFault::TooLarge(bytes_max as u64));
-        }
-        let start = bytes.len();
-        bytes.resize(start.saturating_add(chunk.length() as usize), 0);
-        if let Some(room) = bytes.get_mut(start..) {
-            chunk.copy_to(room);
-        }
+/// A condition as the stores' module takes it.
+fn demand(condition: &Condition) -> Option<&str> {
+    match condition {
+        Condition::Any => None,
+        Condition::Absent => Some("*"),
+        Condition::Is(version) => Some(version),
     }
+}
+
+/// Where a part begins and how long it is; the length 0 is all that there is.
+fn range(part: Option<Part>) -> (f64, f64) {
+    part.map_or((0.0, 0.0), |part| (part.first as f64, part.length as f64))
 }

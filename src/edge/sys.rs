@@ -8,10 +8,9 @@
 
 use std::rc::Rc;
 
-use js_sys::{ArrayBuffer, Promise, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use crate::edge::task;
 use crate::serve::ask::{Field, Headers};
 
 #[wasm_bindgen]
@@ -28,140 +27,10 @@ extern "C" {
     #[wasm_bindgen(method, js_name = waitUntil)]
     pub fn wait_until(this: &ExecutionContext, promise: &Promise);
 
-    /// An R2 bucket or a KV namespace: what the two have in common.
-    pub type Store;
-    #[wasm_bindgen(method, catch, js_name = get)]
-    pub fn read(this: &Store, key: &str) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch, js_name = get)]
-    pub fn read_with(this: &Store, key: &str, options: &JsValue) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch, js_name = getWithMetadata)]
-    pub fn read_described(this: &Store, key: &str, kind: &JsValue) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub fn head(this: &Store, key: &str) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub fn put(this: &Store, key: &str, value: &JsValue) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch, js_name = put)]
-    pub fn put_with(
-        this: &Store,
-        key: &str,
-        value: &JsValue,
-        options: &JsValue,
-    ) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub fn delete(this: &Store, key: &str) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub fn list(this: &Store, options: &JsValue) -> Result<Promise, JsValue>;
-
-    /// A rate limiter.
-    pub type RateLimiter;
-    #[wasm_bindgen(method, catch)]
-    pub fn limit(this: &RateLimiter, options: &JsValue) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch, js_name = createMultipartUpload)]
-    pub fn begin_upload(this: &Store, key: &str, options: &JsValue) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch, js_name = resumeMultipartUpload)]
-    pub fn resume_upload(this: &Store, key: &str, id: &str) -> Result<R2Upload, JsValue>;
-
-    /// An upload in parts, and what it says of a part.
-    pub type R2Upload;
-    #[wasm_bindgen(method, getter, js_name = uploadId)]
-    pub fn id(this: &R2Upload) -> String;
-    #[wasm_bindgen(method, getter)]
-    pub fn etag(this: &R2Upload) -> String;
-    #[wasm_bindgen(method, catch, js_name = uploadPart)]
-    pub fn part(this: &R2Upload, number: u16, value: &JsValue) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub fn complete(this: &R2Upload, parts: &JsValue) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub fn abort(this: &R2Upload) -> Result<Promise, JsValue>;
-
-    /// A page of a listing; R2 has `objects` with a `key`, KV has `keys` with a `name`.
-    pub type Page;
-    #[wasm_bindgen(method, getter)]
-    pub fn objects(this: &Page) -> Option<Vec<R2Object>>;
-    #[wasm_bindgen(method, getter)]
-    pub fn keys(this: &Page) -> Option<Vec<KvKey>>;
-    #[wasm_bindgen(method, getter, js_name = objects)]
-    pub fn r2_objects(this: &Page) -> JsValue;
-    #[wasm_bindgen(method, getter, js_name = keys)]
-    pub fn kv_keys(this: &Page) -> JsValue;
-    #[wasm_bindgen(method, getter)]
-    pub fn cursor(this: &Page) -> Option<String>;
-    #[wasm_bindgen(method, getter)]
-    pub fn truncated(this: &Page) -> Option<bool>;
-    #[wasm_bindgen(method, getter)]
-    pub fn list_complete(this: &Page) -> Option<bool>;
-
-    pub type KvKey;
-    #[wasm_bindgen(method, getter)]
-    pub fn name(this: &KvKey) -> String;
-
-    /// A value of KV with its metadata.
-    pub type Described;
-    #[wasm_bindgen(method, getter)]
-    pub fn value(this: &Described) -> JsValue;
-    #[wasm_bindgen(method, getter)]
-    pub fn metadata(this: &Described) -> JsValue;
-
-    /// An object of R2 with its body.
-    pub type R2Object;
-    #[wasm_bindgen(method, getter)]
-    pub fn body(this: &R2Object) -> JsValue;
-    #[wasm_bindgen(method, getter)]
-    pub fn key(this: &R2Object) -> String;
-    #[wasm_bindgen(method, getter)]
-    pub fn etag(this: &R2Object) -> String;
-    #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
-    pub fn array_buffer(this: &R2Object) -> Result<Promise, JsValue>;
-
     /// A stream that is passed on.
     pub type ReadableStream;
     #[wasm_bindgen(method, catch)]
-    pub fn tee(this: &ReadableStream) -> Result<js_sys::Array, JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = getReader)]
-    fn get_reader(this: &ReadableStream) -> Result<Reader, JsValue>;
-
-    /// Reads a stream chunk by chunk.
-    pub type Reader;
-    #[wasm_bindgen(method, catch)]
-    fn read(this: &Reader) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    fn cancel(this: &Reader) -> Result<Promise, JsValue>;
-
-    type Chunk;
-    #[wasm_bindgen(method, getter)]
-    fn done(this: &Chunk) -> bool;
-    #[wasm_bindgen(method, getter)]
-    fn value(this: &Chunk) -> Uint8Array;
-
-    /// A response, of the cache or our own.
-    pub type Response;
-    #[wasm_bindgen(constructor, catch)]
-    pub fn new(body: &JsValue, init: &JsValue) -> Result<Response, JsValue>;
-    #[wasm_bindgen(method, getter)]
-    pub fn body(this: &Response) -> JsValue;
-    #[wasm_bindgen(method, getter)]
-    pub fn headers(this: &Response) -> ResponseHeaders;
-
-    pub type ResponseHeaders;
-    #[wasm_bindgen(method)]
-    pub fn get(this: &ResponseHeaders, name: &str) -> Option<String>;
-    #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
-    pub fn array_buffer(this: &Response) -> Result<Promise, JsValue>;
-
-    /// The runtime's cache.
-    pub type Cache;
-    #[wasm_bindgen(method, catch, js_name = match)]
-    pub fn lookup(this: &Cache, url: &str) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    pub fn put(this: &Cache, url: &str, response: &Response) -> Result<Promise, JsValue>;
-
-    type CacheStorage;
-    #[wasm_bindgen(thread_local_v2, js_name = caches)]
-    static CACHES: Option<CacheStorage>;
-    #[wasm_bindgen(method, getter)]
-    fn default(this: &CacheStorage) -> Cache;
-
+    pub fn tee(this: &ReadableStream) -> Result<Array, JsValue>;
 }
 
 #[wasm_bindgen(module = "/src/edge/glue.js")]
@@ -170,34 +39,27 @@ extern "C" {
     fn ask(request: &Request) -> String;
     /// A header field that few requests are read for.
     fn header(request: &Request, name: &str) -> String;
-    /// What R2 says of objects, in one crossing.
-    #[wasm_bindgen(js_name = r2Objects)]
-    pub fn r2_objects(found: &JsValue) -> String;
-    /// What the metadata of KV's keys say of objects, in one crossing.
-    #[wasm_bindgen(js_name = kvObjects)]
-    pub fn kv_objects(keys: &JsValue) -> String;
     /// Builds a `Response` in one crossing.
     pub fn respond(status: u16, block: &str, body: &JsValue) -> JsValue;
-    /// Asks an upstream; the fetcher is `null` for the network.
-    #[wasm_bindgen(catch)]
+    /// Asks an upstream; through a service binding, or the network where there is no name of one.
     pub fn forward(
-        fetcher: &JsValue,
+        env: &JsValue,
+        service: Option<&str>,
         url: &str,
         method: &str,
         block: &str,
         body: &JsValue,
         timeout_ms: f64,
-    ) -> Result<Promise, JsValue>;
+        idle_ms: f64,
+    ) -> Promise;
     /// All header fields of a request.
     pub fn fields(request: &Request) -> String;
-    /// The status and the header fields of a response.
-    pub fn describe(response: &Response) -> String;
-    /// A body with a deadline between its parts; its length is negative where it is not known.
-    #[wasm_bindgen(catch)]
-    pub fn guard(body: &JsValue, idle_ms: f64, length: f64) -> Result<JsValue, JsValue>;
-    /// All of a body.
-    #[wasm_bindgen(catch)]
-    pub fn hold(body: &JsValue, bytes_max: f64) -> Result<Promise, JsValue>;
+    /// All of a body, `null` when it is longer.
+    pub fn hold(body: &JsValue, bytes_max: f64) -> Promise;
+    /// Whether a rate limiter lets a request pass.
+    pub fn limit(env: &JsValue, name: &str, key: &str) -> Promise;
+    /// What the reason of a promise that failed is to us.
+    pub fn fault(reason: &JsValue) -> u32;
     /// A part of a body.
     #[wasm_bindgen(catch)]
     pub fn cut(body: &JsValue, first: f64, length: f64) -> Result<JsValue, JsValue>;
@@ -218,9 +80,66 @@ extern "C" {
     pub fn panicked(message: &str);
 }
 
-/// The cache of this data centre, where the runtime has one.
-pub fn default_cache() -> Option<Cache> {
-    CACHES.with(|caches| caches.as_ref().map(CacheStorage::default))
+#[wasm_bindgen(module = "/src/edge/stores.js")]
+extern "C" {
+    /// An R2 bucket or a KV namespace, behind the same methods.
+    pub type Store;
+    pub fn bucket(env: &JsValue, name: &str) -> Option<Store>;
+    pub fn namespace(env: &JsValue, name: &str) -> Option<Store>;
+    #[wasm_bindgen(method)]
+    pub fn read(this: &Store, key: &str) -> Promise;
+    #[wasm_bindgen(method)]
+    pub fn hold(this: &Store, key: &str) -> Promise;
+    #[wasm_bindgen(method)]
+    pub fn open(this: &Store, key: &str, first: f64, length: f64) -> Promise;
+    #[wasm_bindgen(method)]
+    pub fn write(this: &Store, key: &str, bytes: &Uint8Array, condition: Option<&str>) -> Promise;
+    #[wasm_bindgen(method, js_name = writeChecked)]
+    pub fn write_checked(this: &Store, key: &str, body: &JsValue, hash: &str) -> Promise;
+    #[wasm_bindgen(method)]
+    pub fn delete(this: &Store, key: &str) -> Promise;
+    #[wasm_bindgen(method)]
+    pub fn list(this: &Store, prefix: &str, cursor: Option<&str>) -> Promise;
+    #[wasm_bindgen(method, js_name = objectRead)]
+    pub fn object_read(
+        this: &Store,
+        key: &str,
+        etag: Option<&str>,
+        first: f64,
+        length: f64,
+    ) -> Promise;
+    #[wasm_bindgen(method, js_name = objectMeta)]
+    pub fn object_meta(this: &Store, key: &str) -> Promise;
+    #[wasm_bindgen(method, js_name = objectWrite)]
+    pub fn object_write(
+        this: &Store,
+        key: &str,
+        body: &JsValue,
+        length: f64,
+        media_type: &str,
+        tags: &str,
+        written_ms: f64,
+        condition: Option<&str>,
+    ) -> Promise;
+    #[wasm_bindgen(method, js_name = objectList)]
+    pub fn object_list(this: &Store, prefix: &str, cursor: Option<&str>, count_max: u32)
+    -> Promise;
+    #[wasm_bindgen(method, js_name = uploadBegin)]
+    pub fn upload_begin(this: &Store, key: &str, media_type: &str, tags: &str) -> Promise;
+    #[wasm_bindgen(method, js_name = uploadPart)]
+    pub fn upload_part(this: &Store, key: &str, id: &str, number: u16, body: &JsValue) -> Promise;
+    #[wasm_bindgen(method, js_name = uploadFinish)]
+    pub fn upload_finish(this: &Store, key: &str, id: &str, parts: &Array) -> Promise;
+    #[wasm_bindgen(method, js_name = uploadDrop)]
+    pub fn upload_drop(this: &Store, key: &str, id: &str) -> Promise;
+
+    /// What we said of what the edge tier keeps, and its body.
+    pub fn kept(url: &str) -> Promise;
+    /// The bytes of what the edge tier keeps.
+    #[wasm_bindgen(js_name = keptBytes)]
+    pub fn kept_bytes(url: &str) -> Promise;
+    /// Keeps a body in the edge tier.
+    pub fn keep(url: &str, head: &str, body: &JsValue, length: f64, ttl_secs: f64) -> Promise;
 }
 
 /// The lines before the header fields: the method and the URL.
@@ -290,49 +209,5 @@ impl Headers for RequestText {
 
 /// The bytes of a buffer, copied into wasm to be parsed.
 pub fn copied(buffer: &ArrayBuffer) -> Vec<u8> {
-    js_sys::Uint8Array::new(buffer).to_vec()
-}
-
-/// A reader of a stream.
-pub fn reader(stream: &JsValue) -> Result<Reader, JsValue> {
-    stream.unchecked_ref::<ReadableStream>().get_reader()
-}
-
-/// The next chunk of a stream, `None` at its end.
-pub async fn next_chunk(reader: &Reader) -> Result<Option<Uint8Array>, JsValue> {
-    let chunk: Chunk = settled(reader.read()).await?.unchecked_into();
-    Ok((!chunk.done()).then(|| chunk.value()))
-}
-
-/// Stops reading; how that goes is of no interest.
-pub fn cancel(reader: &Reader) {
-    drop(reader.cancel());
-}
-
-/// Stops a stream that nobody reads.
-pub fn discard(stream: &JsValue) {
-    if let Ok(reader) = reader(stream) {
-        cancel(&reader);
-    }
-}
-
-/// An object with these members.
-pub fn object<const N: usize>(members: [(&str, JsValue); N]) -> Result<JsValue, JsValue> {
-    let object = js_sys::Object::new();
-    for (name, value) in members {
-        js_sys::Reflect::set(&object, &name.into(), &value)?;
-    }
-    Ok(object.into())
-}
-
-/// What a call to the runtime gave in the end, whether it threw at once or its promise did later.
-pub async fn settled(call: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
-    task::settled(&call?).await
-}
-
-/// A page of a store's keys.
-pub async fn page(store: &Store, prefix: &str, cursor: Option<&str>) -> Result<Page, JsValue> {
-    let cursor = cursor.map_or(JsValue::UNDEFINED, JsValue::from);
-    let options = object([("prefix", prefix.into()), ("cursor", cursor)])?;
-    settled(store.list(&options)).await.map(JsCast::unchecked_into)
+    Uint8Array::new(buffer).to_vec()
 }

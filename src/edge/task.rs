@@ -98,14 +98,15 @@ pub fn wake(task: u32, slot: u32, is_fulfilled: bool, value: JsValue) {
 }
 
 /// What a promise gives in the end.
-pub fn settled(promise: &Promise) -> impl Future<Output = Result<JsValue, JsValue>> {
+pub fn settled(promise: &Promise) -> Settled {
     let id = next_id();
     SLOTS.with_borrow_mut(|slots| slots.push(Slot { id, outcome: None }));
     sys::wait(promise, CURRENT.get().0, id);
     Settled(id)
 }
 
-struct Settled(u32);
+/// A promise that is waited for.
+pub struct Settled(u32);
 
 impl Future for Settled {
     type Output = Result<JsValue, JsValue>;

@@ -3,29 +3,23 @@
 //! Not a client: redirects are not followed, bodies are neither decoded nor copied, and nothing is
 //! tried again. What may be asked was decided before.
 
-use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
 
-use crate::edge::sys::{self, Request, Response};
+use crate::edge::asked::{self, Asked, asked};
+use crate::edge::sys::{self, Request};
 use crate::serve::ports::{Fault, UpstreamRequest, UpstreamResponse};
 use crate::site::action::Upstream;
 use crate::wire::fields::Fields;
 
 /// What an upstream answers.
-pub async fn fetch(
+pub fn fetch(
     env: &JsValue,
     client: &Request,
     request: &UpstreamRequest,
-) -> Result<UpstreamResponse<JsValue>, Fault> {
-    let fetcher = match &request.upstream {
-        Upstream::Origin { .. } => JsValue::NULL,
-        Upstream::Service(name) => {
-            let fetcher = Reflect::get(env, &name.into()).map_err(|_| Fault::Missing)?;
-            if !fetcher.is_object() {
-                return Err(Fault::Missing);
-            }
-            fetcher
-        }
+) -> Asked<UpstreamResponse<JsValue>> {
+    let service = match &request.upstream {
+        Upstream::Origin { .. } => None,
+        Upstream::Service(name) => Some(name.as_str()),
     };
     let mut block = String::with_capacity(512);
     for (name, value) in request.fields.iter() {
@@ -34,23 +28,18 @@ pub async fn fetch(
         }
     }
     let body = if request.with_body { client.body() } else { JsValue::NULL };
-    let (url, method, timeout_ms) = (&request.url, &request.method, request.timeout_ms as f64);
-    let answer = sys::forward(&fetcher, url, method, &block, &body, timeout_ms);
-    let response: Response = sys::settled(answer).await.map_err(fault)?.unchecked_into();
-    let description = sys::describe(&response);
+    let (timeout_ms, idle_ms) = (request.timeout_ms as f64, request.idle_ms as f64);
+    let (url, method) = (&request.url, &request.method);
+    asked(Ok(sys::forward(env, service, url, method, &block, &body, timeout_ms, idle_ms)), response)
+}
+
+/// The description of a response and its body; `null` where there is nobody to be asked.
+fn response(value: JsValue) -> Result<UpstreamResponse<JsValue>, Fault> {
+    let (description, body) = asked::pair(value).ok_or(Fault::Missing)?;
+    let description = asked::text(description)?;
     let (status, block) = description.split_once('\n').ok_or(Fault::Failed)?;
     let status = status.parse().map_err(|_| Fault::Failed)?;
-    let fields = fields_of(block);
-    let length = fields.value("content-length").and_then(|text| text.parse::<u32>().ok());
-    let body = response.body();
-    let body = match body.is_null() {
-        true => None,
-        false => {
-            let length = length.map_or(-1.0, f64::from);
-            Some(sys::guard(&body, request.idle_ms as f64, length).map_err(|_| Fault::Failed)?)
-        }
-    };
-    Ok(UpstreamResponse { status, fields, body })
+    Ok(UpstreamResponse { status, fields: fields_of(block), body: asked::body(body)? })
 }
 
 /// The fields of a block of lines, names and values in turn.
@@ -61,10 +50,4 @@ pub fn fields_of(block: &str) -> Fields {
         fields.append(name.to_owned(), value.to_owned());
     }
     fields
-}
-
-fn fault(error: JsValue) -> Fault {
-    let name = Reflect::get(&error, &"name".into()).ok().and_then(|name| name.as_string());
-    let late = name.as_deref() == Some("TimeoutError");
-    if late { Fault::TimedOut } else { Fault::Failed }
 }
