@@ -73,6 +73,9 @@ export function header(request, name) {
 
 const line = (value) => value ?? "";
 
+/** Returns so many random bytes, fit for secrets. */
+export const random = (length) => crypto.getRandomValues(new Uint8Array(length));
+
 /** The promises of tasks of this instance, by number: how each is fulfilled. */
 let promises = new Map();
 /** Goes up when the instance is replaced: what an earlier one waited for wakes nobody. */

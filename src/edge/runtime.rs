@@ -142,8 +142,7 @@ impl Ports for Runtime {
     }
 
     fn random(&self) -> Option<[u8; 39]> {
-        let mut bytes = [0; 39];
-        getrandom::fill(&mut bytes).ok().map(|()| bytes)
+        sys::random(39).to_vec().try_into().ok()
     }
 
     fn read(&self, key: &Key) -> impl Future<Output = Result<Option<Versioned>, Fault>> {

@@ -66,6 +66,8 @@ extern "C" {
     /// The SHA-256 of a buffer, as a buffer.
     #[wasm_bindgen(catch)]
     pub fn sha256(buffer: &ArrayBuffer) -> Result<Promise, JsValue>;
+    /// So many random bytes, fit for secrets.
+    pub fn random(length: u32) -> Uint8Array;
     /// The promise of a task, which `finish` fulfils.
     pub fn promised(task: u32) -> JsValue;
     /// Fulfils the promise of a task.

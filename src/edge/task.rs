@@ -169,7 +169,7 @@ fn poll(task: &mut Task) -> Poll<JsValue> {
 }
 
 /// A client that went away takes its promises along, and its task is never woken again: when there
-/// are very many, the older half is of such.
+/// are very many, the half that waits the longest, which comes first, is of such.
 fn keep(task: Task) {
     let forgotten = TASKS.with_borrow_mut(|tasks| {
         let old = if tasks.len() >= TASKS_MAX { TASKS_MAX / 2 } else { 0 };

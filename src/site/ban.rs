@@ -152,15 +152,17 @@ impl FromJson for BanScope {
         if json.is_text("all") {
             return Some(Self::All);
         }
-        let members = json.members()?;
-        let [(name, value)] = *members.as_slice() else { return json.wrong(SCOPES) };
+        let mut members = json.members()?;
+        let (Some((name, value)), None) = (members.next(), members.next()) else {
+            return json.wrong(SCOPES);
+        };
         Self::of_member(name, value).unwrap_or_else(|| json.wrong(SCOPES))
     }
 }
 
 impl FromJson for Ban {
     fn from_json(json: Reader<'_>) -> Option<Self> {
-        let mut members = json.members()?.into_iter();
+        let mut members = json.members()?;
         let scope = members.find_map(|(name, value)| BanScope::of_member(name, value));
         let scope = scope.unwrap_or_else(|| json.wrong(SCOPES))?;
         Some(Self { at_ms: json.member("at_ms")?, scope })

@@ -79,8 +79,10 @@ impl ToJson for HeaderOp {
 
 impl FromJson for HeaderOp {
     fn from_json(json: Reader<'_>) -> Option<Self> {
-        let members = json.members()?;
-        let [(what, value)] = *members.as_slice() else { return json.wrong(OPERATIONS) };
+        let mut members = json.members()?;
+        let (Some((what, value)), None) = (members.next(), members.next()) else {
+            return json.wrong(OPERATIONS);
+        };
         if what == "unset" {
             return value.text().map(|name| Self::Unset(name.to_owned()));
         }

@@ -133,6 +133,11 @@ impl<'a> Reader<'a> {
         matches!(self.json, Json::Text(own) if own == text)
     }
 
+    /// Whether the value is `null`.
+    pub fn is_null(self) -> bool {
+        matches!(self.json, Json::Null)
+    }
+
     /// The number that the value is.
     pub fn integer(self) -> Option<u64> {
         match self.json {
@@ -142,20 +147,18 @@ impl<'a> Reader<'a> {
     }
 
     /// The values of a list.
-    pub fn list(self) -> Option<Vec<Reader<'a>>> {
+    pub fn list(self) -> Option<impl ExactSizeIterator<Item = Reader<'a>>> {
         match self.json {
-            Json::List(list) => Some(list.iter().map(|json| Self { json, ..self }).collect()),
+            Json::List(list) => Some(list.iter().map(move |json| Self { json, ..self })),
             _ => self.wrong("must be an array"),
         }
     }
 
     /// The members of an object, in the order written.
-    pub fn members(self) -> Option<Vec<(&'a str, Reader<'a>)>> {
+    pub fn members(self) -> Option<impl Iterator<Item = (&'a str, Reader<'a>)>> {
         match self.json {
             Json::Object(members) => {
-                let read =
-                    |(name, json): &'a (Cow<'a, str>, Json<'a>)| (&**name, Self { json, ..self });
-                Some(members.iter().map(read).collect())
+                Some(members.iter().map(move |(name, json)| (&**name, Self { json, ..self })))
             }
             _ => self.wrong("must be an object"),
         }
@@ -179,7 +182,7 @@ impl<'a> Reader<'a> {
 
     /// Nothing, when an object has no other members than these.
     pub fn only(self, names: &[&str]) -> Option<()> {
-        let known = self.members()?.iter().all(|(name, _)| names.contains(name));
+        let known = self.members()?.all(|(name, _)| names.contains(&name));
         if known { Some(()) } else { self.wrong("there is a member that is not known") }
     }
 
@@ -367,7 +370,7 @@ impl ToJson for () {
 
 impl FromJson for () {
     fn from_json(json: Reader<'_>) -> Option<Self> {
-        if *json.json == Json::Null { Some(()) } else { json.wrong("must be null") }
+        if json.is_null() { Some(()) } else { json.wrong("must be null") }
     }
 }
 
@@ -433,7 +436,7 @@ impl<T: ToJson> ToJson for Option<T> {
 
 impl<T: FromJson> FromJson for Option<T> {
     fn from_json(json: Reader<'_>) -> Option<Self> {
-        if *json.json == Json::Null { Some(None) } else { T::from_json(json).map(Some) }
+        if json.is_null() { Some(None) } else { T::from_json(json).map(Some) }
     }
 }
 

@@ -222,7 +222,9 @@ impl ToJson for RedirectRule {
 
 impl FromJson for RedirectRule {
     fn from_json(json: Reader<'_>) -> Option<Self> {
-        let [from, to, status] = *json.list()?.as_slice() else {
+        let mut list = json.list()?;
+        let rule = (list.next(), list.next(), list.next(), list.next());
+        let (Some(from), Some(to), Some(status), None) = rule else {
             return json.wrong("must be a path, a target and a status");
         };
         let rule = Self::parse(from.text()?, to.text()?, u16::from_json(status)?);
