@@ -3,8 +3,6 @@
 //! Not activation: a committed deployment has an address of its own and is live nowhere. The
 //! invariant is that a deployment is written once, after what it names.
 
-use std::collections::BTreeMap;
-
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call};
 use crate::serve::deadline::{self, persistently};
@@ -28,19 +26,15 @@ impl<P: Ports> Call<'_, P> {
         Ok(Answer::Json(200, object(&[("stages", &self.stages(site).await?)])))
     }
 
-    /// The live record of every stage, by stage.
-    pub async fn stages(
-        &self,
-        site: &SiteName,
-    ) -> Result<BTreeMap<StageName, JsonText>, AdminError> {
+    /// An object of the live record of every stage, by stage.
+    pub async fn stages(&self, site: &SiteName) -> Result<JsonText, AdminError> {
         let prefix = keys::live_prefix(site);
-        let mut stages = BTreeMap::new();
+        let mut stages = object(&[]);
         for key in self.list_all(&prefix).await? {
             let stage = key.strip_prefix(&prefix).and_then(|name| StageName::parse(name).ok());
             let Some(stage) = stage else { continue };
             if let Some((record, _)) = self.live_record(site, &stage).await? {
-                let view = self.view(&record);
-                stages.insert(stage, view);
+                stages = stages.with(stage.as_str(), &self.view(&record));
             }
         }
         Ok(stages)
