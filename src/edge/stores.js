@@ -8,10 +8,11 @@
 import { hold } from "./glue.js";
 
 /** Returns the R2 bucket that is bound to a name, undefined where none is. */
-export const bucket = (env, name) => isBound(env, name) ? new Bucket(env[name]) : undefined;
+export const bucket = (env, name) => (isBound(env, name) ? new Bucket(env[name]) : undefined);
 
 /** Returns the KV namespace that is bound to a name, undefined where none is. */
-export const namespace = (env, name) => isBound(env, name) ? new Namespace(env[name]) : undefined;
+export const namespace = (env, name) =>
+  isBound(env, name) ? new Namespace(env[name]) : undefined;
 
 const isBound = (env, name) => typeof env[name] === "object" && env[name] !== null;
 
@@ -91,7 +92,8 @@ class Bucket {
   async objectList(prefix, cursor, limit) {
     const include = ["httpMetadata", "customMetadata"];
     const page = await this.r2.list({ prefix, cursor, limit, include });
-    return [next(page), ...page.objects.map((object) => `${object.key}\n${about(object)}`)].join("\n");
+    const lines = page.objects.map((object) => `${object.key}\n${about(object)}`);
+    return [next(page), ...lines].join("\n");
   }
 
   /** Resolves to the id of an upload in parts. */
@@ -107,7 +109,9 @@ class Bucket {
   /** Resolves to what is known of the object; `parts` are numbers and entity tags in turn. */
   uploadFinish(key, id, parts) {
     const list = [];
-    for (let i = 0; i < parts.length; i += 2) list.push({ partNumber: parts[i], etag: parts[i + 1] });
+    for (let i = 0; i < parts.length; i += 2) {
+      list.push({ partNumber: parts[i], etag: parts[i + 1] });
+    }
     return this.upload(key, id, async (upload) => about(await upload.complete(list)));
   }
 
@@ -181,7 +185,7 @@ class Namespace {
     return this.kv.get(key, BLOB_BYTES);
   }
 
-  /** KV has no ranges: to cut out of the whole costs half of what reading a stream up to it does. */
+  /** KV has no ranges: to cut out of the whole is half the cost of reading up to it. */
   async open(key, first, length) {
     if (!length) return this.kv.get(key, BLOB_STREAM);
     const bytes = await this.hold(key);
@@ -246,7 +250,8 @@ class Namespace {
   async objectList(prefix, cursor, limit) {
     const page = await this.kv.list({ prefix, cursor, limit });
     const ours = page.keys.filter(({ metadata }) => OURS.test(metadata));
-    return [after(page), ...ours.map(({ name, metadata }) => `${name}\n${metadata}`)].join("\n");
+    const lines = ours.map(({ name, metadata }) => `${name}\n${metadata}`);
+    return [after(page), ...lines].join("\n");
   }
 
   /** Resolves to a value with its metadata; one without them is nothing that was written here. */

@@ -53,13 +53,13 @@ impl<P: Ports> Call<'_, P> {
             return Err(AdminError::Invalid("a hash without the prefix", "group them by prefix"));
         }
         let stored = self.stored(site, &prefix).await?;
-        // Of a listing out of order some may be taken for missing: sending them again is harmless.
+        // Keys are listed in ascending order; out of it, some would only be sent again.
         let is_stored = |hash: &ContentHash| stored.binary_search(hash).is_ok();
         let missing: Vec<_> = question.hashes.iter().filter(|hash| !is_stored(hash)).collect();
         Ok(Answer::Json(200, object(&[("missing", &missing)])))
     }
 
-    /// The hashes under a prefix that the site has blobs for, in ascending order as keys are listed.
+    /// The hashes under a prefix that the site has blobs for, in the order of the listing.
     async fn stored(
         &self,
         site: &SiteName,
