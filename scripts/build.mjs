@@ -104,7 +104,7 @@ async function bindWorker() {
     ]),
   );
   flattenSnippets(out);
-  await step("wasm-opt -Oz", () => optimise(join(out, "selvedge_bg.wasm")));
+  await step("wasm-opt -O3", () => optimise(join(out, "selvedge_bg.wasm")));
   copyFileSync(join(edge, "entry.mjs"), join(out, "index.mjs"));
   await minify(out);
   moveInto(out, WORKER);
@@ -126,10 +126,14 @@ async function minify(out) {
   }
 }
 
+/**
+ * Nothing is inlined that rustc did not inline: the fewer locals a function has, the more its code
+ * repeats that of others, and the better it compresses, by 5 %.
+ */
 async function optimise(file) {
   const features = WASM_FEATURES.map((name) => `--enable-${name}`);
   const tool = join(ROOT, "node_modules/binaryen/bin/wasm-opt");
-  await run(node(), [tool, "-Oz", "--converge", ...features, file, "-o", `${file}.opt`]);
+  await run(node(), [tool, "--no-inline=*", "-O3", ...features, file, "-o", `${file}.opt`]);
   renameSync(`${file}.opt`, file);
 }
 
