@@ -15,6 +15,7 @@ use crate::serve::ports::{
     Fault, Found, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Upload, Versioned,
     Written,
 };
+use crate::site::ids::ContentHash;
 use crate::wire::time::UnixMillis;
 
 /// A promise of the runtime and how its value is read; or a fault at once.
@@ -76,7 +77,13 @@ pub fn held(value: JsValue) -> Result<Option<ArrayBuffer>, Fault> {
 
 /// Bytes to be parsed, or `null`.
 pub fn bytes(value: JsValue) -> Result<Option<Vec<u8>>, Fault> {
-    Ok(held(value)?.map(|buffer| sys::copied(&buffer)))
+    Ok(held(value)?.map(|buffer| sys::taken(&buffer)))
+}
+
+/// The SHA-256 of something.
+pub fn hash(value: JsValue) -> Result<ContentHash, Fault> {
+    let bytes = bytes(value)?.and_then(|bytes| bytes.try_into().ok());
+    bytes.map(ContentHash).ok_or(Fault::Failed)
 }
 
 /// Whether something holds.
@@ -97,7 +104,7 @@ pub fn optional_text(value: JsValue) -> Result<Option<String>, Fault> {
 /// Bytes and their version, or `null`.
 pub fn versioned(value: JsValue) -> Result<Option<Versioned>, Fault> {
     let Some((buffer, version)) = pair(value) else { return Ok(None) };
-    let bytes = sys::copied(buffer.unchecked_ref());
+    let bytes = sys::taken(buffer.unchecked_ref());
     Ok(Some(Versioned { bytes, version: text(version)? }))
 }
 

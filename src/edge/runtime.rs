@@ -362,10 +362,8 @@ impl Ports for Runtime {
         sys::copied(held)
     }
 
-    async fn digest(&self, held: &ArrayBuffer) -> Result<ContentHash, Fault> {
-        let digest = sys::settled(sys::sha256(held)).await.map_err(|_| Fault::Failed)?;
-        let bytes = sys::copied(digest.unchecked_ref());
-        bytes.try_into().map(ContentHash).map_err(|_| Fault::Failed)
+    fn digest(&self, held: &ArrayBuffer) -> impl Future<Output = Result<ContentHash, Fault>> {
+        asked(Ok(sys::sha256(held)), asked::hash)
     }
 
     fn share(&self, body: JsValue) -> Result<(JsValue, JsValue), Fault> {

@@ -5,7 +5,7 @@
 // undefined is none, "*" asks for a key that is not there, and all else for that very version.
 // A `length` of 0 stands for all that there is.
 
-import { hold } from "./glue.js";
+import { hold, sha256 } from "./glue.js";
 
 /** Returns the R2 bucket that is bound to a name, undefined where none is. */
 export const bucket = (env, name) => (isBound(env, name) ? new Bucket(env[name]) : undefined);
@@ -276,7 +276,7 @@ const isMet = (condition, version) => condition === (version ?? "*");
 const after = (page) => (page.list_complete ? "" : (page.cursor ?? ""));
 
 async function hashOf(bytes) {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  const hash = new Uint8Array(await sha256(bytes));
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

@@ -64,14 +64,17 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub fn cut(body: &JsValue, first: f64, length: f64) -> Result<JsValue, JsValue>;
     /// The SHA-256 of a buffer, as a buffer.
-    #[wasm_bindgen(catch)]
-    pub fn sha256(buffer: &ArrayBuffer) -> Result<Promise, JsValue>;
+    pub fn sha256(buffer: &ArrayBuffer) -> Promise;
+    /// Gives the memory of a buffer back.
+    fn release(buffer: &ArrayBuffer);
     /// So many random bytes, fit for secrets.
     pub fn random(length: u32) -> Uint8Array;
     /// The promise of a task, which `finish` fulfils.
     pub fn promised(task: u32) -> JsValue;
-    /// Fulfils the promise of a task.
+    /// Ends a task: its timer is stopped, and its promise fulfilled where it has one.
     pub fn finish(task: u32, value: &JsValue);
+    /// Forgets a task of a request that is gone.
+    pub fn forget(task: u32);
     /// Wakes a task when a promise settles.
     pub fn wait(promise: &Promise, task: u32, slot: u32);
     /// Wakes a task after some milliseconds.
@@ -212,4 +215,11 @@ impl Headers for RequestText {
 /// The bytes of a buffer, copied into wasm to be parsed.
 pub fn copied(buffer: &ArrayBuffer) -> Vec<u8> {
     Uint8Array::new(buffer).to_vec()
+}
+
+/// As [`copied`], of a buffer that nobody else has: its memory is given back at once.
+pub fn taken(buffer: &ArrayBuffer) -> Vec<u8> {
+    let bytes = copied(buffer);
+    release(buffer);
+    bytes
 }

@@ -52,7 +52,11 @@ thread_local! {
 pub fn run(work: impl Future<Output = JsValue> + 'static) -> JsValue {
     let mut task = Task { id: next_id(), work: Box::pin(work), timer_ms: 0.0 };
     match poll(&mut task) {
-        Poll::Ready(value) => value,
+        Poll::Ready(value) if task.timer_ms == 0.0 => value,
+        Poll::Ready(value) => {
+            sys::finish(task.id, &JsValue::UNDEFINED);
+            value
+        }
         Poll::Pending => {
             let promise = sys::promised(task.id);
             keep(task);
@@ -177,6 +181,7 @@ fn keep(task: Task) {
         tasks.push(task);
         forgotten
     });
+    forgotten.iter().for_each(|task| sys::forget(task.id));
     // Dropped out here: what a task holds may look into the tables itself.
     drop(forgotten);
 }
