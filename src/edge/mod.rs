@@ -5,6 +5,7 @@
 //! `Response`. The invariant is that nothing here panics and nothing is copied that only passes.
 
 pub mod runtime;
+pub mod block;
 pub mod respond;
 pub mod asked;
 pub mod upstream;

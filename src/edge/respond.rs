@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
 
+use crate::edge::block;
 use crate::edge::runtime::Runtime;
 use crate::edge::sys;
 use crate::serve::ports::Part;
@@ -28,12 +29,7 @@ pub fn response(reply: Reply<Runtime>) -> JsValue {
     BLOCK.with(|block| {
         let mut block = block.borrow_mut();
         block.clear();
-        for (name, value) in reply.fields.iter() {
-            block.push_str(name);
-            block.push('\n');
-            block.push_str(value);
-            block.push('\n');
-        }
+        block::write(&reply.fields, &mut block);
         sys::respond(reply.status, &block, &body)
     })
 }

@@ -9,6 +9,7 @@ use js_sys::{Array, ArrayBuffer, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use crate::edge::asked::{self, Asked, asked};
+use crate::edge::block;
 use crate::edge::sys::{self, ExecutionContext, ReadableStream, Request, Store};
 use crate::edge::{task, upstream};
 use crate::serve::ports::{
@@ -247,7 +248,7 @@ impl Ports for Runtime {
     }
 
     fn request_fields(&self) -> Fields {
-        upstream::fields_of(&sys::fields(&self.0.request))
+        block::fields(&sys::fields(&self.0.request))
     }
 
     fn fetch(

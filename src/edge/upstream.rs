@@ -6,10 +6,10 @@
 use wasm_bindgen::prelude::*;
 
 use crate::edge::asked::{self, Asked, asked};
+use crate::edge::block;
 use crate::edge::sys::{self, Request};
 use crate::serve::ports::{Fault, UpstreamRequest, UpstreamResponse};
 use crate::site::action::Upstream;
-use crate::wire::fields::Fields;
 
 /// What an upstream answers.
 pub fn fetch(
@@ -22,11 +22,7 @@ pub fn fetch(
         Upstream::Service(name) => Some(name.as_str()),
     };
     let mut block = String::with_capacity(512);
-    for (name, value) in request.fields.iter() {
-        for part in [name, "\n", value, "\n"] {
-            block.push_str(part);
-        }
-    }
+    block::write(&request.fields, &mut block);
     let body = if request.with_body { client.body() } else { JsValue::NULL };
     let (timeout_ms, idle_ms) = (request.timeout_ms as f64, request.idle_ms as f64);
     let (url, method) = (&request.url, &request.method);
@@ -37,17 +33,7 @@ pub fn fetch(
 fn response(value: JsValue) -> Result<UpstreamResponse<JsValue>, Fault> {
     let (description, body) = asked::pair(value).ok_or(Fault::Missing)?;
     let description = asked::text(description)?;
-    let (status, block) = description.split_once('\n').ok_or(Fault::Failed)?;
+    let (status, lines) = description.split_once('\n').ok_or(Fault::Failed)?;
     let status = status.parse().map_err(|_| Fault::Failed)?;
-    Ok(UpstreamResponse { status, fields: fields_of(block), body: asked::body(body)? })
-}
-
-/// The fields of a block of lines, names and values in turn.
-pub fn fields_of(block: &str) -> Fields {
-    let mut fields = Fields::with_capacity(24);
-    let mut lines = block.split('\n');
-    while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
-        fields.append(name.to_owned(), value.to_owned());
-    }
-    fields
+    Ok(UpstreamResponse { status, fields: block::fields(lines), body: asked::body(body)? })
 }
