@@ -3,6 +3,7 @@
 //! Not part of Selvedge. The invariant is that a site of a size is always the same one, so that
 //! figures of different days compare.
 
+pub mod command;
 pub mod site;
 pub mod store;
 pub mod world;

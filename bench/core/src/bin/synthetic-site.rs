@@ -2,27 +2,12 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::{env, fs, io};
+use std::{fs, io};
 
-use selvedge_bench::site;
+use selvedge_bench::{command, site};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let [count, folder] = arguments.as_slice() else {
-        eprintln!("usage: synthetic-site COUNT FOLDER");
-        return ExitCode::from(1);
-    };
-    let Ok(count) = count.parse() else {
-        eprintln!("{count}: not a number of paths");
-        return ExitCode::from(1);
-    };
-    match write(count, Path::new(folder)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{folder}: {error}");
-            ExitCode::from(2)
-        }
-    }
+    command::run("synthetic-site", write)
 }
 
 fn write(count: usize, folder: &Path) -> io::Result<()> {

@@ -8,11 +8,12 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::iter;
 use std::path::Path;
 use std::process::ExitCode;
-use std::{env, iter};
 
 use selvedge::site::manifest::ShardPlace;
+use selvedge_bench::command;
 use selvedge_bench::site::{self, mixed};
 use selvedge_bench::store::{self, Stored};
 
@@ -22,22 +23,7 @@ const RANDOM: usize = 20_000;
 const UNKNOWN: usize = 2;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let [count, folder] = arguments.as_slice() else {
-        eprintln!("usage: synthetic-store COUNT FOLDER");
-        return ExitCode::from(1);
-    };
-    let Ok(count) = count.parse() else {
-        eprintln!("{count}: not a number of paths");
-        return ExitCode::from(1);
-    };
-    match write(count, Path::new(folder)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{folder}: {error}");
-            ExitCode::from(2)
-        }
-    }
+    command::run("synthetic-store", write)
 }
 
 fn write(count: usize, folder: &Path) -> io::Result<()> {
