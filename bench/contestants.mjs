@@ -14,7 +14,7 @@ import { CLI, ROOT, WORKER, run } from "../scripts/lib.mjs";
 import { CACHE_WORKER, KV_WORKER } from "../tests/e2e/lib/stores.mjs";
 import { ask } from "./measure.mjs";
 import { COMPATIBILITY_DATE, configText, freePorts, serve } from "./workerd.mjs";
-import { selvedgeModules, text } from "./workerd.mjs";
+import { layered, selvedgeModules, text } from "./workerd.mjs";
 
 const BENCH = join(ROOT, "bench");
 /** The platform's asset worker: as npm has it by itself, and as its own tools bring it today. */
@@ -60,7 +60,7 @@ const SERVICES = {
     vars: { BYPASS_CACHE: "true" },
   },
   store: { plain: "counted.js", over: "kv.js" },
-  bucket: { plain: "bucket.js" },
+  bucket: { plain: "counted.js", over: "bucket.js" },
   cache: { plain: "conditional.js", over: "cache.js" },
   upstream: { plain: "upstream.js" },
 };
@@ -112,9 +112,7 @@ function workerText(service) {
   const store = (name) => `(name = "${name}", kvNamespace = "store")`;
   const bucket = '(name = "BUCKET", r2Bucket = "bucket")';
   const esModule = (name) => `(name = "${name}", esModule = embed "${name}")`;
-  if (service.over) {
-    return `(modules = [${esModule(service.plain)}, ${esModule(service.over)}], ${date})`;
-  }
+  if (service.over) return `(modules = [${layered(service.plain, service.over)}], ${date})`;
   if (service.plain) return `(modules = [${esModule(service.plain)}], ${date})`;
   if (service.selvedge) {
     const vars = {

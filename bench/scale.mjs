@@ -24,7 +24,7 @@ import { CACHE_WORKER, KV_WORKER } from "../tests/e2e/lib/stores.mjs";
 import { CONNECTIONS, load, rotation, rssBytes } from "./measure.mjs";
 import { scaleTables } from "./report.mjs";
 import { COMPATIBILITY_DATE, configText, freePorts, selvedgeModules, serve } from "./workerd.mjs";
-import { text } from "./workerd.mjs";
+import { layered, text } from "./workerd.mjs";
 
 const SIZES = [100, 10_000, 1_000_000];
 const HOST = "bench.localhost";
@@ -62,7 +62,7 @@ function modules() {
 
 async function startStore() {
   const ports = await freePorts(["store"]);
-  const worker = `worker = (modules = [${esModule("counted.js")}, ${esModule("kv.js")}], ${DATE})`;
+  const worker = `worker = (modules = [${layered("counted.js", "kv.js")}], ${DATE})`;
   const server = await serve(modules(), configText({ store: worker }, ports), ports.store);
   const requests = async () => Number((await get(ports.store, "store", "/.requests")).text);
   return { ...server, port: ports.store, requests };

@@ -15,6 +15,10 @@ const TRIES_MAX = 200;
 /** A variable, as a binding. */
 export const text = (name, value) => `(name = "${name}", text = ${JSON.stringify(value)})`;
 
+/** The modules of a worker that stands in front of another one, which it imports as "over.js". */
+export const layered = (front, over) =>
+  `(name = "${front}", esModule = embed "${front}"), (name = "over.js", esModule = embed "${over}")`;
+
 /** The modules of a built worker, which lie beside the configuration under `prefix`. */
 export function selvedgeModules(build, prefix) {
   const names = readdirSync(build).sort((a, b) => (b === "index.mjs") - (a === "index.mjs"));

@@ -2,7 +2,6 @@
 // or before the value, and what is known of an object before its bytes. Only what Selvedge asks
 // for: get with a range, head, put with a condition, list, delete.
 
-let requests = 0;
 const objects = new Map();
 const NO_SUCH_KEY = [404, 10007];
 const CONDITION_FAILED = [412, 10031];
@@ -72,8 +71,6 @@ function put({ object: key, onlyIf }, bytes) {
 
 export default {
   async fetch(request) {
-    if (new URL(request.url).pathname === "/.requests") return new Response(String(requests));
-    requests += 1;
     if (request.method === "GET") {
       const asked = JSON.parse(request.headers.get("cf-r2-request"));
       return { get, head, list }[asked.method](asked);

@@ -1,7 +1,7 @@
 // The cache of every contestant: the same one that the end-to-end tests use, but that it answers a
 // condition with a 304, as the platform's does, which kv-asset-handler leaves conditions to.
 
-import cache from "cache.js";
+import cache from "over.js";
 
 /** An entity tag as it counts in a weak comparison (RFC 9110, 8.8.3.2). */
 const opaque = (etag) => etag?.replace(/^W\//, "");

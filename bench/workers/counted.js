@@ -1,7 +1,6 @@
-// The store of every contestant: the same one that the end-to-end tests use, and a count of the
-// requests that it got.
+// A store, and a count of the requests that it got.
 
-import store from "kv.js";
+import store from "over.js";
 
 let requests = 0;
 
