@@ -12,6 +12,8 @@
 
 use std::fmt;
 
+use crate::wire::text;
+
 /// The longest path, raw or canonical, in bytes; a path is held in memory and in every table that
 /// it is in.
 pub const PATH_BYTES_MAX: usize = 2048;
@@ -111,9 +113,7 @@ pub fn encode_into(decoded: &str, out: &mut String) {
         let mut chars = tail.chars();
         if let Some(escaped) = chars.next() {
             for byte in escaped.encode_utf8(&mut [0; 4]).bytes() {
-                out.push('%');
-                out.push(hex_digit(byte >> 4));
-                out.push(hex_digit(byte & 0xf));
+                text::push_escape(out, byte);
             }
         }
         rest = chars.as_str();
@@ -227,9 +227,9 @@ fn decode(raw: &str) -> Result<String, PathError> {
     while let Some((at, byte)) = bytes.next() {
         let byte = match byte {
             b'%' => {
-                let high = bytes.next().and_then(|(_, digit)| hex_value(digit));
-                let low = bytes.next().and_then(|(_, digit)| hex_value(digit));
-                high.zip(low).map(|(high, low)| high << 4 | low).ok_or(PathError::BadEscape(at))?
+                let digits = bytes.next().zip(bytes.next());
+                let byte = digits.and_then(|((_, high), (_, low))| text::escaped(high, low));
+                byte.ok_or(PathError::BadEscape(at))?
             }
             byte => byte,
         };
@@ -268,14 +268,6 @@ fn refuse_dots(segment: Option<&[u8]>) -> Result<(), PathError> {
 fn is_pchar(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~')
         || matches!(byte, b'!' | b'$' | b'&'..=b',' | b';' | b'=' | b':' | b'@')
-}
-
-fn hex_digit(value: u8) -> char {
-    char::from_digit(u32::from(value), 16).unwrap_or('0').to_ascii_uppercase()
-}
-
-fn hex_value(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Not a map: the first parameter of a name counts. The invariant: every text is a query, since
 //! what can't be decoded stands as it is.
 
+use crate::wire::text;
+
 /// Returns the decoded value of the first parameter `name`; empty for one without `=`.
 ///
 /// # Shape
@@ -35,13 +37,7 @@ pub fn encode(text: &str) -> String {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 encoded.push(char::from(byte));
             }
-            _ => {
-                encoded.push('%');
-                for digit in [byte >> 4, byte & 0xf] {
-                    let digit = char::from_digit(u32::from(digit), 16).unwrap_or('0');
-                    encoded.push(digit.to_ascii_uppercase());
-                }
-            }
+            _ => text::push_escape(&mut encoded, byte),
         }
     }
     encoded
@@ -52,7 +48,8 @@ fn decode(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((byte, after)) = rest.split_first() {
         let escaped = after.split_first_chunk::<2>().filter(|_| *byte == b'%');
-        let escaped = escaped.and_then(|(digits, after)| Some((hex(digits)?, after)));
+        let escaped =
+            escaped.and_then(|([high, low], after)| Some((text::escaped(*high, *low)?, after)));
         let (byte, after) = match (escaped, byte) {
             (Some(escaped), _) => escaped,
             (None, b'+') => (b' ', after),
@@ -62,11 +59,6 @@ fn decode(text: &str) -> String {
         rest = after;
     }
     String::from_utf8_lossy(&decoded).into_owned()
-}
-
-fn hex(digits: &[u8; 2]) -> Option<u8> {
-    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
-    u8::try_from(high? << 4 | low?).ok()
 }
 
 #[cfg(test)]
