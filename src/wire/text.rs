@@ -1,8 +1,8 @@
-//! Text, cut at single bytes.
+//! Text, byte by byte: cuts, numbers, escapes.
 //!
-//! Not a replacement for `str`'s own methods, which look for any character or needle and carry the
-//! machinery for it: these are for the delimiters of the grammar, on every request. The invariant:
-//! a delimiter is ASCII, so a cut never falls inside of a character.
+//! Not a replacement for the library's own, which look for any needle and write in any format, and
+//! carry the machinery for it: these are for what every request needs. The invariant: a delimiter
+//! is ASCII, so a cut never falls inside of a character.
 
 /// Returns what is before and after the first `delimiter`; None where there is none.
 ///
