@@ -1,0 +1,78 @@
+// Generates the parts of a project that are too many to write by hand: modules, style sheets and
+// images under the kinds of names that people give them.
+
+import { deflateSync, crc32 } from "node:zlib";
+
+const NOUNS = (
+  "account invoice order customer product payment report dashboard message calendar ticket " +
+  "project team billing shipment profile media gallery contract catalog inventory audit search " +
+  "address feedback warehouse campaign deadline facade decade interface"
+).split(" ");
+const VIEWS = "list detail edit form table chart filter settings history summary step2 v2".split(" ");
+
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
+
+/** How people join the words of a module's name. */
+const STYLES = [
+  (noun, view) => `${noun}-${view}`,
+  (noun, view) => capital(noun) + capital(view),
+  (noun, view) => noun + capital(view),
+  (noun, view) => `${noun}_${view}`,
+  (noun, view) => `${noun}.${view}`,
+];
+
+/** The first `count` module names, all different; one word each to begin with. */
+export function names(count) {
+  const found = NOUNS.slice(0, Math.ceil(count / 8));
+  for (let i = 0; found.length < count; i += 1) {
+    const noun = NOUNS[i % NOUNS.length];
+    const view = VIEWS[Math.floor(i / NOUNS.length) % VIEWS.length];
+    const style = STYLES[(i + Math.floor(i / NOUNS.length)) % STYLES.length];
+    found.push(style(noun, view));
+  }
+  return found;
+}
+
+function chunk(type, data) {
+  const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(data.length);
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32BE(crc32(body));
+  return Buffer.concat([length, body, sum]);
+}
+
+/** A grey PNG of noise, large enough that no bundler inlines it; `seed` changes its bytes. */
+export function png(seed, size = 128) {
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(size, 0);
+  header.writeUInt32BE(size, 4);
+  header.writeUInt8(8, 8);
+  let state = seed + 1;
+  const pixels = Buffer.from(
+    Array.from({ length: size * (size + 1) }, (_, i) => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return i % (size + 1) === 0 ? 0 : state >>> 24;
+    }),
+  );
+  const signature = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
+  const parts = [chunk("IHDR", header), chunk("IDAT", deflateSync(pixels))];
+  return Buffer.concat([signature, ...parts, chunk("IEND", Buffer.alloc(0))]);
+}
+
+/** Files that are copied into a site as they are, under names that look like fingerprints. */
+export function ordinary(edition) {
+  const text = (name) => Buffer.from(`%PDF-1.4\n% ${name}, ${edition}\n%%EOF\n`);
+  const files = {};
+  for (const name of ["Chapter10.pdf", "Invoice2024.pdf", "report-20260131.pdf", "Q3-2026FY.pdf"])
+    files[`files/${name}`] = text(name);
+  for (const name of ["Screenshot1.png", "iPhone15Pro.png", "hero-1920x1080.png"])
+    files[`files/${name}`] = png(name.length + (edition === "first" ? 0 : 1000), 32);
+  for (const name of ["userProfile2.js", "jquery-3.7.1.min.js", "app-settings.js"])
+    files[`files/${name}`] = `window.loaded = "${name} ${edition}";\n`;
+  files["files/decade90.css"] = `:root { --edition: "${edition}" }\n`;
+  files["favicon.svg"] =
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><title>${edition}</title><circle cx="4" cy="4" r="4"/></svg>\n`;
+  files["robots.txt"] = `# ${edition}\nUser-agent: *\n`;
+  return files;
+}

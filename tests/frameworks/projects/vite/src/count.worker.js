@@ -1,0 +1,2 @@
+// EDITION
+onmessage = ({ data }) => postMessage(data.length, { edition: "EDITION" });

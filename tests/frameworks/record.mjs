@@ -1,0 +1,37 @@
+// Builds projects twice and records their listings in tests/frameworks/listings: one line for each
+// published file, `H` or `-`, a tab and the path. `H` stands for a name that the build tool made
+// from the content. Arguments choose projects by name.
+//
+// The mark is not read off the name. Each project has a rule that follows from how its tool is
+// documented to name its output; two builds in which the content of every source differs must not
+// contradict it (see `contradictions` in lib/build.mjs). A contradiction fails.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT, main, say, step } from "../../scripts/lib.mjs";
+import { EDITIONS, build, contradictions, listing, published } from "./lib/build.mjs";
+import { PROJECTS } from "./lib/projects.mjs";
+
+const LISTINGS = join(ROOT, "tests/frameworks/listings");
+
+main(async () => {
+  const chosen = process.argv.slice(2);
+  mkdirSync(LISTINGS, { recursive: true });
+  for (const project of PROJECTS) {
+    if (chosen.length && !chosen.includes(project.name)) continue;
+    const outs = [];
+    for (const edition of EDITIONS)
+      outs.push(await step(`${project.name}, ${edition}`, () => build(project, edition)));
+    const bad = contradictions(project, outs);
+    for (const line of bad.slice(0, 20)) say(`${project.name}: ${line}`);
+    const paths = published(outs[0]);
+    const hashed = paths.filter(project.isHashed).length;
+    const kept = paths.filter((path) => project.isHashed(path) && published(outs[1]).includes(path));
+    say(`${project.name}: ${paths.length} files, ${hashed} hashed, ${kept.length} of them in both`);
+    if (bad.length) {
+      process.exitCode = 1;
+      continue;
+    }
+    writeFileSync(join(LISTINGS, `${project.name}.txt`), listing(project, outs[0]));
+  }
+});
