@@ -8,6 +8,9 @@ const under = (folder) => (path) => path.startsWith(folder);
 const within = (folder, files) =>
   Object.fromEntries(Object.entries(files).map(([path, content]) => [`${folder}/${path}`, content]));
 
+/** A photo that differs between the editions. */
+const photo = (edition) => png(edition === "first" ? 1 : 5001);
+
 /** A React page for each of `count` names; some with a style sheet, an image, a shared module. */
 function reactPages(count, edition, folder = "src/pages") {
   const files = {};
@@ -90,7 +93,7 @@ function angular(name, count) {
     packages: ["@angular/core", "@angular/build"],
     generate: (edition) => {
       const files = within("public", ordinary(edition));
-      files["src/photo.png"] = png(edition === "first" ? 1 : 5001);
+      files["src/photo.png"] = photo(edition);
       const routes = pages.map((page, i) => {
         files[`src/app/pages/${page}.ts`] =
           `import { Component } from "@angular/core";\n\n` +
@@ -120,7 +123,7 @@ function next(name, count, bundler) {
     generate: (edition) => {
       const widgets = names(count);
       const files = within("public", ordinary(edition));
-      files["app/photo.png"] = png(edition === "first" ? 1 : 5001);
+      files["app/photo.png"] = photo(edition);
       for (const widget of widgets)
         files[`app/widgets/${widget}.jsx`] =
           `"use client";\n\nexport default function Widget() {\n` +
@@ -150,7 +153,7 @@ function sveltekit(name, count) {
     packages: ["@sveltejs/kit", "svelte", "vite"],
     generate: (edition) => {
       const files = within("static", ordinary(edition));
-      files["src/lib/photo.png"] = png(edition === "first" ? 1 : 5001);
+      files["src/lib/photo.png"] = photo(edition);
       for (const widget of names(count))
         files[`src/lib/widgets/${widget}.svelte`] =
           `<p>${widget}, ${edition} edition</p>\n\n` +
@@ -167,16 +170,238 @@ function sveltekit(name, count) {
   };
 }
 
+/** Astro: hashed files are in `_astro`. */
+function astro(name, count) {
+  return {
+    name,
+    tools: "astro",
+    packages: ["astro", "react"],
+    generate: (edition) => {
+      const files = within("public", ordinary(edition));
+      files["src/photo.png"] = photo(edition);
+      const widgets = names(count);
+      for (const widget of widgets)
+        files[`src/components/widgets/${widget}.jsx`] =
+          `export default function Widget() {\n  return <li>${widget}, ${edition} edition</li>;\n}\n`;
+      files["src/components/Widgets.jsx"] =
+        `import { Suspense, lazy } from "react";\n\n` +
+        widgets
+          .map((widget, i) => `const W${i} = lazy(() => import("./widgets/${widget}.jsx"));\n`)
+          .join("") +
+        `\nexport function Widgets() {\n  return (\n    <Suspense>\n` +
+        widgets.map((_, i) => `      <W${i} />\n`).join("") +
+        `    </Suspense>\n  );\n}\n`;
+      return files;
+    },
+    build: [["astro", "build"]],
+    out: "dist",
+    isHashed: under("_astro/"),
+    pages: ["/", "/about/", "/guides/step-2/"],
+  };
+}
+
+/** Parcel: hashes all but the pages, which are entry points. */
+function parcel(name, count) {
+  const copied = new Set(Object.keys(ordinary("first")));
+  return {
+    name,
+    tools: "parcel",
+    packages: ["parcel", "react"],
+    generate: (edition) => ({
+      ...reactPages(count, edition),
+      ...within("public", ordinary(edition)),
+      "src/photo.png": photo(edition),
+      "src/pages.js": `export const pages = {\n${names(count)
+        .map((page) => `  "${page}": () => import("./pages/${page}.jsx"),\n`)
+        .join("")}};\n`,
+    }),
+    build: [
+      ["parcel", "build", "index.html", "about.html", "--no-cache", "--log-level", "warn"],
+      ["cp", "-r", "public/.", "dist"],
+    ],
+    out: "dist",
+    isHashed: (path) => !copied.has(path) && !path.endsWith(".html"),
+    pages: ["/", "/about", `/#/${names(count).at(-1)}`],
+  };
+}
+
+const vitepress = {
+  name: "vitepress",
+  tools: "vitepress",
+  packages: ["vitepress", "vue"],
+  generate: (edition) => ({
+    ...within("public", ordinary(edition)),
+    "photo.png": photo(edition),
+  }),
+  build: [["vitepress", "build"]],
+  out: ".vitepress/dist",
+  // Vite's folder; everything else is a page, or has a fixed name.
+  isHashed: under("assets/"),
+  pages: ["/", "/guide/deploy", "/guide/step-2"],
+};
+
+/** Nuxt: `_nuxt` is hashed, or in a folder of the build's id, but for the pointer to that id. */
+function nuxt(name, count) {
+  return {
+    name,
+    tools: "nuxt",
+    packages: ["nuxt", "vue"],
+    generate: (edition) => {
+      const files = within("public", ordinary(edition));
+      files["app/photo.png"] = photo(edition);
+      for (let i = 0; i < count; i += 1)
+        files[`app/components/Widget${i}.vue`] =
+          `<template><li>widget ${i}, ${edition} edition</li></template>\n`;
+      files["app/components/Widgets.vue"] =
+        `<template>\n  <ul>\n` +
+        Array.from({ length: count }, (_, i) => `    <LazyWidget${i} />\n`).join("") +
+        `  </ul>\n</template>\n`;
+      return files;
+    },
+    build: [["nuxt", "generate"]],
+    out: ".output/public",
+    isHashed: (path) => path.startsWith("_nuxt/") && path !== "_nuxt/builds/latest.json",
+    pages: ["/", "/about", "/guides/step-2"],
+  };
+}
+
+const docusaurus = {
+  name: "docusaurus",
+  tools: "docusaurus",
+  packages: ["@docusaurus/core", "react"],
+  generate: (edition) => ({
+    ...within("static", ordinary(edition)),
+    "src/photo.png": photo(edition),
+  }),
+  build: [["docusaurus", "build"]],
+  out: "build",
+  // All of webpack's output goes there, and nothing else.
+  isHashed: under("assets/"),
+  pages: ["/", "/docs/intro", "/blog"],
+};
+
+const storybook = {
+  name: "storybook",
+  tools: "storybook",
+  packages: ["storybook", "vite"],
+  generate: (edition) => {
+    const files = within("public", ordinary(edition));
+    for (const name of names(12))
+      files[`src/${name}.stories.jsx`] =
+        `import { Counter } from "./Counter.jsx";\n\n` +
+        `export default { title: "Widgets/${name.replaceAll(/[^a-z0-9]/gi, " ")}", component: Counter };\n\n` +
+        `export const Plain = { args: { label: "${name}, ${edition} edition" } };\n`;
+    return files;
+  },
+  build: [["storybook", "build", "--output-dir", "dist", "--disable-telemetry"]],
+  out: "dist",
+  // Vite's folder; what starts with `sb-` comes with Storybook under fixed names.
+  isHashed: under("assets/"),
+  pages: ["/", "/?path=/story/widgets-account--plain", "/iframe.html?id=widgets-account--plain"],
+};
+
+const eleventy = {
+  name: "eleventy",
+  tools: "eleventy",
+  packages: ["@11ty/eleventy"],
+  generate: (edition) => within("public", ordinary(edition)),
+  build: [["eleventy", "--quiet"]],
+  out: "_site",
+  // The bundle plugin names each file by its content; everything else keeps its name.
+  isHashed: under("bundle/"),
+  pages: ["/", "/about/", "/guides/step-2/"],
+};
+
+const hugo = {
+  name: "hugo",
+  tools: "hugo",
+  packages: ["hugo"],
+  generate: (edition) => ({
+    ...within("static", ordinary(edition)),
+    "assets/photo.png": photo(edition),
+  }),
+  build: [["hugo", "--quiet"]],
+  out: "public",
+  // `fingerprint` and image processing add a hash; what is only copied is in `static`.
+  isHashed: (path) => /^(css|js)\/|^photo_hu/.test(path),
+  pages: ["/", "/about/", "/guides/step-2/"],
+};
+
+/** Material for MkDocs ships bundles whose names were hashed when it was released. */
+const MATERIAL = /^assets\/(javascripts|stylesheets)\/(workers\/)?\w+\.\w{8}\.min\.(js|css)(\.map)?$/;
+
+function mkdocs(name, config, isHashed) {
+  return {
+    name,
+    tools: "mkdocs",
+    packages: ["mkdocs", "mkdocs-material"],
+    generate: (edition) => ({
+      ...within("docs", ordinary(edition)),
+      "docs/photo.png": photo(edition),
+    }),
+    build: [["mkdocs", "build", "--quiet", "--config-file", config]],
+    out: "site",
+    isHashed,
+    pages: ["/", "/guide/deploy/", "/guide/step-2/"],
+  };
+}
+
+const sphinx = {
+  name: "sphinx",
+  tools: "sphinx",
+  packages: ["Sphinx", "furo"],
+  generate: (edition) => ({
+    ...ordinary(edition),
+    "photo.png": photo(edition),
+  }),
+  build: [["sphinx-build", "--quiet", ".", "_build"]],
+  out: "_build",
+  // `_downloads` has folders that are named by a hash of the source's path, not of its content.
+  isHashed: () => false,
+  pages: ["/", "/guide/deploy.html", "/genindex.html"],
+};
+
+const mdbook = {
+  name: "mdbook",
+  tools: "mdbook",
+  packages: ["mdbook"],
+  generate: (edition) => ({
+    ...within("src", ordinary(edition)),
+    "src/photo.png": photo(edition),
+  }),
+  build: [["mdbook", "build"]],
+  out: "book",
+  isHashed: (path) => /-[0-9a-f]{8}(\.min)?\.(js|css|svg|png|woff2|ico)$/.test(path),
+  // With this it hashes no name, which shows those that it hashes otherwise.
+  plain: { MDBOOK_OUTPUT__HTML__HASH_FILES: "false" },
+  pages: ["/", "/guide/deploy.html", "/guide/step-2.html"],
+};
+
 export const PROJECTS = [
   vite("vite", 220),
   vite("vite-small", 3),
-  esbuild("esbuild", 200, true),
-  esbuild("esbuild-small", 3, false),
-  angular("angular", 60),
-  angular("angular-small", 3),
+  sveltekit("sveltekit", 20),
+  sveltekit("sveltekit-small", 2),
+  astro("astro", 20),
+  astro("astro-small", 2),
   next("next-turbopack", 20, "turbopack"),
   next("next-webpack", 20, "webpack"),
   next("next-small", 2, "turbopack"),
-  sveltekit("sveltekit", 20),
-  sveltekit("sveltekit-small", 2),
+  nuxt("nuxt", 20),
+  nuxt("nuxt-small", 2),
+  vitepress,
+  angular("angular", 60),
+  angular("angular-small", 3),
+  docusaurus,
+  parcel("parcel", 60),
+  parcel("parcel-small", 3),
+  esbuild("esbuild", 200, true),
+  esbuild("esbuild-small", 3, false),
+  storybook,
+  eleventy,
+  hugo,
+  mkdocs("mkdocs", "default.yml", () => false),
+  mkdocs("mkdocs-material", "mkdocs.yml", (path) => MATERIAL.test(path)),
+  sphinx,
+  mdbook,
 ];

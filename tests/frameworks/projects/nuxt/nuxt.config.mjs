@@ -1,0 +1,6 @@
+export default defineNuxtConfig({
+  compatibilityDate: "2026-10-01",
+  telemetry: false,
+  devtools: { enabled: false },
+  css: ["~/main.css"],
+});
