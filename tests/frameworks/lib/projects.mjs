@@ -216,7 +216,7 @@ function parcel(name, count) {
         .join("")}};\n`,
     }),
     build: [
-      ["parcel", "build", "index.html", "about.html", "--no-cache", "--log-level", "warn"],
+      ["parcel", "build", "index.html", "about.html", "--dist-dir", "dist", "--no-cache", "--log-level", "warn"],
       ["cp", "-r", "public/.", "dist"],
     ],
     out: "dist",
