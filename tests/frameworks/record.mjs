@@ -22,7 +22,7 @@ main(async () => {
     const outs = [];
     for (const edition of EDITIONS)
       outs.push(await step(`${project.name}, ${edition}`, () => build(project, edition)));
-    const bad = contradictions(project, outs);
+    const bad = await contradictions(project, outs);
     for (const line of bad.slice(0, 20)) say(`${project.name}: ${line}`);
     const paths = published(outs[0]);
     const hashed = paths.filter(project.isHashed).length;

@@ -9,7 +9,6 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -120,13 +119,16 @@ function writeSources(project, edition, folder) {
   }
 }
 
-/** Builds `project` in `edition`; resolves to the folder that is to be published. */
-export async function build(project, edition) {
+/**
+ * Builds `project` in `edition`; resolves to the folder that is to be published. `env` is added to
+ * the environment of the build, and `as` names its output apart from others.
+ */
+export async function build(project, edition, { as = edition, env: extra = {} } = {}) {
   const tools = await install(project);
   const folder = join(tools, `sources-${project.name}`);
   writeSources(project, edition, folder);
   const path = `${tools}/node_modules/.bin:${tools}/venv/bin:${tools}/bin`;
-  const env = { ...QUIET, ...project.env };
+  const env = { ...QUIET, ...extra };
   for (const [program, ...args] of project.build) {
     const found = path
       .split(":")
@@ -134,7 +136,7 @@ export async function build(project, edition) {
       .find((file) => existsSync(file));
     await run(found ?? program, args, { cwd: folder, env });
   }
-  const out = join(WORK, "out", project.name, edition);
+  const out = join(WORK, "out", project.name, as);
   rmSync(out, { recursive: true, force: true });
   cpSync(join(folder, project.out), out, { recursive: true });
   return out;
@@ -158,9 +160,10 @@ const digest = (file) => createHash("sha256").update(readFileSync(file)).digest(
  * - a path in both builds with different bytes is not hashed;
  * - a path in one build alone is hashed, or in a folder that is named by the build.
  *
- * The rule decides alone only for files that both builds have, byte for byte.
+ * The rule decides alone only for files that both builds have, byte for byte. Where the tool can be
+ * told to hash no name (`project.plain`), a third build decides for those, too.
  */
-export function contradictions(project, [first, second]) {
+export async function contradictions(project, [first, second]) {
   const [before, after] = [published(first), published(second)];
   const [inBefore, inAfter] = [new Set(before), new Set(after)];
   const found = [];
@@ -176,6 +179,13 @@ export function contradictions(project, [first, second]) {
     if (!inBefore.has(path) && !project.isHashed(path))
       found.push(`${path}: new after the rebuild, so its name is hashed`);
   }
+  if (!project.plain) return found;
+  const plain = await build(project, EDITIONS[0], { as: "plain", env: project.plain });
+  const inPlain = new Set(published(plain));
+  for (const path of before) {
+    if (inPlain.has(path) === project.isHashed(path))
+      found.push(`${path}: the build without hashes says otherwise`);
+  }
   return found;
 }
 
@@ -186,4 +196,13 @@ export function listing(project, out) {
     .join("");
 }
 
-export const sizeOf = (file) => statSync(file).size;
+/** Names and versions of the packages that made a project's output, as installed. */
+export function versions(project) {
+  const folder = join(WORK, project.tools);
+  return project.packages.map((name) => {
+    const manifest = join(folder, "node_modules", name, "package.json");
+    if (existsSync(manifest)) return `${name} ${JSON.parse(readFileSync(manifest)).version}`;
+    const pins = readFileSync(join(folder, ".installed"), "utf8").split("\n");
+    return pins.find((line) => line.split(/[=@]/)[0] === name).replace(/==|@/, " ");
+  });
+}

@@ -1,0 +1,194 @@
+// Builds real projects with real tools, and publishes each without any configuration: every byte
+// and every link is right, browsers load the pages, hashed names and only those are `immutable`,
+// and after a rebuild every file that an old page names is still there.
+//
+// FRAMEWORKS_ONLY names projects to choose, by commas; `next` stands for all that begin so.
+
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
+import { BUILD, say } from "../../scripts/lib.mjs";
+import { AT_ONCE } from "../e2e/lib/check.mjs";
+import { publish } from "../e2e/lib/cli.mjs";
+import { scratch, start } from "../e2e/lib/worker.mjs";
+import { startBrowser } from "./lib/browser.mjs";
+import { EDITIONS, build, contradictions, published, versions } from "./lib/build.mjs";
+import { crawl, follow } from "./lib/links.mjs";
+import { PROJECTS } from "./lib/projects.mjs";
+import { markdown } from "./lib/table.mjs";
+
+/** The share of hashed files that must be recognised. */
+const RECOGNISED_MIN = 0.99;
+/** Requests at a time. */
+const AT_A_TIME = 16;
+/** Examples of each mistake that are told. */
+const EXAMPLES = 10;
+
+const DECODERS = {
+  br: brotliDecompressSync,
+  gzip: gunzipSync,
+  zstd: zstdDecompressSync,
+};
+
+const only = (process.env.FRAMEWORKS_ONLY ?? "").split(",").filter(Boolean);
+const isChosen = ({ name }) =>
+  only.length === 0 || only.some((word) => name === word || name.startsWith(`${word}-`));
+
+let worker;
+let browser;
+const rows = [];
+
+before(async () => {
+  worker = await start({ vars: AT_ONCE, state: scratch() });
+  browser = await startBrowser();
+});
+
+after(async () => {
+  const table = markdown(rows);
+  if (rows.length) {
+    console.log(`\n${table}`);
+    writeFileSync(join(BUILD, "frameworks/table.md"), table);
+  }
+  await browser?.stop();
+  await worker?.stop();
+});
+
+/** Calls `work` for every item, a few at a time, in no order. */
+async function each(items, work) {
+  const left = [...items];
+  const run = async () => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, run));
+}
+
+const addressOf = (path) => `/${path.split("/").map(encodeURIComponent).join("/")}`;
+const isImmutable = ({ headers }) => /\bimmutable\b/.test(headers.value("cache-control") ?? "");
+
+function noneOf(mistakes, what) {
+  const examples = mistakes.slice(0, EXAMPLES).join("\n  ");
+  assert.equal(mistakes.length, 0, `${mistakes.length} ${what}:\n  ${examples}`);
+}
+
+/** Compares every file with what is served at its address, encoded and not; its class, too. */
+async function compare(site, out, row, t) {
+  const wrong = [];
+  const immutable = new Set();
+  await each(published(out), async (file) => {
+    const bytes = readFileSync(join(out, file));
+    const { answer, path, hops } = await follow(worker, site, addressOf(file));
+    row.bytes += bytes.length;
+    if (answer.status !== 200) wrong.push(`${file}: ${answer.status}`);
+    else if (!answer.body.equals(bytes)) wrong.push(`${file}: other bytes at ${path}`);
+    if (hops > 1) wrong.push(`${file}: ${hops} redirects`);
+    if (isImmutable(answer)) immutable.add(file);
+    const accept = { "accept-encoding": "gzip, br, zstd" };
+    const encoded = await worker.get(site, path, { headers: accept });
+    const decoder = DECODERS[encoded.headers.value("content-encoding")];
+    const decoded = decoder ? decoder(encoded.body) : encoded.body;
+    if (!decoded.equals(bytes)) wrong.push(`${file}: other bytes in its content coding`);
+  });
+  await t.test("every byte is the same", () => noneOf(wrong, "files differ"));
+  return immutable;
+}
+
+async function judgeNames(project, out, immutable, row, t) {
+  const paths = published(out);
+  const hashed = paths.filter(project.isHashed);
+  const missed = hashed.filter((path) => !immutable.has(path));
+  const mistaken = paths.filter((path) => immutable.has(path) && !project.isHashed(path));
+  row.files = paths.length;
+  row.hashed = hashed.length;
+  row.immutable = hashed.length - missed.length;
+  row.mistaken = mistaken.length;
+  await t.test("hashed files are immutable", () => {
+    if (missed.length > hashed.length * (1 - RECOGNISED_MIN))
+      noneOf(missed, `of ${hashed.length} hashed files are not immutable`);
+  });
+  await t.test("no other file is immutable", () => noneOf(mistaken, "files are immutable"));
+}
+
+async function loadPages(project, site, row, t) {
+  for (const page of project.pages) {
+    await t.test(`Chromium loads ${page}`, async () => {
+      const { text, requests, wrong } = await browser.load(
+        `http://${site}.localhost:${worker.port}${page}`,
+      );
+      row.requests += requests;
+      noneOf(wrong, "errors");
+      if (project.isSpoken !== false)
+        assert.match(text, /first edition/, `the page is there:\n${text.slice(0, 500)}`);
+    });
+  }
+}
+
+/** Asks for every hashed file of the deployment before. */
+async function askForOld(project, site, [first, second], row, t) {
+  const wrong = [];
+  const mutable = [];
+  const hashed = published(first).filter(project.isHashed);
+  await each(hashed, async (file) => {
+    const bytes = readFileSync(join(first, file));
+    const answer = await worker.get(site, addressOf(file), {
+      headers: { "accept-encoding": "identity" },
+    });
+    if (answer.status !== 200) return wrong.push(`${file}: ${answer.status}`);
+    if (!answer.body.equals(bytes)) return wrong.push(`${file}: other bytes`);
+    row.old += 1;
+    if (!isImmutable(answer)) mutable.push(file);
+  });
+  row.gone = hashed.filter((file) => !existsSync(join(second, file))).length;
+  await t.test("after a rebuild every old hashed file is there", () =>
+    noneOf(wrong, `of ${hashed.length} old hashed files are not there`),
+  );
+  await t.test("and is immutable", () => {
+    if (mutable.length > hashed.length * (1 - RECOGNISED_MIN))
+      noneOf(mutable, `of ${hashed.length} old hashed files are not immutable`);
+  });
+}
+
+/** What a publish prints for people that a user should know about. */
+const warnings = ({ warnings = [] }) => warnings;
+
+for (const project of PROJECTS.filter(isChosen)) {
+  test(project.name, async (t) => {
+    const site = project.name;
+    const row = { project, bytes: 0, requests: 0, old: 0, versions: [] };
+    const outs = [];
+    for (const edition of EDITIONS) {
+      say(`${site}: builds the ${edition} edition`);
+      outs.push(await build(project, edition));
+    }
+    row.versions = versions(project);
+    rows.push(row);
+    await t.test("the rule for hashed names agrees with two builds", async () =>
+      noneOf(await contradictions(project, outs), "contradictions"),
+    );
+    say(`${site}: publishes the first edition`);
+    const report = await publish(worker, site, outs[0]);
+    for (const line of warnings(report)) t.diagnostic(JSON.stringify(line));
+    const immutable = await compare(site, outs[0], row, t);
+    await judgeNames(project, outs[0], immutable, row, t);
+    say(`${site}: follows every link`);
+    const pages = published(outs[0]).filter((path) => path.endsWith(".html"));
+    const crawled = await crawl(worker, site, ["/", ...pages.map(addressOf)]);
+    row.links = crawled.links;
+    row.redirected = crawled.redirected;
+    await t.test("every link leads somewhere", () => {
+      const known = project.brokenLinks ?? [];
+      noneOf(crawled.broken.filter((line) => !known.some((start) => line.startsWith(start))), "broken links");
+    });
+    say(`${site}: loads pages in Chromium`);
+    await loadPages(project, site, row, t);
+    say(`${site}: publishes the second edition`);
+    await publish(worker, site, outs[1]);
+    await compare(site, outs[1], { bytes: 0 }, t);
+    await askForOld(project, site, outs, row, t);
+  });
+}
+
+test("at least one project was chosen", () => {
+  assert.ok(PROJECTS.some(isChosen), `no such project: ${only.join(", ")}`);
+});

@@ -1,0 +1,119 @@
+// Loads pages in headless Chromium over the WebDriver protocol, and tells what went wrong there.
+
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { chromedriver } from "../../../scripts/chromium.mjs";
+import { ROOT } from "../../../scripts/lib.mjs";
+import { freePort } from "../../e2e/lib/worker.mjs";
+
+/** A page has settled when nothing was on its way for so long. */
+const QUIET_MS = 500;
+const SETTLE_MS_MAX = 20_000;
+
+const OPTIONS = JSON.parse(readFileSync(join(ROOT, "webdriver.json"), "utf8"))["goog:chromeOptions"];
+const CAPABILITIES = {
+  alwaysMatch: {
+    browserName: "chrome",
+    "goog:chromeOptions": OPTIONS,
+    "goog:loggingPrefs": { browser: "ALL", performance: "ALL" },
+  },
+};
+
+class Browser {
+  constructor(url, child) {
+    this.url = url;
+    this.child = child;
+  }
+
+  async call(method, path, body) {
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers: { "content-type": "application/json" },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    const { value } = await response.json();
+    if (!response.ok) throw new Error(`${method} ${path}: ${value.error}: ${value.message}`);
+    return value;
+  }
+
+  async open() {
+    const { sessionId } = await this.call("POST", "/session", { capabilities: CAPABILITIES });
+    this.session = `/session/${sessionId}`;
+    return this;
+  }
+
+  logs(type) {
+    return this.call("POST", `${this.session}/se/log`, { type });
+  }
+
+  /** Loads `url` afresh; resolves to the page's text, its requests, and what went wrong. */
+  async load(url) {
+    await this.call("POST", `${this.session}/url`, { url: "about:blank" });
+    await Promise.all([this.logs("browser"), this.logs("performance")]);
+    await this.call("POST", `${this.session}/url`, { url });
+    const network = new Network();
+    const since = Date.now();
+    for (let last = since; Date.now() - last < QUIET_MS; await sleep(50)) {
+      const entries = await this.logs("performance");
+      const isBusy = entries.map((entry) => network.take(entry)).some(Boolean);
+      if (isBusy || network.open.size) last = Date.now();
+      if (Date.now() - since > SETTLE_MS_MAX) break;
+    }
+    const console = (await this.logs("browser")).filter(({ level }) => level === "SEVERE");
+    const script = "return document.body ? document.body.innerText : ''";
+    const text = await this.call("POST", `${this.session}/execute/sync`, { script, args: [] });
+    const wrong = [...console.map(({ message }) => message), ...network.wrong];
+    return { text, requests: network.count, wrong };
+  }
+
+  async stop() {
+    await this.call("DELETE", this.session).catch(() => {});
+    const ended = new Promise((resolved) => this.child.once("exit", resolved));
+    this.child.kill("SIGTERM");
+    await ended;
+  }
+}
+
+/** Follows a page's requests through the events of the DevTools protocol. */
+class Network {
+  open = new Map();
+  wrong = [];
+  count = 0;
+
+  /** Takes one entry of the performance log; whether it is about a request. */
+  take({ message }) {
+    const { method, params } = JSON.parse(message).message;
+    const id = params?.requestId;
+    if (method === "Network.requestWillBeSent") {
+      if (!/^https?:/.test(params.request.url)) return false;
+      this.count += 1;
+      this.open.set(id, params.request.url);
+    } else if (method === "Network.responseReceived" && params.response.status >= 400) {
+      this.wrong.push(`${params.response.url}: ${params.response.status}`);
+    } else if (method === "Network.loadingFailed") {
+      // Applications cancel requests that they no longer need.
+      if (this.open.has(id) && !params.canceled)
+        this.wrong.push(`${this.open.get(id)}: ${params.errorText}`);
+      this.open.delete(id);
+    } else if (method === "Network.loadingFinished") this.open.delete(id);
+    return method.startsWith("Network.");
+  }
+}
+
+/** Starts Chromium. */
+export async function startBrowser() {
+  const port = await freePort();
+  const child = spawn(await chromedriver(), [`--port=${port}`], { stdio: "ignore" });
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  const browser = new Browser(`http://127.0.0.1:${port}`, child);
+  for (let tries = 0; ; tries += 1) {
+    const status = await browser.call("GET", "/status").catch(() => ({ ready: false }));
+    if (status.ready) break;
+    if (tries > 200) throw new Error("chromedriver is not ready");
+    await sleep(50);
+  }
+  return browser.open();
+}

@@ -1,0 +1,37 @@
+// The table that the suite prints, in Markdown.
+
+const HEADS = [
+  "Build",
+  "Files",
+  "Hashed",
+  "`immutable`",
+  "Wrongly `immutable`",
+  "Replaced by the rebuild",
+  "Old hashed files still there",
+  "Links followed",
+  "Redirected",
+  "Bytes compared",
+];
+
+const number = (value) => (value ?? 0).toLocaleString("en-US");
+
+function cells({ project, versions, ...row }) {
+  return [
+    `${project.name} (${versions.join(", ")})`,
+    number(row.files),
+    number(row.hashed),
+    number(row.immutable),
+    number(row.mistaken),
+    number(row.gone),
+    `${number(row.old)} of ${number(row.hashed)}`,
+    number(row.links),
+    number(row.redirected),
+    number(row.bytes),
+  ];
+}
+
+/** The rows as a table, and a last row with their sums. */
+export function markdown(rows) {
+  const lines = [HEADS, ["---", ...HEADS.slice(1).map(() => "---:")], ...rows.map(cells)];
+  return lines.map((line) => `| ${line.join(" | ")} |\n`).join("");
+}
