@@ -372,6 +372,8 @@ const mdbook = {
   build: [["mdbook", "build"]],
   out: "book",
   isHashed: (path) => /-[0-9a-f]{8}(\.min)?\.(js|css|svg|png|woff2|ico)$/.test(path),
+  // mdBook writes the name of the search index into this after it took the hash.
+  isUnstable: (path) => /^searcher-[0-9a-f]{8}\.js$/.test(path),
   // With this it hashes no name, which shows those that it hashes otherwise.
   plain: { MDBOOK_OUTPUT__HTML__HASH_FILES: "false" },
   pages: ["/", "/guide/deploy.html", "/guide/step-2.html"],
