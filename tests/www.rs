@@ -2,10 +2,12 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use selvedge::site::asset::has_fingerprint;
+use selvedge::publish::fingerprint::judge;
+use selvedge::site::asset::Class;
 use sha2::{Digest, Sha256};
 
 fn www() -> PathBuf {
@@ -32,7 +34,8 @@ fn fingerprints_are_those_of_the_content() {
         let expected: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
         let fingerprint = name.split('.').nth(1);
         assert_eq!(fingerprint, Some(expected.as_str()), "rename {name} after its content");
-        assert!(has_fingerprint(&format!("/assets/{name}")), "{name} is not kept for a year");
+        let class = judge(&[&format!("/assets/{name}")], &HashSet::new());
+        assert_eq!(class, [Class::Fingerprinted], "{name} is not kept for a year");
         seen += 1;
     }
     assert_eq!(seen, 2, "one script and one style sheet");

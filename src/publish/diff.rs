@@ -12,6 +12,7 @@ use crate::publish::api::{Limits, LiveView};
 use crate::publish::client::{Client, Payload};
 use crate::publish::failure::Failure;
 use crate::publish::flight::in_flight;
+use crate::site::asset::Asset;
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::keys::HexPrefix;
 use crate::site::manifest::{BuiltManifest, Manifest, ShardPlace};
@@ -31,26 +32,66 @@ struct MissingBlobs {
     missing: Vec<ContentHash>,
 }
 
-/// Those of the wanted blobs that the server lacks.
-///
-/// # Shape
-/// `wanted`: each hash once. The result is a part of it.
+/// The live deployment, but for the shards that the new one has too.
+#[derive(Debug)]
+pub struct LiveFiles {
+    manifest: Manifest,
+    shards: Vec<Shard>,
+    named: HashSet<ContentHash>,
+}
+
+impl LiveFiles {
+    /// Reads the live deployment, `None` when the server does not give all of it.
+    pub fn read(
+        client: &Client,
+        site: &SiteName,
+        live: &LiveView,
+        built: &BuiltManifest,
+    ) -> Option<Self> {
+        let path = format!("/sites/{site}/deployments/{}", live.deployment);
+        let root = client.call("GET", &path, Payload::Nothing).ok()?.body;
+        let manifest = Manifest::parse_as(&live.deployment, &root).ok()?;
+        let mut named: HashSet<_> = manifest.head().shards.iter().copied().collect();
+        let ours: HashMap<_, _> = built.shards.iter().map(|(hash, bytes)| (*hash, bytes)).collect();
+        let (shared, theirs): (Vec<_>, Vec<_>) =
+            manifest.head().shards.iter().copied().partition(|hash| ours.contains_key(hash));
+        for bytes in shared.iter().filter_map(|hash| ours.get(hash)) {
+            name_all(&mut named, &Shard::parse((*bytes).clone()).ok()?);
+        }
+        let shards = in_flight(&theirs, |hash| {
+            let path = format!("/sites/{site}/blobs/{hash}");
+            let bytes = client.call("GET", &path, Payload::Nothing).map_err(drop)?.body;
+            let is_intact = ContentHash::of(&bytes) == *hash;
+            if is_intact { Shard::parse(bytes).map_err(drop) } else { Err(()) }
+        });
+        let mut live = Self { manifest, shards: shards.ok()?, named };
+        let Self { manifest, shards, named } = &mut live;
+        inline(manifest).into_iter().chain(shards.iter()).for_each(|shard| name_all(named, shard));
+        Some(live)
+    }
+
+    /// The files that may differ from those of the new deployment.
+    pub fn files(&self) -> impl Iterator<Item = (&str, Asset)> {
+        inline(&self.manifest).into_iter().chain(&self.shards).flat_map(Shard::iter)
+    }
+}
+
+/// Returns the wanted blobs that the server lacks. `wanted` holds each hash once.
 ///
 /// # Errors
-/// [`Failure`] when the server doesn't answer; a live deployment that can't be read only means
-/// more questions.
+/// [`Failure`] when the server doesn't answer.
 pub fn missing(
     client: &Client,
     site: &SiteName,
-    live: Option<&LiveView>,
-    built: &BuiltManifest,
+    live: Option<&LiveFiles>,
     wanted: &[ContentHash],
     limits: &Limits,
 ) -> Result<HashSet<ContentHash>, Failure> {
-    let named = live.and_then(|live| named_by(client, site, live, built)).unwrap_or_default();
-    let mut unknown: Vec<_> = wanted.iter().filter(|hash| !named.contains(hash)).copied().collect();
+    let is_named = |hash: &&ContentHash| live.is_some_and(|live| live.named.contains(hash));
+    let mut unknown: Vec<_> = wanted.iter().filter(|hash| !is_named(hash)).copied().collect();
     unknown.sort_unstable();
-    let digits = prefix_digits(named.len().max(unknown.len()));
+    let named = live.map_or(0, |live| live.named.len());
+    let digits = prefix_digits(named.max(unknown.len()));
     let questions = questions(&unknown, digits, limits.missing_hashes_max);
     let path = format!("/sites/{site}/blobs/missing");
     let answers = in_flight(&questions, |(prefix, hashes)| {
@@ -59,37 +100,12 @@ pub fn missing(
     Ok(answers.into_iter().flat_map(|answer| answer.missing).collect())
 }
 
-/// All blobs that the live deployment names: shards and representations.
-fn named_by(
-    client: &Client,
-    site: &SiteName,
-    live: &LiveView,
-    built: &BuiltManifest,
-) -> Option<HashSet<ContentHash>> {
-    let path = format!("/sites/{site}/deployments/{}", live.deployment);
-    let root = client.call("GET", &path, Payload::Nothing).ok()?.body;
-    let manifest = Manifest::parse_as(&live.deployment, &root).ok()?;
-    let mut named: HashSet<_> = manifest.head().shards.iter().copied().collect();
-    if let Some(ShardPlace::Inline(shard)) = manifest.shard_of("/") {
-        name_all(&mut named, shard);
+/// The one shard of a small deployment, which its root holds.
+fn inline(manifest: &Manifest) -> Option<&Shard> {
+    match manifest.shard_of("/") {
+        Some(ShardPlace::Inline(shard)) => Some(shard),
+        Some(ShardPlace::Blob(_)) | None => None,
     }
-    let ours: HashMap<_, _> = built.shards.iter().map(|(hash, bytes)| (*hash, bytes)).collect();
-    let shards = in_flight(&manifest.head().shards, |hash| {
-        let bytes = match ours.get(hash) {
-            Some(bytes) => (*bytes).clone(),
-            None => {
-                let path = format!("/sites/{site}/blobs/{hash}");
-                let bytes = client.call("GET", &path, Payload::Nothing).map_err(drop)?.body;
-                if ContentHash::of(&bytes) != *hash {
-                    return Err(());
-                }
-                bytes
-            }
-        };
-        Shard::parse(bytes).map_err(drop)
-    });
-    shards.ok()?.iter().for_each(|shard| name_all(&mut named, shard));
-    Some(named)
 }
 
 fn name_all(named: &mut HashSet<ContentHash>, shard: &Shard) {

@@ -24,6 +24,10 @@ pub mod scan;
 
 pub mod ingest;
 
+pub mod fingerprint;
+
+pub mod assemble;
+
 pub mod encode;
 
 pub mod cache;

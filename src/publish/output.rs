@@ -65,6 +65,10 @@ pub fn published(published: &Published) -> String {
     let verb = if published.dry_run { "to send" } else { "sent" };
     let (blobs, kept) = (published.blobs_sent, published.blobs_kept);
     let _ = writeln!(text, "  {verb} {blobs} blobs ({sent}); {kept} were there already");
+    if published.fingerprinted > 0 {
+        let count = published.fingerprinted;
+        let _ = writeln!(text, "  {count} of the files are fingerprinted: browsers keep them");
+    }
     if let Some(seconds) = published.effective_within_secs.filter(|_| published.changed) {
         let _ = match seconds {
             0 => writeln!(text, "  in force with the next request"),

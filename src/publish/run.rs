@@ -10,26 +10,25 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::publish::api::{Activate, Activated, Committed, LiveView, Server};
+use crate::publish::assemble::{build, typed};
 use crate::publish::cache::{Cache, Spool};
 use crate::publish::client::{Client, Payload, json as parse_json};
 use crate::publish::clock;
-use crate::publish::config::{self, Fingerprint, Loaded, PublishSettings};
-use crate::publish::diff;
+use crate::publish::config;
+use crate::publish::diff::{self, LiveFiles};
 use crate::publish::encode::Effort;
 use crate::publish::failure::{Failure, Problem};
+use crate::publish::fingerprint;
 use crate::publish::hidden;
 use crate::publish::ingest::{self, IngestOptions, IngestedFile};
 use crate::publish::progress::Progress;
-use crate::publish::scan::{self, ScanOptions, ScannedFile};
+use crate::publish::scan::{self, ScanOptions};
 use crate::publish::upload::{self, Blob, UploadError, Uploader};
 use crate::site::action::Upstream;
-use crate::site::asset::{Asset, Class, Representation, has_fingerprint};
+use crate::site::asset::Class;
 use crate::site::diagnostic::{Diagnostic, Located, Severity};
 use crate::site::ids::{DeploymentId, SiteName, StageName};
-use crate::site::manifest::{BuiltManifest, ManifestBuilder};
-use crate::wire::coding::Coding;
-use crate::wire::media_type;
-use crate::wire::path::file_extension;
+use crate::site::manifest::BuiltManifest;
 
 /// How often a publish starts over because files changed under it.
 pub const ROUNDS_MAX: u32 = 3;
@@ -105,6 +104,11 @@ pub struct Published {
     pub files: usize,
     /// How many bytes they have, not encoded.
     pub bytes: u64,
+    /// How many of the files count as fingerprinted.
+    pub fingerprinted: usize,
+    /// Which files those are, in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprinted_files: Option<Vec<String>>,
     /// How many files had to be read; the others had not changed.
     pub files_read: usize,
     /// How many blobs were sent, or would be by a dry run.
@@ -184,7 +188,9 @@ struct Publish<'a> {
 /// A folder that can be published.
 struct Prepared {
     files: Vec<IngestedFile>,
+    fingerprinted: Vec<String>,
     built: BuiltManifest,
+    live: Option<LiveFiles>,
     files_read: usize,
     warnings: Vec<Problem>,
 }
@@ -243,9 +249,33 @@ impl Publish<'_> {
         if !problems.is_empty() {
             return Err(Failure::invalid_folder(problems));
         }
-        let built = build(&ingested.files, loaded)?;
         let (files, files_read) = (ingested.files, ingested.files_read);
-        Ok(Prepared { files, built, files_read, warnings })
+        let mut classes =
+            fingerprint::classes(&files, &loaded.publish.fingerprint, &options.folder);
+        let mut built = build(&files, &classes, loaded.config.clone())?;
+        let live = self.live_files(&built);
+        if let Some(live) = &live {
+            let demoted = fingerprint::demote(&files, &mut classes, live.files());
+            warnings.extend(fingerprint::warning(&demoted.surprising));
+            if demoted.count > 0 {
+                built = build(&files, &classes, loaded.config)?;
+            }
+        }
+        let is_fingerprinted = |(_, class): &(_, &Class)| **class == Class::Fingerprinted;
+        let fingerprinted = files.iter().zip(&classes).filter(is_fingerprinted);
+        let fingerprinted = fingerprinted.map(|(file, _)| file.scanned.path.clone()).collect();
+        Ok(Prepared { files, fingerprinted, built, live, files_read, warnings })
+    }
+
+    /// The live deployment, unless the new one is the same.
+    fn live_files(&self, built: &BuiltManifest) -> Option<LiveFiles> {
+        let live = self.live.as_ref().filter(|live| live.deployment != built.id)?;
+        let files = LiveFiles::read(self.client, &self.options.site, live, built);
+        if files.is_none() {
+            self.progress
+                .note("the live deployment can't be read; comparing with the server's blobs");
+        }
+        files
     }
 
     /// Sends what the server lacks, unless it has the whole deployment already.
@@ -261,11 +291,11 @@ impl Publish<'_> {
             return Ok(Sent::default());
         }
         let wanted: Vec<_> = blobs.iter().map(|blob| blob.hash).collect();
-        let (live, limits) = (self.live.as_ref(), &self.server.limits);
+        let (live, limits) = (prepared.live.as_ref(), &self.server.limits);
         let missing = match self.has_site || options.extent != Extent::DryRun {
             true => {
                 self.create_site().map_err(UploadError::Failure)?;
-                diff::missing(self.client, &options.site, live, built, &wanted, limits)
+                diff::missing(self.client, &options.site, live, &wanted, limits)
                     .map_err(UploadError::Failure)?
             }
             false => wanted.into_iter().collect(),
@@ -362,6 +392,11 @@ impl Publish<'_> {
             deployment_url: None,
             files: prepared.files.len(),
             bytes: prepared.files.iter().map(|file| file.scanned.stat.size).sum(),
+            fingerprinted: prepared.fingerprinted.len(),
+            fingerprinted_files: match options.extent {
+                Extent::DryRun => Some(prepared.fingerprinted.clone()),
+                Extent::Activate | Extent::Commit => None,
+            },
             files_read: prepared.files_read,
             blobs_sent: sent.blobs,
             bytes_sent: sent.bytes,
@@ -410,52 +445,6 @@ fn not_allowed(upstreams: &[Located<Upstream>], allowed: Option<&[String]>) -> V
         hint: "ask the operator to add it to ALLOWED_ORIGINS, or name another".to_owned(),
     };
     upstreams.iter().filter(refused).map(problem).collect()
-}
-
-fn typed(file: ScannedFile, settings: &PublishSettings) -> (ScannedFile, String) {
-    let extension = file_extension(&file.path).map(str::to_ascii_lowercase);
-    let own = extension.and_then(|extension| settings.types.get(&extension));
-    let media_type = own.map_or(media_type::of_path(&file.path), String::as_str).to_owned();
-    (file, media_type)
-}
-
-fn class(path: &str, media_type: &str, fingerprint: &Fingerprint) -> Class {
-    if media_type::is_html(media_type) {
-        return Class::Html;
-    }
-    let is_fingerprinted = match fingerprint {
-        Fingerprint::Auto => has_fingerprint(path),
-        Fingerprint::None => false,
-        Fingerprint::Patterns(patterns) => {
-            patterns.iter().any(|pattern| pattern.matches("", path).is_some())
-        }
-    };
-    if is_fingerprinted { Class::Fingerprinted } else { Class::Other }
-}
-
-fn build(files: &[IngestedFile], loaded: Loaded) -> Result<BuiltManifest, Failure> {
-    let mut builder = ManifestBuilder::new(loaded.config);
-    for file in files {
-        let (path, media_type) = (&file.scanned.path, &file.media_type);
-        let length = file.scanned.stat.size;
-        let identity = Representation { coding: Coding::Identity, length, hash: file.hash };
-        let mut representations = vec![identity];
-        representations.extend(file.encodings.iter().map(|encoded| Representation {
-            coding: encoded.coding,
-            length: encoded.length,
-            hash: encoded.hash,
-        }));
-        let class = class(path, media_type, &loaded.publish.fingerprint);
-        let asset = Asset::new(class, media_type, representations).ok_or_else(|| {
-            let message = format!("{media_type:?} is no media type that can be sent");
-            let hint = "write it as type/subtype in [types] of selvedge.toml";
-            Failure::invalid_folder(vec![Problem::of_path(path, message, hint)])
-        })?;
-        builder.insert(path, asset);
-    }
-    builder.build().map_err(|error| {
-        Failure::refused("invalid-folder", error.to_string(), "nothing was sent; change the folder")
-    })
 }
 
 fn lost_race(failure: Failure, winner: &Value, options: &PublishOptions) -> Failure {

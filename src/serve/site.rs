@@ -263,7 +263,7 @@ impl<P: Ports> Answer<'_, P> {
             let manifest = self.tiers.manifest(site, &earlier.deployment).await?;
             let Some(manifest) = manifest else { continue };
             let asset = self.shard(&manifest, path).await?.lookup(path);
-            let Some(asset) = asset.filter(|a| a.class() == Class::Fingerprinted) else { continue };
+            let Some(asset) = asset.filter(|a| a.class().outlives_deployment()) else { continue };
             let serving = Serving {
                 site: site.clone(),
                 id: earlier.deployment.clone(),

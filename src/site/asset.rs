@@ -6,24 +6,27 @@
 use crate::site::ids::ContentHash;
 use crate::site::json::{FromJson, Reader, ToJson, json_as_word, write_object};
 use crate::wire::coding::Coding;
-use crate::wire::path::file_extension;
 
 /// Most representations of one asset: every coding that is known, and room for as many again.
 pub const REPRESENTATIONS_MAX: usize = 8;
 /// Longest media type in bytes; what fits the one length byte of a manifest entry.
 pub const MEDIA_TYPE_BYTES_MAX: usize = 255;
-/// Fewest characters of a fingerprint in a file name: bundlers write 8 or more.
-pub const FINGERPRINT_CHARS_MIN: usize = 8;
 
 const WANTED: &str = "an asset needs an identity representation and a media type that can be sent";
 
-/// Which lifetime an asset gets.
+/// How long an asset may be kept, and whether it outlives its deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// A page: revalidated by browsers.
+    /// A page. Browsers revalidate it.
     Html,
-    /// A file whose name changes with its content: kept for a year.
+    /// A file whose name changes with its content. Browsers keep it for a year, and it is still
+    /// served after a deployment that lacks it.
     Fingerprinted,
+    /// A file whose name may hold a hash. Browsers revalidate it, but it is still served after a
+    /// deployment that lacks it.
+    Retained,
+    /// A file whose name looks fingerprinted, but whose content changed under that name.
+    Mutable,
     /// Anything else.
     Other,
 }
@@ -35,6 +38,8 @@ impl Class {
             Self::Html => 0,
             Self::Fingerprinted => 1,
             Self::Other => 2,
+            Self::Retained => 3,
+            Self::Mutable => 4,
         }
     }
 
@@ -43,8 +48,15 @@ impl Class {
         match code {
             0 => Self::Html,
             1 => Self::Fingerprinted,
+            3 => Self::Retained,
+            4 => Self::Mutable,
             _ => Self::Other,
         }
+    }
+
+    /// Whether a file of a retained deployment is served where the live one lacks it.
+    pub fn outlives_deployment(self) -> bool {
+        matches!(self, Self::Fingerprinted | Self::Retained)
     }
 }
 
@@ -124,7 +136,14 @@ impl Asset {
     }
 }
 
-json_as_word!(Class, Html = "html", Fingerprinted = "fingerprinted", Other = "other");
+json_as_word!(
+    Class,
+    Html = "html",
+    Fingerprinted = "fingerprinted",
+    Retained = "retained",
+    Mutable = "mutable",
+    Other = "other",
+);
 
 impl ToJson for Representation {
     fn write_json(&self, text: &mut String) {
@@ -159,39 +178,6 @@ impl FromJson for Asset {
     }
 }
 
-/// Whether a path's file name holds a fingerprint of the content, as bundlers write it.
-///
-/// A token of eight characters or more between dots, hyphens and underscores: hexadecimal with
-/// both letters and digits, or mixed case with digits. Dates, words and version numbers are not
-/// taken for one: a wrong yes is kept by browsers for a year, a wrong no costs a revalidation.
-///
-/// # Example
-/// ```
-/// use selvedge::site::asset::has_fingerprint;
-/// assert!(has_fingerprint("/assets/app.3f2a91bc.js"));
-/// assert!(!has_fingerprint("/report-20260131.pdf"));
-/// ```
-pub fn has_fingerprint(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    match file_extension(path) {
-        None | Some("html" | "htm") => return false,
-        Some(_) => {}
-    }
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    stem.split(['.', '-', '_']).any(is_fingerprint)
-}
-
-fn is_fingerprint(token: &str) -> bool {
-    let has = |test: fn(&u8) -> bool| token.as_bytes().iter().any(test);
-    let all = |test: fn(&u8) -> bool| token.as_bytes().iter().all(test);
-    let hexadecimal =
-        all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) && has(u8::is_ascii_lowercase);
-    let mixed = all(u8::is_ascii_alphanumeric)
-        && has(u8::is_ascii_lowercase)
-        && has(u8::is_ascii_uppercase);
-    token.len() >= FINGERPRINT_CHARS_MIN && has(u8::is_ascii_digit) && (hexadecimal || mixed)
-}
-
 /// Whether a text can be sent as a media type: printable ASCII with a slash, and bounded.
 pub fn is_media_type(text: &str) -> bool {
     text.len() <= MEDIA_TYPE_BYTES_MAX
@@ -202,35 +188,6 @@ pub fn is_media_type(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fingerprints() {
-        let yes = [
-            "/assets/app.3f2a91bc.js",
-            "/index-Di4rgTda.js",
-            "/_next/static/chunks/23-8c1d5f0a9b3e4d21.js",
-            "/font.1a2b3c4d.woff2",
-            "/static.files/rustdoc-ca0dd0c4.css",
-        ];
-        let no = [
-            "/app.js",
-            "/report-20260131.pdf",
-            "/bootstrap-datepicker.js",
-            "/MyDatePicker.js",
-            "/jquery-3.7.1.min.js",
-            "/3f2a91bc",
-            "/page.3f2a91bc.html",
-            "/3f2a91b.js",
-            "/deadbeef.js",
-            "/a.3f2a91bc/x.js",
-        ];
-        for path in yes {
-            assert!(has_fingerprint(path), "{path}");
-        }
-        for path in no {
-            assert!(!has_fingerprint(path), "{path}");
-        }
-    }
 
     #[test]
     fn an_asset_has_an_identity_representation() {

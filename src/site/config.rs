@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use crate::site::action::{ACTIONS_MAX, Action};
-use crate::site::asset::has_fingerprint;
 use crate::site::collection::{COLLECTIONS_MAX, Collection, CollectionError, ObjectName};
+use crate::site::fingerprint::may_be_fingerprinted;
 use crate::site::ids::StageName;
 use crate::site::json::{FromJson, Reader, Sparse, ToJson};
 use crate::site::json::{json_as_word, write_object};
@@ -65,7 +65,7 @@ pub enum Profile {
 /// How the publisher told fingerprinted files from others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fingerprints {
-    /// By their names: see [`has_fingerprint`].
+    /// By their names and those beside them: see [`crate::site::fingerprint`].
     #[default]
     Auto,
     /// By path patterns of the site's own: any file may be one.
@@ -217,7 +217,7 @@ impl SiteConfig {
     /// Whether a path that the deployment lacks may be a fingerprinted file of an earlier one.
     pub fn may_be_fingerprinted(&self, path: &str) -> bool {
         match self.fingerprint {
-            Fingerprints::Auto => has_fingerprint(path),
+            Fingerprints::Auto => may_be_fingerprinted(path),
             Fingerprints::Listed => !matches!(file_extension(path), None | Some("html" | "htm")),
             Fingerprints::None => false,
         }

@@ -23,6 +23,7 @@ pub mod json;
 pub mod json_parser;
 pub mod ids;
 pub mod asset;
+pub mod fingerprint;
 pub mod shard;
 pub mod manifest;
 pub mod config;

@@ -3,6 +3,7 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
+mod fingerprints;
 mod objects;
 mod server;
 mod stored;

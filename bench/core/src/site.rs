@@ -1,6 +1,7 @@
 //! Synthetic sites: as many paths as asked for, of the shapes that real sites have.
 
-use selvedge::site::asset::{Asset, Class, Representation, has_fingerprint};
+use selvedge::site::asset::{Asset, Class, Representation};
+use selvedge::site::fingerprint::may_be_fingerprinted;
 use selvedge::site::config::SiteConfig;
 use selvedge::site::ids::ContentHash;
 use selvedge::site::manifest::{BuiltManifest, ManifestBuilder};
@@ -93,7 +94,7 @@ fn built(count: usize, identity: impl Fn(&str) -> Representation) -> BuiltManife
 /// The asset at a path, of an identity representation only.
 fn asset(path: &str, identity: Representation) -> Asset {
     let (class, media_type) = match path.rsplit_once('.') {
-        _ if has_fingerprint(path) => (Class::Fingerprinted, "text/javascript; charset=utf-8"),
+        _ if may_be_fingerprinted(path) => (Class::Fingerprinted, "text/javascript; charset=utf-8"),
         Some((_, "html")) => (Class::Html, "text/html; charset=utf-8"),
         Some((_, "png")) => (Class::Other, "image/png"),
         _ => (Class::Other, "application/octet-stream"),

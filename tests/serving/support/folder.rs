@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use selvedge::site::asset::{Asset, Class, Representation, has_fingerprint};
+use selvedge::site::asset::{Asset, Class, Representation};
 use selvedge::site::config::SiteConfig;
+use selvedge::site::fingerprint::may_be_fingerprinted;
 use selvedge::site::ids::{ContentHash, DeploymentId};
 use selvedge::site::json;
 use selvedge::site::manifest::ManifestBuilder;
@@ -95,7 +96,7 @@ impl Folder {
                 }
             }
             let media_type = media_type::of_path(path);
-            let class = match (media_type::is_html(media_type), has_fingerprint(path)) {
+            let class = match (media_type::is_html(media_type), may_be_fingerprinted(path)) {
                 (true, _) => Class::Html,
                 (false, true) => Class::Fingerprinted,
                 (false, false) => Class::Other,

@@ -1,0 +1,289 @@
+//! Decides which files have names that change with their content.
+//!
+//! Browsers keep such files for a year, so a false positive is expensive. One name proves little:
+//! `app-DataGrid.js` has the same form as `app-DiwrgTda.js`. So the whole listing is judged: files
+//! with certainly random names vouch for the others in their folder. Documents and images count
+//! only beside hashed scripts, because a deleted one must not stay reachable by accident.
+
+pub mod bundler;
+pub mod token;
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use crate::publish::config::Fingerprint;
+use crate::publish::failure::Problem;
+use crate::publish::fingerprint::token::{Strength, Words, is_wordlike, strength};
+use crate::publish::ingest::IngestedFile;
+use crate::site::asset::{Asset, Class};
+use crate::site::fingerprint::{Token, is_framework_output};
+use crate::wire::media_type;
+
+/// Of ten tokens in a folder, how many must be likely where none is strong.
+const LIKELY_OF_TEN: usize = 6;
+/// How many likely tokens a folder needs where none is strong: one alone may be an odd name.
+const LIKELY_MIN: usize = 2;
+
+/// Returns the class of each file, in their order.
+///
+/// `folder` is searched for manifests of bundlers.
+pub fn classes(files: &[IngestedFile], setting: &Fingerprint, folder: &Path) -> Vec<Class> {
+    let paths: Vec<&str> = files.iter().map(|file| file.scanned.path.as_str()).collect();
+    let judged = match setting {
+        Fingerprint::Auto => judge(&paths, &bundler::bundled(folder, &paths)),
+        Fingerprint::None => vec![Class::Other; paths.len()],
+        Fingerprint::Patterns(patterns) => {
+            let is_listed = |path: &&str| patterns.iter().any(|p| p.matches("", path).is_some());
+            let class = |path| if is_listed(path) { Class::Fingerprinted } else { Class::Other };
+            paths.iter().map(class).collect()
+        }
+    };
+    let of_type = |(file, class): (&IngestedFile, Class)| {
+        if media_type::is_html(&file.media_type) { Class::Html } else { class }
+    };
+    files.iter().zip(judged).map(of_type).collect()
+}
+
+/// Returns the class of each path by its name and the names beside it, in their order.
+///
+/// `bundled` holds the paths that a bundler's own manifest names.
+pub fn judge(paths: &[&str], bundled: &HashSet<String>) -> Vec<Class> {
+    let site = Site::survey(paths);
+    paths.iter().map(|path| site.class(path, bundled.contains(*path))).collect()
+}
+
+/// The files that turned out not to be fingerprinted.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Demoted {
+    /// How many.
+    pub count: usize,
+    /// The paths of those that earlier publishes had not noticed.
+    pub surprising: Vec<String>,
+}
+
+/// Takes the class from files that the live deployment has with other content: their names don't
+/// change with it. Once noticed, it stays so until the file is gone.
+pub fn demote<'a>(
+    files: &[IngestedFile],
+    classes: &mut [Class],
+    live: impl Iterator<Item = (&'a str, Asset)>,
+) -> Demoted {
+    let candidates = files.iter().zip(classes).filter(|(_, class)| class.outlives_deployment());
+    let mut candidates: HashMap<&str, _> =
+        candidates.map(|(file, class)| (file.scanned.path.as_str(), (file, class))).collect();
+    let mut demoted = Demoted::default();
+    for (path, asset) in live {
+        let Some((file, class)) = candidates.get_mut(path) else { continue };
+        let was_known = asset.class() == Class::Mutable;
+        if was_known || asset.identity().hash != file.hash {
+            **class = Class::Mutable;
+            demoted.count += 1;
+            if !was_known {
+                demoted.surprising.push(path.to_owned());
+            }
+        }
+    }
+    demoted.surprising.sort_unstable();
+    demoted
+}
+
+/// Returns the warning about files that changed although their names look fingerprinted.
+pub fn warning(paths: &[String]) -> Option<Problem> {
+    let first = paths.first()?;
+    let others = match paths.len() - 1 {
+        0 => String::new(),
+        1 => ", and so did 1 more file".to_owned(),
+        n => format!(", and so did {n} more files"),
+    };
+    let message = format!("looks fingerprinted, but changed under the same name{others}");
+    let hint = "it is revalidated from now on; browsers that already hold the old copy may show it \
+                for up to a year, so rename the file, or name the fingerprinted files in \
+                `fingerprint` of selvedge.toml";
+    Some(Problem::of_path(first, message, hint))
+}
+
+/// What a file is for, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// Scripts, styles, fonts and wasm: what a page that is still open loads later.
+    Code,
+    /// Images, audio and video.
+    Media,
+    /// Everything else.
+    Document,
+}
+
+fn use_of(extension: &str) -> Use {
+    match extension {
+        "js" | "mjs" | "cjs" | "css" | "wasm" | "woff" | "woff2" | "ttf" | "otf" | "eot" => {
+            Use::Code
+        }
+        _ => {
+            let media_type = media_type::of_path(&format!("/a.{extension}"));
+            let is_media = ["image/", "audio/", "video/"].iter().any(|s| media_type.starts_with(s));
+            if is_media { Use::Media } else { Use::Document }
+        }
+    }
+}
+
+/// The tokens of one length in one folder.
+#[derive(Debug, Default)]
+struct Group<'a> {
+    tokens: HashSet<&'a str>,
+    has_strong: bool,
+    likely: usize,
+}
+
+impl<'a> Group<'a> {
+    fn add(&mut self, token: &'a str) {
+        if self.tokens.insert(token) {
+            let strength = strength(token);
+            self.has_strong |= strength == Strength::Strong;
+            self.likely += usize::from(strength >= Strength::Likely);
+        }
+    }
+
+    fn is_hashed(&self) -> bool {
+        let enough = self.likely * 10 >= self.tokens.len() * LIKELY_OF_TEN;
+        self.has_strong || (self.likely >= LIKELY_MIN && enough)
+    }
+}
+
+/// A folder of the listing.
+#[derive(Debug, Default)]
+struct Folder<'a> {
+    /// Tokens of scripts, styles, fonts and wasm, by their length.
+    code: HashMap<usize, Group<'a>>,
+    /// Tokens of everything else, by their length.
+    other: HashMap<usize, Group<'a>>,
+    /// Scripts, styles, fonts and wasm.
+    code_files: usize,
+    /// Those of them that have a token.
+    code_files_with_token: usize,
+}
+
+impl Folder<'_> {
+    fn is_hashed(&self) -> bool {
+        self.code.values().any(Group::is_hashed)
+    }
+
+    /// Returns whether every script and style of the folder has a token.
+    fn is_uniform(&self) -> bool {
+        self.code_files == self.code_files_with_token
+    }
+}
+
+/// Everything that the listing as a whole tells.
+struct Site<'a> {
+    folders: HashMap<&'a str, Folder<'a>>,
+    /// Folders below the root that hold hashed code, or another folder that does.
+    near_code: HashSet<&'a str>,
+    /// Token lengths of hashed code anywhere.
+    lengths: HashSet<usize>,
+}
+
+impl<'a> Site<'a> {
+    fn survey(paths: &[&'a str]) -> Self {
+        let mut folders: HashMap<&str, Folder> = HashMap::new();
+        for path in paths.iter().filter(|path| !is_framework_output(path)) {
+            let folder = folders.entry(parent(path)).or_default();
+            let token = Token::of(path);
+            let extension = token.map_or_else(|| extension(path), |token| token.extension);
+            let is_code = use_of(extension) == Use::Code;
+            folder.code_files += usize::from(is_code);
+            let Some(token) = token else { continue };
+            folder.code_files_with_token += usize::from(is_code);
+            let groups = if is_code { &mut folder.code } else { &mut folder.other };
+            groups.entry(token.text.len()).or_default().add(token.text);
+        }
+        let hashed = || folders.iter().filter(|(_, folder)| folder.is_hashed());
+        let near_code = hashed().flat_map(|(name, _)| [*name, parent(name)]);
+        let near_code = near_code.filter(|name| !name.is_empty()).collect();
+        let groups = hashed().flat_map(|(_, folder)| &folder.code);
+        let lengths = groups.filter(|(_, group)| group.is_hashed()).map(|(n, _)| *n).collect();
+        Self { folders, near_code, lengths }
+    }
+
+    fn class(&self, path: &str, is_bundled: bool) -> Class {
+        if is_framework_output(path) {
+            return Class::Fingerprinted;
+        }
+        let Some(token) = Token::of(path) else { return Class::Other };
+        let name = parent(path);
+        let Some(folder) = self.folders.get(name) else { return Class::Other };
+        let use_of = use_of(token.extension);
+        let is_fingerprinted = is_bundled
+            || match use_of {
+                Use::Code => self.is_hashed_code(folder, token.text),
+                Use::Media => {
+                    self.is_near_hashes(name, token.text.len(), folder)
+                        && self.is_hashed_other(folder, token.text)
+                }
+                Use::Document => {
+                    self.is_near_code(name, folder) && self.is_hashed_other(folder, token.text)
+                }
+            };
+        if is_fingerprinted {
+            return Class::Fingerprinted;
+        }
+        let in_hashes = folder.is_hashed() || folder.is_uniform();
+        let is_word = is_wordlike(token.text, Words::Strict) && !folder.is_hashed();
+        match use_of == Use::Code && in_hashes && !is_word {
+            true => Class::Retained,
+            false => Class::Other,
+        }
+    }
+
+    fn is_hashed_code(&self, folder: &Folder, token: &str) -> bool {
+        let words = if folder.is_uniform() { Words::Strict } else { Words::Loose };
+        let is_voted = folder.code.get(&token.len()).is_some_and(Group::is_hashed)
+            && !is_word(token)
+            && !is_wordlike(token, words);
+        match strength(token) {
+            Strength::Strong => true,
+            Strength::Likely => is_voted || self.lengths.contains(&token.len()),
+            Strength::Weak => is_voted,
+        }
+    }
+
+    fn is_hashed_other(&self, folder: &Folder, token: &str) -> bool {
+        let is_voted = [&folder.code, &folder.other]
+            .iter()
+            .any(|groups| groups.get(&token.len()).is_some_and(Group::is_hashed))
+            && !is_wordlike(token, Words::Loose)
+            && !token.bytes().all(|b| b.is_ascii_digit());
+        strength(token) >= Strength::Likely || is_voted
+    }
+
+    /// Returns whether the folder, the one above it or one beside it holds hashed code. The root
+    /// does not count as above or beside: everything of a site is below it.
+    fn is_near_code(&self, name: &str, folder: &Folder) -> bool {
+        let above = parent(name);
+        folder.is_hashed() || (!above.is_empty() && self.near_code.contains(above))
+    }
+
+    /// As [`Self::is_near_code`], or all of the folder's tokens are random where code has tokens of
+    /// the same length.
+    fn is_near_hashes(&self, name: &str, length: usize, folder: &Folder) -> bool {
+        let own = folder.other.get(&length);
+        let is_random = own.is_some_and(|group| group.likely == group.tokens.len());
+        self.is_near_code(name, folder) || (is_random && self.lengths.contains(&length))
+    }
+}
+
+/// Returns whether a token is one word in one case: random text hardly ever is.
+fn is_word(token: &str) -> bool {
+    let rest = token.get(1..).unwrap_or_default();
+    token.starts_with(|c: char| c.is_ascii_alphabetic())
+        && rest.bytes().all(|b| b.is_ascii_lowercase())
+        && !token.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The folder of a path, the empty string for the root.
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+fn extension(path: &str) -> &str {
+    crate::wire::path::file_extension(path).unwrap_or_default()
+}
