@@ -136,9 +136,17 @@ async function whenReady(worker, cache) {
 
 /**
  * Starts the worker on miniflare. `state` keeps its data in a folder across starts; `vars` are
- * added to its variables.
+ * added to its variables; `seed` fills the store: entries of a key, its bytes, and what the store
+ * keeps beside them.
  */
-export async function start({ store = STORE, cache = CACHE, vars = {}, state = null, cf } = {}) {
+export async function start({
+  store = STORE,
+  cache = CACHE,
+  vars = {},
+  state = null,
+  seed = null,
+  cf,
+} = {}) {
   const options = convertV4MiniflareOptions({
     name: "selvedge",
     modulesRoot: WORKER,
@@ -164,7 +172,19 @@ export async function start({ store = STORE, cache = CACHE, vars = {}, state = n
   });
   const miniflare = new Miniflare(options);
   const url = await miniflare.ready;
+  await fill(miniflare, store, seed ?? []);
   return whenReady(new Worker(Number(url.port), () => miniflare.dispose()), cache);
+}
+
+async function fill(miniflare, store, entries) {
+  if (!entries.length) return;
+  const target =
+    store === "kv"
+      ? await miniflare.getKVNamespace("STORE_KV")
+      : await miniflare.getR2Bucket("BUCKET");
+  for (const { key, base64, ...beside } of entries) {
+    await target.put(key, Buffer.from(base64, "base64"), beside);
+  }
 }
 
 function quiet(stdout, stderr) {
