@@ -39,7 +39,9 @@ fn vectors() {
 
 #[track_caller]
 fn check_redirect(index: usize, row: &Vector, text: &str, path: &str) {
-    let (rules, diagnostics) = redirects_file::parse("_redirects", text);
+    let redirects_file::RedirectsFile { rules, fallbacks, diagnostics } =
+        redirects_file::parse("_redirects", text);
+    assert!(fallbacks.is_empty(), "row {index}: {fallbacks:?}");
     assert!(diagnostics.is_empty(), "row {index}: {diagnostics:?}");
     let redirects = Redirects::new(rules.into_iter().map(|located| located.rule).collect());
     let outcome = redirects.unwrap().resolve("fakehost", path, None);

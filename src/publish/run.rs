@@ -13,7 +13,7 @@ use crate::publish::api::{Activate, Activated, Committed, LiveView, Server};
 use crate::publish::cache::{Cache, Spool};
 use crate::publish::client::{Client, Payload, json as parse_json};
 use crate::publish::clock;
-use crate::publish::config::{self, Fingerprint, Loaded, PublishSettings};
+use crate::publish::config::{self, Fingerprint, Loaded, PublishSettings, not_found};
 use crate::publish::diff;
 use crate::publish::encode::Effort;
 use crate::publish::failure::{Failure, Problem};
@@ -24,7 +24,7 @@ use crate::publish::scan::{self, ScanOptions, ScannedFile};
 use crate::publish::upload::{self, Blob, UploadError, Uploader};
 use crate::site::action::Upstream;
 use crate::site::asset::{Asset, Class, Representation, has_fingerprint};
-use crate::site::diagnostic::{Diagnostic, Located, Severity};
+use crate::site::diagnostic::Located;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::manifest::{BuiltManifest, ManifestBuilder};
 use crate::wire::coding::Coding;
@@ -125,6 +125,8 @@ pub struct Published {
     pub dry_run: bool,
     /// What is strange but harmless.
     pub warnings: Vec<Problem>,
+    /// What configuration was compiled to, and what could be better.
+    pub notes: Vec<Problem>,
     /// How long it took.
     pub seconds: f64,
 }
@@ -187,6 +189,7 @@ struct Prepared {
     built: BuiltManifest,
     files_read: usize,
     warnings: Vec<Problem>,
+    notes: Vec<Problem>,
 }
 
 /// What was sent, or would be.
@@ -211,8 +214,8 @@ impl Publish<'_> {
     /// Reads the folder and its configuration, and refuses with all that is wrong with them.
     fn prepare(&self, cache: &mut Cache, spool: &Spool) -> Result<Prepared, Failure> {
         let options = self.options;
-        let loaded = config::load(&options.folder, options.config_file.as_deref());
-        let (mut problems, mut warnings) = sorted_by_severity(&loaded.diagnostics);
+        let mut loaded = config::load(&options.folder, options.config_file.as_deref());
+        let [mut problems, mut warnings, mut notes] = loaded.by_severity();
         let scan = scan::scan(
             &options.folder,
             &ScanOptions {
@@ -225,6 +228,8 @@ impl Publish<'_> {
         problems.extend(scan.problems);
         warnings.extend(scan.warnings);
         let paths = scan.files.iter().map(|file| file.path.as_str());
+        let settled = not_found::settle_files(&mut loaded, &paths.clone().collect(), &mut notes);
+        problems.extend(settled.err());
         warnings.extend(hidden::warnings(&loaded.config.redirects, paths.clone(), &loaded.files));
         warnings.extend(hidden::route_warnings(&loaded.routes, paths));
         problems.extend(not_allowed(&loaded.upstreams, self.server.allowed_origins.as_deref()));
@@ -245,7 +250,7 @@ impl Publish<'_> {
         }
         let built = build(&ingested.files, loaded)?;
         let (files, files_read) = (ingested.files, ingested.files_read);
-        Ok(Prepared { files, built, files_read, warnings })
+        Ok(Prepared { files, built, files_read, warnings, notes })
     }
 
     /// Sends what the server lacks, unless it has the whole deployment already.
@@ -372,6 +377,7 @@ impl Publish<'_> {
             effective_within_secs: None,
             dry_run: options.extent == Extent::DryRun,
             warnings: prepared.warnings.clone(),
+            notes: prepared.notes.clone(),
             seconds: 0.0,
         }
     }
@@ -383,19 +389,6 @@ fn has_site(client: &Client, site: &SiteName) -> Result<bool, Failure> {
         return Ok(true);
     }
     client.find::<Value>(&format!("/sites/{site}")).map(|found| found.is_some())
-}
-
-fn sorted_by_severity(diagnostics: &[Diagnostic]) -> (Vec<Problem>, Vec<Problem>) {
-    let (errors, warnings): (Vec<_>, Vec<_>) =
-        diagnostics.iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
-    let problem = |diagnostic: &Diagnostic| Problem {
-        path: None,
-        file: Some(diagnostic.file.clone()),
-        line: Some(diagnostic.line as usize),
-        message: diagnostic.message.clone(),
-        hint: diagnostic.remedy.clone(),
-    };
-    (errors.into_iter().map(problem).collect(), warnings.into_iter().map(problem).collect())
 }
 
 /// The upstreams that the server refuses; one that does not tell which refuses them itself.
@@ -435,6 +428,9 @@ fn class(path: &str, media_type: &str, fingerprint: &Fingerprint) -> Class {
 
 fn build(files: &[IngestedFile], loaded: Loaded) -> Result<BuiltManifest, Failure> {
     let mut builder = ManifestBuilder::new(loaded.config);
+    if let Some(page) = &loaded.application_page {
+        builder.set_application_page(page);
+    }
     for file in files {
         let (path, media_type) = (&file.scanned.path, &file.media_type);
         let length = file.scanned.stat.size;

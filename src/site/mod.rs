@@ -32,6 +32,8 @@ pub mod matching;
 pub mod template;
 pub mod header_op;
 pub mod field_policy;
+pub mod dialect;
+pub mod fallback;
 pub mod headers_file;
 pub mod redirects_file;
 pub mod diagnostic;

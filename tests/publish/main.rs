@@ -3,6 +3,7 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
+mod bring;
 mod objects;
 mod server;
 mod stored;
@@ -509,6 +510,7 @@ fn the_command_line_speaks_json() {
         "seq",
         "effective_within_secs",
         "warnings",
+        "notes",
         "seconds",
     ];
     for member in members {

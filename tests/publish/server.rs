@@ -6,8 +6,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use selvedge::site::asset::Asset;
 use selvedge::site::ids::{ContentHash, DeploymentId};
-use selvedge::site::manifest::Manifest;
+use selvedge::site::manifest::{Manifest, ShardPlace};
+use selvedge::site::shard::Shard;
 use serde_json::{Value, json};
 
 use super::stored::{Lines, Objects};
@@ -98,19 +100,32 @@ impl Server {
         self.with(|state| state.sites.get(site)?.stages.get(stage).cloned())
     }
 
-    /// The bytes that a live path would be answered with, in a coding; every blob is checked.
-    pub fn bytes(&self, site: &str, path: &str, coding: &str) -> Option<Vec<u8>> {
+    /// The manifest that production serves.
+    pub fn manifest(&self, site: &str) -> Manifest {
         self.with(|state| {
             let site = &state.sites[site];
             let (id, _) = &site.stages["production"];
-            let manifest = Manifest::parse(&site.roots[id]).unwrap();
-            let asset = match manifest.shard_of(path)? {
-                selvedge::site::manifest::ShardPlace::Inline(shard) => shard.lookup(path)?,
-                selvedge::site::manifest::ShardPlace::Blob(hash) => {
-                    let bytes = site.blobs[&hash].clone();
-                    selvedge::site::shard::Shard::parse(bytes).unwrap().lookup(path)?
-                }
-            };
+            Manifest::parse(&site.roots[id]).unwrap()
+        })
+    }
+
+    /// The asset of a path.
+    pub fn asset(&self, site: &str, path: &str) -> Option<Asset> {
+        let manifest = self.manifest(site);
+        self.with(|state| match manifest.shard_of(path)? {
+            ShardPlace::Inline(shard) => shard.lookup(path),
+            ShardPlace::Blob(hash) => {
+                let bytes = state.sites[site].blobs[&hash].clone();
+                Shard::parse(bytes).unwrap().lookup(path)
+            }
+        })
+    }
+
+    /// The bytes that a live path would be answered with, in a coding; every blob is checked.
+    pub fn bytes(&self, site: &str, path: &str, coding: &str) -> Option<Vec<u8>> {
+        let asset = self.asset(site, path)?;
+        self.with(|state| {
+            let site = &state.sites[site];
             let found = asset.representations().iter().find(|r| r.coding.token() == coding)?;
             let bytes = site.blobs[&found.hash].clone();
             assert_eq!((bytes.len() as u64, ContentHash::of(&bytes)), (found.length, found.hash));

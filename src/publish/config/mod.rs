@@ -8,6 +8,7 @@
 
 pub mod app_config;
 pub mod nearest;
+pub mod not_found;
 pub mod review;
 pub mod routes;
 pub mod selvedge_toml;
@@ -18,11 +19,14 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::publish::config::not_found::NotFound;
 use crate::publish::config::routes::Route;
 use crate::publish::config::sources::Sources;
+use crate::publish::failure::Problem;
 use crate::site::action::Upstream;
-use crate::site::config::{Fingerprints, SiteConfig};
+use crate::site::config::{Fingerprints, NotFoundMode, SiteConfig};
 use crate::site::diagnostic::{Diagnostic, Located, Report, Severity};
+use crate::site::fallback::Fallback;
 use crate::site::pattern::Pattern;
 use crate::site::rules::{HeaderRule, RedirectRule};
 use crate::site::{headers_file, redirects_file};
@@ -48,6 +52,10 @@ pub struct Loaded {
     pub config: SiteConfig,
     /// What concerns publishing only.
     pub publish: PublishSettings,
+    /// What the files say of paths without a file.
+    pub not_found: NotFound,
+    /// The file that is the page of the single-page application, where it is not the usual one.
+    pub application_page: Option<String>,
     /// What answers beside assets, in the order in which a request tries it.
     pub routes: Vec<Located<Route>>,
     /// The upstreams of actions, which the server has to allow.
@@ -62,6 +70,14 @@ impl Loaded {
     /// Returns whether something is wrong that stops a publish.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Returns the errors, the warnings and the notes.
+    pub fn by_severity(&self) -> [Vec<Problem>; 3] {
+        [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
+            let found = self.diagnostics.iter().filter(|found| found.severity == severity);
+            found.map(Problem::from).collect()
+        })
     }
 }
 
@@ -96,9 +112,10 @@ pub fn load(folder: &Path, explicit: Option<&Path>) -> Loaded {
     loader.selvedge_toml(folder, explicit);
     let redirects_path = folder.join(redirects_file::FILE_NAME);
     if let Some(text) = loader.read(&redirects_path, Absence::Fine) {
-        let (rules, found) = redirects_file::parse(&shown(&redirects_path), &text);
-        loader.redirects.extend(rules);
-        loader.loaded.diagnostics.extend(found);
+        let read = redirects_file::parse(&shown(&redirects_path), &text);
+        loader.redirects.extend(read.rules);
+        loader.fallbacks.extend(read.fallbacks);
+        loader.loaded.diagnostics.extend(read.diagnostics);
     }
     let headers_path = folder.join(headers_file::FILE_NAME);
     if let Some(text) = loader.read(&headers_path, Absence::Fine) {
@@ -116,6 +133,8 @@ pub fn load(folder: &Path, explicit: Option<&Path>) -> Loaded {
 struct Loader {
     loaded: Loaded,
     redirects: Vec<Located<RedirectRule>>,
+    fallbacks: Vec<Located<Fallback>>,
+    not_found: Option<Located<NotFoundMode>>,
     headers: Vec<Located<HeaderRule>>,
     sources: Sources,
 }
@@ -152,6 +171,8 @@ impl Loader {
         };
         self.loaded.publish = read.publish;
         self.redirects = read.redirects;
+        self.fallbacks = read.fallbacks;
+        self.not_found = read.not_found;
         self.headers = read.headers;
         self.sources = read.sources;
         self.loaded.diagnostics.extend(found);
@@ -216,6 +237,10 @@ impl Loader {
     fn finish(mut self) -> Loaded {
         let html = self.loaded.config.html;
         let mut found = Vec::new();
+        let (written, fallbacks) = (self.not_found.as_ref(), self.fallbacks);
+        let not_found = not_found::settle(written, fallbacks, &mut self.redirects, &mut found);
+        self.loaded.config.not_found = not_found.mode.unwrap_or_default();
+        self.loaded.not_found = not_found;
         let sources = routes::within_limits(self.sources, &mut found);
         self.loaded.routes = routes::in_order(&sources);
         routes::shadows(&self.loaded.routes, &self.redirects, &mut found);

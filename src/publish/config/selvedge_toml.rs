@@ -15,6 +15,7 @@ use crate::site::config::{
     StageSettings,
 };
 use crate::site::diagnostic::{Diagnostic, Located};
+use crate::site::fallback::Fallback;
 use crate::site::field_policy::{FieldError, check_name, check_value};
 use crate::site::header_op::{HeaderOp, Origin};
 use crate::site::ids::StageName;
@@ -74,8 +75,12 @@ pub struct SelvedgeToml {
     pub config: SiteConfig,
     /// What concerns publishing only.
     pub publish: PublishSettings,
+    /// The mode that `not_found` says.
+    pub not_found: Option<Located<NotFoundMode>>,
     /// Redirects in the order written.
     pub redirects: Vec<Located<RedirectRule>>,
+    /// Rewrites of everything to one page, in the order written.
+    pub fallbacks: Vec<Located<Fallback>>,
     /// Header rules in the order written.
     pub headers: Vec<Located<HeaderRule>>,
     /// Actions and collections in the order written.
@@ -90,7 +95,10 @@ pub fn parse(file: &str, text: &str) -> (SelvedgeToml, Vec<Diagnostic>) {
     let mut read = SelvedgeToml::default();
     let config = &mut read.config;
     config.html = source.choice(root, "html", &HTML_MODES).unwrap_or_default();
-    config.not_found = source.choice(root, "not_found", &NOT_FOUND_MODES).unwrap_or_default();
+    let not_found = source.choice(root, "not_found", &NOT_FOUND_MODES);
+    config.not_found = not_found.unwrap_or_default();
+    let line = root.get("not_found").map_or(1, |value| source.line(&value.span()));
+    read.not_found = not_found.map(|mode| source.report.locate(line, mode));
     config.profile = source.choice(root, "profile", &PROFILES).unwrap_or_default();
     config.redirect_status = redirect_status(&mut source, root);
     if let Some(edge_ttl) = edge_ttl(&mut source, root) {
@@ -101,7 +109,7 @@ pub fn parse(file: &str, text: &str) -> (SelvedgeToml, Vec<Diagnostic>) {
     read.publish.types = types(&mut source, root);
     publish(&mut source, root, &mut read.publish);
     for (line, table) in source.tables(root, "redirects") {
-        redirect(&mut source, line, table, &mut read.redirects);
+        redirect(&mut source, line, table, &mut read);
     }
     for (line, table) in source.tables(root, "headers") {
         headers(&mut source, line, table, &mut read.headers);
@@ -226,12 +234,7 @@ fn publish(source: &mut TomlSource, root: &DeTable, settings: &mut PublishSettin
     }
 }
 
-fn redirect(
-    source: &mut TomlSource,
-    line: u32,
-    table: &DeTable,
-    rules: &mut Vec<Located<RedirectRule>>,
-) {
+fn redirect(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut SelvedgeToml) {
     source.check_keys(table, "[[redirects]]", &["from", "to", "status"]);
     let from = source.string(table, "from");
     let to = source.string(table, "to");
@@ -249,7 +252,10 @@ fn redirect(
     let status_line = status.map_or(line, |(line, _)| line);
     let status = status.map_or(STATUS_DEFAULT, |(_, status)| status.try_into().unwrap_or(0));
     match RedirectRule::parse(&from, &to, status) {
-        Ok(rule) => rules.push(source.report.locate(line, rule)),
+        Ok(rule) => match Fallback::of(&rule) {
+            Some(fallback) => read.fallbacks.push(source.report.locate(line, fallback)),
+            None => read.redirects.push(source.report.locate(line, rule)),
+        },
         Err(error) => source.report.error(status_line.max(line), &error, error.remedy()),
     }
 }

@@ -1,0 +1,117 @@
+//! Recognises lines that other hosts give a meaning Selvedge doesn't have.
+//!
+//! For diagnostics at publish time only: a line that would redirect the wrong visitors is refused.
+
+/// A line that is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub remedy: String,
+}
+
+/// Returns why a line of `_redirects` with these words applies to some requests only.
+///
+/// Netlify writes `/from id=:id /to 301 Country=us`: words with a `=` that are no target.
+pub fn condition(words: &[&str]) -> Option<Refusal> {
+    let is_target = |word: &str| word.starts_with('/') || word.contains("://");
+    let is_condition = |word: &&str| word.contains('=') && !is_target(word);
+    let at = words.iter().skip(1).position(is_condition)?.saturating_add(1);
+    let word = words.get(at)?;
+    let is_query = words.iter().skip(at).any(|word| is_target(word));
+    let (what, remedy) = match (is_query, word.split('=').next().unwrap_or_default()) {
+        (true, _) => (
+            "query",
+            "Match the path alone, or read the query in the page: redirects keep it.".to_owned(),
+        ),
+        (false, "Role") => (
+            "role",
+            "Remove the line, and let an upstream check the login: [[actions]] with first = true."
+                .to_owned(),
+        ),
+        (false, "Signed") => {
+            ("signature", "Write the upstream as an [[actions]] in selvedge.toml.".to_owned())
+        }
+        (false, _) => (
+            "visitor",
+            format!("Remove `{word}` to redirect everybody, or decide in the page or an upstream."),
+        ),
+    };
+    let message = format!("`{word}` is a condition on the {what}, and there are none here");
+    Some(Refusal { message, remedy })
+}
+
+/// Returns why the target of a line of `_redirects` can be served by its own host only.
+pub fn target(from: &str, to: &str, status: u16) -> Option<Refusal> {
+    let prefix = from.split(['*', ':']).next().unwrap_or(from);
+    if to.starts_with("/.netlify/") {
+        let remedy = format!(
+            "Run the function elsewhere, and name it in selvedge.toml: [[actions]], \
+             prefix = \"{prefix}\", origin = \"https://...\"."
+        );
+        return Some(Refusal { message: format!("`{to}` is answered by Netlify alone"), remedy });
+    }
+    let (scheme, rest) = to.split_once("://")?;
+    if status != 200 || !matches!(scheme, "http" | "https") {
+        return None;
+    }
+    let host = rest.split('/').next().unwrap_or(rest);
+    Some(Refusal {
+        message: format!("the target `{to}` is on another host, with status 200"),
+        remedy: format!(
+            "To proxy it, write in selvedge.toml: [[actions]], prefix = \"{prefix}\", \
+             origin = \"{scheme}://{host}\"; the path is kept as it is. To send visitors there, \
+             write 302."
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions() {
+        let rows = [
+            ("/a /b", None),
+            ("/a /b?x=1 301", None),
+            ("/a=b /c", None),
+            ("/a https://e.test/?x=1 301", None),
+            ("/a /b 301 Country=us,ca", Some("`Country=us,ca` is a condition on the visitor")),
+            ("/a /b 302 Language=en", Some("`Language=en` is a condition on the visitor")),
+            ("/a /b Cookie=x", Some("`Cookie=x` is a condition on the visitor")),
+            ("/a /b 200! Role=admin", Some("`Role=admin` is a condition on the role")),
+            ("/a id=:id /b/:id 301", Some("`id=:id` is a condition on the query")),
+            ("/a id=:id /b/:id", Some("`id=:id` is a condition on the query")),
+            ("/a https://e.test/ 200 Signed=KEY", Some("`Signed=KEY` is a condition on the sig")),
+        ];
+        for (line, expected) in rows {
+            let words: Vec<&str> = line.split(' ').collect();
+            let found = condition(&words).map(|refusal| refusal.message);
+            let holds = match (&found, expected) {
+                (Some(found), Some(expected)) => found.starts_with(expected),
+                (found, expected) => found.is_none() && expected.is_none(),
+            };
+            assert!(holds, "{line}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn targets() {
+        let rows = [
+            ("/a", "/b", 200, None),
+            ("/a", "https://e.test/b", 302, None),
+            ("/a", "ftp://e.test/b", 200, None),
+            ("/api/*", "https://e.test/v1/:splat", 200, Some(r#"origin = "https://e.test""#)),
+            ("/api/:x", "http://e.test:81/v1/:x", 200, Some(r#"prefix = "/api/""#)),
+            ("/api/*", "/.netlify/functions/:splat", 200, Some(r#"prefix = "/api/""#)),
+            ("/api/*", "/.netlify/functions/:splat", 302, Some("[[actions]]")),
+        ];
+        for (from, to, status, expected) in rows {
+            let found = target(from, to, status).map(|refusal| refusal.remedy);
+            assert_eq!(found.is_some(), expected.is_some(), "{from} {to}: {found:?}");
+            assert!(found.unwrap_or_default().contains(expected.unwrap_or_default()), "{to}");
+        }
+    }
+}

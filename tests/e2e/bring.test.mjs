@@ -1,0 +1,58 @@
+// Folders as frameworks build them and other hosts configure them, published and asked for.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { AT_ONCE, wellFormed } from "./lib/check.mjs";
+import { publish } from "./lib/cli.mjs";
+import { BASE, start } from "./lib/worker.mjs";
+
+const APPLICATION = '<!doctype html><script type="module" src="/assets/app.js"></script>';
+const SCRIPT = "console.log(1)";
+const NAVIGATION = { "sec-fetch-mode": "navigate" };
+
+describe("what people bring", () => {
+  let worker;
+  before(async () => {
+    worker = await start({ vars: AT_ONCE });
+  });
+  after(() => worker.stop());
+
+  const ask = async (site, path, headers = NAVIGATION) =>
+    wellFormed(await worker.get(`${site}.${BASE}`, path, { headers }), `${site}${path}`);
+
+  test("a single-page application with a line of Netlify", async () => {
+    const files = {
+      "index.html": APPLICATION,
+      "assets/app.js": SCRIPT,
+      _redirects: "/old /new 301\n/*  /index.html  200\n",
+    };
+    const published = await publish(worker, "spa", files);
+    assert.equal(published.warnings.length, 0);
+    assert.equal(published.notes.length, 1);
+    assert.equal(published.notes[0].line, 2);
+    const rows = [
+      ["/", NAVIGATION, 200, APPLICATION],
+      ["/users/7/edit", NAVIGATION, 200, APPLICATION],
+      ["/assets/app.js", {}, 200, SCRIPT],
+      ["/assets/gone.js", {}, 404, null],
+      ["/old", NAVIGATION, 301, null],
+    ];
+    for (const [path, headers, status, text] of rows) {
+      const answer = await ask("spa", path, headers);
+      assert.equal(answer.status, status, path);
+      if (text !== null) assert.equal(answer.text, text, path);
+    }
+  });
+
+  test("200.html answers deep links, beside a 404.html too", async () => {
+    await publish(worker, "nuxt", {
+      "index.html": "<!doctype html>prerendered",
+      "200.html": "<!doctype html>shell",
+      "404.html": "<!doctype html>shell of 404",
+    });
+    const answer = await ask("nuxt", "/users/7");
+    assert.deepEqual([answer.status, answer.text], [200, "<!doctype html>shell"]);
+    assert.equal((await ask("nuxt", "/")).text, "<!doctype html>prerendered");
+    assert.equal((await ask("nuxt", "/gone.png", {})).status, 404);
+  });
+});
