@@ -230,8 +230,9 @@ impl Publish<'_> {
         let paths = scan.files.iter().map(|file| file.path.as_str());
         let settled = not_found::settle_files(&mut loaded, &paths.clone().collect(), &mut notes);
         problems.extend(settled.err());
-        warnings.extend(hidden::warnings(&loaded.config.redirects, paths.clone(), &loaded.files));
-        warnings.extend(hidden::route_warnings(&loaded.routes, paths));
+        let redirects = &loaded.config.redirects;
+        warnings.extend(hidden::warnings(redirects, paths.clone(), &loaded.files));
+        warnings.extend(hidden::route_warnings(&loaded.routes, redirects, paths));
         problems.extend(not_allowed(&loaded.upstreams, self.server.allowed_origins.as_deref()));
         let typed = scan.files.into_iter().map(|file| typed(file, &loaded.publish)).collect();
         let ingest_options = IngestOptions {

@@ -14,6 +14,7 @@
 //! The shard of a path is chosen by its [`stem`], which all spellings of a page share: `/a`,
 //! `/a/`, `/a.html` and `/a/index.html` are found with one read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -210,6 +211,17 @@ pub fn stem(path: &str) -> &str {
             None => return stem,
         }
     }
+}
+
+/// Returns the paths at which an html mode may serve or redirect a file, its own among them.
+pub fn spellings(file: &str) -> Vec<Cow<'_, str>> {
+    let stem = stem(file);
+    let mut spellings = vec![Cow::Borrowed(file)];
+    if stem.len() < file.len() {
+        spellings.extend([Cow::Borrowed(stem), Cow::Owned([stem, "/"].concat())]);
+    }
+    spellings.retain(|spelling| !spelling.is_empty());
+    spellings
 }
 
 impl ToJson for Head {

@@ -126,7 +126,7 @@ pub fn load(folder: &Path, explicit: Option<&Path>) -> Loaded {
     for name in app_config::FILE_NAMES {
         loader.app_config(folder, name);
     }
-    loader.finish()
+    loader.finish(folder)
 }
 
 #[derive(Default)]
@@ -234,7 +234,7 @@ impl Loader {
         self.loaded.diagnostics.extend(report.into_diagnostics());
     }
 
-    fn finish(mut self) -> Loaded {
+    fn finish(mut self, folder: &Path) -> Loaded {
         let html = self.loaded.config.html;
         let mut found = Vec::new();
         let (written, fallbacks) = (self.not_found.as_ref(), self.fallbacks);
@@ -249,7 +249,9 @@ impl Loader {
         config.actions = actions.into_iter().map(|located| located.rule).collect();
         config.collections = collections.into_iter().map(|located| located.rule).collect();
         self.loaded.upstreams = upstreams;
-        self.loaded.config.redirects = review::redirects(self.redirects, html, &mut found);
+        let is_file = |path: &str| folder.join(path.trim_start_matches('/')).is_file();
+        let site = review::Site { html, is_file: &is_file };
+        self.loaded.config.redirects = review::redirects(self.redirects, &site, &mut found);
         self.loaded.config.headers = review::header_rules(self.headers, &mut found);
         let diagnostics = &mut self.loaded.diagnostics;
         let mut files: Vec<String> = Vec::new();
