@@ -228,7 +228,7 @@ proptest! {
         path in request_path(),
     ) {
         let text = format!("{pattern}\n  {name}: {value}\n  X-Path: a:splat :id\n/*\n {name}: :splat\n");
-        let (rules, _) = headers_file::parse("_headers", &text);
+        let rules = headers_file::parse("_headers", &text).rules;
         let op = HeaderOp::Append(name.to_ascii_lowercase(), value);
         let selector = HeaderRule::parse(&pattern, Origin::Selector, vec![op]);
         let rules = rules.into_iter().map(|located| located.rule).chain(selector).collect();

@@ -59,7 +59,8 @@ fn check_redirect(index: usize, row: &Vector, text: &str, path: &str) {
 
 #[track_caller]
 fn check_headers(index: usize, row: &Vector, text: &str, path: &str) {
-    let (rules, diagnostics) = headers_file::parse("_headers", text);
+    let headers_file::HeadersFile { rules, diagnostics, .. } =
+        headers_file::parse("_headers", text);
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
     assert_eq!(errors.count(), 0, "row {index}: {diagnostics:?}");
     let rules = HeaderRules::new(rules.into_iter().map(|located| located.rule).collect());

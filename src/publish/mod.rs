@@ -32,6 +32,8 @@ pub mod pack;
 
 pub mod hidden;
 
+pub mod types;
+
 pub mod diff;
 
 pub mod upload;

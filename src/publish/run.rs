@@ -21,6 +21,7 @@ use crate::publish::hidden;
 use crate::publish::ingest::{self, IngestOptions, IngestedFile};
 use crate::publish::progress::Progress;
 use crate::publish::scan::{self, ScanOptions, ScannedFile};
+use crate::publish::types;
 use crate::publish::upload::{self, Blob, UploadError, Uploader};
 use crate::site::action::Upstream;
 use crate::site::asset::{Asset, Class, Representation, has_fingerprint};
@@ -234,7 +235,9 @@ impl Publish<'_> {
         warnings.extend(hidden::warnings(redirects, paths.clone(), &loaded.files));
         warnings.extend(hidden::route_warnings(&loaded.routes, redirects, paths));
         problems.extend(not_allowed(&loaded.upstreams, self.server.allowed_origins.as_deref()));
-        let typed = scan.files.into_iter().map(|file| typed(file, &loaded.publish)).collect();
+        let mut typed: Vec<_> =
+            scan.files.into_iter().map(|file| typed(file, &loaded.publish)).collect();
+        warnings.extend(types::apply(&mut typed, &loaded.types));
         let ingest_options = IngestOptions {
             effort: problems.is_empty().then_some(options.effort),
             allow_secrets: options.allow_secrets,

@@ -1,6 +1,7 @@
 //! Recognises lines that other hosts give a meaning Selvedge doesn't have.
 //!
-//! For diagnostics at publish time only: a line that would redirect the wrong visitors is refused.
+//! For diagnostics at publish time only. A line that would leak a secret or redirect the wrong
+//! visitors is refused; a line without effect is warned about.
 
 /// A line that is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +10,41 @@ pub struct Refusal {
     pub message: String,
     /// What to write instead.
     pub remedy: String,
+}
+
+/// Netlify's `Basic-Auth`, and request headers: as response headers they publish a credential.
+const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "x-api-key"];
+
+/// Beginnings of response headers that only their own host acts on.
+const HOST_HEADERS: [(&str, &str); 2] = [("netlify-", "Netlify"), ("vercel-", "Vercel")];
+
+/// Returns why a header would give a secret to every visitor.
+///
+/// # Shape
+/// `name`: lower-case.
+pub fn leaking_header(name: &str) -> Option<Refusal> {
+    if name == "basic-auth" {
+        return Some(Refusal {
+            message: "`Basic-Auth` would be sent to every visitor, with the password".to_owned(),
+            remedy: "Remove the line and change the password. Passwords are not supported: leave \
+                     the files out, or let an upstream check the login, with [[actions]] and \
+                     first = true."
+                .to_owned(),
+        });
+    }
+    CREDENTIALS.contains(&name).then(|| Refusal {
+        message: format!("`{name}` is a request header, and would be sent to every visitor"),
+        remedy: "Remove the line, and revoke the credential if it is one.".to_owned(),
+    })
+}
+
+/// Returns the host that alone acts on a response header.
+///
+/// # Shape
+/// `name`: lower-case.
+pub fn host_of_header(name: &str) -> Option<&'static str> {
+    let mut hosts = HOST_HEADERS.iter();
+    hosts.find(|(prefix, _)| name.starts_with(prefix)).map(|(_, host)| *host)
 }
 
 /// Returns why a line of `_redirects` with these words applies to some requests only.
@@ -113,5 +149,18 @@ mod tests {
             assert_eq!(found.is_some(), expected.is_some(), "{from} {to}: {found:?}");
             assert!(found.unwrap_or_default().contains(expected.unwrap_or_default()), "{to}");
         }
+    }
+
+    #[test]
+    fn headers() {
+        for name in ["basic-auth", "authorization", "cookie", "x-api-key"] {
+            assert!(leaking_header(name).is_some(), "{name}");
+        }
+        for name in ["x-frame-options", "www-authenticate", "set-cookie", "cookie-policy"] {
+            assert_eq!(leaking_header(name), None, "{name}");
+        }
+        assert_eq!(host_of_header("netlify-vary"), Some("Netlify"));
+        assert_eq!(host_of_header("vercel-cdn-cache-control"), Some("Vercel"));
+        assert_eq!(host_of_header("x-netlify"), None);
     }
 }

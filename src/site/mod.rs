@@ -35,6 +35,7 @@ pub mod field_policy;
 pub mod dialect;
 pub mod fallback;
 pub mod headers_file;
+pub mod type_rule;
 pub mod redirects_file;
 pub mod diagnostic;
 pub mod action;

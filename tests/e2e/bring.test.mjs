@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { AT_ONCE, wellFormed } from "./lib/check.mjs";
-import { publish } from "./lib/cli.mjs";
+import { folder, publish, selvedge } from "./lib/cli.mjs";
 import { BASE, start } from "./lib/worker.mjs";
 
 const APPLICATION = '<!doctype html><script type="module" src="/assets/app.js"></script>';
@@ -54,5 +54,30 @@ describe("what people bring", () => {
     assert.deepEqual([answer.status, answer.text], [200, "<!doctype html>shell"]);
     assert.equal((await ask("nuxt", "/")).text, "<!doctype html>prerendered");
     assert.equal((await ask("nuxt", "/gone.png", {})).status, 404);
+  });
+
+  test("a media type in _headers", async () => {
+    await publish(worker, "types", {
+      "index.html": "<!doctype html>home",
+      ".well-known/apple-app-site-association": "{}",
+      page: "<script>",
+      _headers:
+        "/.well-known/*\n  Content-Type: application/json\n/page\n  Content-Type: text/html\n",
+    });
+    const type = async (path) => (await ask("types", path, {})).headers.value("content-type");
+    assert.equal(await type("/.well-known/apple-app-site-association"), "application/json");
+    assert.equal(await type("/page"), "application/octet-stream");
+    assert.equal(await type("/"), "text/html; charset=utf-8");
+  });
+
+  test("a password of Netlify is refused, with its line, and nothing is sent", async () => {
+    const dir = folder({ "index.html": "home", _headers: "/*\n  Basic-Auth: user:secret\n" });
+    const refused = await selvedge(worker, ["publish", dir, "--site", "secret"]);
+    assert.equal(refused.code, 1);
+    const [problem] = refused.json.error.problems;
+    assert.equal(problem.line, 2);
+    assert.match(problem.message, /every visitor/);
+    assert.doesNotMatch(refused.stdout, /user:secret/);
+    assert.equal((await worker.get(`secret.${BASE}`, "/")).status, 421);
   });
 });

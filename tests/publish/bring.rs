@@ -3,6 +3,7 @@
 use std::fs;
 
 use selvedge::publish::failure::Problem;
+use selvedge::site::asset::Class;
 use selvedge::site::config::NotFoundMode;
 
 use super::Folder;
@@ -80,4 +81,57 @@ fn a_catch_all_line_names_a_page_that_is_there() {
     let problem = &failure.problems[0];
     assert_eq!((failure.problems.len(), problem.line), (1, Some(2)), "{failure}");
     assert!(problem.message.contains("/app.html"), "{failure}");
+}
+
+#[test]
+fn content_types_of_header_rules() {
+    let headers = "/.well-known/apple-app-site-association\n  Content-Type: application/json\n\
+                   /data/*\n  Content-Type: application/ld+json\n\
+                   /source.html\n  ! Content-Type\n  Content-Type: text/plain; charset=utf-8\n\
+                   /about\n  Content-Type: text/html; charset=iso-8859-1\n";
+    let json = "{}".repeat(400);
+    let (server, warnings, _) = published(&[
+        INDEX,
+        ("_headers", headers),
+        (".well-known/apple-app-site-association", &json),
+        ("data/a.json", "{}"),
+        ("source.html", "<b>"),
+        ("about.html", "<b>"),
+    ]);
+    assert_eq!(warnings, []);
+    let association = "/.well-known/apple-app-site-association";
+    let rows = [
+        (association, "application/json", Class::Other),
+        ("/data/a.json", "application/ld+json", Class::Other),
+        ("/source.html", "text/plain; charset=utf-8", Class::Other),
+        ("/about.html", "text/html; charset=iso-8859-1", Class::Html),
+        ("/index.html", "text/html; charset=utf-8", Class::Html),
+    ];
+    for (path, media_type, class) in rows {
+        let asset = server.asset("www", path).unwrap();
+        assert_eq!((asset.media_type(), asset.class()), (media_type, class), "{path}");
+    }
+    assert!(server.bytes("www", association, "br").is_some(), "encoded as JSON is");
+}
+
+#[test]
+fn riskier_content_types_are_ignored_with_a_warning() {
+    let toml = "[[headers]]\nfor = \"/*\"\nset = { Content-Type = \"text/html\" }\n";
+    let headers = "/gone\n  Content-Type: text/plain\n";
+    let (server, warnings, _) = published(&[
+        INDEX,
+        ("page", "<script>"),
+        ("data.txt", "<script>"),
+        ("_headers", headers),
+        ("../selvedge.toml", toml),
+    ]);
+    let shown: Vec<String> = warnings.iter().map(Problem::to_string).collect();
+    assert_eq!(shown.len(), 2, "{shown:?}");
+    assert!(shown[0].contains("selvedge.toml:3: ") && shown[0].contains("[types]"), "{shown:?}");
+    assert!(shown[0].contains("/data.txt, /page"), "{shown:?}");
+    assert!(shown[1].contains("_headers:2: ") && shown[1].contains("no file"), "{shown:?}");
+    let media_type = |path| server.asset("www", path).unwrap().media_type().to_owned();
+    assert_eq!(media_type("/page"), "application/octet-stream");
+    assert_eq!(media_type("/data.txt"), "text/plain; charset=utf-8");
+    assert_eq!(media_type("/index.html"), "text/html");
 }

@@ -248,3 +248,20 @@ fn rules_that_never_fire() {
         assert_eq!(site.ask(path).field("location"), "/about", "{path}");
     }
 }
+
+#[test]
+fn unset_headers_that_are_sent_all_the_same() {
+    let lines = "/*\n  ! X-Content-Type-Options\n  ! Strict-Transport-Security\n  \
+                 ! Cache-Control\n  ! X-Robots-Tag\n";
+    let site = Site::new(&[("_headers", lines)], &FILES);
+    let plain = Site::new(&[], &FILES);
+    assert_eq!(site.loaded.diagnostics.len(), 4);
+    for path in ["/", "/app.js", "/missing"] {
+        let names = ["x-content-type-options", "strict-transport-security", "cache-control"];
+        for name in names {
+            let (found, usual) = (site.ask(path), plain.ask(path));
+            assert!(found.has(name).is_some(), "{path} {name}");
+            assert_eq!(found.has(name), usual.has(name), "{path} {name}");
+        }
+    }
+}

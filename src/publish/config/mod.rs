@@ -9,6 +9,7 @@
 pub mod app_config;
 pub mod nearest;
 pub mod not_found;
+pub mod protected;
 pub mod review;
 pub mod routes;
 pub mod selvedge_toml;
@@ -27,8 +28,10 @@ use crate::site::action::Upstream;
 use crate::site::config::{Fingerprints, NotFoundMode, SiteConfig};
 use crate::site::diagnostic::{Diagnostic, Located, Report, Severity};
 use crate::site::fallback::Fallback;
+use crate::site::header_op::Touch;
 use crate::site::pattern::Pattern;
 use crate::site::rules::{HeaderRule, RedirectRule};
+use crate::site::type_rule::TypeRule;
 use crate::site::{headers_file, redirects_file};
 
 /// Longest configuration file: more rules than a deployment can carry.
@@ -56,6 +59,8 @@ pub struct Loaded {
     pub not_found: NotFound,
     /// The file that is the page of the single-page application, where it is not the usual one.
     pub application_page: Option<String>,
+    /// Media types that header rules set, in the order in which they apply.
+    pub types: Vec<Located<TypeRule>>,
     /// What answers beside assets, in the order in which a request tries it.
     pub routes: Vec<Located<Route>>,
     /// The upstreams of actions, which the server has to allow.
@@ -119,9 +124,11 @@ pub fn load(folder: &Path, explicit: Option<&Path>) -> Loaded {
     }
     let headers_path = folder.join(headers_file::FILE_NAME);
     if let Some(text) = loader.read(&headers_path, Absence::Fine) {
-        let (rules, found) = headers_file::parse(&shown(&headers_path), &text);
-        loader.headers.extend(rules);
-        loader.loaded.diagnostics.extend(found);
+        let read = headers_file::parse(&shown(&headers_path), &text);
+        loader.headers.extend(read.rules);
+        loader.loaded.types.extend(read.types);
+        loader.touches.extend(read.touches);
+        loader.loaded.diagnostics.extend(read.diagnostics);
     }
     for name in app_config::FILE_NAMES {
         loader.app_config(folder, name);
@@ -136,6 +143,7 @@ struct Loader {
     fallbacks: Vec<Located<Fallback>>,
     not_found: Option<Located<NotFoundMode>>,
     headers: Vec<Located<HeaderRule>>,
+    touches: Vec<Located<Touch>>,
     sources: Sources,
 }
 
@@ -174,6 +182,8 @@ impl Loader {
         self.fallbacks = read.fallbacks;
         self.not_found = read.not_found;
         self.headers = read.headers;
+        self.loaded.types = read.header_types;
+        self.touches = read.touches;
         self.sources = read.sources;
         self.loaded.diagnostics.extend(found);
     }
@@ -182,16 +192,21 @@ impl Loader {
         let inside = folder.join(name);
         let path = if inside.is_file() { inside } else { beside(folder, name) };
         let Some(text) = self.read(&path, Absence::Fine) else { return };
-        let (read, found) = app_config::parse(&shown(&path), &text);
-        self.headers.extend(read.headers);
-        self.loaded.diagnostics.extend(found);
-        for include in read.includes {
+        for include in self.app_config_text(&path, &text) {
             let path = path.with_file_name("").join(include);
             let Some(text) = self.read(&path, Absence::Fine) else { continue };
-            let (read, found) = app_config::parse(&shown(&path), &text);
-            self.headers.extend(read.headers);
-            self.loaded.diagnostics.extend(found);
+            self.app_config_text(&path, &text);
         }
+    }
+
+    /// Takes what a file says, and returns the files that it includes.
+    fn app_config_text(&mut self, path: &Path, text: &str) -> Vec<String> {
+        let (read, found) = app_config::parse(&shown(path), text);
+        self.headers.extend(read.headers);
+        self.loaded.types.extend(read.types);
+        self.touches.extend(read.touches);
+        self.loaded.diagnostics.extend(found);
+        read.includes
     }
 
     fn read(&mut self, path: &Path, absence: Absence) -> Option<String> {
@@ -252,6 +267,8 @@ impl Loader {
         let is_file = |path: &str| folder.join(path.trim_start_matches('/')).is_file();
         let site = review::Site { html, is_file: &is_file };
         self.loaded.config.redirects = review::redirects(self.redirects, &site, &mut found);
+        let has_actions = !self.loaded.config.actions.is_empty();
+        protected::review(&self.touches, &self.headers, has_actions, &mut found);
         self.loaded.config.headers = review::header_rules(self.headers, &mut found);
         let diagnostics = &mut self.loaded.diagnostics;
         let mut files: Vec<String> = Vec::new();
