@@ -32,7 +32,13 @@ pub mod pack;
 
 pub mod hidden;
 
+pub mod foreign;
+
 pub mod types;
+
+pub mod hints;
+
+pub mod page;
 
 pub mod diff;
 

@@ -18,6 +18,7 @@ use crate::publish::diff;
 use crate::publish::encode::Effort;
 use crate::publish::failure::{Failure, Problem};
 use crate::publish::hidden;
+use crate::publish::hints;
 use crate::publish::ingest::{self, IngestOptions, IngestedFile};
 use crate::publish::progress::Progress;
 use crate::publish::scan::{self, ScanOptions, ScannedFile};
@@ -252,6 +253,9 @@ impl Publish<'_> {
         if !problems.is_empty() {
             return Err(Failure::invalid_folder(problems));
         }
+        let hints = hints::of(&options.folder, &loaded, &ingested.files);
+        warnings.extend(hints.warnings);
+        notes.extend(hints.notes);
         let built = build(&ingested.files, loaded)?;
         let (files, files_read) = (ingested.files, ingested.files_read);
         Ok(Prepared { files, built, files_read, warnings, notes })

@@ -44,6 +44,16 @@ describe("what people bring", () => {
     }
   });
 
+  test("an application without configuration gets a hint, and no other answers", async () => {
+    const published = await publish(worker, "bare", {
+      "index.html": APPLICATION,
+      "assets/app.js": SCRIPT,
+    });
+    assert.equal(published.notes.length, 1);
+    assert.match(published.notes[0].hint, /single-page-application/);
+    assert.equal((await ask("bare", "/users/7")).status, 404);
+  });
+
   test("200.html answers deep links, beside a 404.html too", async () => {
     await publish(worker, "nuxt", {
       "index.html": "<!doctype html>prerendered",

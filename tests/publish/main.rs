@@ -425,7 +425,7 @@ fn what_is_left_out_and_what_is_followed() {
     assert!(server.bytes("www", "/linked/kept.txt", "identity").is_some());
     assert_eq!(published.files, 6);
     let warnings = &published.warnings;
-    assert_eq!(warnings.len(), 2, "a/_headers, twice: {warnings:?}");
+    assert_eq!(warnings.len(), 3, "a/_headers, twice, and node_modules: {warnings:?}");
 }
 
 #[test]

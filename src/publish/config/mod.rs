@@ -57,6 +57,8 @@ pub struct Loaded {
     pub publish: PublishSettings,
     /// What the files say of paths without a file.
     pub not_found: NotFound,
+    /// Whether `html` is written.
+    pub html_is_set: bool,
     /// The file that is the page of the single-page application, where it is not the usual one.
     pub application_page: Option<String>,
     /// Media types that header rules set, in the order in which they apply.
@@ -178,6 +180,7 @@ impl Loader {
             Fingerprint::Patterns(_) => Fingerprints::Listed,
         };
         self.loaded.publish = read.publish;
+        self.loaded.html_is_set = read.html_is_set;
         self.redirects = read.redirects;
         self.fallbacks = read.fallbacks;
         self.not_found = read.not_found;
@@ -285,7 +288,7 @@ impl Loader {
 }
 
 /// Returns the path of a file in the folder that holds a folder.
-fn beside(folder: &Path, name: &str) -> PathBuf {
+pub fn beside(folder: &Path, name: &str) -> PathBuf {
     match folder.file_name() {
         Some(_) => folder.with_file_name(name),
         None => folder.join("..").join(name),

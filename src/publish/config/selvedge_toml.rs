@@ -77,6 +77,8 @@ pub struct SelvedgeToml {
     pub config: SiteConfig,
     /// What concerns publishing only.
     pub publish: PublishSettings,
+    /// Whether `html` is written.
+    pub html_is_set: bool,
     /// The mode that `not_found` says.
     pub not_found: Option<Located<NotFoundMode>>,
     /// Redirects in the order written.
@@ -101,6 +103,7 @@ pub fn parse(file: &str, text: &str) -> (SelvedgeToml, Vec<Diagnostic>) {
     let mut read = SelvedgeToml::default();
     let config = &mut read.config;
     config.html = source.choice(root, "html", &HTML_MODES).unwrap_or_default();
+    read.html_is_set = root.get("html").is_some();
     let not_found = source.choice(root, "not_found", &NOT_FOUND_MODES);
     config.not_found = not_found.unwrap_or_default();
     let line = root.get("not_found").map_or(1, |value| source.line(&value.span()));
