@@ -35,8 +35,18 @@ const SOURCE_FILES: [&str; 8] = [
     "angular.json",
 ];
 /// Folders that generators build into. `public` is last: for some it holds sources.
-const BUILD_FOLDERS: [&str; 9] =
-    ["dist", "build", "out", "_site", ".output/public", "site", "book", "docs", "public"];
+const BUILD_FOLDERS: [&str; 10] = [
+    "dist",
+    "build",
+    "out",
+    "_site",
+    ".output/public",
+    "site",
+    "book",
+    "docs",
+    "browser",
+    "public",
+];
 /// Maximum number of folders looked at below `dist`: Angular builds into `dist/NAME/browser`.
 const APPLICATIONS_MAX: usize = 16;
 

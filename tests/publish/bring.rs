@@ -145,6 +145,7 @@ fn folders_without_an_index() {
     let file = ("data.json", "{}");
     check_hints(&[file], &["has no index.html: / answers 404"], &[]);
     check_hints(&[("dist/index.html", "home"), file], &["did you mean"], &[]);
+    check_hints(&[("browser/index.html", "home"), file], &["site/browser"], &[]);
     check_hints(&[("_redirects", "/ /data.json"), file], &[], &[]);
     check_hints(&[FALLBACK, file], &[], &["200.html"]);
     let everything = "[[collections]]\nname = \"all\"\nprefix = \"/\"\n";

@@ -114,7 +114,7 @@ pub fn settle_files(
         notes.push(Problem::of_path(
             fallback_page,
             "answers navigations to paths without a file, with status 200",
-            "to answer them with 404.html, write not_found = \"404-page\" in selvedge.toml",
+            "to answer them with status 404, write not_found = \"404-page\" in selvedge.toml",
         ));
     }
     Ok(())
