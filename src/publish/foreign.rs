@@ -84,7 +84,7 @@ const FOREIGN: [Foreign; 10] = [
     left_out(
         "CNAME",
         "names a hostname for GitHub Pages: it is not read and not published",
-        "map the hostname with `selvedge hosts add`",
+        "map the hostname: selvedge hosts --site SITE add HOST",
     ),
 ];
 

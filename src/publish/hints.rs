@@ -17,10 +17,11 @@ use crate::site::config::{HtmlMode, NotFoundMode};
 use crate::site::fallback::page_files;
 use crate::site::manifest::APPLICATION_PAGES;
 use crate::wire::media_type::is_html;
+use crate::wire::path::file_extension;
 
-/// Maximum number of pages whose links are read: enough to tell how a generator writes them.
+/// Maximum number of pages and functions read: enough to tell how a generator writes them.
 const PAGES_MAX: usize = 20;
-/// Maximum number of bytes read of a page: navigation comes before content in most.
+/// Maximum number of bytes read of one: in most pages, navigation comes before content.
 const PAGE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Files that are at the root of a source folder, and not of a built site.
@@ -50,6 +51,11 @@ const BUILD_FOLDERS: [&str; 10] = [
 /// Maximum number of folders looked at below `dist`: Angular builds into `dist/NAME/browser`.
 const APPLICATIONS_MAX: usize = 16;
 
+/// Where functions of Cloudflare Pages are, and the word that every one of them exports.
+const FUNCTIONS: (&str, &str) = ("/functions/", "onRequest");
+/// Extensions of functions.
+const FUNCTION_EXTENSIONS: [&str; 5] = ["js", "mjs", "jsx", "ts", "tsx"];
+
 /// What publish says about a folder.
 #[derive(Debug, Default)]
 pub struct Hints {
@@ -64,6 +70,7 @@ pub fn of(folder: &Path, loaded: &Loaded, files: &[IngestedFile]) -> Hints {
     let paths = files.iter().map(|file| file.scanned.path.as_str()).collect();
     let site = Site { folder, loaded, files, paths };
     let mut hints = Hints::default();
+    hints.warnings.extend(site.server_code());
     if let Some(marker) = site.source_marker() {
         hints.warnings.push(site.source(&marker));
         return hints;
@@ -137,6 +144,26 @@ impl Site<'_> {
                 .iter()
                 .flat_map(|name| [format!("dist/{name}/browser"), format!("dist/{name}")]);
             below.find(has_index)
+        })
+    }
+
+    /// Functions that another host would run, and that are served as files here.
+    fn server_code(&self) -> Option<Problem> {
+        let (folder, export) = FUNCTIONS;
+        let is_function = |file: &&IngestedFile| {
+            let path = file.scanned.path.as_str();
+            let extension = file_extension(path).unwrap_or_default();
+            path.starts_with(folder) && FUNCTION_EXTENSIONS.contains(&extension)
+        };
+        let mut functions = self.files.iter().filter(is_function).take(PAGES_MAX);
+        let function = functions.find(|file| read(file).is_some_and(|text| text.contains(export)));
+        function.map(|file| {
+            Problem::of_path(
+                &file.scanned.path,
+                "looks like server code for Cloudflare Pages: nothing runs it, and everybody can \
+                 read it",
+                "leave it out: [publish] ignore = [\"/functions\"] in selvedge.toml",
+            )
         })
     }
 
@@ -251,10 +278,10 @@ fn links(page: &str, html: &str) -> Vec<(String, String)> {
     links
 }
 
-/// Returns the beginning of a page; none when it can't be read any more.
-fn read(page: &IngestedFile) -> Option<String> {
+/// Returns the beginning of a file; none when it can't be read any more.
+fn read(file: &IngestedFile) -> Option<String> {
     let mut bytes = Vec::new();
-    let file = File::open(&page.scanned.file).ok()?;
+    let file = File::open(&file.scanned.file).ok()?;
     file.take(PAGE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }

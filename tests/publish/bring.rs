@@ -214,6 +214,18 @@ fn files_of_other_hosts_are_left_out_with_a_warning() {
 }
 
 #[test]
+fn functions_of_other_hosts_are_warned_about() {
+    let function = "export async function onRequest(context) { return fetch(context.env.KEY); }";
+    let warning = &["/functions/api/[id].ts: looks like server code"][..];
+    check_hints(&[INDEX, ("functions/api/[id].ts", function)], warning, &[]);
+    check_hints(&[INDEX, ("functions/math.js", "export const add = 1")], &[], &[]);
+    check_hints(&[INDEX, ("functions/index.html", function)], &[], &[]);
+    check_hints(&[INDEX, ("docs/functions/api.js", function)], &[], &[]);
+    let ignore = ("../selvedge.toml", "[publish]\nignore = [\"/functions\"]");
+    check_hints(&[INDEX, ("functions/api.js", function), ignore], &[], &[]);
+}
+
+#[test]
 fn rules_for_other_hosts_beside_the_folder() {
     let netlify = ("../netlify.toml", "[build]\n\n[[redirects]]\nfrom = \"/a\"\n");
     check_hints(&[INDEX, netlify], &[], &["netlify.toml:3: "]);
