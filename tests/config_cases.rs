@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use selvedge::publish::config::{Fingerprint, Loaded, PublishSettings, load};
 use selvedge::site::config::SiteConfig;
+use selvedge::site::diagnostic::Located;
 use selvedge::site::json::written;
 
 const RULE: &str = "\n----------\n";
@@ -80,6 +81,10 @@ fn summary(loaded: &Loaded) -> String {
         for item in list {
             text.push_str(&format!("{key}: {item}\n"));
         }
+    }
+    for Located { rule, .. } in &loaded.types {
+        let pattern = rule.pattern().as_str();
+        text.push_str(&format!("content-type of {pattern}: {}\n", rule.media_type()));
     }
     for (extension, media_type) in types {
         text.push_str(&format!("type: {extension} {media_type}\n"));

@@ -5,6 +5,7 @@
 use proptest::prelude::*;
 
 use selvedge::publish::config::{app_config, selvedge_toml};
+use selvedge::publish::page;
 use selvedge::site::header_op::{HeaderOp, Origin};
 use selvedge::site::json::{read, written};
 use selvedge::site::matching::CAPTURES_MAX;
@@ -99,7 +100,8 @@ fn matching_is_linear() {
 fn twenty_thousand_exact_redirects() {
     // They are looked up, not tried: 800 million attempts would be felt here.
     let text: String = (0..20_000).map(|n| format!("/from/{n} /to/{n} 301\n")).collect();
-    let (rules, diagnostics) = redirects_file::parse("_redirects", &text);
+    let redirects_file::RedirectsFile { rules, diagnostics, .. } =
+        redirects_file::parse("_redirects", &text);
     assert!(diagnostics.is_empty());
     let rules = Redirects::new(rules.into_iter().map(|located| located.rule).collect()).unwrap();
     for number in 0..20_000 {
@@ -184,6 +186,9 @@ proptest! {
             let _ = redirects_file::parse("_redirects", text);
             let _ = selvedge_toml::parse("selvedge.toml", text);
             let _ = app_config::parse("app.config.yaml", text);
+            for tag in page::tags(text) {
+                let _ = tag.attribute("href").and_then(|href| page::link_path("/a/b.html", href));
+            }
             let _ = Pattern::parse(text, Language::Rules);
             let _ = Pattern::parse(text, Language::Selector);
             let _ = read::<Redirects>(text.as_bytes());
@@ -199,7 +204,7 @@ proptest! {
         path in request_path(),
         query in prop::option::of("\\PC{0,20}"),
     ) {
-        let (rules, _) = redirects_file::parse("_redirects", &format!("{from} {to} {status}"));
+        let rules = redirects_file::parse("_redirects", &format!("{from} {to} {status}")).rules;
         let redirects = Redirects::new(rules.into_iter().map(|located| located.rule).collect());
         let redirects = redirects.unwrap();
         let json = written(&redirects);
@@ -227,7 +232,7 @@ proptest! {
         path in request_path(),
     ) {
         let text = format!("{pattern}\n  {name}: {value}\n  X-Path: a:splat :id\n/*\n {name}: :splat\n");
-        let (rules, _) = headers_file::parse("_headers", &text);
+        let rules = headers_file::parse("_headers", &text).rules;
         let op = HeaderOp::Append(name.to_ascii_lowercase(), value);
         let selector = HeaderRule::parse(&pattern, Origin::Selector, vec![op]);
         let rules = rules.into_iter().map(|located| located.rule).chain(selector).collect();

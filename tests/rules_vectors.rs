@@ -39,7 +39,9 @@ fn vectors() {
 
 #[track_caller]
 fn check_redirect(index: usize, row: &Vector, text: &str, path: &str) {
-    let (rules, diagnostics) = redirects_file::parse("_redirects", text);
+    let redirects_file::RedirectsFile { rules, fallbacks, diagnostics } =
+        redirects_file::parse("_redirects", text);
+    assert!(fallbacks.is_empty(), "row {index}: {fallbacks:?}");
     assert!(diagnostics.is_empty(), "row {index}: {diagnostics:?}");
     let redirects = Redirects::new(rules.into_iter().map(|located| located.rule).collect());
     let outcome = redirects.unwrap().resolve("fakehost", path, None);
@@ -57,7 +59,8 @@ fn check_redirect(index: usize, row: &Vector, text: &str, path: &str) {
 
 #[track_caller]
 fn check_headers(index: usize, row: &Vector, text: &str, path: &str) {
-    let (rules, diagnostics) = headers_file::parse("_headers", text);
+    let headers_file::HeadersFile { rules, diagnostics, .. } =
+        headers_file::parse("_headers", text);
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
     assert_eq!(errors.count(), 0, "row {index}: {diagnostics:?}");
     let rules = HeaderRules::new(rules.into_iter().map(|located| located.rule).collect());

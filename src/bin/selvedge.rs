@@ -378,6 +378,7 @@ Examples:
         let progress = Progress::choose(!global.quiet && !global.json);
         let published = run::publish(&options, client, progress)?;
         published.warnings.iter().for_each(|warning| progress.warn(warning));
+        published.notes.iter().for_each(|note| progress.note(&format!("note: {note}")));
         let json = serde_json::to_value(&published).unwrap_or_default();
         Ok(Printed { json, text: output::published(&published) })
     }

@@ -1,11 +1,10 @@
 //! Assembles a manifest from files, their media types and their classes.
 
-use crate::publish::config::PublishSettings;
+use crate::publish::config::{Loaded, PublishSettings};
 use crate::publish::failure::{Failure, Problem};
 use crate::publish::ingest::IngestedFile;
 use crate::publish::scan::ScannedFile;
 use crate::site::asset::{Asset, Class, Representation};
-use crate::site::config::SiteConfig;
 use crate::site::manifest::{BuiltManifest, ManifestBuilder};
 use crate::wire::coding::Coding;
 use crate::wire::media_type;
@@ -26,9 +25,12 @@ pub fn typed(file: ScannedFile, settings: &PublishSettings) -> (ScannedFile, Str
 pub fn build(
     files: &[IngestedFile],
     classes: &[Class],
-    config: SiteConfig,
+    loaded: &Loaded,
 ) -> Result<BuiltManifest, Failure> {
-    let mut builder = ManifestBuilder::new(config);
+    let mut builder = ManifestBuilder::new(loaded.config.clone());
+    if let Some(page) = &loaded.application_page {
+        builder.set_application_page(page);
+    }
     for (file, class) in files.iter().zip(classes) {
         let (path, media_type) = (&file.scanned.path, &file.media_type);
         let length = file.scanned.stat.size;

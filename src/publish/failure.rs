@@ -8,6 +8,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::site::diagnostic::Diagnostic;
+
 /// One thing about a folder that a person should change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Problem {
@@ -31,6 +33,18 @@ impl Problem {
     pub fn of_path(path: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         let (message, hint) = (message.into(), hint.into());
         Self { path: Some(path.to_owned()), message, hint, ..Self::default() }
+    }
+}
+
+impl From<&Diagnostic> for Problem {
+    fn from(diagnostic: &Diagnostic) -> Self {
+        Self {
+            path: None,
+            file: Some(diagnostic.file.clone()),
+            line: Some(diagnostic.line as usize),
+            message: diagnostic.message.clone(),
+            hint: diagnostic.remedy.clone(),
+        }
     }
 }
 

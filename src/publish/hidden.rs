@@ -4,7 +4,6 @@
 //! Only what hides a file at every address that it could have: a redirect from `/about.html` to
 //! `/about` hides nothing.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +11,8 @@ use std::path::PathBuf;
 use crate::publish::config::routes::{Route, RouteKind};
 use crate::publish::failure::Problem;
 use crate::site::diagnostic::Located;
-use crate::site::manifest::stem;
+use crate::site::manifest::{APPLICATION_PAGES, spellings, stem};
+use crate::site::pattern::{name_length, percent_decode};
 use crate::site::rules::{RedirectRule, Redirects};
 
 /// Most files that a warning names: enough to recognise the others by.
@@ -46,12 +46,13 @@ pub fn warnings<'a>(
 /// `routes`: in the order in which a request tries them.
 pub fn route_warnings<'a>(
     routes: &[Located<Route>],
+    redirects: &Redirects,
     paths: impl Iterator<Item = &'a str>,
 ) -> Vec<Problem> {
     let mut met: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     if !routes.is_empty() {
         for path in paths {
-            if let Some(index) = meeting(routes, path) {
+            if let Some(index) = meeting(routes, redirects, path) {
                 met.entry(index).or_default().push(path);
             }
         }
@@ -63,21 +64,35 @@ pub fn route_warnings<'a>(
 }
 
 /// The first route that hides a file, or that a file hides.
-fn meeting(routes: &[Located<Route>], path: &str) -> Option<usize> {
+fn meeting(routes: &[Located<Route>], redirects: &Redirects, path: &str) -> Option<usize> {
     let spellings = spellings(path);
-    routes.iter().position(|Located { rule: Route { kind, prefix }, .. }| match kind {
-        RouteKind::FirstAction => spellings.iter().all(|spelling| prefix.holds(spelling)),
-        RouteKind::Collection => spellings.iter().all(|spelling| prefix.rest(spelling).is_some()),
-        RouteKind::Action => {
-            prefix.as_str() != "/" && spellings.iter().any(|spelling| prefix.holds(spelling))
-        }
-    })
+    let index =
+        routes.iter().position(|Located { rule: Route { kind, prefix }, .. }| match kind {
+            RouteKind::FirstAction => spellings.iter().all(|spelling| prefix.holds(spelling)),
+            RouteKind::Collection => spellings.iter().all(|spelling| prefix.holds(spelling)),
+            RouteKind::Action => {
+                prefix.as_str() != "/" && spellings.iter().any(|spelling| prefix.holds(spelling))
+            }
+        })?;
+    // A rewrite serves files whatever else its target's path belongs to.
+    let is_hidden = routes.get(index)?.rule.kind != RouteKind::Action;
+    (!is_hidden || !is_served_elsewhere(redirects, path)).then_some(index)
+}
+
+/// Whether a file may be the answer at an address that is not its own.
+fn is_served_elsewhere(redirects: &Redirects, path: &str) -> bool {
+    stands_in(path) || redirects.rules().iter().any(|rule| may_serve(rule, path))
+}
+
+/// Returns the first few of many paths.
+pub fn named(paths: &[&str]) -> String {
+    let named: Vec<&str> = paths.iter().take(NAMED_MAX).copied().collect();
+    let more = if paths.len() > NAMED_MAX { ", ..." } else { "" };
+    format!("{}{more}", named.join(", "))
 }
 
 fn route_warning(route: &Located<Route>, paths: &[&str]) -> Problem {
-    let named: Vec<&str> = paths.iter().take(NAMED_MAX).copied().collect();
-    let more = if paths.len() > NAMED_MAX { ", ..." } else { "" };
-    let names = format!("{}{more}", named.join(", "));
+    let names = named(paths);
     let (count, prefix) = (paths.len(), route.rule.prefix.as_str());
     let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
     let (message, hint) = match route.rule.kind {
@@ -105,33 +120,33 @@ fn route_warning(route: &Located<Route>, paths: &[&str]) -> Problem {
     }
 }
 
-/// The addresses that a file may have.
-fn spellings(path: &str) -> Vec<Cow<'_, str>> {
-    let stem = stem(path);
-    let mut spellings = vec![Cow::Borrowed(path)];
-    if stem.len() < path.len() {
-        spellings.extend([Cow::Borrowed(stem), Cow::Owned(format!("{stem}/"))]);
-    }
-    spellings.retain(|spelling| !spelling.is_empty());
-    spellings
-}
-
 fn hiding<'r>(redirects: &'r Redirects, path: &str) -> Option<&'r RedirectRule> {
     let mut first = None;
     for spelling in spellings(path) {
-        let (rule, captures) = redirects.matching("", &spelling)?;
-        if rule.status() == 200
-            && rule.to().rewrite_path(&captures).is_some_and(|to| leads_to(&to, path))
-        {
-            return None;
-        }
+        let (rule, _) = redirects.matching("", &spelling)?;
         first.get_or_insert(rule);
     }
-    first
+    first.filter(|_| !is_served_elsewhere(redirects, path))
 }
 
-fn leads_to(target: &str, path: &str) -> bool {
-    stem(target) == stem(path)
+/// Whether a file may answer for paths that have none.
+fn stands_in(path: &str) -> bool {
+    path.ends_with("/404.html") || APPLICATION_PAGES.contains(&path)
+}
+
+/// Whether a rewrite may lead to a file; what its pattern captures may be anything.
+fn may_serve(rule: &RedirectRule, path: &str) -> bool {
+    let target = rule.to().as_str().split(['?', '#']).next().unwrap_or_default();
+    if rule.status() != 200 {
+        return false;
+    }
+    match (rule.to().has_captures(), target.split_once(':'), target.rsplit_once(':')) {
+        (true, Some((before, _)), Some((_, last))) => {
+            let after = &last[name_length(last)..];
+            path.starts_with(before) && (stem(path).ends_with(stem(after)) || after == "/")
+        }
+        _ => percent_decode(target).is_some_and(|target| stem(&target) == stem(path)),
+    }
 }
 
 fn warning(from: &str, to: &str, paths: &[&str], files: &[PathBuf]) -> Problem {
@@ -204,7 +219,7 @@ mod tests {
     fn check_routes(kind: RouteKind, prefix: &str, paths: &[&str], expected: &str) {
         let route = Route { kind, prefix: PathPrefix::parse(prefix).unwrap() };
         let routes = [Located { file: "selvedge.toml".to_owned(), line: 2, rule: route }];
-        let found = route_warnings(&routes, paths.iter().copied());
+        let found = route_warnings(&routes, &Redirects::default(), paths.iter().copied());
         let shown: Vec<&str> = found.iter().map(|problem| problem.message.as_str()).collect();
         assert_eq!(shown.join(" | "), expected, "{kind:?} {prefix} and {paths:?}");
     }
@@ -225,9 +240,10 @@ mod tests {
         let four = format!("{}: /api/1, /api/2, /api/3, ...", first("4 files"));
         check_routes(FirstAction, "/api/", &["/api/1", "/api/2", "/api/3", "/api/4"], &four);
         let files = ["/content/index.html", "/content/a", "/content"];
-        let hidden =
-            "1 file below `/content/` can't be reached, the collection comes first: /content/a";
+        let hidden = "3 files below `/content/` can't be reached, the collection comes first: \
+                      /content/index.html, /content/a, /content";
         check_routes(Collection, "/content/", &files, hidden);
+        check_routes(Collection, "/content/", &["/content/404.html", "/contents"], "");
         let wins =
             "the action `/api/` is not asked for 2 files, which come first: /api.html, /api/a";
         check_routes(Action, "/api/", &["/api.html", "/api/a", "/a"], wins);

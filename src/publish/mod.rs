@@ -36,6 +36,14 @@ pub mod pack;
 
 pub mod hidden;
 
+pub mod foreign;
+
+pub mod types;
+
+pub mod hints;
+
+pub mod page;
+
 pub mod diff;
 
 pub mod upload;

@@ -14,19 +14,21 @@ use crate::publish::assemble::{build, typed};
 use crate::publish::cache::{Cache, Spool};
 use crate::publish::client::{Client, Payload, json as parse_json};
 use crate::publish::clock;
-use crate::publish::config;
+use crate::publish::config::{self, Loaded, not_found};
 use crate::publish::diff::{self, LiveFiles};
 use crate::publish::encode::Effort;
 use crate::publish::failure::{Failure, Problem};
 use crate::publish::fingerprint;
 use crate::publish::hidden;
+use crate::publish::hints;
 use crate::publish::ingest::{self, IngestOptions, IngestedFile};
 use crate::publish::progress::Progress;
 use crate::publish::scan::{self, ScanOptions};
+use crate::publish::types;
 use crate::publish::upload::{self, Blob, UploadError, Uploader};
 use crate::site::action::Upstream;
 use crate::site::asset::Class;
-use crate::site::diagnostic::{Diagnostic, Located, Severity};
+use crate::site::diagnostic::Located;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::manifest::BuiltManifest;
 
@@ -129,6 +131,8 @@ pub struct Published {
     pub dry_run: bool,
     /// What is strange but harmless.
     pub warnings: Vec<Problem>,
+    /// What configuration was compiled to, and what could be better.
+    pub notes: Vec<Problem>,
     /// How long it took.
     pub seconds: f64,
 }
@@ -193,6 +197,15 @@ struct Prepared {
     live: Option<LiveFiles>,
     files_read: usize,
     warnings: Vec<Problem>,
+    notes: Vec<Problem>,
+}
+
+/// The manifest, and what came of comparing it with the live one.
+struct Classified {
+    fingerprinted: Vec<String>,
+    built: BuiltManifest,
+    live: Option<LiveFiles>,
+    warning: Option<Problem>,
 }
 
 /// What was sent, or would be.
@@ -217,8 +230,8 @@ impl Publish<'_> {
     /// Reads the folder and its configuration, and refuses with all that is wrong with them.
     fn prepare(&self, cache: &mut Cache, spool: &Spool) -> Result<Prepared, Failure> {
         let options = self.options;
-        let loaded = config::load(&options.folder, options.config_file.as_deref());
-        let (mut problems, mut warnings) = sorted_by_severity(&loaded.diagnostics);
+        let mut loaded = config::load(&options.folder, options.config_file.as_deref());
+        let [mut problems, mut warnings, mut notes] = loaded.by_severity();
         let scan = scan::scan(
             &options.folder,
             &ScanOptions {
@@ -231,10 +244,15 @@ impl Publish<'_> {
         problems.extend(scan.problems);
         warnings.extend(scan.warnings);
         let paths = scan.files.iter().map(|file| file.path.as_str());
-        warnings.extend(hidden::warnings(&loaded.config.redirects, paths.clone(), &loaded.files));
-        warnings.extend(hidden::route_warnings(&loaded.routes, paths));
+        let settled = not_found::settle_files(&mut loaded, &paths.clone().collect(), &mut notes);
+        problems.extend(settled.err());
+        let redirects = &loaded.config.redirects;
+        warnings.extend(hidden::warnings(redirects, paths.clone(), &loaded.files));
+        warnings.extend(hidden::route_warnings(&loaded.routes, redirects, paths));
         problems.extend(not_allowed(&loaded.upstreams, self.server.allowed_origins.as_deref()));
-        let typed = scan.files.into_iter().map(|file| typed(file, &loaded.publish)).collect();
+        let mut typed: Vec<_> =
+            scan.files.into_iter().map(|file| typed(file, &loaded.publish)).collect();
+        warnings.extend(types::apply(&mut typed, &loaded.types));
         let ingest_options = IngestOptions {
             effort: problems.is_empty().then_some(options.effort),
             allow_secrets: options.allow_secrets,
@@ -250,21 +268,33 @@ impl Publish<'_> {
             return Err(Failure::invalid_folder(problems));
         }
         let (files, files_read) = (ingested.files, ingested.files_read);
-        let mut classes =
-            fingerprint::classes(&files, &loaded.publish.fingerprint, &options.folder);
-        let mut built = build(&files, &classes, loaded.config.clone())?;
+        let hints = hints::of(&options.folder, &loaded, &files);
+        warnings.extend(hints.warnings);
+        notes.extend(hints.notes);
+        let Classified { fingerprinted, built, live, warning } = self.classify(&files, &loaded)?;
+        warnings.extend(warning);
+        Ok(Prepared { files, fingerprinted, built, live, files_read, warnings, notes })
+    }
+
+    /// Builds the manifest, in which no file counts as fingerprinted that the live deployment has
+    /// with other content.
+    fn classify(&self, files: &[IngestedFile], loaded: &Loaded) -> Result<Classified, Failure> {
+        let (setting, folder) = (&loaded.publish.fingerprint, &self.options.folder);
+        let mut classes = fingerprint::classes(files, setting, folder);
+        let mut built = build(files, &classes, loaded)?;
         let live = self.live_files(&built);
+        let mut warning = None;
         if let Some(live) = &live {
-            let demoted = fingerprint::demote(&files, &mut classes, live.files());
-            warnings.extend(fingerprint::warning(&demoted.surprising));
+            let demoted = fingerprint::demote(files, &mut classes, live.files());
+            warning = fingerprint::warning(&demoted.surprising);
             if demoted.count > 0 {
-                built = build(&files, &classes, loaded.config)?;
+                built = build(files, &classes, loaded)?;
             }
         }
         let is_fingerprinted = |(_, class): &(_, &Class)| **class == Class::Fingerprinted;
         let fingerprinted = files.iter().zip(&classes).filter(is_fingerprinted);
         let fingerprinted = fingerprinted.map(|(file, _)| file.scanned.path.clone()).collect();
-        Ok(Prepared { files, fingerprinted, built, live, files_read, warnings })
+        Ok(Classified { fingerprinted, built, live, warning })
     }
 
     /// The live deployment, unless the new one is the same.
@@ -407,6 +437,7 @@ impl Publish<'_> {
             effective_within_secs: None,
             dry_run: options.extent == Extent::DryRun,
             warnings: prepared.warnings.clone(),
+            notes: prepared.notes.clone(),
             seconds: 0.0,
         }
     }
@@ -418,19 +449,6 @@ fn has_site(client: &Client, site: &SiteName) -> Result<bool, Failure> {
         return Ok(true);
     }
     client.find::<Value>(&format!("/sites/{site}")).map(|found| found.is_some())
-}
-
-fn sorted_by_severity(diagnostics: &[Diagnostic]) -> (Vec<Problem>, Vec<Problem>) {
-    let (errors, warnings): (Vec<_>, Vec<_>) =
-        diagnostics.iter().partition(|diagnostic| diagnostic.severity == Severity::Error);
-    let problem = |diagnostic: &Diagnostic| Problem {
-        path: None,
-        file: Some(diagnostic.file.clone()),
-        line: Some(diagnostic.line as usize),
-        message: diagnostic.message.clone(),
-        hint: diagnostic.remedy.clone(),
-    };
-    (errors.into_iter().map(problem).collect(), warnings.into_iter().map(problem).collect())
 }
 
 /// The upstreams that the server refuses; one that does not tell which refuses them itself.

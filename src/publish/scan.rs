@@ -13,6 +13,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 
 use crate::publish::failure::{Failure, Problem};
+use crate::publish::foreign::{Foreign, Treatment};
 use crate::publish::names::{self, JUNK, NEVER_SERVED, RESERVED, WELL_KNOWN};
 use crate::site::manifest::PATHS_MAX;
 
@@ -74,7 +75,7 @@ pub struct Scan {
 pub struct ScanOptions {
     /// Patterns to leave out, as in a `.gitignore`.
     pub ignore: Vec<String>,
-    /// Patterns of dot-names to let in, as in a `.gitignore`.
+    /// Patterns of dot-names and other hosts' files to let in, as in a `.gitignore`.
     pub include: Vec<String>,
     /// Files that are read as configuration, and so never served.
     pub config_files: Vec<PathBuf>,
@@ -184,10 +185,20 @@ fn visit(
     }
     let relative = entry.path().strip_prefix(&rules.root).unwrap_or(entry.path());
     let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+    let name = entry.file_name().to_str().unwrap_or_default();
+    if entry.depth() == 1
+        && let Some(foreign) = Foreign::of(name)
+        && rules.is_unmentioned(relative, is_folder)
+    {
+        report(match foreign.treatment {
+            Treatment::Refused => Found::Problem(foreign.problem()),
+            Treatment::LeftOut => Found::Warning(foreign.problem()),
+        });
+        return WalkState::Skip;
+    }
     if !rules.admits(relative, is_folder) {
         return WalkState::Skip;
     }
-    let name = entry.file_name().to_str().unwrap_or_default();
     if !is_folder && NEVER_SERVED.contains(&name) {
         if entry.depth() > 1 && name.starts_with('_') {
             report(Found::Warning(Problem::of_path(
@@ -239,6 +250,13 @@ impl Rules {
         }
         let first = relative.iter().next().and_then(|name| name.to_str()).unwrap_or_default();
         is_folder && self.include_roots.iter().any(|root| root.contains('*') || root == first)
+    }
+
+    /// Whether no pattern of the site's own leaves a file out or lets it in.
+    fn is_unmentioned(&self, relative: &Path, is_folder: bool) -> bool {
+        let mentions =
+            |list: &Gitignore| list.matched_path_or_any_parents(relative, is_folder).is_ignore();
+        !mentions(&self.ignore) && !mentions(&self.include)
     }
 
     fn file(&self, entry: &DirEntry, relative: &Path) -> Result<Option<ScannedFile>, Problem> {

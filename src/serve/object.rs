@@ -7,7 +7,7 @@ use crate::serve::ports::ObjectMeta;
 use crate::site::collection::{ActiveContent, Collection};
 use crate::wire::date;
 use crate::wire::fields::Fields;
-use crate::wire::media_type::{self, UNKNOWN};
+use crate::wire::media_type::{self, UNKNOWN, is_document, is_media_type, is_script};
 use crate::wire::precondition::Validators;
 
 /// What a document gets that must not do anything: no script, no request, an origin of its own.
@@ -18,8 +18,6 @@ use crate::wire::precondition::Validators;
 pub const INERT: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 /// What a script is served as that must not run: with `nosniff` no browser takes it for one.
 const INERT_SCRIPT: &str = "text/plain; charset=utf-8";
-/// Longest media type that is believed: the longest registered ones have about 80 bytes.
-const MEDIA_TYPE_BYTES_MAX: usize = 200;
 
 /// The fields that describe an object, but for its length.
 ///
@@ -72,50 +70,12 @@ fn media_type<'a>(collection: &Collection, name: &str, meta: &'a ObjectMeta) -> 
     }
 }
 
-/// Whether a media type is of documents that may hold scripts: HTML, and all of XML, SVG included.
-///
-/// A stream of parts and a saved page may hold documents too.
-fn is_document(media_type: &str) -> bool {
-    let essence = essence(media_type);
-    media_type::is_html(&essence)
-        || essence.ends_with("+xml")
-        || matches!(essence.as_str(), "text/xml" | "application/xml" | "text/xsl")
-        || essence.starts_with("multipart/")
-        || essence.starts_with("message/")
-}
-
-/// Whether a media type is one of the names that scripts go by.
-///
-/// # Source
-/// RFC 9239 §6, WHATWG MIME Sniffing §4.6: all of them hold one of these words.
-fn is_script(media_type: &str) -> bool {
-    let essence = essence(media_type);
-    ["javascript", "ecmascript", "jscript", "livescript"].iter().any(|word| essence.contains(word))
-}
-
-fn essence(media_type: &str) -> String {
-    media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-/// Whether a text can stand in `Content-Type` (RFC 9110 §8.3.1), as far as harm could come of it.
-fn is_media_type(text: &str) -> bool {
-    let is_plain = |b: u8| b.is_ascii_graphic() || b == b' ';
-    let is_token = |text: &str| {
-        let is_sign = |b: u8| b"!#$&-^_.+".contains(&b);
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || is_sign(b))
-    };
-    let (essence, _) = text.split_once(';').unwrap_or((text, ""));
-    let parts = essence.trim_end().split_once('/');
-    text.len() <= MEDIA_TYPE_BYTES_MAX
-        && text.bytes().all(is_plain)
-        && parts.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
-}
-
 #[cfg(test)]
 mod tests {
     use crate::site::action::PathPrefix;
     use crate::site::collection::CollectionName;
     use crate::site::json;
+    use crate::wire::media_type::MEDIA_TYPE_BYTES_MAX;
     use crate::wire::time::UnixMillis;
 
     use super::*;

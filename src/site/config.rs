@@ -46,7 +46,7 @@ pub enum NotFoundMode {
     /// The nearest `404.html` up the tree.
     #[default]
     Page,
-    /// `/index.html` with 200 for navigations, 404 for everything else.
+    /// `/200.html`, else `/index.html`, with 200 for navigations; 404 for everything else.
     SinglePageApplication,
     /// A constant.
     None,

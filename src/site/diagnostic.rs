@@ -5,19 +5,22 @@
 
 use std::fmt;
 
-/// Whether a mistake stops a publish.
+/// Whether a diagnostic stops a publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Nothing is published: what was meant would be lost.
     Error,
     /// It is published: what was written has no effect, or not the one it seems to have.
     Warning,
+    /// It works, compiled to something else than it says.
+    Note,
 }
 
 /// One mistake.
 ///
 /// # Shape
-/// Printed as `file:line: message`, the remedy indented on the next line; a warning says so.
+/// Printed as `file:line: message`, the remedy indented on the next line; a warning and a note say
+/// so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// The file as its reader knows it.
@@ -37,6 +40,7 @@ impl fmt::Display for Diagnostic {
         let severity = match self.severity {
             Severity::Error => "",
             Severity::Warning => "warning: ",
+            Severity::Note => "note: ",
         };
         let Self { file, line, message, remedy, .. } = self;
         write!(formatter, "{file}:{line}: {severity}{message}\n    {remedy}")

@@ -65,6 +65,19 @@ impl HeaderOp {
     }
 }
 
+/// Headers that the header stage puts back, or always sends with one value.
+pub const PROTECTED: [&str; 4] =
+    ["cache-control", "strict-transport-security", "x-content-type-options", "x-robots-tag"];
+
+/// A line that unsets or sets a [`PROTECTED`] header, for diagnostics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touch {
+    /// What the line does.
+    pub op: HeaderOp,
+    /// The line of the rule that it belongs to.
+    pub rule_line: u32,
+}
+
 json_as_word!(Origin, HeadersFile = "headers-file", Selector = "selector");
 
 impl ToJson for HeaderOp {

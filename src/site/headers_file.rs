@@ -6,11 +6,13 @@
 //! the others.
 
 use crate::site::diagnostic::{Diagnostic, Located, Report, rule_lines};
+use crate::site::dialect::{self, Refusal};
 use crate::site::field_policy::{FieldError, check_name, check_value};
-use crate::site::header_op::{HeaderOp, Origin};
+use crate::site::header_op::{HeaderOp, Origin, PROTECTED, Touch};
 use crate::site::pattern::{Language, Pattern, SPLAT_NAME};
 use crate::site::rules::{HEADER_OPS_MAX, HeaderRule};
 use crate::site::template::unknown_name;
+use crate::site::type_rule::{CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeRule};
 
 /// The name of the file at the root of the published folder.
 pub const FILE_NAME: &str = "_headers";
@@ -18,19 +20,33 @@ pub const FILE_NAME: &str = "_headers";
 /// Longest line: longer ones are ignored on Workers Static Assets (there at 2,000).
 pub const LINE_BYTES_MAX: usize = 4_352;
 
+/// The content of a `_headers` file, compiled.
+#[derive(Debug, Default)]
+pub struct HeadersFile {
+    /// Header rules, in the order written.
+    pub rules: Vec<Located<HeaderRule>>,
+    /// Media types, in the order written.
+    pub types: Vec<Located<TypeRule>>,
+    /// Lines about protected headers, in the order written.
+    pub touches: Vec<Located<Touch>>,
+    /// Everything that is wrong with the file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
 /// Returns the rules of a `_headers` file and everything that is wrong with it.
 ///
 /// # Example
 /// ```
 /// use selvedge::site::headers_file::parse;
 ///
-/// let (rules, diagnostics) = parse("_headers", "/docs/*\n  X-Frame-Options: DENY\n  ! Server\n");
-/// assert_eq!(rules.len(), 1);
-/// let printed = diagnostics[0].to_string();
+/// let found = parse("_headers", "/docs/*\n  X-Frame-Options: DENY\n  ! Server\n");
+/// assert_eq!(found.rules.len(), 1);
+/// let printed = found.diagnostics[0].to_string();
 /// assert!(printed.starts_with("_headers:3: warning: the header `server` can't be changed"));
 /// ```
-pub fn parse(file: &str, text: &str) -> (Vec<Located<HeaderRule>>, Vec<Diagnostic>) {
-    let mut reader = Reader { report: Report::new(file), rules: Vec::new(), block: None };
+pub fn parse(file: &str, text: &str) -> HeadersFile {
+    let found = HeadersFile::default();
+    let mut reader = Reader { report: Report::new(file), found, block: None };
     for (number, line) in rule_lines(text) {
         if line.len() > LINE_BYTES_MAX {
             let message = format!("the line is longer than {LINE_BYTES_MAX} bytes");
@@ -43,12 +59,12 @@ pub fn parse(file: &str, text: &str) -> (Vec<Located<HeaderRule>>, Vec<Diagnosti
         }
     }
     reader.finish();
-    (reader.rules, reader.report.into_diagnostics())
+    HeadersFile { diagnostics: reader.report.into_diagnostics(), ..reader.found }
 }
 
 struct Reader {
     report: Report,
-    rules: Vec<Located<HeaderRule>>,
+    found: HeadersFile,
     block: Option<Block>,
 }
 
@@ -60,6 +76,8 @@ struct Block {
     lines: usize,
     unset: Vec<HeaderOp>,
     set: Vec<HeaderOp>,
+    type_unset: Option<u32>,
+    type_set: bool,
 }
 
 impl Reader {
@@ -72,8 +90,16 @@ impl Reader {
             }
         };
         let text = text.to_owned();
-        let (unset, set) = (Vec::new(), Vec::new());
-        self.block = Some(Block { line, text, pattern, lines: 0, unset, set });
+        self.block = Some(Block {
+            line,
+            text,
+            pattern,
+            lines: 0,
+            unset: Vec::new(),
+            set: Vec::new(),
+            type_unset: None,
+            type_set: false,
+        });
     }
 
     fn header(&mut self, number: u32, line: &str) {
@@ -98,6 +124,14 @@ impl Reader {
             }
         };
         let lower = name.to_ascii_lowercase();
+        if let Some(Refusal { message, remedy }) = dialect::leaking_header(&lower) {
+            self.report.error(number, message, remedy);
+            return;
+        }
+        if lower == CONTENT_TYPE {
+            self.media_type(number, value);
+            return;
+        }
         let checked = check_name(&lower).and_then(|()| value.map_or(Ok(()), check_value));
         match checked {
             Ok(()) => {}
@@ -111,8 +145,12 @@ impl Reader {
                 return;
             }
         }
-        match value {
-            None => block.unset.push(HeaderOp::Unset(lower)),
+        if let Some(host) = dialect::host_of_header(&lower) {
+            let message = format!("only {host} acts on the header `{lower}`: it is sent as it is");
+            self.report.warning(number, message, "Remove it.");
+        }
+        let op = match value {
+            None => HeaderOp::Unset(lower),
             Some(value) => {
                 let names = block.pattern.as_ref().map(Pattern::names);
                 if names.is_some_and(|names| unknown_name(value, names) == Some(SPLAT_NAME)) {
@@ -122,8 +160,32 @@ impl Reader {
                         "Put a `*` into the pattern, or leave `:splat` out.",
                     );
                 }
-                block.set.push(HeaderOp::Set(lower, value.to_owned()));
+                HeaderOp::Set(lower, value.to_owned())
             }
+        };
+        if PROTECTED.contains(&op.name()) {
+            let touch = Touch { op: op.clone(), rule_line: block.line };
+            self.found.touches.push(self.report.locate(number, touch));
+        }
+        match op {
+            HeaderOp::Unset(_) => block.unset.push(op),
+            HeaderOp::Set(..) | HeaderOp::Append(..) => block.set.push(op),
+        }
+    }
+
+    fn media_type(&mut self, number: u32, value: Option<&str>) {
+        let Some(block) = &mut self.block else { return };
+        let Some(value) = value else {
+            block.type_unset = Some(number);
+            return;
+        };
+        block.type_set = true;
+        if block.pattern.is_none() {
+            return;
+        }
+        match TypeRule::parse(&block.text, Origin::HeadersFile, value) {
+            Ok(rule) => self.found.types.push(self.report.locate(number, rule)),
+            Err(error) => self.report.error(number, &error, error.remedy()),
         }
     }
 
@@ -135,6 +197,9 @@ impl Reader {
             self.report.warning(block.line, message, remedy);
             return;
         }
+        if let Some(line) = block.type_unset.filter(|_| !block.type_set) {
+            self.report.warning(line, TYPE_UNSET, TYPE_UNSET_REMEDY);
+        }
         let ops: Vec<HeaderOp> = block.unset.into_iter().chain(block.set).collect();
         if block.pattern.is_none() || ops.is_empty() {
             return;
@@ -145,7 +210,7 @@ impl Reader {
             return;
         }
         match HeaderRule::parse(&block.text, Origin::HeadersFile, ops) {
-            Ok(rule) => self.rules.push(self.report.locate(block.line, rule)),
+            Ok(rule) => self.found.rules.push(self.report.locate(block.line, rule)),
             Err(error) => self.report.error(block.line, &error, error.remedy()),
         }
     }

@@ -14,6 +14,7 @@
 //! The shard of a path is chosen by its [`stem`], which all spellings of a page share: `/a`,
 //! `/a/`, `/a.html` and `/a/index.html` are found with one read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -37,6 +38,10 @@ pub const SHARDS_MAX: usize = 4_096;
 pub const PATHS_MAX: usize = 1_000_000;
 /// Most `404.html` pages of a deployment: they are kept in the root.
 pub const NOT_FOUND_PAGES_MAX: usize = 1_000;
+
+/// Pages of a single-page application, in the order in which they are looked for. Generators that
+/// prerender `index.html` (SvelteKit, Nuxt) write the page for all other routes to `200.html`.
+pub const APPLICATION_PAGES: [&str; 2] = ["/200.html", "/index.html"];
 
 const MAGIC: [u8; 4] = *b"SVM1";
 const HEAD_AT: usize = 8;
@@ -87,7 +92,7 @@ pub struct Head {
     pub config: SiteConfig,
     /// `404.html` pages by their folder, `/` or `/a/b/`.
     pub not_found_pages: BTreeMap<String, Asset>,
-    /// The root page, kept here for single-page applications only.
+    /// The page that answers navigations, kept here for single-page applications only.
     pub application_page: Option<Asset>,
     /// The shards, by index; none when the only one is in the root.
     pub shards: Vec<ContentHash>,
@@ -208,6 +213,17 @@ pub fn stem(path: &str) -> &str {
     }
 }
 
+/// Returns the paths at which an html mode may serve or redirect a file, its own among them.
+pub fn spellings(file: &str) -> Vec<Cow<'_, str>> {
+    let stem = stem(file);
+    let mut spellings = vec![Cow::Borrowed(file)];
+    if stem.len() < file.len() {
+        spellings.extend([Cow::Borrowed(stem), Cow::Owned([stem, "/"].concat())]);
+    }
+    spellings.retain(|spelling| !spelling.is_empty());
+    spellings
+}
+
 impl ToJson for Head {
     fn write_json(&self, text: &mut String) {
         let members: [(&str, &dyn ToJson); 6] = [
@@ -240,6 +256,7 @@ impl FromJson for Head {
 pub struct ManifestBuilder {
     config: SiteConfig,
     assets: BTreeMap<String, Asset>,
+    application_page: Option<String>,
 }
 
 /// A manifest as it is stored.
@@ -295,7 +312,12 @@ impl std::error::Error for BuildError {}
 impl ManifestBuilder {
     /// A manifest without paths.
     pub fn new(config: SiteConfig) -> Self {
-        Self { config, assets: BTreeMap::new() }
+        Self { config, assets: BTreeMap::new(), application_page: None }
+    }
+
+    /// Sets the page of a single-page application, in the place of [`APPLICATION_PAGES`].
+    pub fn set_application_page(&mut self, path: &str) {
+        self.application_page = Some(path.to_owned());
     }
 
     /// Puts an asset at a decoded path, `/`-rooted.
@@ -349,11 +371,18 @@ impl ManifestBuilder {
             config: self.config.clone(),
             not_found_pages,
             application_page: match self.config.not_found {
-                NotFoundMode::SinglePageApplication => self.assets.get("/index.html").cloned(),
+                NotFoundMode::SinglePageApplication => self.application_page().cloned(),
                 NotFoundMode::Page | NotFoundMode::None => None,
             },
             shards: Vec::new(),
         })
+    }
+
+    fn application_page(&self) -> Option<&Asset> {
+        match &self.application_page {
+            Some(page) => self.assets.get(page),
+            None => APPLICATION_PAGES.iter().find_map(|page| self.assets.get(*page)),
+        }
     }
 
     fn spread(&self, count: usize) -> Result<Option<Vec<Vec<u8>>>, BuildError> {

@@ -97,6 +97,11 @@ impl Pattern {
         self.language
     }
 
+    /// Returns whether the pattern matches on some hosts only.
+    pub fn has_host(&self) -> bool {
+        self.host.is_some()
+    }
+
     /// Returns the names of what the pattern captures, by slot.
     pub fn names(&self) -> &[Box<str>] {
         &self.names

@@ -670,6 +670,7 @@ mod tests {
         }
         let headers = [
             r#"[{"for":"/*","origin":"selector","ops":[{"set":["content-length","1"]}]}]"#,
+            r#"[{"for":"/*","origin":"selector","ops":[{"set":["content-type","text/html"]}]}]"#,
             r#"[{"for":"/*","origin":"selector","ops":[{"set":["X-A","1"]}]}]"#,
             r#"[{"for":"/*","origin":"selector","ops":[{"set":["x a","1"]}]}]"#,
             r#"[{"for":"/*","origin":"selector","ops":[{"set":["x-a","1\r\n"]}]}]"#,

@@ -182,6 +182,11 @@ impl Target {
         self.query.is_some() || self.fragment.is_some()
     }
 
+    /// Returns whether the path depends on what the pattern captures.
+    pub fn has_captures(&self) -> bool {
+        self.path.as_text().is_none()
+    }
+
     /// Returns the value of `Location`, or `None` where it would be longer than
     /// [`LOCATION_BYTES_MAX`] or hold a dot segment.
     ///

@@ -51,6 +51,74 @@ pub fn is_compressible(media_type: &str) -> bool {
         || COMPRESSIBLE.contains(&essence.as_str())
 }
 
+/// What a browser may do with a response of a media type, given `nosniff`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Risk {
+    /// Shown, played, downloaded or read as data.
+    Inert,
+    /// Run or applied when a page loads it: scripts, WebAssembly and style sheets.
+    Subresource,
+    /// Opened as a document that may run scripts in the site's origin.
+    Document,
+}
+
+/// Returns what a browser may do with a response of a media type.
+///
+/// # Source
+/// WHATWG Fetch, "should response to request be blocked due to nosniff"; WHATWG HTML, "loading a
+/// document". Browsers show PDF in a viewer with an origin of its own.
+pub fn risk(media_type: &str) -> Risk {
+    let essence = essence(media_type).to_ascii_lowercase();
+    match essence.as_str() {
+        _ if is_document(media_type) => Risk::Document,
+        "text/css" | "application/wasm" => Risk::Subresource,
+        _ if is_script(media_type) => Risk::Subresource,
+        _ => Risk::Inert,
+    }
+}
+
+/// Returns whether a media type is of documents that may hold scripts: HTML, and all of XML, SVG
+/// included.
+///
+/// A stream of parts and a saved page may hold documents too.
+pub fn is_document(media_type: &str) -> bool {
+    let essence = essence(media_type).to_ascii_lowercase();
+    is_html(&essence)
+        || essence.ends_with("+xml")
+        || matches!(essence.as_str(), "text/xml" | "application/xml" | "text/xsl")
+        || essence.starts_with("multipart/")
+        || essence.starts_with("message/")
+}
+
+/// Returns whether a media type is one of the names that scripts go by.
+///
+/// # Source
+/// RFC 9239 §6, WHATWG MIME Sniffing §4.6: all of them hold one of these words.
+pub fn is_script(media_type: &str) -> bool {
+    let essence = essence(media_type).to_ascii_lowercase();
+    ["javascript", "ecmascript", "jscript", "livescript"].iter().any(|word| essence.contains(word))
+}
+
+/// Returns whether a text has the syntax of a media type.
+///
+/// # Source
+/// RFC 9110 §8.3.1; parameters are only required to be printable.
+pub fn is_media_type(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_graphic() || b == b' ';
+    let is_token = |text: &str| {
+        let is_sign = |b: u8| b"!#$&-^_.+".contains(&b);
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || is_sign(b))
+    };
+    let (essence, _) = text.split_once(';').unwrap_or((text, ""));
+    let parts = essence.trim_end().split_once('/');
+    text.len() <= MEDIA_TYPE_BYTES_MAX
+        && text.bytes().all(is_plain)
+        && parts.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
+}
+
+/// Maximum length of a media type: the longest registered ones have about 80 bytes.
+pub const MEDIA_TYPE_BYTES_MAX: usize = 200;
+
 /// The media type without its parameters.
 fn essence(media_type: &str) -> &str {
     media_type.split(';').next().unwrap_or(media_type).trim()
@@ -222,7 +290,37 @@ const TABLE: &[(&str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{EXTENSION_BYTES_MAX, TABLE, UNKNOWN, is_compressible, is_html, of_path};
+    use super::{
+        EXTENSION_BYTES_MAX, Risk, TABLE, UNKNOWN, is_compressible, is_html, of_path, risk,
+    };
+
+    #[test]
+    fn risks() {
+        let rows = [
+            ("text/html", Risk::Document),
+            ("TEXT/HTML; charset=latin1", Risk::Document),
+            ("application/xhtml+xml", Risk::Document),
+            ("image/svg+xml", Risk::Document),
+            ("text/xml", Risk::Document),
+            ("application/rss+xml; charset=utf-8", Risk::Document),
+            ("multipart/x-mixed-replace", Risk::Document),
+            ("message/rfc822", Risk::Document),
+            ("text/javascript", Risk::Subresource),
+            ("application/x-javascript", Risk::Subresource),
+            ("application/wasm", Risk::Subresource),
+            ("text/css", Risk::Subresource),
+            ("text/plain", Risk::Inert),
+            ("application/json", Risk::Inert),
+            ("application/ld+json", Risk::Inert),
+            ("application/pdf", Risk::Inert),
+            ("image/png", Risk::Inert),
+            (UNKNOWN, Risk::Inert),
+        ];
+        for (media_type, expected) in rows {
+            assert_eq!(risk(media_type), expected, "{media_type}");
+        }
+        assert!(Risk::Inert < Risk::Subresource && Risk::Subresource < Risk::Document);
+    }
 
     #[test]
     fn the_table_is_sorted_and_well_formed() {

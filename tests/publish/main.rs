@@ -3,6 +3,7 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
+mod bring;
 mod fingerprints;
 mod objects;
 mod server;
@@ -425,7 +426,7 @@ fn what_is_left_out_and_what_is_followed() {
     assert!(server.bytes("www", "/linked/kept.txt", "identity").is_some());
     assert_eq!(published.files, 6);
     let warnings = &published.warnings;
-    assert_eq!(warnings.len(), 2, "a/_headers, twice: {warnings:?}");
+    assert_eq!(warnings.len(), 3, "a/_headers, twice, and node_modules: {warnings:?}");
 }
 
 #[test]
@@ -510,6 +511,7 @@ fn the_command_line_speaks_json() {
         "seq",
         "effective_within_secs",
         "warnings",
+        "notes",
         "seconds",
     ];
     for member in members {

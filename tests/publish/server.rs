@@ -100,17 +100,23 @@ impl Server {
         self.with(|state| state.sites.get(site)?.stages.get(stage).cloned())
     }
 
-    /// What a live path holds.
-    pub fn asset(&self, site: &str, path: &str) -> Option<Asset> {
+    /// The manifest that production serves.
+    pub fn manifest(&self, site: &str) -> Manifest {
         self.with(|state| {
             let site = &state.sites[site];
             let (id, _) = &site.stages["production"];
-            let manifest = Manifest::parse(&site.roots[id]).unwrap();
-            match manifest.shard_of(path)? {
-                ShardPlace::Inline(shard) => shard.lookup(path),
-                ShardPlace::Blob(hash) => {
-                    Shard::parse(site.blobs[&hash].clone()).unwrap().lookup(path)
-                }
+            Manifest::parse(&site.roots[id]).unwrap()
+        })
+    }
+
+    /// The asset of a path.
+    pub fn asset(&self, site: &str, path: &str) -> Option<Asset> {
+        let manifest = self.manifest(site);
+        self.with(|state| match manifest.shard_of(path)? {
+            ShardPlace::Inline(shard) => shard.lookup(path),
+            ShardPlace::Blob(hash) => {
+                let bytes = state.sites[site].blobs[&hash].clone();
+                Shard::parse(bytes).unwrap().lookup(path)
             }
         })
     }

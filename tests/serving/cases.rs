@@ -34,6 +34,7 @@ const CASES: &[(&str, &str)] = cases! {
     "methods"
     "not-found-none"
     "not-found-page"
+    "not-found-rule"
     "not-found-spa"
     "odd-requests"
     "preconditions"

@@ -23,3 +23,5 @@ mod protocol;
 mod purge;
 mod uploads;
 mod vectors;
+#[cfg(not(target_arch = "wasm32"))]
+mod warnings;

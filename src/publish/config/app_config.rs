@@ -6,9 +6,11 @@
 use serde_norway::{Mapping, Value};
 
 use crate::site::diagnostic::{Diagnostic, Located, Report};
+use crate::site::dialect::{self, Refusal};
 use crate::site::field_policy::{FieldError, check_name, check_value};
-use crate::site::header_op::{HeaderOp, Origin};
+use crate::site::header_op::{HeaderOp, Origin, PROTECTED, Touch};
 use crate::site::rules::HeaderRule;
+use crate::site::type_rule::{CONTENT_TYPE, TypeError, TypeRule};
 
 /// The names of the files, in the published folder or beside it.
 pub const FILE_NAMES: [&str; 2] = ["app.config.yaml", "ext.config.yaml"];
@@ -20,6 +22,10 @@ const REMEDY: &str = "Write it as App Builder has it: a selector, and below it `
 pub struct AppConfig {
     /// Header rules in the order written.
     pub headers: Vec<Located<HeaderRule>>,
+    /// Media types, in the order written.
+    pub types: Vec<Located<TypeRule>>,
+    /// Lines about protected headers, in the order written.
+    pub touches: Vec<Located<Touch>>,
     /// Files that its extensions are kept in, relative to its own folder.
     pub includes: Vec<String>,
 }
@@ -96,7 +102,7 @@ impl Reader<'_> {
             self.report.error(line, message, REMEDY);
             return;
         };
-        let ops = self.ops(headers, &place);
+        let ops = self.ops(headers, &selector, &place);
         match HeaderRule::parse(&selector, Origin::Selector, ops) {
             // What is left of a rule of mistakes, if nothing, needs no place in the deployment.
             Ok(rule) if rule.ops().next().is_none() => {}
@@ -105,7 +111,8 @@ impl Reader<'_> {
         }
     }
 
-    fn ops(&mut self, headers: &Mapping, place: &[&str]) -> Vec<HeaderOp> {
+    fn ops(&mut self, headers: &Mapping, selector: &str, place: &[&str]) -> Vec<HeaderOp> {
+        let rule_line = self.line(place);
         let mut ops = Vec::new();
         for (name, value) in headers {
             let name = scalar(name).unwrap_or_default();
@@ -116,8 +123,28 @@ impl Reader<'_> {
                 continue;
             };
             let lower = name.to_ascii_lowercase();
+            if let Some(Refusal { message, remedy }) = dialect::leaking_header(&lower) {
+                self.report.error(line, message, remedy);
+                continue;
+            }
+            if lower == CONTENT_TYPE {
+                match TypeRule::parse(selector, Origin::Selector, value.trim()) {
+                    Ok(rule) => self.read.types.push(self.report.locate(line, rule)),
+                    // The rule itself is refused for its pattern.
+                    Err(TypeError::Pattern(_)) => {}
+                    Err(error) => self.report.error(line, &error, error.remedy()),
+                }
+                continue;
+            }
             match check_name(&lower).and_then(|()| check_value(value.trim())) {
-                Ok(()) => ops.push(HeaderOp::Set(lower, value.trim().to_owned())),
+                Ok(()) => {
+                    let op = HeaderOp::Set(lower, value.trim().to_owned());
+                    if PROTECTED.contains(&op.name()) {
+                        let touch = Touch { op: op.clone(), rule_line };
+                        self.read.touches.push(self.report.locate(line, touch));
+                    }
+                    ops.push(op);
+                }
                 Err(error @ FieldError::Disallowed) => {
                     let message = format!("the header `{lower}` {error}, and is ignored");
                     self.report.warning(line, message, error.remedy());

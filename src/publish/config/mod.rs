@@ -8,6 +8,8 @@
 
 pub mod app_config;
 pub mod nearest;
+pub mod not_found;
+pub mod protected;
 pub mod review;
 pub mod routes;
 pub mod selvedge_toml;
@@ -18,13 +20,18 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::publish::config::not_found::NotFound;
 use crate::publish::config::routes::Route;
 use crate::publish::config::sources::Sources;
+use crate::publish::failure::Problem;
 use crate::site::action::Upstream;
-use crate::site::config::{Fingerprints, SiteConfig};
+use crate::site::config::{Fingerprints, NotFoundMode, SiteConfig};
 use crate::site::diagnostic::{Diagnostic, Located, Report, Severity};
+use crate::site::fallback::Fallback;
+use crate::site::header_op::Touch;
 use crate::site::pattern::Pattern;
 use crate::site::rules::{HeaderRule, RedirectRule};
+use crate::site::type_rule::TypeRule;
 use crate::site::{headers_file, redirects_file};
 
 /// Longest configuration file: more rules than a deployment can carry.
@@ -48,6 +55,14 @@ pub struct Loaded {
     pub config: SiteConfig,
     /// What concerns publishing only.
     pub publish: PublishSettings,
+    /// What the files say of paths without a file.
+    pub not_found: NotFound,
+    /// Whether `html` is written.
+    pub html_is_set: bool,
+    /// The file that is the page of the single-page application, where it is not the usual one.
+    pub application_page: Option<String>,
+    /// Media types that header rules set, in the order in which they apply.
+    pub types: Vec<Located<TypeRule>>,
     /// What answers beside assets, in the order in which a request tries it.
     pub routes: Vec<Located<Route>>,
     /// The upstreams of actions, which the server has to allow.
@@ -62,6 +77,14 @@ impl Loaded {
     /// Returns whether something is wrong that stops a publish.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Returns the errors, the warnings and the notes.
+    pub fn by_severity(&self) -> [Vec<Problem>; 3] {
+        [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
+            let found = self.diagnostics.iter().filter(|found| found.severity == severity);
+            found.map(Problem::from).collect()
+        })
     }
 }
 
@@ -96,27 +119,33 @@ pub fn load(folder: &Path, explicit: Option<&Path>) -> Loaded {
     loader.selvedge_toml(folder, explicit);
     let redirects_path = folder.join(redirects_file::FILE_NAME);
     if let Some(text) = loader.read(&redirects_path, Absence::Fine) {
-        let (rules, found) = redirects_file::parse(&shown(&redirects_path), &text);
-        loader.redirects.extend(rules);
-        loader.loaded.diagnostics.extend(found);
+        let read = redirects_file::parse(&shown(&redirects_path), &text);
+        loader.redirects.extend(read.rules);
+        loader.fallbacks.extend(read.fallbacks);
+        loader.loaded.diagnostics.extend(read.diagnostics);
     }
     let headers_path = folder.join(headers_file::FILE_NAME);
     if let Some(text) = loader.read(&headers_path, Absence::Fine) {
-        let (rules, found) = headers_file::parse(&shown(&headers_path), &text);
-        loader.headers.extend(rules);
-        loader.loaded.diagnostics.extend(found);
+        let read = headers_file::parse(&shown(&headers_path), &text);
+        loader.headers.extend(read.rules);
+        loader.loaded.types.extend(read.types);
+        loader.touches.extend(read.touches);
+        loader.loaded.diagnostics.extend(read.diagnostics);
     }
     for name in app_config::FILE_NAMES {
         loader.app_config(folder, name);
     }
-    loader.finish()
+    loader.finish(folder)
 }
 
 #[derive(Default)]
 struct Loader {
     loaded: Loaded,
     redirects: Vec<Located<RedirectRule>>,
+    fallbacks: Vec<Located<Fallback>>,
+    not_found: Option<Located<NotFoundMode>>,
     headers: Vec<Located<HeaderRule>>,
+    touches: Vec<Located<Touch>>,
     sources: Sources,
 }
 
@@ -151,8 +180,13 @@ impl Loader {
             Fingerprint::Patterns(_) => Fingerprints::Listed,
         };
         self.loaded.publish = read.publish;
+        self.loaded.html_is_set = read.html_is_set;
         self.redirects = read.redirects;
+        self.fallbacks = read.fallbacks;
+        self.not_found = read.not_found;
         self.headers = read.headers;
+        self.loaded.types = read.header_types;
+        self.touches = read.touches;
         self.sources = read.sources;
         self.loaded.diagnostics.extend(found);
     }
@@ -161,16 +195,21 @@ impl Loader {
         let inside = folder.join(name);
         let path = if inside.is_file() { inside } else { beside(folder, name) };
         let Some(text) = self.read(&path, Absence::Fine) else { return };
-        let (read, found) = app_config::parse(&shown(&path), &text);
-        self.headers.extend(read.headers);
-        self.loaded.diagnostics.extend(found);
-        for include in read.includes {
+        for include in self.app_config_text(&path, &text) {
             let path = path.with_file_name("").join(include);
             let Some(text) = self.read(&path, Absence::Fine) else { continue };
-            let (read, found) = app_config::parse(&shown(&path), &text);
-            self.headers.extend(read.headers);
-            self.loaded.diagnostics.extend(found);
+            self.app_config_text(&path, &text);
         }
+    }
+
+    /// Takes what a file says, and returns the files that it includes.
+    fn app_config_text(&mut self, path: &Path, text: &str) -> Vec<String> {
+        let (read, found) = app_config::parse(&shown(path), text);
+        self.headers.extend(read.headers);
+        self.loaded.types.extend(read.types);
+        self.touches.extend(read.touches);
+        self.loaded.diagnostics.extend(found);
+        read.includes
     }
 
     fn read(&mut self, path: &Path, absence: Absence) -> Option<String> {
@@ -213,9 +252,13 @@ impl Loader {
         self.loaded.diagnostics.extend(report.into_diagnostics());
     }
 
-    fn finish(mut self) -> Loaded {
+    fn finish(mut self, folder: &Path) -> Loaded {
         let html = self.loaded.config.html;
         let mut found = Vec::new();
+        let (written, fallbacks) = (self.not_found.as_ref(), self.fallbacks);
+        let not_found = not_found::settle(written, fallbacks, &mut self.redirects, &mut found);
+        self.loaded.config.not_found = not_found.mode.unwrap_or_default();
+        self.loaded.not_found = not_found;
         let sources = routes::within_limits(self.sources, &mut found);
         self.loaded.routes = routes::in_order(&sources);
         routes::shadows(&self.loaded.routes, &self.redirects, &mut found);
@@ -224,7 +267,11 @@ impl Loader {
         config.actions = actions.into_iter().map(|located| located.rule).collect();
         config.collections = collections.into_iter().map(|located| located.rule).collect();
         self.loaded.upstreams = upstreams;
-        self.loaded.config.redirects = review::redirects(self.redirects, html, &mut found);
+        let is_file = |path: &str| folder.join(path.trim_start_matches('/')).is_file();
+        let site = review::Site { html, is_file: &is_file };
+        self.loaded.config.redirects = review::redirects(self.redirects, &site, &mut found);
+        let has_actions = !self.loaded.config.actions.is_empty();
+        protected::review(&self.touches, &self.headers, has_actions, &mut found);
         self.loaded.config.headers = review::header_rules(self.headers, &mut found);
         let diagnostics = &mut self.loaded.diagnostics;
         let mut files: Vec<String> = Vec::new();
@@ -241,7 +288,7 @@ impl Loader {
 }
 
 /// Returns the path of a file in the folder that holds a folder.
-fn beside(folder: &Path, name: &str) -> PathBuf {
+pub fn beside(folder: &Path, name: &str) -> PathBuf {
     match folder.file_name() {
         Some(_) => folder.with_file_name(name),
         None => folder.join("..").join(name),

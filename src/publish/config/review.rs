@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::site::config::HtmlMode;
 use crate::site::diagnostic::{Diagnostic, Located, Severity};
+use crate::site::fallback::EVERYTHING;
 use crate::site::pattern::percent_decode;
 use crate::site::rules::{
     HEADER_RULES_MAX, HeaderRule, HeaderRules, REDIRECTS_PATTERN_MAX, REDIRECTS_STATIC_MAX,
@@ -15,6 +16,14 @@ use crate::site::rules::{
 
 /// Most hops that are followed: browsers give up at about 20.
 const HOPS_MAX: usize = 20;
+
+/// What rules meet.
+pub struct Site<'a> {
+    /// How pages are found.
+    pub html: HtmlMode,
+    /// Whether the folder has a file at a path.
+    pub is_file: &'a dyn Fn(&str) -> bool,
+}
 
 /// What to write in the place of a rewrite of everything to one page.
 const REMEDY_SHELL: &str = "For a single-page application write \
@@ -37,7 +46,7 @@ pub fn header_rules(
 /// Returns the redirects that are within the limits, what is wrong with them added.
 pub fn redirects(
     rules: Vec<Located<RedirectRule>>,
-    html: HtmlMode,
+    site: &Site,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Redirects {
     let rules = within_limits(rules, diagnostics);
@@ -46,8 +55,8 @@ pub fn redirects(
     let shadowed = shadows(&rules, diagnostics);
     let live = rules.iter().enumerate().filter(|(index, _)| !shadowed.contains(index));
     let live: Vec<&Located<RedirectRule>> = live.map(|(_, located)| located).collect();
-    let endless = loops(&live, &redirects, html, diagnostics);
-    rewrites(&rules, &endless, html, diagnostics);
+    loops(&live, &redirects, site, diagnostics);
+    rewrites(&rules, diagnostics);
     redirects
 }
 
@@ -125,71 +134,65 @@ fn shadows(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) -
     shadowed
 }
 
-/// Reports rewrites that don't do what they seem to, but for those that never end anyway.
-fn rewrites(
-    rules: &[Located<RedirectRule>],
-    endless: &[&Located<RedirectRule>],
-    html: HtmlMode,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let judged = |located: &&Located<RedirectRule>| {
-        located.rule.status() == 200 && !endless.contains(located)
-    };
-    for located in rules.iter().filter(judged) {
-        let to = located.rule.to();
+/// Reports rewrites that don't do what they seem to.
+fn rewrites(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) {
+    for located in rules.iter().filter(|located| located.rule.status() == 200) {
+        let (from, to) = (located.rule.from(), located.rule.to());
         if to.has_suffix() {
             let message = format!("the query or fragment of `{}` has no effect", to.as_str());
             let remedy = "Remove it: a rewrite selects a file, and files have neither.";
             diagnostics.push(diagnostic(located, Severity::Warning, message, remedy));
         }
-        if located.rule.from().as_str() == "/*" {
-            let message = "the rewrite of `/*` hides every file: scripts and styles too".to_owned();
-            diagnostics.push(diagnostic(located, Severity::Warning, message, REMEDY_SHELL));
-        }
-        let path = to.as_str().split(['?', '#']).next().unwrap_or("");
-        if let Some(canonical) = canonical_path(html, path) {
+        let is_everything = from.as_str().strip_prefix("https://").map_or(from.as_str(), |rest| {
+            rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default()
+        }) == EVERYTHING;
+        if is_everything && !to.has_captures() {
+            let from = from.as_str();
             let message =
-                format!("the rewrite to `{path}` answers with a redirect to `{canonical}`");
-            let remedy = format!("Write `{canonical}`: pages have no `.html` in this html mode.");
-            diagnostics.push(diagnostic(located, Severity::Warning, message, remedy));
+                format!("the rewrite of `{from}` hides every file: scripts and styles too");
+            diagnostics.push(diagnostic(located, Severity::Warning, message, REMEDY_SHELL));
         }
     }
 }
 
-/// Returns the rules that lead back to themselves, each loop reported once.
-fn loops<'r>(
-    rules: &[&'r Located<RedirectRule>],
+/// Reports the rules that lead back to themselves, each loop once.
+///
+/// A rewrite ends a chain: its target is served without another redirect.
+fn loops(
+    rules: &[&Located<RedirectRule>],
     redirects: &Redirects,
-    html: HtmlMode,
+    site: &Site,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<&'r Located<RedirectRule>> {
+) {
     let mut reported: BTreeSet<BTreeSet<String>> = BTreeSet::new();
-    let mut endless = Vec::new();
     for &located in rules {
         let from = located.rule.from();
         let host = from.example_host();
-        let Some(cycle) = follow(redirects, html, &host, from.example_path()) else { continue };
+        // What an example captures is no file; rules with captures are written for files.
+        let is_exact = from.exact_path().is_some();
+        let is_page = |path: &str| !is_exact || (site.is_file)(path);
+        let start = from.example_path();
+        let canonical = |path: &str| canonical_path(site.html, path, &is_page);
+        let Some(cycle) = follow(redirects, &canonical, &host, start) else { continue };
         // A rule that only leads into a loop of others is not what has to change.
         let in_it = cycle.iter().any(|path| from.matches(&host, path).is_some());
         if !in_it || !reported.insert(cycle.iter().cloned().collect()) {
             continue;
         }
-        let to_page = matches!(located.rule.to().as_str(), "/" | "/index" | "/index.html");
-        let is_shell = located.rule.status() == 200 && from.as_str() == "/*" && to_page;
-        let remedy = match is_shell {
-            true => REMEDY_SHELL,
-            false => "Change where one of them leads, or remove it.",
-        };
         let shown: Vec<&str> = cycle.iter().take(4).map(String::as_str).collect();
         let message = format!("the redirect never ends: {}", shown.join(" -> "));
+        let remedy = "Change where one of them leads, or remove it.";
         diagnostics.push(diagnostic(located, Severity::Error, message, remedy));
-        endless.push(located);
     }
-    endless
 }
 
 /// Returns the paths of the loop that a request ends up in, the first one again as the last.
-fn follow(redirects: &Redirects, html: HtmlMode, host: &str, start: String) -> Option<Vec<String>> {
+fn follow(
+    redirects: &Redirects,
+    canonical: &dyn Fn(&str) -> Option<String>,
+    host: &str,
+    start: String,
+) -> Option<Vec<String>> {
     let mut seen = vec![start];
     while seen.len() <= HOPS_MAX {
         let path = seen.last()?;
@@ -205,8 +208,8 @@ fn follow(redirects: &Redirects, html: HtmlMode, host: &str, start: String) -> O
                     None => percent_decode(target)?,
                 }
             }
-            Some(RedirectOutcome::Rewrite { path }) => canonical_path(html, &path)?,
-            None => canonical_path(html, path)?,
+            Some(RedirectOutcome::Rewrite { .. }) => return None,
+            None => canonical(path)?,
         };
         if let Some(at) = seen.iter().position(|path| *path == next) {
             seen.push(next);
@@ -217,8 +220,8 @@ fn follow(redirects: &Redirects, html: HtmlMode, host: &str, start: String) -> O
     Some(seen)
 }
 
-/// Returns where a page's path redirects to when there is a page, `None` for where it stays.
-fn canonical_path(html: HtmlMode, path: &str) -> Option<String> {
+/// Returns where the path of a page redirects to, `None` for where it stays.
+fn canonical_path(html: HtmlMode, path: &str, is_page: &dyn Fn(&str) -> bool) -> Option<String> {
     let (index_end, page_end) = match html {
         HtmlMode::AutoTrailingSlash => ("/", ""),
         HtmlMode::ForceTrailingSlash => ("/", "/"),
@@ -228,7 +231,9 @@ fn canonical_path(html: HtmlMode, path: &str) -> Option<String> {
     let index = path.strip_suffix("/index.html").or_else(|| path.strip_suffix("/index"));
     if let Some(folder) = index {
         let canonical = format!("{folder}{index_end}");
-        return Some(if canonical.is_empty() { "/".to_owned() } else { canonical });
+        let canonical = if canonical.is_empty() { "/".to_owned() } else { canonical };
+        return is_page(&format!("{folder}/index.html")).then_some(canonical);
     }
-    path.strip_suffix(".html").map(|page| format!("{page}{page_end}"))
+    let page = path.strip_suffix(".html")?;
+    is_page(path).then(|| format!("{page}{page_end}"))
 }

@@ -43,11 +43,16 @@ impl Route {
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.kind {
-            RouteKind::FirstAction | RouteKind::Action => "action",
-            RouteKind::Collection => "collection",
-        };
-        write!(f, "{what} `{}`", self.prefix.as_str())
+        write!(f, "{} `{}`", self.kind, self.prefix.as_str())
+    }
+}
+
+impl fmt::Display for RouteKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FirstAction | Self::Action => "action",
+            Self::Collection => "collection",
+        })
     }
 }
 
@@ -90,8 +95,9 @@ pub fn shadows(
     for (index, route) in routes.iter().enumerate() {
         if let Some(redirect) = redirects.iter().find(|rule| takes(&rule.rule, &route.rule)) {
             let message = format!(
-                "nothing gets to the {}: the redirect from `{}` comes first ({})",
-                route.rule,
+                "nothing below `{}` gets to the {}: the redirect from `{}` comes first ({})",
+                route.rule.prefix.as_str(),
+                route.rule.kind,
                 redirect.rule.from().as_str(),
                 place(redirect, &route.file)
             );
@@ -131,8 +137,9 @@ fn takes(redirect: &RedirectRule, route: &Route) -> bool {
     // `:` and `*` stand for themselves in a prefix, and for captures in a pattern.
     let literal = encode(prefix).replace(':', "%3A").replace('*', "%2A");
     let below = Pattern::parse(&format!("{literal}*"), Language::Rules);
-    let is_rewrite_within = redirect.status() == 200 && redirect.to().as_str().starts_with(prefix);
-    !is_rewrite_within && below.is_ok_and(|below| redirect.from().covers(&below))
+    // A rewrite without a file goes on to actions, but for those that come first.
+    let goes_on = redirect.status() == 200 && route.kind == RouteKind::Action;
+    !goes_on && below.is_ok_and(|below| redirect.from().covers(&below))
 }
 
 fn located<T>(at: &Located<T>, route: Route) -> Located<Route> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use toml::de::DeTable;
 
 use crate::publish::config::sources::{self, Sources};
-use crate::publish::config::toml_source::TomlSource;
+use crate::publish::config::toml_source::{OnLine, TomlSource};
 use crate::publish::config::{Fingerprint, PublishSettings};
 use crate::site::asset::is_media_type;
 use crate::site::config::{
@@ -15,12 +15,15 @@ use crate::site::config::{
     StageSettings,
 };
 use crate::site::diagnostic::{Diagnostic, Located};
+use crate::site::dialect::{self, Refusal};
+use crate::site::fallback::Fallback;
 use crate::site::field_policy::{FieldError, check_name, check_value};
-use crate::site::header_op::{HeaderOp, Origin};
+use crate::site::header_op::{HeaderOp, Origin, PROTECTED, Touch};
 use crate::site::ids::StageName;
 use crate::site::pattern::{Language, Pattern};
 use crate::site::redirects_file::STATUS_DEFAULT;
 use crate::site::rules::{HeaderRule, RedirectRule};
+use crate::site::type_rule::{CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeError, TypeRule};
 use crate::wire::time::DeltaSeconds;
 
 /// The name of the file, in the published folder or beside it.
@@ -74,10 +77,20 @@ pub struct SelvedgeToml {
     pub config: SiteConfig,
     /// What concerns publishing only.
     pub publish: PublishSettings,
+    /// Whether `html` is written.
+    pub html_is_set: bool,
+    /// The mode that `not_found` says.
+    pub not_found: Option<Located<NotFoundMode>>,
     /// Redirects in the order written.
     pub redirects: Vec<Located<RedirectRule>>,
+    /// Rewrites of everything to one page, in the order written.
+    pub fallbacks: Vec<Located<Fallback>>,
     /// Header rules in the order written.
     pub headers: Vec<Located<HeaderRule>>,
+    /// Media types of header rules, in the order written.
+    pub header_types: Vec<Located<TypeRule>>,
+    /// Entries about protected headers, in the order written.
+    pub touches: Vec<Located<Touch>>,
     /// Actions and collections in the order written.
     pub sources: Sources,
 }
@@ -90,7 +103,11 @@ pub fn parse(file: &str, text: &str) -> (SelvedgeToml, Vec<Diagnostic>) {
     let mut read = SelvedgeToml::default();
     let config = &mut read.config;
     config.html = source.choice(root, "html", &HTML_MODES).unwrap_or_default();
-    config.not_found = source.choice(root, "not_found", &NOT_FOUND_MODES).unwrap_or_default();
+    read.html_is_set = root.get("html").is_some();
+    let not_found = source.choice(root, "not_found", &NOT_FOUND_MODES);
+    config.not_found = not_found.unwrap_or_default();
+    let line = root.get("not_found").map_or(1, |value| source.line(&value.span()));
+    read.not_found = not_found.map(|mode| source.report.locate(line, mode));
     config.profile = source.choice(root, "profile", &PROFILES).unwrap_or_default();
     config.redirect_status = redirect_status(&mut source, root);
     if let Some(edge_ttl) = edge_ttl(&mut source, root) {
@@ -101,10 +118,10 @@ pub fn parse(file: &str, text: &str) -> (SelvedgeToml, Vec<Diagnostic>) {
     read.publish.types = types(&mut source, root);
     publish(&mut source, root, &mut read.publish);
     for (line, table) in source.tables(root, "redirects") {
-        redirect(&mut source, line, table, &mut read.redirects);
+        redirect(&mut source, line, table, &mut read);
     }
     for (line, table) in source.tables(root, "headers") {
-        headers(&mut source, line, table, &mut read.headers);
+        headers(&mut source, line, table, &mut read);
     }
     for (line, table) in source.tables(root, "actions") {
         sources::action(&mut source, line, table, &mut read.sources);
@@ -226,12 +243,7 @@ fn publish(source: &mut TomlSource, root: &DeTable, settings: &mut PublishSettin
     }
 }
 
-fn redirect(
-    source: &mut TomlSource,
-    line: u32,
-    table: &DeTable,
-    rules: &mut Vec<Located<RedirectRule>>,
-) {
+fn redirect(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut SelvedgeToml) {
     source.check_keys(table, "[[redirects]]", &["from", "to", "status"]);
     let from = source.string(table, "from");
     let to = source.string(table, "to");
@@ -249,31 +261,32 @@ fn redirect(
     let status_line = status.map_or(line, |(line, _)| line);
     let status = status.map_or(STATUS_DEFAULT, |(_, status)| status.try_into().unwrap_or(0));
     match RedirectRule::parse(&from, &to, status) {
-        Ok(rule) => rules.push(source.report.locate(line, rule)),
+        Ok(rule) => match Fallback::of(&rule) {
+            Some(fallback) => read.fallbacks.push(source.report.locate(line, fallback)),
+            None => read.redirects.push(source.report.locate(line, rule)),
+        },
         Err(error) => source.report.error(status_line.max(line), &error, error.remedy()),
     }
 }
 
-fn headers(
-    source: &mut TomlSource,
-    line: u32,
-    table: &DeTable,
-    rules: &mut Vec<Located<HeaderRule>>,
-) {
+fn headers(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut SelvedgeToml) {
     source.check_keys(table, "[[headers]]", &["for", "set", "append", "unset"]);
     let selector = source.string(table, "for");
-    let mut ops = Vec::new();
-    for (line, name) in source.strings(table, "unset") {
-        if let Some(name) = checked_name(source, line, &name, None) {
-            ops.push(HeaderOp::Unset(name));
+    let (mut ops, mut types) = (Vec::new(), Vec::new());
+    let mut add = |source: &mut TomlSource, line: u32, name: &str, op: HeaderOp| {
+        if op.name() == CONTENT_TYPE {
+            types.push((line, op));
+        } else if let Some(op) = checked(source, line, name, op) {
+            ops.push((line, op));
         }
+    };
+    for (line, name) in source.strings(table, "unset") {
+        add(source, line, &name, HeaderOp::Unset(name.to_ascii_lowercase()));
     }
     let wanted = "names and values, as in { X-Frame-Options = \"DENY\" }";
     for (key, op) in [("set", HeaderOp::Set as MakeOp), ("append", HeaderOp::Append)] {
         for (line, name, value) in source.string_table(table, key, wanted) {
-            if let Some(name) = checked_name(source, line, &name, Some(&value)) {
-                ops.push(op(name, value));
-            }
+            add(source, line, &name, op(name.to_ascii_lowercase(), value));
         }
     }
     let Some((line, selector)) = selector else {
@@ -287,31 +300,65 @@ fn headers(
         let remedy = "Write set, append or unset, or remove the rule.";
         source.report.warning(line, "the header rule does nothing", remedy);
     }
+    media_types(source, &selector, types, &mut read.header_types);
+    for (at, op) in ops.iter().filter(|(_, op)| PROTECTED.contains(&op.name())) {
+        let touch = Touch { op: op.clone(), rule_line: line };
+        read.touches.push(source.report.locate(*at, touch));
+    }
+    let ops = ops.into_iter().map(|(_, op)| op).collect();
     match HeaderRule::parse(&selector, Origin::Selector, ops) {
         // What is left of a rule of mistakes, if nothing, needs no place in the deployment.
         Ok(rule) if rule.ops().next().is_none() => {}
-        Ok(rule) => rules.push(source.report.locate(line, rule)),
+        Ok(rule) => read.headers.push(source.report.locate(line, rule)),
         Err(error) => source.report.error(line, &error, error.remedy()),
     }
 }
 
-/// Returns the name in lower case, when a rule may touch the header.
-fn checked_name(
+fn media_types(
     source: &mut TomlSource,
-    line: u32,
-    name: &str,
-    value: Option<&str>,
-) -> Option<String> {
-    let lower = name.to_ascii_lowercase();
-    match check_name(&lower).and_then(|()| value.map_or(Ok(()), check_value)) {
-        Ok(()) => Some(lower),
+    selector: &str,
+    written: Vec<OnLine<HeaderOp>>,
+    rules: &mut Vec<Located<TypeRule>>,
+) {
+    for (line, op) in written {
+        let value = match op {
+            HeaderOp::Set(_, value) => value,
+            HeaderOp::Append(..) => {
+                let message = "`content-type` can't be appended to";
+                source.report.error(line, message, "Write it below `set`.");
+                continue;
+            }
+            HeaderOp::Unset(_) => {
+                source.report.warning(line, TYPE_UNSET, TYPE_UNSET_REMEDY);
+                continue;
+            }
+        };
+        match TypeRule::parse(selector, Origin::Selector, &value) {
+            Ok(rule) => rules.push(source.report.locate(line, rule)),
+            // The rule itself is refused for its pattern.
+            Err(TypeError::Pattern(_)) => {}
+            Err(error) => source.report.error(line, &error, error.remedy()),
+        }
+    }
+}
+
+/// Returns the operation when a rule may do it. `written`: the name as it is in the file.
+fn checked(source: &mut TomlSource, line: u32, written: &str, op: HeaderOp) -> Option<HeaderOp> {
+    let name = op.name();
+    if let Some(Refusal { message, remedy }) = dialect::leaking_header(name) {
+        source.report.error(line, message, remedy);
+        return None;
+    }
+    match check_name(name).and_then(|()| op.value().map_or(Ok(()), check_value)) {
+        Ok(()) => Some(op),
         Err(error @ FieldError::Disallowed) => {
-            let message = format!("the header `{lower}` {error}, and is ignored");
+            let message = format!("the header `{name}` {error}, and is ignored");
             source.report.warning(line, message, error.remedy());
             None
         }
         Err(error) => {
-            source.report.error(line, format!("the header `{name}` {error}"), error.remedy());
+            let message = format!("the header `{written}` {error}");
+            source.report.error(line, message, error.remedy());
             None
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use selvedge::site::asset::{Asset, Class, Representation};
 use selvedge::site::config::SiteConfig;
+use selvedge::site::fallback::{Fallback, page_files};
 use selvedge::site::fingerprint::may_be_fingerprinted;
 use selvedge::site::ids::{ContentHash, DeploymentId};
 use selvedge::site::json;
@@ -27,6 +28,7 @@ struct File {
 pub struct Folder {
     files: BTreeMap<String, File>,
     pub config: SiteConfig,
+    application_page: Option<Box<str>>,
 }
 
 /// A deployment, ready to be sent.
@@ -68,21 +70,31 @@ impl Folder {
     }
 
     pub fn headers_file(mut self, text: &str) -> Self {
-        let rules = headers_file::parse("_headers", text).0;
+        let rules = headers_file::parse("_headers", text).rules;
         self.config.headers =
             HeaderRules::new(rules.into_iter().map(|r| r.rule).collect()).unwrap();
         self
     }
 
     pub fn redirects_file(mut self, text: &str) -> Self {
-        let rules = redirects_file::parse("_redirects", text).0;
+        let read = redirects_file::parse("_redirects", text);
         self.config.redirects =
-            Redirects::new(rules.into_iter().map(|r| r.rule).collect()).unwrap();
+            Redirects::new(read.rules.into_iter().map(|r| r.rule).collect()).unwrap();
+        for fallback in read.fallbacks {
+            self.config.not_found = fallback.rule.mode();
+            if let Fallback::Application(page) = fallback.rule {
+                self.application_page = Some(page);
+            }
+        }
         self
     }
 
     pub fn build(&self) -> Built {
         let mut builder = ManifestBuilder::new(self.config.clone());
+        let pages = self.application_page.iter().flat_map(|page| page_files(page));
+        if let Some(page) = pages.into_iter().find(|file| self.files.contains_key(file)) {
+            builder.set_application_page(&page);
+        }
         let mut blobs = BTreeMap::new();
         for (path, file) in &self.files {
             let mut representations = Vec::new();

@@ -1,0 +1,129 @@
+//! Applies `Content-Type` of header rules to files.
+//!
+//! A rule may not make a file riskier than it is: `text/html` for a file that would be downloaded
+//! has to be said by extension, in `[types]`. It protects from accidents, not from tenants.
+
+use crate::publish::failure::Problem;
+use crate::publish::hidden::named;
+use crate::publish::scan::ScannedFile;
+use crate::site::diagnostic::Located;
+use crate::site::type_rule::TypeRule;
+use crate::wire::media_type::risk;
+
+/// Sets the media types of the files that the rules match, and returns a warning for each rule that
+/// is ignored, for all files or for some. A later rule overrides an earlier one.
+pub fn apply(files: &mut [(ScannedFile, String)], rules: &[Located<TypeRule>]) -> Vec<Problem> {
+    if rules.is_empty() {
+        return Vec::new();
+    }
+    let own_risks: Vec<_> = files.iter().map(|(_, media_type)| risk(media_type)).collect();
+    let mut warnings = Vec::new();
+    for Located { file: source, line, rule } in rules {
+        let (mut refused, mut applied) = (Vec::new(), 0_usize);
+        for ((file, media_type), own_risk) in files.iter_mut().zip(&own_risks) {
+            if !rule.matches(&file.path) {
+                continue;
+            }
+            if risk(rule.media_type()) > *own_risk {
+                refused.push(file.path.as_str());
+            } else {
+                rule.media_type().clone_into(media_type);
+                applied += 1;
+            }
+        }
+        let warning = |message, hint: String| Problem {
+            path: None,
+            file: Some(source.clone()),
+            line: Some(*line as usize),
+            message,
+            hint,
+        };
+        let (pattern, media_type) = (rule.pattern().as_str(), rule.media_type());
+        if !refused.is_empty() {
+            warnings.push(warning(
+                format!(
+                    "`{media_type}` is riskier than the file's own type, and ignored for {}",
+                    named(&refused)
+                ),
+                "write it by extension, in [types] of selvedge.toml, or rename the file".to_owned(),
+            ));
+        } else if applied == 0 {
+            warnings.push(warning(
+                format!("the `content-type` of `{pattern}` has no effect: no file is there"),
+                "name the file itself; redirects, rewrites, actions and collections don't count"
+                    .to_owned(),
+            ));
+        }
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::scan::Stat;
+    use crate::site::header_op::Origin;
+    use crate::wire::media_type::of_path;
+
+    #[track_caller]
+    fn check(file: &str, pattern: &str, written: &str, expected: Option<&str>) {
+        let scanned =
+            ScannedFile { path: file.to_owned(), file: file.into(), stat: Stat::default() };
+        let mut files = [(scanned, of_path(file).to_owned())];
+        let rule = TypeRule::parse(pattern, Origin::HeadersFile, written).unwrap();
+        let rules = [Located { file: "_headers".to_owned(), line: 2, rule }];
+        let warnings = apply(&mut files, &rules);
+        assert_eq!(files[0].1, expected.unwrap_or(of_path(file)), "{file} {pattern} {written}");
+        assert_eq!(warnings.is_empty(), expected.is_some(), "{file}: {warnings:?}");
+    }
+
+    #[test]
+    fn no_riskier_than_the_file() {
+        let unknown = "/.well-known/apple-app-site-association";
+        let rows = [
+            (unknown, "application/json", true),
+            (unknown, "application/pdf", true),
+            (unknown, "text/plain; charset=utf-8", true),
+            (unknown, "text/html", false),
+            (unknown, "image/svg+xml", false),
+            (unknown, "text/javascript", false),
+            (unknown, "text/css", false),
+            (unknown, "application/wasm", false),
+            ("/a.json", "application/ld+json", true),
+            ("/a.txt", "text/html", false),
+            ("/a.png", "application/octet-stream", true),
+            ("/a.html", "text/plain", true),
+            ("/a.html", "text/html; charset=iso-8859-1", true),
+            ("/a.js", "application/javascript", true),
+            ("/a.js", "text/html", false),
+            ("/a.css", "text/plain", true),
+            ("/a.xml", "application/atom+xml", true),
+        ];
+        for (file, written, is_applied) in rows {
+            check(file, file, written, is_applied.then_some(written));
+        }
+    }
+
+    #[test]
+    fn rules_that_match_nothing() {
+        check("/a.json", "/b.json", "text/plain", None);
+        check("/a/index.html", "/a/", "text/plain", Some("text/plain"));
+    }
+
+    #[test]
+    fn the_last_rule_wins_and_the_files_own_type_is_what_counts() {
+        let scanned = ScannedFile { path: "/a.html".into(), file: "a".into(), ..file() };
+        let mut files = [(scanned, "text/html".to_owned())];
+        let rules = ["text/plain", "text/html; charset=utf-8"].map(|value| Located {
+            file: "_headers".to_owned(),
+            line: 2,
+            rule: TypeRule::parse("/*", Origin::HeadersFile, value).unwrap(),
+        });
+        assert_eq!(apply(&mut files, &rules), []);
+        assert_eq!(files[0].1, "text/html; charset=utf-8");
+    }
+
+    fn file() -> ScannedFile {
+        ScannedFile { path: String::new(), file: "".into(), stat: Stat::default() }
+    }
+}
