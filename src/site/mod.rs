@@ -38,6 +38,7 @@ pub mod diagnostic;
 pub mod action;
 pub mod collection;
 pub mod ban;
+pub mod takedown;
 pub mod live;
 pub mod record;
 pub mod keys;

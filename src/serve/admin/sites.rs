@@ -61,13 +61,7 @@ impl<P: Ports> Call<'_, P> {
     /// Makes a site, or says that it was there.
     pub async fn create_site(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Put])?;
-        let record = SiteRecord {
-            site: site.clone(),
-            created_ms: self.tiers.ports.now(),
-            tokens: Vec::new(),
-            keys: Vec::new(),
-            hosts: Vec::new(),
-        };
+        let record = SiteRecord::new(site.clone(), self.tiers.ports.now());
         let written = self.write(&keys::site(site), &record.to_bytes(), &Condition::Absent).await?;
         let created = written == Written::Done;
         let status = if created { 201 } else { 200 };

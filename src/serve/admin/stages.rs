@@ -160,7 +160,7 @@ impl<P: Ports> Call<'_, P> {
         direction: Move,
         expected_seq: Option<u64>,
     ) -> Result<Answer<P>, AdminError> {
-        self.site_exists(site).await?;
+        let (site_record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
         let manifest = self.tiers.manifest(site, deployment).await?;
         let manifest = manifest.ok_or(AdminError::NotFound("deployment"))?;
         let activation = Activation {
@@ -171,6 +171,7 @@ impl<P: Ports> Call<'_, P> {
             direction,
             by: self.caller.name(),
             now: self.tiers.ports.now(),
+            site_created_ms: site_record.created_ms,
         };
         let change = |current: Option<&LiveRecord>| {
             let is_expected = |seq| current.map_or(seq == 0, |record| record.is_still(seq));
