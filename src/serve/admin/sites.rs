@@ -8,6 +8,7 @@ use crate::serve::admin::{Answer, Call, parsed_json};
 use crate::serve::deadline::{self, persistently, within};
 use crate::serve::ports::{Condition, Ports, Written};
 use crate::serve::route::{Place, place};
+use crate::serve::site_view::SiteView;
 use crate::site::ids::{SiteName, StageName};
 use crate::site::json::{FromJson, Reader, object};
 use crate::site::keys::{self, Key};
@@ -108,7 +109,7 @@ impl<P: Ports> Call<'_, P> {
                 if self.write(&key, &record.to_bytes(), &condition).await? == Written::Lost {
                     return Err(AdminError::Exists("hostname"));
                 }
-                self.tiers.memory.keep_host(record, self.tiers.ports.now());
+                self.tiers.memory.hosts.keep(host.clone(), record, self.tiers.ports.now());
             }
         }
         self.update_site(site, &mut |record| {
@@ -132,7 +133,7 @@ impl<P: Ports> Call<'_, P> {
         let ports = &self.tiers.ports;
         let ms = ports.settings().deadlines.admin_ms;
         persistently(ports, ms, || ports.delete(key)).await?;
-        self.tiers.memory.forget_host(host);
+        self.tiers.memory.hosts.forget(host);
         Ok(())
     }
 
@@ -163,6 +164,8 @@ impl<P: Ports> Call<'_, P> {
             let key = keys::site(site);
             let written = self.write(&key, &record.to_bytes(), &Condition::Is(version)).await?;
             if written == Written::Done {
+                let view = SiteView::of(Some(record));
+                self.tiers.memory.sites.keep(site.clone(), view, self.tiers.ports.now());
                 return Ok(());
             }
         }
