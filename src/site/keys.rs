@@ -106,6 +106,17 @@ pub fn live_prefix(site: &SiteName) -> String {
     format!("live/{site}/")
 }
 
+/// What everything that a site stores apart from its records begins with, and what it is.
+pub fn content_prefixes(site: &SiteName) -> [(&'static str, String); 3] {
+    let below = |kind: &str| format!("{kind}/{site}/");
+    [("deployments", below("dep")), ("objects", below("obj")), ("blobs", below("blob"))]
+}
+
+/// A key that a listing by prefix gave; `None` if it does not have the prefix.
+pub fn listed(prefix: &str, key: String) -> Option<Key> {
+    key.starts_with(prefix).then_some(Key(key))
+}
+
 /// What a site's blobs begin with whose hashes begin with these hexadecimal digits.
 pub fn blob_prefix(site: &SiteName, digits: &HexPrefix) -> String {
     format!("blob/{site}/{}", digits.0)

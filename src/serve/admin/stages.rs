@@ -6,15 +6,17 @@
 
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call, parsed_json};
-use crate::serve::deadline::{self, within};
-use crate::serve::live;
-use crate::serve::ports::{Condition, Ports, Written};
+use crate::serve::deadline::{self, persistently, within};
+use crate::serve::join::both;
+use crate::serve::live::{self, StageKey};
+use crate::serve::ports::{Condition, Fault, Ports, Written};
 use crate::serve::settings::StoreKind;
 use crate::site::config::StageKind;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::json::{FromJson, JsonText, Reader, object};
 use crate::site::keys;
 use crate::site::live::{Activation, Change, LiveRecord, Move};
+use crate::site::manifest::Manifest;
 use crate::wire::method::Method;
 
 /// Tries of a change that did not say what it expects to replace.
@@ -160,9 +162,11 @@ impl<P: Ports> Call<'_, P> {
         direction: Move,
         expected_seq: Option<u64>,
     ) -> Result<Answer<P>, AdminError> {
-        let (site_record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
-        let manifest = self.tiers.manifest(site, deployment).await?;
-        let manifest = manifest.ok_or(AdminError::NotFound("deployment"))?;
+        let site_record = self.usable_site(site).await?;
+        let root = self.stored_root(site, deployment).await?;
+        let root = root.ok_or(AdminError::NotFound("deployment"))?;
+        let manifest = Manifest::parse_as(deployment, &root);
+        let manifest = manifest.map_err(|_| AdminError::Unavailable(Fault::Failed))?;
         let activation = Activation {
             site,
             stage,
@@ -183,9 +187,47 @@ impl<P: Ports> Call<'_, P> {
             }
         };
         Ok(match self.change_live(site, stage, &change).await? {
-            Change::Write(record) => self.changed(&record, true),
+            Change::Write(record) => {
+                self.confirm(&record, &root).await?;
+                self.changed(&record, true)
+            }
             Change::Already(record) => self.changed(&record, false),
         })
+    }
+
+    /// Makes sure that what a live record that was just written needs was not deleted meanwhile.
+    ///
+    /// Forgetting a deployment and deleting a site look for live records after they deleted
+    /// something, so whoever comes second sees the other.
+    async fn confirm(&self, record: &LiveRecord, root: &[u8]) -> Result<(), AdminError> {
+        let LiveRecord { site, deployment, .. } = record;
+        let stored = self.stored_root(site, deployment);
+        let (usable, stored) = both(self.usable_site(site), stored).await;
+        match usable {
+            Ok(usable) if record.site_created_ms == Some(usable.created_ms) => {}
+            Err(AdminError::Unavailable(fault)) => return Err(fault.into()),
+            outcome => {
+                self.withdraw(record).await?;
+                return Err(outcome.err().unwrap_or(AdminError::NotFound("site")));
+            }
+        }
+        if stored?.is_none() {
+            self.store_root(site, deployment, root).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the live record of a stage if it is of the same site, which is gone.
+    async fn withdraw(&self, record: &LiveRecord) -> Result<(), AdminError> {
+        let LiveRecord { site, stage, .. } = record;
+        let found = self.live_record(site, stage).await?;
+        if found.is_some_and(|(found, _)| found.site_created_ms == record.site_created_ms) {
+            let ports = &self.tiers.ports;
+            let (key, ms) = (keys::live(site, stage), ports.settings().deadlines.admin_ms);
+            persistently(ports, ms, || ports.delete(&key)).await?;
+        }
+        self.tiers.memory.live.forget(&StageKey(site.clone(), stage.clone()));
+        Ok(())
     }
 
     /// Changes the live record of a stage, whoever else changes it at the same time; what came of
