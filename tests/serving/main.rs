@@ -21,5 +21,6 @@ mod objects;
 mod poisoning;
 mod protocol;
 mod purge;
+mod takedowns;
 mod uploads;
 mod vectors;
