@@ -22,5 +22,7 @@ mod poisoning;
 mod protocol;
 mod purge;
 mod takedowns;
+mod forgetting;
+mod deletion;
 mod uploads;
 mod vectors;

@@ -202,19 +202,35 @@ impl<P: Ports> Call<'_, P> {
     async fn confirm(&self, record: &LiveRecord, root: &[u8]) -> Result<(), AdminError> {
         let LiveRecord { site, deployment, .. } = record;
         let stored = self.stored_root(site, deployment);
-        let (usable, stored) = both(self.usable_site(site), stored).await;
-        match usable {
-            Ok(usable) if record.site_created_ms == Some(usable.created_ms) => {}
-            Err(AdminError::Unavailable(fault)) => return Err(fault.into()),
-            outcome => {
-                self.withdraw(record).await?;
-                return Err(outcome.err().unwrap_or(AdminError::NotFound("site")));
-            }
+        let (current, stored) = both(self.is_current(record), stored).await;
+        if !current? {
+            self.withdraw(record).await?;
+            return Err(AdminError::BeingDeleted);
         }
-        if stored?.is_none() {
-            self.store_root(site, deployment, root).await?;
+        if stored?.is_some() {
+            return Ok(());
         }
-        Ok(())
+        self.store_root(site, deployment, root).await?;
+        if self.is_current(record).await? {
+            return Ok(());
+        }
+        self.withdraw(record).await?;
+        if self.usable_site(site).await.is_ok() {
+            // A site of the same name may have the same deployment by now.
+            return Err(AdminError::BeingDeleted);
+        }
+        let ports = &self.tiers.ports;
+        let (key, ms) = (keys::deployment(site, deployment), ports.settings().deadlines.admin_ms);
+        persistently(ports, ms, || ports.delete(&key)).await?;
+        Err(AdminError::BeingDeleted)
+    }
+
+    /// Whether the site of a live record is there still, and not being deleted.
+    async fn is_current(&self, record: &LiveRecord) -> Result<bool, AdminError> {
+        let found = self.site_record(&record.site).await?;
+        Ok(found.is_some_and(|(site, _)| {
+            site.deletion.is_none() && record.site_created_ms == Some(site.created_ms)
+        }))
     }
 
     /// Deletes the live record of a stage if it is of the same site, which is gone.
