@@ -4,6 +4,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod objects;
+mod removal;
 mod server;
 mod stored;
 
