@@ -238,8 +238,8 @@ fn an_activation_at_the_same_time_in_every_order() {
         let before = world.snapshot();
         let mut outcomes = [0_usize; 2];
         for schedule in 0..1_u32 << 16 {
-            // Every seventh: some nine thousand orders, and no pattern in their bits.
-            if schedule % 7 != 0 {
+            // Every 31st: some two thousand orders, and no pattern in their bits.
+            if schedule % 31 != 0 {
                 continue;
             }
             world.restore(&before);
@@ -261,7 +261,7 @@ fn an_activation_at_the_same_time_in_every_order() {
             }
             outcomes[usize::from(is_live)] += 1;
         }
-        assert!(outcomes.iter().all(|count| *count > 100), "{store}: {outcomes:?}");
+        assert!(outcomes.iter().all(|count| *count > 50), "{store}: {outcomes:?}");
     }
 }
 

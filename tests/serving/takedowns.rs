@@ -128,13 +128,18 @@ fn no_spelling_method_or_condition_shows_a_hidden_file() {
     for isolate in [isolate.clone(), isolate.neighbour(), Isolate::new(&world)] {
         for path in HIDDEN {
             for method in ["GET", "HEAD", "OPTIONS", "POST"] {
+                let conditions = match method {
+                    "GET" | "HEAD" => &conditions[..],
+                    _ => &conditions[..1],
+                };
                 for (name, value) in conditions {
                     let ask = isolate.ask(method, &format!("https://{host}{path}"));
                     let response = ask.header(name, value).send();
-                    let shown = format!("{method} {path} with {name}: {value}: {response:?}");
-                    assert_eq!(response.status, 404, "{shown}");
-                    assert!(response.has("etag").is_none() && response.has("allow").is_none());
-                    assert!(!response.text().contains("secret"), "{shown}");
+                    let is_hidden = response.status == 404
+                        && response.has("etag").is_none()
+                        && response.has("allow").is_none()
+                        && !response.text().contains("secret");
+                    assert!(is_hidden, "{method} {path} with {name}: {value}: {response:?}");
                 }
             }
         }
