@@ -3,6 +3,7 @@
 //! Stages keep serving their live deployment unchanged: to remove a path there, publish without it.
 
 use crate::site::json::{FromJson, Reader, ToJson, write_object};
+use crate::site::shard::PATH_BYTES_MAX;
 use crate::wire::path::{self, RequestPath};
 use crate::wire::time::UnixMillis;
 
@@ -33,8 +34,8 @@ pub struct Takedown {
 }
 
 impl TakedownPath {
-    /// Parses a URL path such as `/about` or `/private/*`; `None` if it has a query or a fragment,
-    /// or can't be a path.
+    /// Parses a URL path such as `/about` or `/private/*`; `None` if no published file can be
+    /// there: it has a query or a fragment, or is too long.
     ///
     /// # Example
     /// ```
@@ -49,7 +50,10 @@ impl TakedownPath {
         if text.contains(['?', '#']) {
             return None;
         }
-        let decoded = |text: &str| Some(RequestPath::parse(text).ok()?.decoded().to_owned());
+        let decoded = |text: &str| {
+            let path = RequestPath::parse(text).ok()?;
+            Some(path.decoded().to_owned()).filter(|path| path.len() <= PATH_BYTES_MAX)
+        };
         match text.strip_suffix('*').filter(|_| text.ends_with(WILDCARD)) {
             Some(folder) => decoded(folder).map(Self::Below),
             None => decoded(text).map(Self::Exact),
@@ -167,5 +171,8 @@ mod tests {
         for text in ["", "a", "*", "/a?b", "/a#b", "/../a", "/a/%2e%2e/b", "/%zz/*", "/a\0b"] {
             assert_eq!(TakedownPath::parse(text), None, "{text:?}");
         }
+        let of = |bytes: usize| ["/", &"a".repeat(bytes - 1)].concat();
+        assert!(TakedownPath::parse(&of(PATH_BYTES_MAX)).is_some());
+        assert_eq!(TakedownPath::parse(&of(PATH_BYTES_MAX + 1)), None);
     }
 }

@@ -27,6 +27,9 @@ Examples:
   selvedge takedown --undo /Invoice2024.pdf --site www
   selvedge takedown --list --site www";
 
+/// How often progress is shown while a large site is deleted: every ten thousand blobs on R2.
+const CALLS_PER_NOTE: u64 = 10;
+
 #[derive(Args)]
 pub struct TakedownArgs {
     /// The path, as in a URL, or a folder such as /private/*.
@@ -161,22 +164,32 @@ pub fn delete_site(
         let shown = manage::site(client, name)?;
         confirm(&effect_of_deleting(name, &shown, client.server()?.live_bound_secs), "Delete it?")?;
     }
-    let mut phase = String::new();
+    let (mut phase, mut calls, mut count) = (String::new(), 0_u64, 0);
     let mut report = |step: &DeletionStep| {
-        if step.phase == "waiting" && phase != "waiting" {
-            progress.note(&format!(
-                "everything is deleted; the name is free in {} s, when nobody serves the site any \
-                 more (Ctrl-C is safe; run this again to finish)",
-                step.wait_secs
-            ));
-        } else if step.phase != phase && !step.done {
-            progress.note(&format!("deleting {}", step.phase));
+        if step.phase != phase {
+            (calls, count) = (0, 0);
+            phase.clone_from(&step.phase);
+            match step.phase.as_str() {
+                "waiting" => progress.note(&waiting(step.wait_secs)),
+                _ if step.done => {}
+                what => progress.note(&format!("deleting {what}")),
+            }
         }
-        phase.clone_from(&step.phase);
+        (calls, count) = (calls + 1, count + step.deleted);
+        if calls % CALLS_PER_NOTE == 0 && count > 0 {
+            progress.note(&format!("deleting {phase}: {count} so far"));
+        }
     };
     let deleted = removal::delete_site(client, name, *allow_default, &mut report)?;
     let json = json!({"site": name, "deleted": true, "things": deleted});
     Ok(Printed { json, text: format!("{name} is deleted\n") })
+}
+
+fn waiting(seconds: u64) -> String {
+    format!(
+        "everything is deleted; the name is free in {seconds} s, when no worker can still serve the \
+         site (Ctrl-C is safe; run this again to finish)"
+    )
 }
 
 fn effect_of_deleting(name: &SiteName, site: &Value, seconds: u64) -> String {

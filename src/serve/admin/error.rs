@@ -191,7 +191,7 @@ impl AdminError {
                 "ask the operator to add it to ALLOWED_ORIGINS, or name another"
             }
             Self::Unavailable(Fault::Missing) => "bind a bucket or a namespace in wrangler.toml",
-            Self::Unavailable(_) => "try again in a moment; nothing was changed that is served",
+            Self::Unavailable(_) => "try again in a moment",
         }
     }
 }
