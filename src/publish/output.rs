@@ -121,7 +121,7 @@ pub fn in_force(seconds: u64) -> String {
     }
 }
 
-/// What was taken down, for people, and what is still to be done.
+/// Describes a takedown for people, with the stages that still serve the path.
 pub fn taken_down(taken_down: &TakenDown, site: &SiteName) -> String {
     let TakenDown { path, changed, at_ms, by, live_on, unchecked, .. } = taken_down;
     let mut text = match changed {

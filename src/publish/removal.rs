@@ -54,13 +54,13 @@ pub struct Removed {
     pub effective_within_secs: u64,
 }
 
-/// What one call of a deletion did.
+/// The result of one call of a deletion.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DeletionStep {
     /// Whether nothing is left.
     #[serde(default)]
     pub done: bool,
-    /// What was deleted, or `waiting`.
+    /// The kind of thing that was deleted, or `waiting`.
     #[serde(default)]
     pub phase: String,
     /// How many things were deleted.

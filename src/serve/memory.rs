@@ -101,11 +101,11 @@ pub enum Content<H> {
 
 /// The memory tier of an isolate.
 pub struct Memory<H> {
-    /// Live records of stages.
+    /// Live records.
     pub live: RecordMap<StageKey, LiveRecord>,
-    /// What custom hostnames serve.
+    /// Records of custom hostnames.
     pub hosts: RecordMap<Hostname, HostRecord>,
-    /// What requests need to know of sites.
+    /// Views of site records.
     pub sites: RecordMap<SiteName, SiteView>,
     /// Deployments that the store had when it was last asked.
     pub deployments: RecordMap<DeploymentKey, ()>,

@@ -14,7 +14,7 @@ use crate::site::keys;
 use crate::site::record::{ApiKey, SiteRecord};
 use crate::site::takedown::{self, Takedown};
 
-/// What requests see of a site.
+/// A site as requests see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteView {
     /// The keys of the fresh host; none if the site does not exist.

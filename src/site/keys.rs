@@ -106,7 +106,7 @@ pub fn live_prefix(site: &SiteName) -> String {
     format!("live/{site}/")
 }
 
-/// What everything that a site stores apart from its records begins with, and what it is.
+/// Returns the prefixes of a site's keys other than its records, each with a name for people.
 pub fn content_prefixes(site: &SiteName) -> [(&'static str, String); 3] {
     let below = |kind: &str| format!("{kind}/{site}/");
     [("deployments", below("dep")), ("objects", below("obj")), ("blobs", below("blob"))]

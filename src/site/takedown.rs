@@ -10,7 +10,7 @@ use crate::wire::time::UnixMillis;
 /// Maximum number of takedowns per site. The site record holds them, and every admin call reads it.
 pub const TAKEDOWNS_MAX: usize = 500;
 
-/// What a prefix ends with in text form.
+/// The ending of a prefix in text form.
 const WILDCARD: &str = "/*";
 
 /// The published files that a takedown hides.

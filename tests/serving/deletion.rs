@@ -26,7 +26,7 @@ fn folder(n: u32) -> Folder {
         .configured(CONFIG)
 }
 
-/// What there is to be deleted, and how it was reached.
+/// A world with a site to delete, and its credentials.
 struct Filled {
     world: World,
     old: Built,

@@ -45,7 +45,7 @@ fn forget(from: &Isolate, built: &Built) -> Response {
     call(from, built).send()
 }
 
-/// What two stages, the deployment's address and a retained file of both stages answer.
+/// The statuses of two stages, of the deployment's address, and of a retained file on both stages.
 fn seen(isolate: &Isolate, built: &Built) -> [u16; 5] {
     let get = |host: &str, path: &str| {
         isolate.ask("GET", &format!("https://{host}{path}")).send_only().status
@@ -228,7 +228,7 @@ fn a_worker_killed_after_every_operation() {
     }
 }
 
-/// Whoever comes second finds the other: a stage never serves a deployment without its root.
+/// The later of the two finds the other: a stage never serves a deployment without its root.
 #[test]
 fn an_activation_at_the_same_time_in_every_order() {
     for store in ["r2", "kv"] {

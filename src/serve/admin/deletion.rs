@@ -19,9 +19,9 @@ use crate::wire::query;
 /// Maximum number of custom hostnames that one call removes: each is a read and a delete.
 const HOSTS_PER_CALL: usize = 15;
 
-/// What one call did.
+/// The result of one call.
 struct Step {
-    /// What it deleted, or what the deletion waits for.
+    /// The kind of thing that it deleted, or `waiting`.
     phase: &'static str,
     deleted: usize,
     /// Seconds until the next call can do something.

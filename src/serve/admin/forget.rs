@@ -1,7 +1,7 @@
 //! Forgetting a deployment: it loses its address and its place among the retained ones.
 //!
 //! Its blobs stay in the store, where other deployments may share them. An activation that runs at
-//! the same time wins: whichever of the two comes second finds the other and restores the root.
+//! the same time wins: the later of the two finds the other and restores the root.
 
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call};

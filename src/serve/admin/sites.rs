@@ -186,8 +186,7 @@ impl<P: Ports> Call<'_, P> {
         Ok(found.and_then(|(bytes, version)| Some((SiteRecord::parse(&bytes, site)?, version))))
     }
 
-    /// Changes the record of a site that is not being deleted, whoever else changes it at the same
-    /// time.
+    /// Changes the record of a site by compare-and-swap, unless the site is being deleted.
     pub async fn update_site(
         &self,
         site: &SiteName,
@@ -200,7 +199,7 @@ impl<P: Ports> Call<'_, P> {
         .await
     }
 
-    /// Changes a site's record, whoever else changes it at the same time.
+    /// Changes the record of a site by compare-and-swap.
     pub async fn change_site(
         &self,
         site: &SiteName,

@@ -198,7 +198,7 @@ impl<P: Ports> Call<'_, P> {
     /// Makes sure that what a live record that was just written needs was not deleted meanwhile.
     ///
     /// Forgetting a deployment and deleting a site look for live records after they deleted
-    /// something, so whoever comes second sees the other.
+    /// something, so the later of the two sees the other.
     async fn confirm(&self, record: &LiveRecord, root: &[u8]) -> Result<(), AdminError> {
         let LiveRecord { site, deployment, .. } = record;
         let stored = self.stored_root(site, deployment);
