@@ -162,6 +162,8 @@ struct StoredLive {
     retained: Vec<StoredRetained>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     bans: Vec<StoredBan>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    site_created_ms: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -200,6 +202,25 @@ struct StoredSite {
     keys: Vec<StoredKey>,
     #[serde(default)]
     hosts: Vec<StoredHostEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    takedowns: Vec<StoredTakedown>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deletion: Option<StoredDeletion>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredTakedown {
+    path: String,
+    at_ms: u64,
+    by: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredDeletion {
+    at_ms: u64,
+    by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unserved_ms: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -468,6 +489,7 @@ fn live_record() -> BoxedStrategy<Value> {
         ("by", true, text()),
         ("retained", false, list(retained)),
         ("bans", false, list(ban.boxed())),
+        ("site_created_ms", false, or_null(any_number())),
     ])
 }
 
@@ -484,12 +506,24 @@ fn site_record() -> BoxedStrategy<Value> {
     };
     let mut token = common();
     token.push(("scopes", true, scopes));
+    let takedown = object(vec![
+        ("path", true, one_of(&["/a.pdf", "/private/*", "/caf%C3%A9", "/"])),
+        ("at_ms", true, any_number()),
+        ("by", true, text()),
+    ]);
+    let deletion = object(vec![
+        ("at_ms", true, any_number()),
+        ("by", true, text()),
+        ("unserved_ms", false, or_null(any_number())),
+    ]);
     object(vec![
         ("site", true, site()),
         ("created_ms", true, any_number()),
         ("tokens", false, list(object(token))),
         ("keys", false, list(object(common()))),
         ("hosts", false, list(object(vec![("host", true, host()), ("stage", true, stage())]))),
+        ("takedowns", false, list(takedown)),
+        ("deletion", false, or_null(deletion)),
     ])
 }
 

@@ -39,7 +39,7 @@ fn ask(bytes: &[u8], paths: &[String]) {
             if let Some(ShardPlace::Inline(shard)) = manifest.shard_of(path) {
                 shard.lookup(path);
             }
-            manifest.not_found_page(path);
+            manifest.not_found_page(path, &|_| true);
         }
     }
     if let Ok(shard) = Shard::parse(bytes.to_vec()) {

@@ -9,6 +9,7 @@ mod command_line {
     mod keys;
     mod objects;
     mod purge;
+    mod removal;
 
     use std::io::Write;
     use std::path::PathBuf;
@@ -39,6 +40,7 @@ Examples:
   selvedge promote --site www --from staging --to production
   selvedge rollback --site www                         back to what was live before
   selvedge purge --site www --tag blog                 nothing stored with the tag is used again
+  selvedge takedown --site www /Invoice2024.pdf        gone from earlier deployments
   selvedge tokens --site www create --name ci --scope publish --expires 90d
 
 Exit codes: 0 done, 1 refused (change something first), 2 failed (try again).";
@@ -91,12 +93,8 @@ Examples:
         /// Publish a folder.
         #[command(after_help = PUBLISH_HELP)]
         Publish(PublishArgs),
-        /// List what stages serve and served.
-        Deployments {
-            /// Only this stage.
-            #[arg(long)]
-            stage: Option<StageName>,
-        },
+        /// List what stages serve and served, or forget a deployment.
+        Deployments(removal::DeploymentsArgs),
         /// Make what one stage serves live on another.
         Promote {
             /// The stage that serves it.
@@ -116,7 +114,10 @@ Examples:
         },
         /// Invalidate what is stored of collections and actions.
         Purge(PurgeArgs),
-        /// List, make and show sites.
+        /// Hide a published file of earlier deployments.
+        #[command(after_help = removal::TAKEDOWN_HELP)]
+        Takedown(removal::TakedownArgs),
+        /// List, make, show and delete sites.
         Sites {
             #[command(subcommand)]
             action: Option<SitesAction>,
@@ -185,6 +186,8 @@ Examples:
             /// Its name.
             name: SiteName,
         },
+        /// Delete a site with everything in it.
+        Delete(removal::DeleteSiteArgs),
     }
 
     #[derive(Subcommand)]
@@ -301,7 +304,7 @@ Examples:
             run::check_folder(&args.folder)?;
         }
         if let Command::Sites { action } = &cli.command {
-            return sites(&client(global)?, action.as_ref().unwrap_or(&SitesAction::List));
+            return sites(global, &client(global)?, action.as_ref().unwrap_or(&SitesAction::List));
         }
         let site = global.site.as_ref().ok_or_else(|| {
             let hint = "add --site NAME, or set SELVEDGE_SITE";
@@ -310,13 +313,8 @@ Examples:
         let client = client(global)?;
         match &cli.command {
             Command::Publish(args) => publish(global, args, site, &client),
-            Command::Deployments { stage } => {
-                let stages = manage::deployments(&client, site, stage.as_ref())?;
-                let by_stage = stages.iter().map(|live| (live.stage.to_string(), json!(live)));
-                let by_stage: serde_json::Map<_, _> = by_stage.collect();
-                let json = json!({"site": site, "stages": by_stage});
-                Ok(Printed { json, text: output::deployments(&stages) })
-            }
+            Command::Deployments(args) => removal::deployments(&client, site, args),
+            Command::Takedown(args) => removal::takedown(&client, site, args),
             Command::Promote { from, to } => {
                 Ok(activated(&manage::promote(&client, site, from, to)?))
             }
@@ -397,7 +395,7 @@ Examples:
         Printed { json: json!(activated), text }
     }
 
-    fn sites(client: &Client, action: &SitesAction) -> Result<Printed, Failure> {
+    fn sites(global: &Global, client: &Client, action: &SitesAction) -> Result<Printed, Failure> {
         match action {
             SitesAction::List => manage::sites(client).map(|json| listed(json, "sites", &["site"])),
             SitesAction::Create { name } => {
@@ -408,6 +406,10 @@ Examples:
                 let json = manage::site(client, name)?;
                 let text = serde_json::to_string_pretty(&json).unwrap_or_default() + "\n";
                 Ok(Printed { json, text })
+            }
+            SitesAction::Delete(args) => {
+                let progress = Progress::choose(!global.quiet && !global.json);
+                removal::delete_site(client, args, progress)
             }
         }
     }

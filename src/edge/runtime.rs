@@ -164,6 +164,11 @@ impl Ports for Runtime {
         asked(self.store().map(|store| store.delete(key.as_str())), asked::done)
     }
 
+    fn delete_all(&self, keys: &[Key]) -> impl Future<Output = Result<(), Fault>> {
+        let list: Array = keys.iter().map(|key| JsValue::from_str(key.as_str())).collect();
+        asked(self.store().map(|store| store.delete_all(&list)), asked::done)
+    }
+
     fn list(
         &self,
         prefix: &str,

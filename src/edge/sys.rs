@@ -103,6 +103,8 @@ extern "C" {
     pub fn write_checked(this: &Store, key: &str, body: &JsValue, hash: &str) -> Promise;
     #[wasm_bindgen(method)]
     pub fn delete(this: &Store, key: &str) -> Promise;
+    #[wasm_bindgen(method, js_name = deleteAll)]
+    pub fn delete_all(this: &Store, keys: &Array) -> Promise;
     #[wasm_bindgen(method)]
     pub fn list(this: &Store, prefix: &str, cursor: Option<&str>) -> Promise;
     #[wasm_bindgen(method, js_name = objectRead)]

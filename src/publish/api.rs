@@ -120,6 +120,9 @@ pub struct Committed {
     /// The deployment's own address.
     #[serde(default)]
     pub url: String,
+    /// Paths that are taken down.
+    #[serde(default)]
+    pub takedowns: Vec<String>,
 }
 
 /// What an activation asks for.

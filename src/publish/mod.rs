@@ -61,6 +61,10 @@ pub mod trouble;
 
 pub mod manage;
 
+pub mod removal;
+
+pub mod confirm;
+
 pub mod objects;
 
 pub mod failure;

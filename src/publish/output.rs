@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use crate::publish::api::{LiveView, Purged};
 use crate::publish::progress::bytes;
+use crate::publish::removal::TakenDown;
 use crate::publish::run::Published;
 use crate::site::ban::BanScope;
+use crate::site::ids::{SiteName, StageName};
 use crate::wire::date::format_imf;
 use crate::wire::time::{UnixMillis, UnixSeconds};
 
@@ -108,6 +110,41 @@ pub fn deployments(stages: &[LiveView]) -> String {
         }
     }
     table(&rows)
+}
+
+/// A number of things, for people.
+pub fn count(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// By when a change is in force, for people.
+pub fn in_force(seconds: u64) -> String {
+    match seconds {
+        0 => "  in force with the next request\n".to_owned(),
+        _ => format!("  in force everywhere within {seconds} s\n"),
+    }
+}
+
+/// Describes a takedown for people, with the stages that still serve the path.
+pub fn taken_down(taken_down: &TakenDown, site: &SiteName) -> String {
+    let TakenDown { path, changed, at_ms, by, live_on, unchecked, .. } = taken_down;
+    let mut text = match changed {
+        true => format!("{path} is taken down\n"),
+        false => format!("{path} was taken down already, by {by} on {}\n", time(*at_ms)),
+    };
+    text.push_str(&in_force(taken_down.effective_within_secs));
+    let names =
+        |stages: &[StageName]| stages.iter().map(StageName::as_str).collect::<Vec<_>>().join(", ");
+    if !live_on.is_empty() {
+        let stages = names(live_on);
+        let _ = writeln!(text, "  STILL SERVED live on {stages}: publish without it");
+    }
+    if !unchecked.is_empty() {
+        let stages = names(unchecked);
+        let _ = writeln!(text, "  {stages} may serve it live: too large to search; check it there");
+    }
+    let _ = writeln!(text, "  to show it again: selvedge takedown --site {site} --undo '{path}'");
+    text
 }
 
 /// What was invalidated, for people: what, and by when it is in force everywhere.

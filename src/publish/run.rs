@@ -23,6 +23,7 @@ use crate::publish::hidden;
 use crate::publish::hints;
 use crate::publish::ingest::{self, IngestOptions, IngestedFile};
 use crate::publish::progress::Progress;
+use crate::publish::removal;
 use crate::publish::scan::{self, ScanOptions};
 use crate::publish::types;
 use crate::publish::upload::{self, Blob, UploadError, Uploader};
@@ -223,7 +224,7 @@ impl Publish<'_> {
         let blobs = upload::blobs(&prepared.files, &prepared.built);
         let sent = self.send(&prepared, &blobs, cache)?;
         let mut published = self.published(&prepared, &blobs, &sent);
-        self.finish(&prepared.built, &mut published).map_err(UploadError::Failure)?;
+        self.finish(&prepared, &mut published).map_err(UploadError::Failure)?;
         Ok(published)
     }
 
@@ -369,8 +370,8 @@ impl Publish<'_> {
     }
 
     /// Commits the deployment, and makes it live.
-    fn finish(&self, built: &BuiltManifest, published: &mut Published) -> Result<(), Failure> {
-        let options = self.options;
+    fn finish(&self, prepared: &Prepared, published: &mut Published) -> Result<(), Failure> {
+        let (options, built) = (self.options, &prepared.built);
         if options.extent == Extent::DryRun {
             return Ok(());
         }
@@ -378,6 +379,8 @@ impl Publish<'_> {
         let answer = self.client.call("PUT", &path, Payload::Bytes(&built.root))?;
         let committed: Committed = parse_json(&path, &answer.body)?;
         published.deployment_url = Some(committed.url);
+        let files = prepared.files.iter().map(|file| file.scanned.path.as_str());
+        published.warnings.extend(removal::warnings(&committed.takedowns, &options.site, files));
         if options.extent == Extent::Commit {
             return Ok(());
         }

@@ -132,11 +132,12 @@ impl Traffic {
 mod tests {
     use super::*;
     use crate::site::ids::{ContentHash, SiteName, StageName};
-    use crate::site::keys;
+    use crate::site::keys::{self, StoredFor};
 
     fn key() -> Key {
         let site = SiteName::parse("aa").unwrap();
-        keys::stored(&site, &StageName::production(), &ContentHash::of(b"x"))
+        let of = StoredFor { stage: &StageName::production(), site_created_ms: None };
+        keys::stored(&site, &of, &ContentHash::of(b"x"))
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::serve::uncached;
 use crate::serve::variants::{self, Lookup};
 use crate::site::ban::{Ban, Subject};
 use crate::site::collection::{Collection, OBJECT_LIFE_SECS_MAX, ObjectName};
-use crate::site::ids::{ContentHash, SiteName, StageName};
-use crate::site::keys::{self, Key};
+use crate::site::ids::{ContentHash, SiteName};
+use crate::site::keys::{self, Key, StoredFor};
 use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::fields::Fields;
 use crate::wire::method::Method;
@@ -35,7 +35,7 @@ pub struct Route<'a> {
     /// The site.
     pub site: &'a SiteName,
     /// The stage whose copies may be kept; `None` where none is.
-    pub stored_for: Option<&'a StageName>,
+    pub stored_for: Option<StoredFor<'a>>,
     /// The bans of the live record.
     pub bans: &'a [Ban],
 }
@@ -50,10 +50,10 @@ pub async fn answer<P: Ports>(
     route: &Route<'_>,
 ) -> Result<Option<Outcome<P>>, Fault> {
     let outcome = match route.stored_for.filter(|_| ask.is_read()) {
-        Some(stage) => {
+        Some(of) => {
             let (collection, name) = (route.collection.name.as_str(), route.name.as_str());
             let selected = ContentHash::of(["object ", collection, " ", name].concat().as_bytes());
-            let key = keys::stored(route.site, stage, &selected);
+            let key = keys::stored(route.site, &of, &selected);
             Copy { tiers, route, key }.read(ask).await?
         }
         None => from_store(tiers, ask, route).await?,

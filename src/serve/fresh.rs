@@ -9,20 +9,21 @@ use std::rc::Rc;
 use crate::serve::admin::auth::{TOKEN_BYTES_MAX, bearer};
 use crate::serve::ask::{Ask, Field};
 use crate::serve::constant::Constant;
-use crate::serve::deadline::{self, within};
+use crate::serve::deadline::within;
 use crate::serve::headers::HeaderStage;
 use crate::serve::limiter::{Verdict, WINDOW_SECS};
 use crate::serve::live;
-use crate::serve::memory::Kept;
 use crate::serve::object;
 use crate::serve::outcome::Outcome;
 use crate::serve::ports::{Fault, Ports};
+use crate::serve::record_map::Kept;
 use crate::serve::reply::Reply;
+use crate::serve::site_view::SiteView;
 use crate::serve::tiers::{Tier, Tiers};
 use crate::serve::uncached;
+use crate::serve::windows::RecordKey;
 use crate::site::ids::{SiteName, StageName};
-use crate::site::keys;
-use crate::site::record::{ApiKey, SiteRecord, TokenText};
+use crate::site::record::{ApiKey, TokenText};
 use crate::wire::url::Scheme;
 
 /// How long a key that is not known yet may be taken for none: it may have just been made. Asking
@@ -70,12 +71,12 @@ async fn key<P: Ports>(
     let text = TokenText::parse_key(&shown).filter(|text| text.site == *site);
     let Some(text) = text else { return Ok(None) };
     let (now, fresh_ms) = (tiers.ports.now(), tiers.ports.settings().live.fresh_ms);
-    let keys = keys_of(tiers, site, fresh_ms).await?;
-    if let Some(key) = text.key_of(&keys, now) {
+    let view = view_of(tiers, site, fresh_ms).await?;
+    if let Some(key) = text.key_of(&view.keys, now) {
         return Ok(Some(key.clone()));
     }
-    let keys = keys_of(tiers, site, fresh_ms.min(NEW_KEY_MS)).await?;
-    Ok(text.key_of(&keys, now).cloned())
+    let view = view_of(tiers, site, fresh_ms.min(NEW_KEY_MS)).await?;
+    Ok(text.key_of(&view.keys, now).cloned())
 }
 
 /// The one key that a request shows; two that differ are none.
@@ -92,35 +93,26 @@ fn shown(ask: &Ask<'_>) -> Option<String> {
     }
 }
 
-/// The keys of a site; none for a site that is not there.
+/// The site, whose keys are none where it does not exist.
 ///
 /// They are kept for as long as a live record is used as it is, and for the whole of its bound
 /// when the store fails; not longer, so that a revoked key is of no use.
-async fn keys_of<P: Ports>(
+async fn view_of<P: Ports>(
     tiers: &Tiers<P>,
     site: &SiteName,
     fresh_ms: u64,
-) -> Result<Rc<Vec<ApiKey>>, Fault> {
+) -> Result<Rc<SiteView>, Fault> {
     let (settings, now) = (tiers.ports.settings(), tiers.ports.now());
-    let kept = tiers.memory.keys(site);
+    let kept = tiers.memory.sites.find(site);
     // What was read in the future was read before the clock went back, nobody knows how long.
     let is_within =
-        |kept: &Kept<Vec<ApiKey>>, ms: u64| kept.read_ms <= now && now.since(kept.read_ms) < ms;
+        |kept: &Kept<SiteView>, ms: u64| kept.read_ms <= now && now.since(kept.read_ms) < ms;
     if let Some(kept) = kept.as_ref().filter(|kept| is_within(kept, fresh_ms)) {
         return Ok(kept.record.clone());
     }
-    let key = keys::site(site);
     let ms = tiers.store_ms(settings.deadlines.read_ms);
-    let found = match deadline::read(&tiers.ports, ms, &key).await {
-        Ok(None) => Ok(Vec::new()),
-        Ok(Some(value)) => {
-            let record = SiteRecord::parse(&value.bytes, site);
-            record.map(|record| record.keys).ok_or(Fault::Failed)
-        }
-        Err(fault) => Err(fault),
-    };
-    match found {
-        Ok(found) => Ok(tiers.memory.keep_keys(site, found, now)),
+    match RecordKey::read(site, &tiers.ports, &tiers.memory, ms).await {
+        Ok(found) => found.map(|found| found.record).ok_or(Fault::Failed),
         Err(fault) => {
             let kept = kept.filter(|kept| is_within(kept, settings.live.stale_ms));
             kept.map(|kept| kept.record).ok_or(fault)

@@ -4,8 +4,9 @@
 //! explicit `Cache-Control`, with `Cache-Status`, and with what protects the client, whatever the
 //! site's own rules say.
 
-use crate::serve::live::{Live, Use};
+use crate::serve::live::Live;
 use crate::serve::tiers::Tier;
+use crate::serve::windows::Use;
 use crate::site::asset::Class;
 use crate::site::config::{Profile, SHORT_TTL_SECS, SiteConfig, StageKind, StagePolicy};
 use crate::site::ids::DeploymentId;

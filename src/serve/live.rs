@@ -4,67 +4,54 @@
 //! stage no answer is decided by a record that was read longer ago than the stale window, unless
 //! the store fails; on a sandbox stage every request reads it.
 
-use std::rc::Rc;
-
 use crate::serve::deadline::{self, within};
-use crate::serve::freshness::{Freshness, Timing};
-use crate::serve::memory::{Kept, Memory};
+use crate::serve::memory::Memory;
 use crate::serve::ports::{EdgeContent, Fault, Ports};
-use crate::serve::settings::LiveWindows;
+use crate::serve::record_map::{Kept, RecordMap};
 use crate::serve::tiers::{Tier, Tiers};
+use crate::serve::windows::{self, Current, RecordKey, Use};
 use crate::site::config::StageKind;
 use crate::site::ids::{SiteName, StageName};
 use crate::site::keys;
 use crate::site::live::LiveRecord;
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 
-/// How long one refresh keeps others from starting: its deadline, and then some.
-const REFRESH_LOCK_MS: u64 = 3_000;
-
-/// How long a failed read keeps others from waiting for the next.
-const FAILURE_PAUSE_MS: u64 = 2_000;
-
-/// For how long a live record may be used, in which ways.
-pub fn timing(kind: StageKind, read_ms: UnixMillis, windows: &LiveWindows) -> Timing {
-    let (fresh_ms, stale_ms) = match kind {
-        StageKind::Permanent => (windows.fresh_ms, windows.stale_ms.max(windows.fresh_ms)),
-        StageKind::Sandbox => (0, 0),
-    };
-    let life_ms = windows.if_error_ms.max(stale_ms);
-    Timing {
-        requested_ms: read_ms,
-        received_ms: read_ms,
-        initial_age_ms: 0,
-        lifetime_ms: fresh_ms,
-        while_revalidate_ms: stale_ms.saturating_sub(fresh_ms),
-        if_error_ms: 0,
-        if_lost_ms: life_ms.saturating_sub(fresh_ms),
-        life_ms,
-        always_validate: false,
-        never_stale: false,
-    }
-}
-
 /// A live record, and why it may be used.
-#[derive(Debug, Clone)]
-pub struct Live {
-    /// The record.
-    pub record: Rc<LiveRecord>,
-    /// When it was read.
-    pub read_ms: UnixMillis,
-    /// How it came to be used.
-    pub use_of: Use,
-}
+pub type Live = Current<LiveRecord>;
 
-/// How a live record came to be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
-    /// It was at hand and young enough.
-    AtHand,
-    /// It was read for this request.
-    Read,
-    /// It is old, but the store failed.
-    StaleIfError,
+/// Names a stage of a site.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StageKey(pub SiteName, pub StageName);
+
+impl<P: Ports> RecordKey<P> for StageKey {
+    type Record = LiveRecord;
+
+    fn map(memory: &Memory<P::Held>) -> &RecordMap<Self, LiveRecord> {
+        &memory.live
+    }
+
+    fn kind(record: &LiveRecord) -> StageKind {
+        record.kind
+    }
+
+    async fn read(
+        &self,
+        ports: &P,
+        memory: &Memory<P::Held>,
+        ms: u64,
+    ) -> Result<Option<Live>, Fault> {
+        let Self(site, stage) = self;
+        let asked_ms = ports.now();
+        let Some(value) = deadline::read(ports, ms, &keys::live(site, stage)).await? else {
+            // The edge copy would come back as soon as the store fails.
+            if memory.live.forget(self) && memory.edge_is_open(asked_ms) {
+                put_behind(ports, self, Vec::new());
+            }
+            return Ok(None);
+        };
+        let record = LiveRecord::parse(&value.bytes, site, stage).ok_or(Fault::Failed)?;
+        Ok(Some(keep(ports, memory, record, asked_ms)))
+    }
 }
 
 /// The live record of a stage, `None` when the stage was never deployed to.
@@ -76,75 +63,12 @@ pub async fn live<P: Ports>(
     site: &SiteName,
     stage: &StageName,
 ) -> Result<Option<Live>, Fault> {
-    let windows = tiers.ports.settings().live;
-    let now = tiers.ports.now();
-    let mut kept = tiers.memory.live(site, stage);
+    let key = StageKey(site.clone(), stage.clone());
+    let mut kept = tiers.memory.live.find(&key);
     if kept.is_none() {
-        kept = Box::pin(from_edge(tiers, site, stage)).await;
+        kept = Box::pin(from_edge(tiers, &key)).await;
     }
-    let verdict =
-        kept.as_ref().map(|kept| timing(kept.record.kind, kept.read_ms, &windows).judge(now));
-    match (kept, verdict) {
-        (Some(kept), Some(Freshness::Fresh)) => Ok(Some(as_it_is(&kept))),
-        (Some(kept), Some(Freshness::StaleWhileRevalidate)) => {
-            refresh_behind(tiers, site, stage, now);
-            Ok(Some(as_it_is(&kept)))
-        }
-        (Some(kept), Some(Freshness::StaleIfError)) => {
-            // A permanent stage does not make every client wait for a store that has just failed.
-            if kept.record.kind == StageKind::Permanent && now < kept.failing_until_ms {
-                return Ok(Some(Live { use_of: Use::StaleIfError, ..as_it_is(&kept) }));
-            }
-            match Box::pin(from_store(&tiers.ports, &tiers.memory, site, stage)).await {
-                Ok(found) => {
-                    tiers.note(Tier::Store);
-                    Ok(found)
-                }
-                Err(_) => Ok(Some(Live { use_of: Use::StaleIfError, ..as_it_is(&kept) })),
-            }
-        }
-        (_, Some(Freshness::MustValidate | Freshness::Miss) | None) | (None, _) => {
-            tiers.note(Tier::Store);
-            Box::pin(from_store(&tiers.ports, &tiers.memory, site, stage)).await
-        }
-    }
-}
-
-fn as_it_is(kept: &Kept<LiveRecord>) -> Live {
-    Live { record: kept.record.clone(), read_ms: kept.read_ms, use_of: Use::AtHand }
-}
-
-fn refresh_behind<P: Ports>(tiers: &Tiers<P>, site: &SiteName, stage: &StageName, now: UnixMillis) {
-    if !tiers.memory.claim_refresh(site, stage, now, now.plus(REFRESH_LOCK_MS)) {
-        return;
-    }
-    let (ports, memory) = (tiers.ports.clone(), tiers.memory.clone());
-    let (site, stage) = (site.clone(), stage.clone());
-    tiers.ports.behind(async move {
-        // A failed refresh leaves the record as it is; the next request tries again.
-        drop(from_store(&ports, &memory, &site, &stage).await);
-    });
-}
-
-async fn from_store<P: Ports>(
-    ports: &P,
-    memory: &Memory<P::Held>,
-    site: &SiteName,
-    stage: &StageName,
-) -> Result<Option<Live>, Fault> {
-    let key = keys::live(site, stage);
-    let asked_ms = ports.now();
-    let ms = ports.settings().deadlines.read_ms;
-    let read = deadline::read(ports, ms, &key).await;
-    if read.is_err() {
-        memory.note_live_failure(site, stage, ports.now().plus(FAILURE_PAUSE_MS));
-    }
-    let Some(value) = read? else {
-        memory.forget_live(site, stage);
-        return Ok(None);
-    };
-    let record = LiveRecord::parse(&value.bytes, site, stage).ok_or(Fault::Failed)?;
-    Ok(Some(keep(ports, memory, record, asked_ms)))
+    windows::current_of(tiers, &key, kept).await
 }
 
 /// Keeps a record that was just read or written, in memory and at the edge.
@@ -156,63 +80,39 @@ pub fn keep<P: Ports>(
     record: LiveRecord,
     read_ms: UnixMillis,
 ) -> Live {
-    let record = memory.keep_live(record, read_ms);
+    let key = StageKey(record.site.clone(), record.stage.clone());
+    let record = memory.live.keep_newer(key.clone(), record, read_ms, LiveRecord::is_newer_than);
     if record.kind == StageKind::Permanent && memory.edge_is_open(read_ms) {
         let mut bytes = read_ms.0.to_le_bytes().to_vec();
         bytes.extend_from_slice(&record.to_bytes());
-        let (copy, key) = (ports.clone(), keys::live(&record.site, &record.stage));
-        let ttl = DeltaSeconds::saturating_from(ports.settings().live.if_error_ms / 1_000);
-        ports.behind(async move {
-            copy.edge_put(&key, EdgeContent::Bytes(bytes), ttl).await;
-        });
+        put_behind(ports, &key, bytes);
     }
     Live { record, read_ms, use_of: Use::Read }
 }
 
-async fn from_edge<P: Ports>(
-    tiers: &Tiers<P>,
-    site: &SiteName,
-    stage: &StageName,
-) -> Option<Kept<LiveRecord>> {
+fn put_behind<P: Ports>(ports: &P, StageKey(site, stage): &StageKey, bytes: Vec<u8>) {
+    let (copy, key) = (ports.clone(), keys::live(site, stage));
+    let ttl = DeltaSeconds::saturating_from(ports.settings().live.if_error_ms / 1_000);
+    ports.behind(async move {
+        copy.edge_put(&key, EdgeContent::Bytes(bytes), ttl).await;
+    });
+}
+
+/// Brings the edge tier's copy into memory, where there is one.
+async fn from_edge<P: Ports>(tiers: &Tiers<P>, key: &StageKey) -> Option<Kept<LiveRecord>> {
     let now = tiers.ports.now();
     if !tiers.memory.edge_is_open(now) {
         return None;
     }
-    let key = keys::live(site, stage);
+    let StageKey(site, stage) = key;
     let ms = tiers.ports.settings().deadlines.edge_ms;
-    let found = within(&tiers.ports, ms, tiers.ports.edge_read(&key)).await;
+    let found = within(&tiers.ports, ms, tiers.ports.edge_read(&keys::live(site, stage))).await;
     tiers.memory.note_edge(found.is_ok(), now);
     let bytes = found.ok().flatten()?;
     let (read_ms, record) = bytes.split_first_chunk::<8>()?;
     let read_ms = UnixMillis(u64::from_le_bytes(*read_ms)).min(now);
     let record = LiveRecord::parse(record, site, stage)?;
     tiers.note(Tier::Edge);
-    tiers.memory.keep_live(record, read_ms);
-    tiers.memory.live(site, stage)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn windows_are_exact() {
-        let windows = LiveWindows { fresh_ms: 5_000, stale_ms: 30_000, if_error_ms: 86_400_000 };
-        let rows = [
-            (StageKind::Permanent, 0, Freshness::Fresh),
-            (StageKind::Permanent, 4_999, Freshness::Fresh),
-            (StageKind::Permanent, 5_000, Freshness::StaleWhileRevalidate),
-            (StageKind::Permanent, 29_999, Freshness::StaleWhileRevalidate),
-            (StageKind::Permanent, 30_000, Freshness::StaleIfError),
-            (StageKind::Permanent, 86_399_999, Freshness::StaleIfError),
-            (StageKind::Permanent, 86_400_000, Freshness::Miss),
-            (StageKind::Sandbox, 0, Freshness::StaleIfError),
-            (StageKind::Sandbox, 86_400_000, Freshness::Miss),
-        ];
-        for (kind, age_ms, expected) in rows {
-            let read_ms = UnixMillis(1_000);
-            let verdict = timing(kind, read_ms, &windows).judge(read_ms.plus(age_ms));
-            assert_eq!(verdict, expected, "{kind:?} {age_ms}");
-        }
-    }
+    tiers.memory.live.keep_newer(key.clone(), record, read_ms, LiveRecord::is_newer_than);
+    tiers.memory.live.find(key)
 }

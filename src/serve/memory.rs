@@ -1,8 +1,8 @@
 //! The memory tier: what this isolate keeps between requests, under one budget.
 //!
 //! Not a cache that can be stale: but for live records everything in it is named by its content.
-//! Live records are kept apart, few and small, and never replaced by an older one; so are keys of
-//! fresh hosts, for seconds, and what their requests have used up.
+//! Records are kept apart, few and small, with when they were read; live records are never replaced
+//! by an older one. So is what requests of the fresh hosts have used up.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,17 +10,19 @@ use std::hash::Hash;
 use std::rc::Rc;
 
 use crate::serve::board::Board;
+use crate::serve::deployment_host::DeploymentKey;
 use crate::serve::limiter::{Limiter, Pace, Rate, Verdict};
-use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
+use crate::serve::live::StageKey;
+use crate::serve::record_map::RecordMap;
+use crate::serve::site_view::SiteView;
+use crate::site::ids::{ContentHash, DeploymentId, SiteName};
 use crate::site::live::LiveRecord;
 use crate::site::manifest::Manifest;
-use crate::site::record::{ApiKey, HostRecord};
+use crate::site::record::HostRecord;
 use crate::site::shard::Shard;
 use crate::wire::host::Hostname;
 use crate::wire::time::UnixMillis;
 
-/// Most live records kept: an isolate that serves more stages reads some of them again.
-pub const LIVE_RECORDS_MAX: usize = 2_000;
 /// Largest blob that is held in memory: what is larger is streamed.
 pub const HELD_BYTES_MAX: u64 = 64 * 1024;
 /// No blob takes more than this share of the budget. A manifest or a shard may take all of it:
@@ -28,26 +30,6 @@ pub const HELD_BYTES_MAX: u64 = 64 * 1024;
 const BLOB_SHARE: usize = 4;
 /// What an entry costs beside its bytes: keys, lists, allocations.
 const ENTRY_OVERHEAD_BYTES: usize = 256;
-
-/// A record with when it was read from the store.
-#[derive(Debug, Clone)]
-pub struct Kept<T> {
-    /// The record.
-    pub record: Rc<T>,
-    /// When it was read.
-    pub read_ms: UnixMillis,
-    /// Until when somebody is refreshing it, so that nobody else does.
-    pub refreshing_until_ms: UnixMillis,
-    /// Until when reading it again is not worth a wait, because that has just failed.
-    pub failing_until_ms: UnixMillis,
-}
-
-impl<T> Kept<T> {
-    fn new(record: Rc<T>, read_ms: UnixMillis) -> Self {
-        let never = UnixMillis(0);
-        Self { record, read_ms, refreshing_until_ms: never, failing_until_ms: never }
-    }
-}
 
 /// How far back the next one to go is looked for.
 const LOOK_AHEAD: usize = 8;
@@ -119,9 +101,14 @@ pub enum Content<H> {
 
 /// The memory tier of an isolate.
 pub struct Memory<H> {
-    live: RefCell<HashMap<(SiteName, StageName), Kept<LiveRecord>>>,
-    hosts: RefCell<HashMap<Hostname, Kept<HostRecord>>>,
-    keys: RefCell<HashMap<SiteName, Kept<Vec<ApiKey>>>>,
+    /// Live records.
+    pub live: RecordMap<StageKey, LiveRecord>,
+    /// Records of custom hostnames.
+    pub hosts: RecordMap<Hostname, HostRecord>,
+    /// Views of site records.
+    pub sites: RecordMap<SiteName, SiteView>,
+    /// Deployments that the store had when it was last asked.
+    pub deployments: RecordMap<DeploymentKey, ()>,
     limiter: RefCell<Limiter>,
     refused: RefCell<Pace>,
     content: RefCell<Lru<ContentKey, Content<H>>>,
@@ -135,9 +122,10 @@ impl<H: Clone> Memory<H> {
     /// An empty memory with a budget for content.
     pub fn new(bytes_max: usize) -> Self {
         Self {
-            live: RefCell::default(),
-            hosts: RefCell::default(),
-            keys: RefCell::default(),
+            live: RecordMap::default(),
+            hosts: RecordMap::default(),
+            sites: RecordMap::default(),
+            deployments: RecordMap::default(),
             limiter: RefCell::default(),
             refused: RefCell::default(),
             content: RefCell::new(Lru::new(bytes_max)),
@@ -145,110 +133,6 @@ impl<H: Clone> Memory<H> {
             breaker: RefCell::default(),
             board: Rc::default(),
         }
-    }
-
-    /// The live record of a stage, as it was last read.
-    pub fn live(&self, site: &SiteName, stage: &StageName) -> Option<Kept<LiveRecord>> {
-        self.live.borrow().get(&(site.clone(), stage.clone())).cloned()
-    }
-
-    /// Keeps a live record, unless a newer one is kept; the newer of the two comes back.
-    ///
-    /// Stores may show an older record after a newer one; an isolate never goes back.
-    pub fn keep_live(&self, record: LiveRecord, read_ms: UnixMillis) -> Rc<LiveRecord> {
-        let mut live = self.live.borrow_mut();
-        let key = (record.site.clone(), record.stage.clone());
-        if let Some(kept) = live.get_mut(&key) {
-            kept.refreshing_until_ms = UnixMillis(0);
-            kept.failing_until_ms = UnixMillis(0);
-            if kept.record.seq >= record.seq {
-                kept.read_ms = kept.read_ms.max(read_ms);
-                return kept.record.clone();
-            }
-        } else if live.len() >= LIVE_RECORDS_MAX {
-            let oldest =
-                live.iter().min_by_key(|(_, kept)| kept.read_ms).map(|(key, _)| key.clone());
-            oldest.and_then(|key| live.remove(&key));
-        }
-        let record = Rc::new(record);
-        live.insert(key, Kept::new(record.clone(), read_ms));
-        record
-    }
-
-    /// Forgets a live record: its stage is gone.
-    pub fn forget_live(&self, site: &SiteName, stage: &StageName) {
-        self.live.borrow_mut().remove(&(site.clone(), stage.clone()));
-    }
-
-    /// Notes that a live record could not be read.
-    pub fn note_live_failure(&self, site: &SiteName, stage: &StageName, until: UnixMillis) {
-        if let Some(kept) = self.live.borrow_mut().get_mut(&(site.clone(), stage.clone())) {
-            kept.failing_until_ms = until;
-        }
-    }
-
-    /// Whether the caller is to refresh a live record: true once per `until`.
-    pub fn claim_refresh(
-        &self,
-        site: &SiteName,
-        stage: &StageName,
-        now: UnixMillis,
-        until: UnixMillis,
-    ) -> bool {
-        match self.live.borrow_mut().get_mut(&(site.clone(), stage.clone())) {
-            Some(kept) if kept.refreshing_until_ms <= now => {
-                kept.refreshing_until_ms = until;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// What a custom hostname serves, as it was last read.
-    pub fn host(&self, host: &Hostname) -> Option<Kept<HostRecord>> {
-        self.hosts.borrow().get(host).cloned()
-    }
-
-    /// Keeps what a custom hostname serves.
-    pub fn keep_host(&self, record: HostRecord, read_ms: UnixMillis) -> Rc<HostRecord> {
-        let mut hosts = self.hosts.borrow_mut();
-        if hosts.len() >= LIVE_RECORDS_MAX {
-            hosts.clear();
-        }
-        let (host, record) = (record.host.clone(), Rc::new(record));
-        hosts.insert(host, Kept::new(record.clone(), read_ms));
-        record
-    }
-
-    /// Forgets what a custom hostname served.
-    pub fn forget_host(&self, host: &Hostname) {
-        self.hosts.borrow_mut().remove(host);
-    }
-
-    /// The keys of a site's fresh host, as they were last read; none for a site that is not there.
-    pub fn keys(&self, site: &SiteName) -> Option<Kept<Vec<ApiKey>>> {
-        self.keys.borrow().get(site).cloned()
-    }
-
-    /// Keeps the keys of a site's fresh host.
-    pub fn keep_keys(
-        &self,
-        site: &SiteName,
-        keys: Vec<ApiKey>,
-        read_ms: UnixMillis,
-    ) -> Rc<Vec<ApiKey>> {
-        let mut kept = self.keys.borrow_mut();
-        if kept.len() >= LIVE_RECORDS_MAX {
-            kept.clear();
-        }
-        let keys = Rc::new(keys);
-        kept.insert(site.clone(), Kept::new(keys.clone(), read_ms));
-        keys
-    }
-
-    /// Forgets the keys of a site's fresh host: they were changed.
-    pub fn forget_keys(&self, site: &SiteName) {
-        self.keys.borrow_mut().remove(site);
     }
 
     /// What becomes of a request of a key.

@@ -22,6 +22,7 @@ use crate::serve::admin;
 use crate::serve::ask::{Ask, Field, Headers};
 use crate::serve::constant::Constant;
 use crate::serve::deadline;
+use crate::serve::deployment_host;
 use crate::serve::fresh;
 use crate::serve::live;
 use crate::serve::memory::Memory;
@@ -149,7 +150,7 @@ async fn custom_host<P: Ports>(
     host: &Hostname,
 ) -> Result<Option<Rc<HostRecord>>, Fault> {
     let (settings, now) = (tiers.ports.settings(), tiers.ports.now());
-    let kept = tiers.memory.host(host);
+    let kept = tiers.memory.hosts.find(host);
     if let Some(kept) = &kept
         && now.since(kept.read_ms) < settings.live.stale_ms
     {
@@ -161,9 +162,9 @@ async fn custom_host<P: Ports>(
         Ok(value) => {
             let record = value.and_then(|value| HostRecord::parse(&value.bytes, host));
             if record.is_none() {
-                tiers.memory.forget_host(host);
+                tiers.memory.hosts.forget(host);
             }
-            Ok(record.map(|record| tiers.memory.keep_host(record, now)))
+            Ok(record.map(|record| tiers.memory.hosts.keep(host.clone(), record, now)))
         }
         Err(fault) => kept.map(|kept| Some(kept.record)).ok_or(fault),
     }
@@ -174,14 +175,16 @@ async fn at<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, target: Target) -> Reply<
         Target::Stage(site, stage) => match live::live(tiers, &site, &stage).await {
             Ok(Some(live)) => {
                 let id = live.record.deployment.clone();
-                let serving = Serving { site, id, stage: Some(stage), live: Some(live) };
+                let serving =
+                    Serving { site, id, stage: Some(stage), live: Some(live), view: None };
                 serve(tiers, ask, serving).await
             }
             Ok(None) => Constant::Misdirected.reply(),
             Err(_) => Constant::Unavailable.reply(),
         },
         Target::Deployment(site, id) => {
-            serve(tiers, ask, Serving { site, id, stage: None, live: None }).await
+            // Boxed, as all that is rare.
+            Box::pin(deployment_host::answer(tiers, ask, site, id)).await
         }
     }
 }

@@ -224,6 +224,8 @@ pub trait Ports: Clone + 'static {
     ) -> impl Future<Output = Result<Written, Fault>>;
     /// Deletes a value.
     fn delete(&self, key: &Key) -> impl Future<Output = Result<(), Fault>>;
+    /// Deletes values, at most as many as the store's `deletes_max` says.
+    fn delete_all(&self, keys: &[Key]) -> impl Future<Output = Result<(), Fault>>;
     /// Lists keys by prefix, a page at a time.
     fn list(
         &self,

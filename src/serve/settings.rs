@@ -28,6 +28,15 @@ impl StoreKind {
         }
     }
 
+    /// Maximum number of keys deleted at once: R2 takes a thousand in one operation; for KV each is
+    /// an operation, of which a request has a thousand, and it has to end in time.
+    pub fn deletes_max(self) -> usize {
+        match self {
+            Self::R2 => 1_000,
+            Self::Kv => 250,
+        }
+    }
+
     /// Largest blob in bytes: KV's value limit, and below the platform's 100 MB request body.
     pub fn blob_bytes_max(self) -> u64 {
         match self {

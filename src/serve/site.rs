@@ -16,13 +16,16 @@ use crate::serve::ports::{Part, Ports};
 use crate::serve::reply::{Reply, ReplyBody};
 use crate::serve::represent::{self, Selection};
 use crate::serve::resolve::{Resolution, resolve, resolve_rewritten};
+use crate::serve::site_view::SiteView;
 use crate::serve::tiers::{Tiers, Unavailable};
+use crate::serve::windows::{self, Current};
 use crate::site::action::Action;
 use crate::site::asset::{Asset, Class, Representation};
 use crate::site::ban::Ban;
 use crate::site::collection::Access;
 use crate::site::config::{NotFoundMode, StageKind, StagePolicy};
 use crate::site::ids::{DeploymentId, SiteName, StageName};
+use crate::site::keys::StoredFor;
 use crate::site::manifest::{Manifest, ShardPlace};
 use crate::site::rules::RedirectOutcome;
 use crate::site::shard::Shard;
@@ -37,6 +40,9 @@ use crate::wire::url::Scheme;
 /// isolate. Three deploys a day for the 30 days that they are retained stay below it.
 const RETAINED_LOOKUPS_MAX: usize = 100;
 
+/// Files that can be the fallback page of a single-page application.
+const APPLICATION_PAGES: [&str; 2] = ["/index.html", "/200.html"];
+
 /// What is to be served.
 pub struct Serving {
     /// The site.
@@ -47,6 +53,8 @@ pub struct Serving {
     pub stage: Option<StageName>,
     /// The live record that named the deployment.
     pub live: Option<Live>,
+    /// The site, where its takedowns hide files: at a deployment's own address.
+    pub view: Option<Rc<SiteView>>,
 }
 
 /// The reply of a deployment to a request.
@@ -161,9 +169,12 @@ impl<P: Ports> Answer<'_, P> {
     /// The stage whose copies of mutable sources may be kept.
     ///
     /// A deployment's own address has no live record, and so no bans.
-    fn stored_for(&self) -> Option<&StageName> {
+    fn stored_for(&self) -> Option<StoredFor<'_>> {
         let is_permanent = self.policy().kind == StageKind::Permanent;
-        self.serving.stage.as_ref().filter(|_| is_permanent)
+        let stage = self.serving.stage.as_ref().filter(|_| is_permanent)?;
+        let live = self.serving.live.as_ref();
+        let site_created_ms = live.and_then(|live| live.record.site_created_ms);
+        Some(StoredFor { stage, site_created_ms })
     }
 
     fn bans(&self) -> &[Ban] {
@@ -173,13 +184,22 @@ impl<P: Ports> Answer<'_, P> {
     async fn resolve(&self) -> Result<Resolution, Unavailable> {
         let shard = self.shard(&self.manifest, self.ask.path.decoded()).await?;
         let mode = self.manifest.head().config.html;
-        Ok(resolve(mode, self.ask.path, &|path| shard.lookup(path)))
+        Ok(resolve(mode, self.ask.path, &|path| self.shown(&shard, path)))
     }
 
     async fn resolve_rewritten(&self, to: &str) -> Result<Resolution, Unavailable> {
         let shard = self.shard(&self.manifest, to).await?;
         let mode = self.manifest.head().config.html;
-        Ok(resolve_rewritten(mode, to, &|path| shard.lookup(path)))
+        Ok(resolve_rewritten(mode, to, &|path| self.shown(&shard, path)))
+    }
+
+    /// Returns the asset at a path, unless a takedown hides it here.
+    fn shown(&self, table: &Table, path: &str) -> Option<Asset> {
+        if self.hides(path) { None } else { table.lookup(path) }
+    }
+
+    fn hides(&self, path: &str) -> bool {
+        self.serving.view.as_ref().is_some_and(|view| view.hides(path))
     }
 
     async fn shard(&self, manifest: &Rc<Manifest>, path: &str) -> Result<Table, Unavailable> {
@@ -236,14 +256,19 @@ impl<P: Ports> Answer<'_, P> {
                 if self.ask.is_read() && self.ask.is_navigation() =>
             {
                 match &head.application_page {
-                    Some(page) => self.page(200, page, Lifetime::StandIn).await,
+                    Some(page) if self.shows_application_page(page).await? => {
+                        self.page(200, page, Lifetime::StandIn).await
+                    }
+                    Some(_) | None => Ok(self.constant(Constant::NotFound)),
+                }
+            }
+            NotFoundMode::Page => {
+                let path = self.ask.path.decoded();
+                match self.manifest.not_found_page(path, &|page| !self.hides(page)) {
+                    Some(page) => self.page(404, page, Lifetime::Never).await,
                     None => Ok(self.constant(Constant::NotFound)),
                 }
             }
-            NotFoundMode::Page => match self.manifest.not_found_page(self.ask.path.decoded()) {
-                Some(page) => self.page(404, page, Lifetime::Never).await,
-                None => Ok(self.constant(Constant::NotFound)),
-            },
             NotFoundMode::SinglePageApplication | NotFoundMode::None => {
                 Ok(self.constant(Constant::NotFound))
             }
@@ -264,16 +289,44 @@ impl<P: Ports> Answer<'_, P> {
             let Some(manifest) = manifest else { continue };
             let asset = self.shard(&manifest, path).await?.lookup(path);
             let Some(asset) = asset.filter(|a| a.class().outlives_deployment()) else { continue };
+            if Box::pin(self.is_taken_down(path)).await? {
+                return Ok(None);
+            }
             let serving = Serving {
                 site: site.clone(),
                 id: earlier.deployment.clone(),
                 stage: self.serving.stage.clone(),
                 live: self.serving.live.clone(),
+                view: None,
             };
             let answer = Answer { tiers: self.tiers, ask: self.ask, serving: &serving, manifest };
             return answer.asset(path, &asset).await.map(Some);
         }
         Ok(None)
+    }
+
+    /// Whether the site's takedowns hide a file of its retained deployments.
+    async fn is_taken_down(&self, path: &str) -> Result<bool, Unavailable> {
+        let found = windows::current(self.tiers, &self.serving.site).await;
+        let found = found.and_then(|view| view.map(Current::decided).transpose());
+        let view = found.map_err(Unavailable::Store)?;
+        Ok(view.is_none_or(|view| view.record.hides(path)))
+    }
+
+    /// Whether the fallback page may be served here. The manifest does not say which file it is, so
+    /// it is shown if one of the candidates has its content and is not hidden.
+    async fn shows_application_page(&self, page: &Asset) -> Result<bool, Unavailable> {
+        if self.serving.view.as_ref().is_none_or(|view| view.hides_nothing()) {
+            return Ok(true);
+        }
+        for file in APPLICATION_PAGES {
+            let table = self.shard(&self.manifest, file).await?;
+            let found = self.shown(&table, file);
+            if found.is_some_and(|found| found.identity().hash == page.identity().hash) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A page that stands in for what is not there: never a 304, never a part.

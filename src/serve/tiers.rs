@@ -1,6 +1,6 @@
 //! Reading through the tiers: memory, then edge, then store.
 //!
-//! Not policy: what may be stale is decided in [`crate::serve::live`]; all that is read here is
+//! Not policy: what may be stale is decided in [`crate::serve::windows`]; all that is read here is
 //! named by its content. The invariant is best effort: an edge tier that is empty, slow, broken or
 //! lying changes how long an answer takes, never what it is; of a stream only the length is vouched
 //! for, since wasm never sees its bytes.

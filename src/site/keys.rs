@@ -9,6 +9,7 @@ use std::fmt;
 use crate::site::collection::{CollectionName, ObjectName};
 use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
 use crate::wire::host::Hostname;
+use crate::wire::time::UnixMillis;
 
 /// A storage key, valid in R2 and in KV: printable ASCII, at most 512 bytes, never `.` or `..`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,9 +68,22 @@ pub fn object_prefix(site: &SiteName, collection: &CollectionName, prefix: &str)
     format!("obj/{site}/{collection}/{prefix}")
 }
 
+/// Names the cache entries of a stage, apart from those of an earlier site of the same name.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredFor<'a> {
+    /// The stage.
+    pub stage: &'a StageName,
+    /// When the site was created; `None` for a live record that does not say.
+    pub site_created_ms: Option<UnixMillis>,
+}
+
 /// A stored response of a stage, in the edge tier only; the hash is of all that selects it.
-pub fn stored(site: &SiteName, stage: &StageName, hash: &ContentHash) -> Key {
-    Key(format!("res/{site}/{stage}/{hash}"))
+pub fn stored(site: &SiteName, of: &StoredFor<'_>, hash: &ContentHash) -> Key {
+    let stage = of.stage;
+    match of.site_created_ms {
+        Some(UnixMillis(created)) => Key(format!("res/{site}/{stage}/{created}/{hash}")),
+        None => Key(format!("res/{site}/{stage}/{hash}")),
+    }
 }
 
 /// A variant of a stored response, in the edge tier only.
@@ -90,6 +104,17 @@ pub fn sites_prefix() -> &'static str {
 /// What the live records of a site begin with.
 pub fn live_prefix(site: &SiteName) -> String {
     format!("live/{site}/")
+}
+
+/// Returns the prefixes of a site's keys other than its records, each with a name for people.
+pub fn content_prefixes(site: &SiteName) -> [(&'static str, String); 3] {
+    let below = |kind: &str| format!("{kind}/{site}/");
+    [("deployments", below("dep")), ("objects", below("obj")), ("blobs", below("blob"))]
+}
+
+/// A key that a listing by prefix gave; `None` if it does not have the prefix.
+pub fn listed(prefix: &str, key: String) -> Option<Key> {
+    key.starts_with(prefix).then_some(Key(key))
 }
 
 /// What a site's blobs begin with whose hashes begin with these hexadecimal digits.
@@ -135,6 +160,17 @@ mod tests {
                 .starts_with(&blob_prefix(&a, &HexPrefix::parse("").unwrap()))
         );
         assert!(!live(&ab, &StageName::production()).as_str().starts_with(&live_prefix(&a)));
+    }
+
+    #[test]
+    fn a_site_of_the_same_name_finds_no_cache_entry_of_an_earlier_one() {
+        let (site, stage, hash) =
+            (SiteName::parse("aa").unwrap(), StageName::production(), ContentHash::of(b"x"));
+        let of = |created: Option<u64>| {
+            let site_created_ms = created.map(UnixMillis);
+            stored(&site, &StoredFor { stage: &stage, site_created_ms }, &hash)
+        };
+        assert!(of(None) != of(Some(1)) && of(Some(1)) != of(Some(2)));
     }
 
     #[test]

@@ -53,6 +53,10 @@ pub struct LiveRecord {
     pub retained: Vec<Retained>,
     /// What was invalidated.
     pub bans: Vec<Ban>,
+    /// When the site was created; `None` in records written before sites could be deleted.
+    ///
+    /// Tells a site from an earlier one of the same name, whose sequence numbers may be higher.
+    pub site_created_ms: Option<UnixMillis>,
 }
 
 /// What became of a request to change the live deployment.
@@ -90,6 +94,8 @@ pub struct Activation<'a> {
     pub by: &'a str,
     /// When.
     pub now: UnixMillis,
+    /// When the site was created.
+    pub site_created_ms: UnixMillis,
 }
 
 impl LiveRecord {
@@ -122,6 +128,27 @@ impl LiveRecord {
         }
     }
 
+    /// Returns the record without a retained deployment, `None` if the deployment isn't retained.
+    ///
+    /// Like an invalidation, this does not make a concurrent publish lose its race.
+    pub fn without_retained(&self, deployment: &DeploymentId) -> Option<Self> {
+        let mut retained = self.retained.clone();
+        retained.retain(|earlier| earlier.deployment != *deployment);
+        (retained.len() < self.retained.len()).then(|| Self {
+            seq: self.seq.saturating_add(1),
+            activated_seq: Some(self.activated_seq.unwrap_or(self.seq)),
+            retained,
+            ..self.clone()
+        })
+    }
+
+    /// Whether this record replaces another of the same stage: it belongs to a newer site, or it is
+    /// a later change of the same one.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        let order = |record: &Self| (record.site_created_ms, record.seq);
+        order(self) > order(other)
+    }
+
     /// Whether the deployment is still the one that was live at a change of this number:
     /// invalidations since then are nobody's race to lose.
     pub fn is_still(&self, seq: u64) -> bool {
@@ -137,11 +164,15 @@ impl LiveRecord {
 impl Activation<'_> {
     /// What to write, given the current record.
     pub fn apply(&self, current: Option<&LiveRecord>) -> Change {
-        match current {
+        // The record of a deleted site of the same name counts as none.
+        let is_ours = |record: &&LiveRecord| {
+            record.site_created_ms.is_none_or(|created| created == self.site_created_ms)
+        };
+        match current.filter(is_ours) {
             Some(record) if record.deployment == *self.deployment && record.kind == self.kind => {
                 Change::Already(record.clone())
             }
-            _ => Change::Write(self.record(current)),
+            current => Change::Write(self.record(current)),
         }
     }
 
@@ -174,6 +205,7 @@ impl Activation<'_> {
             by: self.by.to_owned(),
             retained,
             bans: current.map(|record| record.bans.clone()).unwrap_or_default(),
+            site_created_ms: Some(self.site_created_ms),
         }
     }
 
@@ -212,7 +244,7 @@ impl FromJson for Retained {
 
 impl ToJson for LiveRecord {
     fn write_json(&self, text: &mut String) {
-        let members: [(&str, &dyn ToJson); 10] = [
+        let members: [(&str, &dyn ToJson); 11] = [
             ("site", &self.site),
             ("stage", &self.stage),
             ("kind", &self.kind),
@@ -223,6 +255,7 @@ impl ToJson for LiveRecord {
             ("by", &self.by),
             ("retained", &self.retained),
             ("bans", &Sparse(&self.bans)),
+            ("site_created_ms", &Sparse(&self.site_created_ms)),
         ];
         write_object(text, &members);
     }
@@ -241,6 +274,7 @@ impl FromJson for LiveRecord {
             by: json.member("by")?,
             retained: json.member_or("retained", Vec::new())?,
             bans: json.member_or("bans", Vec::new())?,
+            site_created_ms: json.member_or("site_created_ms", None)?,
         })
     }
 }
@@ -251,6 +285,7 @@ mod tests {
 
     use super::*;
 
+    const CREATED_MS: UnixMillis = UnixMillis(0);
     const DAY: u64 = 24 * 60 * 60 * 1_000;
 
     fn id(n: u64) -> DeploymentId {
@@ -267,6 +302,7 @@ mod tests {
             direction,
             by: "test",
             now: UnixMillis(now),
+            site_created_ms: CREATED_MS,
         };
         match activation.apply(current) {
             Change::Write(record) | Change::Already(record) => record,
@@ -309,6 +345,58 @@ mod tests {
         assert_eq!(back.bans, purged.bans, "nor does a rollback");
         let read = LiveRecord::parse(&purged.to_bytes(), &purged.site, &purged.stage);
         assert_eq!(read, Some(purged));
+    }
+
+    #[test]
+    fn a_forgotten_deployment_leaves_the_record_and_wins_no_race() {
+        let v1 = step(None, 1, Move::Forward, 1);
+        let v2 = step(Some(&v1), 2, Move::Forward, 2);
+        let v3 = step(Some(&v2), 3, Move::Forward, 3);
+        assert_eq!(v3.without_retained(&id(3)), None, "it is live, not retained");
+        let without = v3.without_retained(&id(2)).unwrap();
+        assert_eq!((without.seq, without.names(&id(2)), without.names(&id(1))), (4, false, true));
+        assert!(without.is_still(3) && without.is_still(4) && !without.is_still(2));
+        assert_eq!(without.rollback_target(), Some(&id(1)));
+        assert_eq!(without.without_retained(&id(2)), None);
+        assert!(without.is_newer_than(&v3) && !v3.is_newer_than(&without));
+    }
+
+    #[test]
+    fn a_site_of_the_same_name_takes_nothing_over() {
+        let old = step(None, 1, Move::Forward, 1);
+        let old = step(Some(&old), 2, Move::Forward, 2);
+        let old = old.banned(Ban { at_ms: UnixMillis(3), scope: BanScope::All });
+        let (site, stage) = (SiteName::parse("aa").unwrap(), StageName::production());
+        let activation = Activation {
+            site: &site,
+            stage: &stage,
+            kind: StageKind::Permanent,
+            deployment: &id(2),
+            direction: Move::Forward,
+            by: "test",
+            now: UnixMillis(10),
+            site_created_ms: UnixMillis(9),
+        };
+        let Change::Write(new) = activation.apply(Some(&old)) else { panic!("it is live already") };
+        assert_eq!((new.seq, new.retained.len(), new.bans.len()), (1, 0, 0));
+        assert!(new.is_newer_than(&old) && !old.is_newer_than(&new), "whatever their numbers");
+        let before = LiveRecord { site_created_ms: None, ..old.clone() };
+        let Change::Already(same) = activation.apply(Some(&before)) else { panic!("it is new") };
+        assert_eq!(same, before, "a record without the time is of the same site");
+        assert!(old.is_newer_than(&before));
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_version_still_parses() {
+        let text = format!(
+            r#"{{"site":"aa","stage":"production","kind":"permanent","deployment":"{}","seq":7,
+            "activated_ms":5,"by":"root","retained":[]}}"#,
+            id(1)
+        );
+        let (site, stage) = (SiteName::parse("aa").unwrap(), StageName::production());
+        let record = LiveRecord::parse(text.as_bytes(), &site, &stage).unwrap();
+        assert_eq!((record.seq, record.site_created_ms), (7, None));
+        assert!(!record.to_bytes().windows(9).any(|word| word == b"site_crea"));
     }
 
     #[test]

@@ -179,15 +179,18 @@ impl Manifest {
         }
     }
 
-    /// The nearest `404.html` up the tree from a decoded path.
-    pub fn not_found_page(&self, path: &str) -> Option<&Asset> {
+    /// The nearest `404.html` up the tree from a decoded path, of those that are shown.
+    pub fn not_found_page(&self, path: &str, is_shown: &dyn Fn(&str) -> bool) -> Option<&Asset> {
         if self.head.not_found_pages.is_empty() {
             return None;
         }
         let mut folder = path;
         while let Some((parent, _)) = folder.rsplit_once('/') {
             let end = parent.len().saturating_add(1);
-            if let Some(page) = path.get(..end).and_then(|f| self.head.not_found_pages.get(f)) {
+            let folder_path = path.get(..end).unwrap_or_default();
+            if let Some(page) = self.head.not_found_pages.get(folder_path)
+                && is_shown(&[folder_path, "404.html"].concat())
+            {
                 return Some(page);
             }
             folder = parent;
@@ -548,7 +551,7 @@ mod tests {
             ("/x/y/nope", "/x/y/404.html"),
         ];
         for (path, page) in rows {
-            assert_eq!(manifest.not_found_page(path), Some(&asset(page)), "{path}");
+            assert_eq!(manifest.not_found_page(path, &|_| true), Some(&asset(page)), "{path}");
         }
     }
 

@@ -42,6 +42,7 @@ pub mod diagnostic;
 pub mod action;
 pub mod collection;
 pub mod ban;
+pub mod takedown;
 pub mod live;
 pub mod record;
 pub mod keys;

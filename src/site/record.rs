@@ -7,6 +7,7 @@
 use crate::site::ids::{ContentHash, SiteName, StageName};
 use crate::site::json::{self, FromJson, Reader, Sparse, ToJson};
 use crate::site::json::{json_as_word, write_object};
+use crate::site::takedown::Takedown;
 use crate::wire::host::Hostname;
 use crate::wire::time::UnixMillis;
 
@@ -90,6 +91,22 @@ pub struct SiteRecord {
     pub keys: Vec<ApiKey>,
     /// Its custom hostnames.
     pub hosts: Vec<HostEntry>,
+    /// Its takedowns.
+    pub takedowns: Vec<Takedown>,
+    /// Set while the site is being deleted.
+    pub deletion: Option<Deletion>,
+}
+
+/// The state of a deletion in progress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// When it began.
+    pub at_ms: UnixMillis,
+    /// The name of the token that began it.
+    pub by: String,
+    /// When the last live record was found deleted. The name is released once no isolate can still
+    /// use one.
+    pub unserved_ms: Option<UnixMillis>,
 }
 
 /// What a custom hostname serves.
@@ -167,6 +184,19 @@ impl SiteRecord {
     pub fn parse(bytes: &[u8], site: &SiteName) -> Option<Self> {
         let record: Self = json::read(bytes).ok()?;
         (record.site == *site).then_some(record)
+    }
+
+    /// The record of a new site.
+    pub fn new(site: SiteName, created_ms: UnixMillis) -> Self {
+        Self {
+            site,
+            created_ms,
+            tokens: Vec::new(),
+            keys: Vec::new(),
+            hosts: Vec::new(),
+            takedowns: Vec::new(),
+            deletion: None,
+        }
     }
 
     /// The record as bytes.
@@ -272,12 +302,14 @@ impl FromJson for HostEntry {
 
 impl ToJson for SiteRecord {
     fn write_json(&self, text: &mut String) {
-        let members: [(&str, &dyn ToJson); 5] = [
+        let members: [(&str, &dyn ToJson); 7] = [
             ("site", &self.site),
             ("created_ms", &self.created_ms),
             ("tokens", &self.tokens),
             ("keys", &Sparse(&self.keys)),
             ("hosts", &self.hosts),
+            ("takedowns", &Sparse(&self.takedowns)),
+            ("deletion", &Sparse(&self.deletion)),
         ];
         write_object(text, &members);
     }
@@ -291,7 +323,24 @@ impl FromJson for SiteRecord {
             tokens: json.member_or("tokens", Vec::new())?,
             keys: json.member_or("keys", Vec::new())?,
             hosts: json.member_or("hosts", Vec::new())?,
+            takedowns: json.member_or("takedowns", Vec::new())?,
+            deletion: json.member_or("deletion", None)?,
         })
+    }
+}
+
+impl ToJson for Deletion {
+    fn write_json(&self, text: &mut String) {
+        let Self { at_ms, by, unserved_ms } = self;
+        let unserved = Sparse(unserved_ms);
+        write_object(text, &[("at_ms", at_ms), ("by", by), ("unserved_ms", &unserved)]);
+    }
+}
+
+impl FromJson for Deletion {
+    fn from_json(json: Reader<'_>) -> Option<Self> {
+        let (at_ms, by) = (json.member("at_ms")?, json.member("by")?);
+        Some(Self { at_ms, by, unserved_ms: json.member_or("unserved_ms", None)? })
     }
 }
 
@@ -336,14 +385,11 @@ mod tests {
             expires_ms,
         };
         SiteRecord {
-            site: SiteName::parse("aa").unwrap(),
-            created_ms: UnixMillis(0),
             tokens: vec![
                 token("pub", &[Scope::Publish], None),
                 token("old", &[Scope::Publish], Some(UnixMillis(10))),
             ],
-            keys: vec![],
-            hosts: vec![],
+            ..SiteRecord::new(SiteName::parse("aa").unwrap(), UnixMillis(0))
         }
     }
 
@@ -353,6 +399,15 @@ mod tests {
         let parsed = TokenText::parse(text);
         let found = parsed.as_ref().and_then(|text| record.token(text, UnixMillis(now)));
         assert_eq!(found.map(|token| token.id.as_str()), expected, "{text} at {now}");
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_version_still_parses() {
+        let text = br#"{"site":"aa","created_ms":3,"tokens":[],"hosts":[]}"#;
+        let site = SiteName::parse("aa").unwrap();
+        let record = SiteRecord::parse(text, &site).unwrap();
+        assert_eq!(record, SiteRecord::new(site, UnixMillis(3)));
+        assert_eq!(record.to_bytes(), text, "what is not set is not written");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod bring;
 mod fingerprints;
 mod objects;
+mod removal;
 mod server;
 mod stored;
 

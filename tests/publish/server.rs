@@ -41,6 +41,9 @@ pub struct Site {
     pub roots: BTreeMap<String, Vec<u8>>,
     pub stages: BTreeMap<String, (String, u64)>,
     pub keys: Vec<Value>,
+    pub takedowns: Vec<String>,
+    /// Calls that are left until the site is deleted; `None` while nobody deletes it.
+    pub deletion: Option<u64>,
 }
 
 pub struct State {
@@ -176,6 +179,7 @@ impl State {
             let site = self.sites.entry("www".to_owned()).or_default();
             return site.objects.answer(method, target, lines, body);
         }
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         let value: Value = serde_json::from_slice(body).unwrap_or_default();
         let not_found = || (404, error("not-found", "there is no such thing"));
@@ -191,6 +195,11 @@ impl State {
                 self.sites.entry((*name).to_owned()).or_default();
                 ok(&json!({ "site": name }))
             }
+            ("DELETE", ["sites", name]) => self.delete_site(name, query),
+            (_, ["sites", name, "takedowns"]) => {
+                let Some(site) = self.sites.get_mut(*name) else { return not_found() };
+                site.takedowns(method, query, &value).unwrap_or_else(not_found)
+            }
             (_, ["sites", name, rest @ ..]) => {
                 let Some(site) = self.sites.get_mut(*name) else { return not_found() };
                 let answer = site.answer(method, rest, body, &value, &mut self.received);
@@ -201,7 +210,57 @@ impl State {
     }
 }
 
+impl State {
+    /// In three calls: a batch, a wait, and the end.
+    fn delete_site(&mut self, name: &str, query: &str) -> (u16, Vec<u8>) {
+        let Some(site) = self.sites.get_mut(name) else {
+            return (404, error("not-found", "there is no such site"));
+        };
+        if name == "default" && query != "allow_default=true" && site.deletion.is_none() {
+            return (409, error("default-site", "this is the DEFAULT_SITE"));
+        }
+        let left = site.deletion.map_or(2, |left| left - 1);
+        site.deletion = Some(left);
+        if left == 0 {
+            self.sites.remove(name);
+        }
+        let phase = ["site", "waiting", "blobs"][left as usize];
+        let deleted = [1, 0, 1_000][left as usize];
+        ok(&json!({"site": name, "done": left == 0, "phase": phase, "deleted": deleted,
+            "wait_secs": 0, "effective_within_secs": 30}))
+    }
+}
+
 impl Site {
+    fn takedowns(&mut self, method: &str, query: &str, value: &Value) -> Option<(u16, Vec<u8>)> {
+        let path = match method {
+            "DELETE" => selvedge::wire::query::value(query, "path").unwrap(),
+            _ => value["path"].as_str().unwrap_or_default().to_owned(),
+        };
+        let known = self.takedowns.iter().position(|known| *known == path);
+        match method {
+            "GET" => {
+                let view = |path: &String| json!({"path": path, "at_ms": 0, "by": "someone"});
+                let views: Vec<_> = self.takedowns.iter().map(view).collect();
+                Some(ok(&json!({ "takedowns": views })))
+            }
+            "POST" => {
+                if known.is_none() {
+                    self.takedowns.push(path.clone());
+                }
+                let live_on = if path == "/index.html" { vec!["production"] } else { vec![] };
+                let unchecked = if path == "/large/*" { vec!["staging"] } else { vec![] };
+                Some(ok(&json!({"path": path, "at_ms": 0, "by": "someone",
+                    "changed": known.is_none(), "effective_within_secs": 30,
+                    "live_on": live_on, "unchecked": unchecked})))
+            }
+            _ => {
+                self.takedowns.remove(known?);
+                Some(ok(&json!({"path": path, "undone": true, "effective_within_secs": 30})))
+            }
+        }
+    }
+
     fn answer(
         &mut self,
         method: &str,
@@ -250,9 +309,21 @@ impl Site {
                 let manifest = Manifest::parse(body).unwrap();
                 assert!(manifest.head().shards.iter().all(|hash| self.blobs.contains_key(hash)));
                 self.roots.insert((*id).to_owned(), body.to_vec());
-                Some(ok(&json!({"deployment": id, "url": format!("http://{id}--x/")})))
+                Some(ok(&json!({"deployment": id, "url": format!("http://{id}--x/"),
+                    "takedowns": self.takedowns})))
             }
             ("GET", ["deployments", id]) => Some((200, self.roots.get(*id)?.clone())),
+            ("DELETE", ["deployments", id]) => {
+                let live_on: Vec<_> =
+                    self.stages.iter().filter(|(_, (live, _))| live == id).collect();
+                if let [(stage, _), ..] = live_on.as_slice() {
+                    let message = format!("the deployment is live on {stage}");
+                    return Some((409, error("still-live", &message)));
+                }
+                self.roots.remove(*id)?;
+                Some(ok(&json!({"deployment": id, "forgotten": true,
+                    "effective_within_secs": 30})))
+            }
             ("GET", ["deployments"]) => {
                 let stages = self.stages.keys().map(|stage| (stage.clone(), self.live(stage)));
                 Some(ok(&json!({"stages": stages.collect::<BTreeMap<_, _>>()})))

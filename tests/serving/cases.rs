@@ -44,6 +44,7 @@ const CASES: &[(&str, &str)] = cases! {
     "retained"
     "rules"
     "stages"
+    "takedowns"
 };
 
 #[test]
@@ -103,6 +104,7 @@ struct Case {
     folder: Folder,
     built: Option<Built>,
     hosts: Vec<(String, String)>,
+    takedowns: Vec<String>,
     is_cold: bool,
 }
 
@@ -117,6 +119,7 @@ fn outcome(name: &str, input: &str) -> String {
         folder: Folder::default(),
         built: None,
         hosts: Vec::new(),
+        takedowns: Vec::new(),
         is_cold: false,
     };
     for block in format!("\n{input}").split("\n==> ").skip(1) {
@@ -153,6 +156,10 @@ impl Case {
                 self.hosts.push((rest[0].to_owned(), rest[1].to_owned()));
                 folder
             }
+            "takedown" => {
+                self.takedowns.push(rest.join(" "));
+                folder
+            }
             "next" => {
                 self.folder = folder;
                 self.publish();
@@ -173,6 +180,11 @@ impl Case {
             let call = format!("/sites/{}/hosts/{host}", self.site);
             let body = serde_json::json!({ "stage": stage }).to_string();
             assert_eq!(Isolate::new(world).admin("PUT", &call, body.as_bytes()).status, 200);
+        }
+        for path in self.takedowns.drain(..) {
+            let call = format!("/sites/{}/takedowns", self.site);
+            let body = serde_json::json!({ "path": path }).to_string();
+            assert_eq!(Isolate::new(world).admin("POST", &call, body.as_bytes()).status, 201);
         }
     }
 

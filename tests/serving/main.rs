@@ -21,6 +21,9 @@ mod objects;
 mod poisoning;
 mod protocol;
 mod purge;
+mod takedowns;
+mod forgetting;
+mod deletion;
 mod uploads;
 mod vectors;
 #[cfg(not(target_arch = "wasm32"))]

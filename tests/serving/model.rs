@@ -74,6 +74,7 @@ fn change(current: Option<&LiveRecord>, publishes: u8, direction: Move) -> LiveR
         direction,
         by: "model",
         now: UnixMillis(0),
+        site_created_ms: UnixMillis(0),
     };
     match activation.apply(current) {
         Change::Write(record) | Change::Already(record) => record,

@@ -137,7 +137,7 @@ fn a_worker_killed_after_every_operation() {
 }
 
 /// Two calls, their operations interleaved as the bits of a number say.
-fn race(world: &World, one: Request, other: Request, schedule: u32) -> [Response; 2] {
+pub fn race(world: &World, one: Request, other: Request, schedule: u32) -> [Response; 2] {
     let (mut one, mut other) = (Box::pin(one.future()), Box::pin(other.future()));
     let mut replies = [None, None];
     for bit in 0..16 {
@@ -287,7 +287,7 @@ fn a_store_that_does_not_say_is_asked_what_became_of_it() {
 }
 
 /// A token of a site with scopes, as its text.
-fn token(world: &World, site: &str, scopes: &[&str], expires_secs: Option<u64>) -> String {
+pub fn token(world: &World, site: &str, scopes: &[&str], expires_secs: Option<u64>) -> String {
     let call = format!("/sites/{site}/tokens");
     let body = json!({ "name": "test", "scopes": scopes, "expires_secs": expires_secs });
     let made = Isolate::new(world).admin("POST", &call, body.to_string().as_bytes());

@@ -5,6 +5,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use serde_json::{Value, json};
 
+use selvedge::serve::live::StageKey;
 use selvedge::serve::ports::Fault;
 use selvedge::site::ban::{CLOCK_SKEW_MS, Subject, is_banned};
 use selvedge::site::collection::CollectionName;
@@ -127,7 +128,7 @@ fn it_is_in_force_here_at_once_and_elsewhere_within_the_bound() {
     let seq = |isolate: &Isolate| {
         assert_eq!(isolate.get("aa.cdn.test", "/").text(), "v1");
         let (site, stage) = (SiteName::parse("aa").unwrap(), StageName::production());
-        isolate.memory.live(&site, &stage).unwrap().record.seq
+        isolate.memory.live.find(&StageKey(site, stage)).unwrap().record.seq
     };
     assert_eq!((seq(&here), seq(&elsewhere)), (1, 1));
     assert_eq!(here.admin("POST", "/sites/aa/purge", br#"{"all":true}"#).status, 200);

@@ -48,15 +48,10 @@ fn live(site: &SiteName, stage: &StageName, manifest: &Manifest) -> LiveRecord {
         retained: Vec::new(),
         activated_seq: None,
         bans: Vec::new(),
+        site_created_ms: None,
     }
 }
 
 fn record(site: &SiteName) -> SiteRecord {
-    SiteRecord {
-        site: site.clone(),
-        created_ms: UnixMillis(1_000),
-        tokens: Vec::new(),
-        keys: Vec::new(),
-        hosts: Vec::new(),
-    }
+    SiteRecord::new(site.clone(), UnixMillis(1_000))
 }

@@ -138,6 +138,10 @@ impl Ports for InMemory {
         Err(Fault::Failed)
     }
 
+    async fn delete_all(&self, _: &[Key]) -> Result<(), Fault> {
+        Err(Fault::Failed)
+    }
+
     async fn list(&self, _: &str, _: Option<&str>) -> Result<Listing, Fault> {
         Err(Fault::Failed)
     }

@@ -27,8 +27,8 @@ use crate::serve::upstream::{self, CONDITIONS, Client};
 use crate::serve::variants;
 use crate::site::action::Action;
 use crate::site::ban::{Ban, Subject};
-use crate::site::ids::{ContentHash, SiteName, StageName};
-use crate::site::keys::{self, Key};
+use crate::site::ids::{ContentHash, SiteName};
+use crate::site::keys::{self, Key, StoredFor};
 use crate::wire::cache_control::RequestDirectives;
 use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::fields::Fields;
@@ -42,7 +42,7 @@ pub struct Route<'a> {
     /// The site.
     pub site: &'a SiteName,
     /// The stage whose responses may be stored; `None` where nothing is.
-    pub stored_for: Option<&'a StageName>,
+    pub stored_for: Option<StoredFor<'a>>,
     /// The bans of the live record.
     pub bans: &'a [Ban],
 }
@@ -63,7 +63,7 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, route: &Route<'_>
     let ip = settings.client_ip_field.as_deref().and_then(|name| client.value(name));
     let told = Client { fields: &client, ip, root_token: settings.admin_token.as_deref() };
     let request = upstream::request(route.action, ask, &told);
-    let Some(stage) = route.stored_for else {
+    let Some(of) = route.stored_for else {
         let request = as_the_client_asks(request, ask, &client);
         return match fetch(&tiers.ports, &request).await {
             Ok(response) => Outcome::relayed(response, CacheStatus::forward(Forward::Bypass)),
@@ -72,7 +72,7 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, route: &Route<'_>
     };
     let plan = Plan {
         tiers: tiers.clone(),
-        key: key(route.site, stage, ask, &request.url),
+        key: key(route.site, &of, ask, &request.url),
         directives: RequestDirectives::parse(client.value("cache-control").unwrap_or_default()),
         has_authorization: request.fields.contains("authorization"),
         client,
@@ -87,9 +87,9 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, route: &Route<'_>
 }
 
 /// Under what the responses to a URL are stored: all that an upstream is told of the address.
-fn key(site: &SiteName, stage: &StageName, ask: &Ask<'_>, url: &str) -> Key {
+fn key(site: &SiteName, of: &StoredFor<'_>, ask: &Ask<'_>, url: &str) -> Key {
     let selected = [ask.scheme.as_str(), " ", &upstream::forwarded_host(ask), " ", url].concat();
-    keys::stored(site, stage, &ContentHash::of(selected.as_bytes()))
+    keys::stored(site, of, &ContentHash::of(selected.as_bytes()))
 }
 
 /// What an upstream answers, with those of its fields that are for the client.

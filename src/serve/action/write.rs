@@ -74,5 +74,5 @@ fn key_of_path(route: &Route<'_>, ask: &Ask<'_>, reference: &str) -> Option<Key>
         return None;
     }
     let url = upstream::url(route.action, &other);
-    Some(key(route.site, route.stored_for?, &other, &url))
+    Some(key(route.site, &route.stored_for?, &other, &url))
 }

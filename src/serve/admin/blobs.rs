@@ -6,6 +6,7 @@
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call, parsed_json};
 use crate::serve::deadline::{self, persistently, within};
+use crate::serve::join::join_all;
 use crate::serve::ports::{Ports, Upload};
 use crate::serve::reply::ReplyBody;
 use crate::site::ids::{ContentHash, SiteName};
@@ -161,26 +162,6 @@ fn frames(body: &[u8]) -> Result<Vec<(ContentHash, &[u8])>, AdminError> {
         rest = tail;
     }
     Ok(frames)
-}
-
-/// What all of these give, all under way at once.
-async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    use std::task::Poll;
-    let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
-    std::future::poll_fn(|cx| {
-        let mut pending = false;
-        for (future, output) in &mut futures {
-            if output.is_none() {
-                match future.as_mut().poll(cx) {
-                    Poll::Ready(value) => *output = Some(value),
-                    Poll::Pending => pending = true,
-                }
-            }
-        }
-        if pending { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-    futures.into_iter().filter_map(|(_, output)| output).collect()
 }
 
 #[cfg(test)]

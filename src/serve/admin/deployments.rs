@@ -5,12 +5,13 @@
 
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call};
-use crate::serve::deadline::{self, persistently};
-use crate::serve::ports::{Condition, Ports};
+use crate::serve::deadline;
+use crate::serve::ports::Ports;
 use crate::serve::reply::ReplyBody;
 use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
-use crate::site::json::{JsonText, object};
+use crate::site::json::{JsonText, ToJson, object};
 use crate::site::keys;
+use crate::site::live::LiveRecord;
 use crate::site::manifest::{Manifest, ROOT_BYTES_MAX, ShardPlace};
 use crate::wire::method::Method;
 
@@ -28,39 +29,53 @@ impl<P: Ports> Call<'_, P> {
 
     /// An object of the live record of every stage, by stage.
     pub async fn stages(&self, site: &SiteName) -> Result<JsonText, AdminError> {
+        let records = self.live_records(site).await?;
+        let stages = records.iter().fold(object(&[]), |stages, (stage, record)| {
+            stages.with(stage.as_str(), &self.view(record))
+        });
+        Ok(stages)
+    }
+
+    /// The live record of every stage, as the store has them.
+    pub async fn live_records(
+        &self,
+        site: &SiteName,
+    ) -> Result<Vec<(StageName, LiveRecord)>, AdminError> {
         let prefix = keys::live_prefix(site);
-        let mut stages = object(&[]);
+        let mut records = Vec::new();
         for key in self.list_all(&prefix).await? {
             let stage = key.strip_prefix(&prefix).and_then(|name| StageName::parse(name).ok());
             let Some(stage) = stage else { continue };
             if let Some((record, _)) = self.live_record(site, &stage).await? {
-                stages = stages.with(stage.as_str(), &self.view(&record));
+                records.push((stage, record));
             }
         }
-        Ok(stages)
+        Ok(records)
     }
 
-    /// Gives a deployment's manifest root, or commits one.
+    /// Gives a deployment's manifest root, commits one, or forgets it.
     pub async fn deployment(
         &self,
         site: &SiteName,
         id: DeploymentId,
     ) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get, Method::Put])?;
-        if self.ask.is_read() { self.root(site, &id).await } else { self.commit(site, &id).await }
+        self.allow(&[Method::Get, Method::Put, Method::Delete])?;
+        match self.ask.method {
+            Method::Put => self.commit(site, &id).await,
+            Method::Delete => self.forget(site, &id).await,
+            _ => self.root(site, &id).await,
+        }
     }
 
     async fn root(&self, site: &SiteName, id: &DeploymentId) -> Result<Answer<P>, AdminError> {
-        let ports = &self.tiers.ports;
-        let (key, ms) = (keys::deployment(site, id), ports.settings().deadlines.admin_ms);
-        let found = deadline::read(ports, ms, &key).await?;
-        let root = found.ok_or(AdminError::NotFound("deployment"))?.bytes;
+        let root = self.stored_root(site, id).await?;
+        let root = root.ok_or(AdminError::NotFound("deployment"))?;
         let length = root.len() as u64;
         Ok(Answer::Bytes(ReplyBody::Bytes(root), length))
     }
 
     async fn commit(&self, site: &SiteName, id: &DeploymentId) -> Result<Answer<P>, AdminError> {
-        self.site_exists(site).await?;
+        let takedowns = self.usable_site(site).await?.takedowns;
         let ports = &self.tiers.ports;
         let root = ports.request_body(ROOT_BYTES_MAX).await?;
         let manifest = Manifest::parse(&root).map_err(AdminError::Manifest)?;
@@ -76,10 +91,12 @@ impl<P: Ports> Call<'_, P> {
         if !missing.is_empty() {
             return Err(AdminError::MissingBlobs(missing));
         }
-        let (key, ms) = (keys::deployment(site, id), ports.settings().deadlines.admin_ms);
-        persistently(ports, ms, || ports.write(&key, &root, &Condition::Any)).await?;
+        self.store_root(site, id, &root).await?;
         let url = self.address(&format!("{id}--{site}"));
-        Ok(Answer::Json(201, object(&[("deployment", id), ("url", &url)])))
+        let takedowns: Vec<_> = takedowns.into_iter().map(|takedown| takedown.path).collect();
+        let members: [(&str, &dyn ToJson); 3] =
+            [("deployment", id), ("url", &url), ("takedowns", &takedowns)];
+        Ok(Answer::Json(201, object(&members)))
     }
 
     /// Blobs that a manifest names and the store lacks, of an even sample.

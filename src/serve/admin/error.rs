@@ -10,7 +10,7 @@ use crate::serve::settings::StoreKind;
 use crate::serve::tiers::Unavailable;
 use crate::site::action::Upstream;
 use crate::site::collection::CollectionError;
-use crate::site::ids::{ContentHash, DeploymentId, NameError};
+use crate::site::ids::{ContentHash, DeploymentId, NameError, StageName};
 use crate::site::json::{JsonError, JsonText, object};
 use crate::site::live::LiveRecord;
 use crate::site::manifest::ManifestError;
@@ -41,6 +41,12 @@ pub enum AdminError {
     LostRace(Option<Box<LiveRecord>>),
     /// An object is not what the call says that it must be; its entity tag, where there is one.
     PreconditionFailed(Option<String>),
+    /// Stages serve the deployment that is to be forgotten.
+    StillLive(Vec<StageName>),
+    /// The site is being deleted.
+    BeingDeleted,
+    /// The site that is to be deleted is the base domain's.
+    DefaultSite,
     /// There is nothing to roll back to.
     NothingToRollBack,
     /// The body is too large, and the limit in bytes.
@@ -74,6 +80,9 @@ impl AdminError {
             Self::MethodNotAllowed(_) => 405,
             Self::Exists(_)
             | Self::LostRace(_)
+            | Self::StillLive(_)
+            | Self::BeingDeleted
+            | Self::DefaultSite
             | Self::NothingToRollBack
             | Self::MissingBlobs(_) => 409,
             Self::PreconditionFailed(_) => 412,
@@ -105,6 +114,7 @@ impl AdminError {
                 error.with("winner", &winner)
             }
             Self::MissingBlobs(hashes) => error.with("missing", hashes),
+            Self::StillLive(stages) => error.with("stages", stages),
             Self::PreconditionFailed(etag) => error.with("etag", etag),
             _ => error,
         };
@@ -121,6 +131,9 @@ impl AdminError {
             Self::Invalid(..) | Self::Manifest(_) | Self::OtherDeployment(_) => "invalid",
             Self::Exists(_) => "exists",
             Self::LostRace(_) => "lost-race",
+            Self::StillLive(_) => "still-live",
+            Self::BeingDeleted => "being-deleted",
+            Self::DefaultSite => "default-site",
             Self::NothingToRollBack => "nothing-to-roll-back",
             Self::PreconditionFailed(_) => "precondition-failed",
             Self::TooLarge(_) | Self::ObjectTooLarge(_) => "too-large",
@@ -146,6 +159,7 @@ impl AdminError {
             Self::NotFound("upload") => {
                 "begin another; parts are all of one length of 5 MiB or more, but for the last"
             }
+            Self::NotFound("takedown") => "selvedge takedown --list shows what there is",
             Self::NotFound("object") => "selvedge objects list shows what there is",
             Self::NotFound(_) => "see docs/admin-api.md for the calls that there are",
             Self::MethodNotAllowed(_) => "see the Allow header",
@@ -155,6 +169,13 @@ impl AdminError {
             Self::Invalid(_, hint) => hint,
             Self::Exists(_) => "remove it from the site that has it first",
             Self::LostRace(_) => "look at what is live now, then publish again or promote",
+            Self::StillLive(_) => "publish something else there, promote or roll back first",
+            Self::BeingDeleted => {
+                "wait until `selvedge sites delete NAME` is done; run it again if it was interrupted"
+            }
+            Self::DefaultSite => {
+                "the base domain itself serves it; add --allow-default to delete it all the same"
+            }
             Self::NothingToRollBack => "name a deployment: selvedge rollback --site S DEPLOYMENT",
             Self::PreconditionFailed(_) => "read what is there now, then decide again",
             Self::TooLarge(_) => "split it, or keep it out of the site",
@@ -170,7 +191,7 @@ impl AdminError {
                 "ask the operator to add it to ALLOWED_ORIGINS, or name another"
             }
             Self::Unavailable(Fault::Missing) => "bind a bucket or a namespace in wrangler.toml",
-            Self::Unavailable(_) => "try again in a moment; nothing was changed that is served",
+            Self::Unavailable(_) => "try again in a moment",
         }
     }
 }
@@ -193,6 +214,12 @@ impl fmt::Display for AdminError {
                 winner.deployment, winner.by, winner.seq
             ),
             Self::LostRace(None) => f.write_str("the record was changed in the meantime"),
+            Self::StillLive(stages) => {
+                let names: Vec<&str> = stages.iter().map(StageName::as_str).collect();
+                write!(f, "the deployment is live on {}", names.join(", "))
+            }
+            Self::BeingDeleted => f.write_str("the site is being deleted"),
+            Self::DefaultSite => f.write_str("this is the DEFAULT_SITE"),
             Self::NothingToRollBack => f.write_str("there is no earlier deployment to return to"),
             Self::PreconditionFailed(Some(etag)) => {
                 write!(f, "the object is another by now: its entity tag is {etag}")

@@ -46,7 +46,6 @@ impl<P: Ports> Call<'_, P> {
             revoked.then_some(()).ok_or(AdminError::NotFound("key"))
         })
         .await?;
-        self.tiers.memory.forget_keys(site);
         Ok(Answer::Json(200, object(&[("revoked", &true)])))
     }
 
@@ -70,7 +69,6 @@ impl<P: Ports> Call<'_, P> {
             Ok(())
         })
         .await?;
-        self.tiers.memory.forget_keys(site);
         Ok(Answer::Json(201, key_view(&key).with("key", &text)))
     }
 }

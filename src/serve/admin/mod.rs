@@ -6,13 +6,16 @@
 
 pub mod auth;
 pub mod blobs;
+pub mod deletion;
 pub mod deployments;
 pub mod error;
+pub mod forget;
 pub mod keys;
 pub mod objects;
 pub mod purge;
 pub mod sites;
 pub mod stages;
+pub mod takedowns;
 pub mod tokens;
 pub mod uploads;
 
@@ -111,15 +114,23 @@ impl<P: Ports> Call<'_, P> {
             [] if self.ask.method == Method::Get => Scope::Read,
             ["deployments"] | ["deployments", _] if self.ask.method == Method::Get => Scope::Read,
             ["stages", _] => Scope::Read,
+            ["takedowns"] if self.ask.is_read() => Scope::Read,
             ["purge"] => Scope::Purge,
-            ["blobs", ..] | ["deployments", ..] | ["stages", ..] | ["promote"] | ["keys", ..] => {
-                Scope::Publish
-            }
+            ["blobs", ..]
+            | ["deployments", ..]
+            | ["stages", ..]
+            | ["promote"]
+            | ["keys", ..]
+            | ["takedowns"] => Scope::Publish,
             ["collections", _, "objects", ..] if self.ask.is_read() => Scope::Read,
             ["collections", _, "objects", ..] => Scope::Write,
             _ => return self.of_site_as_root(site, rest).await,
         };
         self.caller.may(site, scope)?;
+        // A site's own token shows that the site exists; the root token does not.
+        if matches!(rest, ["blobs", ..]) && !self.ask.is_read() && self.caller.is_root().is_ok() {
+            self.site_exists(site).await?;
+        }
         let answer: Handler<'_, P> = match rest {
             [] => Box::pin(self.site(site)),
             ["blobs", "missing"] => Box::pin(self.missing_blobs(site)),
@@ -135,6 +146,7 @@ impl<P: Ports> Call<'_, P> {
             ["keys"] => Box::pin(self.keys(site)),
             ["keys", id] => Box::pin(self.revoke_key(site, id)),
             ["promote"] => Box::pin(self.promote(site)),
+            ["takedowns"] => Box::pin(self.takedowns(site)),
             ["purge"] => Box::pin(self.purge(site)),
             ["stages", stage] => Box::pin(self.stage(site, parsed(StageName::parse(stage))?)),
             ["stages", stage, "activate"] => {
@@ -155,7 +167,7 @@ impl<P: Ports> Call<'_, P> {
     ) -> Result<Answer<P>, AdminError> {
         self.caller.is_root()?;
         let answer: Handler<'_, P> = match rest {
-            [] => Box::pin(self.create_site(site)),
+            [] => Box::pin(self.make_or_delete_site(site)),
             ["tokens"] => Box::pin(self.tokens(site)),
             ["tokens", id] => Box::pin(self.revoke_token(site, id)),
             ["hosts"] => Box::pin(self.hosts(site)),

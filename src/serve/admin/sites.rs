@@ -8,8 +8,9 @@ use crate::serve::admin::{Answer, Call, parsed_json};
 use crate::serve::deadline::{self, persistently, within};
 use crate::serve::ports::{Condition, Ports, Written};
 use crate::serve::route::{Place, place};
+use crate::serve::site_view::SiteView;
 use crate::site::ids::{SiteName, StageName};
-use crate::site::json::{FromJson, Reader, object};
+use crate::site::json::{FromJson, Reader, Sparse, object};
 use crate::site::keys::{self, Key};
 use crate::site::record::{HOSTS_MAX, HostEntry, HostRecord, SiteRecord};
 use crate::wire::host::Hostname;
@@ -44,6 +45,7 @@ impl<P: Ports> Call<'_, P> {
     /// A site: its stages, hostnames and tokens.
     pub async fn site(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
         let (record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
+        let takedowns = &record.takedowns;
         let stages = self.stages(site).await?;
         let tokens: Vec<_> = record.tokens.iter().map(Self::token_view).collect();
         Ok(Answer::Json(
@@ -54,22 +56,29 @@ impl<P: Ports> Call<'_, P> {
                 ("hosts", &record.hosts),
                 ("stages", &stages),
                 ("tokens", &tokens),
+                ("takedowns", takedowns),
+                ("deletion", &Sparse(&record.deletion)),
             ]),
         ))
     }
 
+    /// Makes a site, or deletes it.
+    pub async fn make_or_delete_site(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
+        self.allow(&[Method::Get, Method::Put, Method::Delete])?;
+        match self.ask.method {
+            Method::Delete => self.delete_site(site).await,
+            _ => self.create_site(site).await,
+        }
+    }
+
     /// Makes a site, or says that it was there.
-    pub async fn create_site(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Put])?;
-        let record = SiteRecord {
-            site: site.clone(),
-            created_ms: self.tiers.ports.now(),
-            tokens: Vec::new(),
-            keys: Vec::new(),
-            hosts: Vec::new(),
-        };
+    async fn create_site(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
+        let record = SiteRecord::new(site.clone(), self.tiers.ports.now());
         let written = self.write(&keys::site(site), &record.to_bytes(), &Condition::Absent).await?;
         let created = written == Written::Done;
+        if !created {
+            self.site_exists(site).await?;
+        }
         let status = if created { 201 } else { 200 };
         Ok(Answer::Json(status, object(&[("site", site), ("created", &created)])))
     }
@@ -114,12 +123,28 @@ impl<P: Ports> Call<'_, P> {
                 if self.write(&key, &record.to_bytes(), &condition).await? == Written::Lost {
                     return Err(AdminError::Exists("hostname"));
                 }
-                self.tiers.memory.keep_host(record, self.tiers.ports.now());
+                self.tiers.memory.hosts.keep(host.clone(), record, self.tiers.ports.now());
             }
         }
+        let noted = self.note_host(site, &host, stage.as_ref()).await;
+        if let Err(AdminError::BeingDeleted | AdminError::NotFound(_)) = noted {
+            // The deletion can't know of a hostname that is not in the site's record.
+            self.unmap(&key, &host, true).await?;
+        }
+        noted?;
+        Ok(Answer::Json(200, object(&[("host", &host), ("stage", &stage)])))
+    }
+
+    /// Enters a hostname into the site's record, or removes it.
+    async fn note_host(
+        &self,
+        site: &SiteName,
+        host: &Hostname,
+        stage: Option<&StageName>,
+    ) -> Result<(), AdminError> {
         self.update_site(site, &mut |record| {
-            record.hosts.retain(|entry| entry.host != host);
-            if let Some(stage) = &stage {
+            record.hosts.retain(|entry| entry.host != *host);
+            if let Some(stage) = stage {
                 if record.hosts.len() >= HOSTS_MAX {
                     return Err(AdminError::Invalid("too many hostnames", "remove one first"));
                 }
@@ -127,8 +152,7 @@ impl<P: Ports> Call<'_, P> {
             }
             Ok(())
         })
-        .await?;
-        Ok(Answer::Json(200, object(&[("host", &host), ("stage", &stage)])))
+        .await
     }
 
     async fn unmap(&self, key: &Key, host: &Hostname, exists: bool) -> Result<(), AdminError> {
@@ -138,13 +162,19 @@ impl<P: Ports> Call<'_, P> {
         let ports = &self.tiers.ports;
         let ms = ports.settings().deadlines.admin_ms;
         persistently(ports, ms, || ports.delete(key)).await?;
-        self.tiers.memory.forget_host(host);
+        self.tiers.memory.hosts.forget(host);
         Ok(())
     }
 
     /// Nothing, when the site exists.
     pub async fn site_exists(&self, site: &SiteName) -> Result<(), AdminError> {
-        self.site_record(site).await?.map(drop).ok_or(AdminError::NotFound("site"))
+        self.usable_site(site).await.map(drop)
+    }
+
+    /// The record of a site that exists and is not being deleted.
+    pub async fn usable_site(&self, site: &SiteName) -> Result<SiteRecord, AdminError> {
+        let (record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
+        if record.deletion.is_some() { Err(AdminError::BeingDeleted) } else { Ok(record) }
     }
 
     /// A site's record with its version.
@@ -156,8 +186,21 @@ impl<P: Ports> Call<'_, P> {
         Ok(found.and_then(|(bytes, version)| Some((SiteRecord::parse(&bytes, site)?, version))))
     }
 
-    /// Changes a site's record, whoever else changes it at the same time.
+    /// Changes the record of a site by compare-and-swap, unless the site is being deleted.
     pub async fn update_site(
+        &self,
+        site: &SiteName,
+        change: &mut dyn FnMut(&mut SiteRecord) -> Result<(), AdminError>,
+    ) -> Result<(), AdminError> {
+        self.change_site(site, &mut |record| match record.deletion {
+            Some(_) => Err(AdminError::BeingDeleted),
+            None => change(record),
+        })
+        .await
+    }
+
+    /// Changes the record of a site by compare-and-swap.
+    pub async fn change_site(
         &self,
         site: &SiteName,
         change: &mut dyn FnMut(&mut SiteRecord) -> Result<(), AdminError>,
@@ -169,6 +212,8 @@ impl<P: Ports> Call<'_, P> {
             let key = keys::site(site);
             let written = self.write(&key, &record.to_bytes(), &Condition::Is(version)).await?;
             if written == Written::Done {
+                let view = SiteView::of(Some(record));
+                self.tiers.memory.sites.keep(site.clone(), view, self.tiers.ports.now());
                 return Ok(());
             }
         }
@@ -192,7 +237,8 @@ impl<P: Ports> Call<'_, P> {
         Ok(keys)
     }
 
-    async fn read_versioned(&self, key: &Key) -> Result<Option<(Vec<u8>, String)>, AdminError> {
+    /// A small value with its version.
+    pub async fn read_versioned(&self, key: &Key) -> Result<Option<(Vec<u8>, String)>, AdminError> {
         let ports = &self.tiers.ports;
         let ms = ports.settings().deadlines.admin_ms;
         let value = deadline::read(ports, ms, key).await?;

@@ -6,15 +6,17 @@
 
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call, parsed_json};
-use crate::serve::deadline::{self, within};
-use crate::serve::live;
-use crate::serve::ports::{Condition, Ports, Written};
+use crate::serve::deadline::{self, persistently, within};
+use crate::serve::join::both;
+use crate::serve::live::{self, StageKey};
+use crate::serve::ports::{Condition, Fault, Ports, Written};
 use crate::serve::settings::StoreKind;
 use crate::site::config::StageKind;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::json::{FromJson, JsonText, Reader, object};
 use crate::site::keys;
 use crate::site::live::{Activation, Change, LiveRecord, Move};
+use crate::site::manifest::Manifest;
 use crate::wire::method::Method;
 
 /// Tries of a change that did not say what it expects to replace.
@@ -160,9 +162,11 @@ impl<P: Ports> Call<'_, P> {
         direction: Move,
         expected_seq: Option<u64>,
     ) -> Result<Answer<P>, AdminError> {
-        self.site_exists(site).await?;
-        let manifest = self.tiers.manifest(site, deployment).await?;
-        let manifest = manifest.ok_or(AdminError::NotFound("deployment"))?;
+        let site_record = self.usable_site(site).await?;
+        let root = self.stored_root(site, deployment).await?;
+        let root = root.ok_or(AdminError::NotFound("deployment"))?;
+        let manifest = Manifest::parse_as(deployment, &root);
+        let manifest = manifest.map_err(|_| AdminError::Unavailable(Fault::Failed))?;
         let activation = Activation {
             site,
             stage,
@@ -171,6 +175,7 @@ impl<P: Ports> Call<'_, P> {
             direction,
             by: self.caller.name(),
             now: self.tiers.ports.now(),
+            site_created_ms: site_record.created_ms,
         };
         let change = |current: Option<&LiveRecord>| {
             let is_expected = |seq| current.map_or(seq == 0, |record| record.is_still(seq));
@@ -182,9 +187,63 @@ impl<P: Ports> Call<'_, P> {
             }
         };
         Ok(match self.change_live(site, stage, &change).await? {
-            Change::Write(record) => self.changed(&record, true),
+            Change::Write(record) => {
+                self.confirm(&record, &root).await?;
+                self.changed(&record, true)
+            }
             Change::Already(record) => self.changed(&record, false),
         })
+    }
+
+    /// Makes sure that what a live record that was just written needs was not deleted meanwhile.
+    ///
+    /// Forgetting a deployment and deleting a site look for live records after they deleted
+    /// something, so the later of the two sees the other.
+    async fn confirm(&self, record: &LiveRecord, root: &[u8]) -> Result<(), AdminError> {
+        let LiveRecord { site, deployment, .. } = record;
+        let stored = self.stored_root(site, deployment);
+        let (current, stored) = both(self.is_current(record), stored).await;
+        if !current? {
+            self.withdraw(record).await?;
+            return Err(AdminError::BeingDeleted);
+        }
+        if stored?.is_some() {
+            return Ok(());
+        }
+        self.store_root(site, deployment, root).await?;
+        if self.is_current(record).await? {
+            return Ok(());
+        }
+        self.withdraw(record).await?;
+        if self.usable_site(site).await.is_ok() {
+            // A site of the same name may have the same deployment by now.
+            return Err(AdminError::BeingDeleted);
+        }
+        let ports = &self.tiers.ports;
+        let (key, ms) = (keys::deployment(site, deployment), ports.settings().deadlines.admin_ms);
+        persistently(ports, ms, || ports.delete(&key)).await?;
+        Err(AdminError::BeingDeleted)
+    }
+
+    /// Whether the site of a live record is there still, and not being deleted.
+    async fn is_current(&self, record: &LiveRecord) -> Result<bool, AdminError> {
+        let found = self.site_record(&record.site).await?;
+        Ok(found.is_some_and(|(site, _)| {
+            site.deletion.is_none() && record.site_created_ms == Some(site.created_ms)
+        }))
+    }
+
+    /// Deletes the live record of a stage if it is of the same site, which is gone.
+    async fn withdraw(&self, record: &LiveRecord) -> Result<(), AdminError> {
+        let LiveRecord { site, stage, .. } = record;
+        let found = self.live_record(site, stage).await?;
+        if found.is_some_and(|(found, _)| found.site_created_ms == record.site_created_ms) {
+            let ports = &self.tiers.ports;
+            let (key, ms) = (keys::live(site, stage), ports.settings().deadlines.admin_ms);
+            persistently(ports, ms, || ports.delete(&key)).await?;
+        }
+        self.tiers.memory.live.forget(&StageKey(site.clone(), stage.clone()));
+        Ok(())
     }
 
     /// Changes the live record of a stage, whoever else changes it at the same time; what came of

@@ -209,6 +209,23 @@ impl Ports for SimPorts {
         self.leave(trouble, ()).await
     }
 
+    /// KV deletes one key after the other, so that some can be gone when it fails.
+    async fn delete_all(&self, keys: &[Key]) -> Result<(), Fault> {
+        assert!(keys.len() <= self.settings.store.deletes_max());
+        if self.settings.store == StoreKind::Kv {
+            for key in keys {
+                self.delete(key).await?;
+            }
+            return Ok(());
+        }
+        let first = keys.first().map_or("", |key| key.as_str());
+        let trouble = self.enter(Op::Delete, first).await?;
+        for key in keys {
+            self.world.remove(key.as_str());
+        }
+        self.leave(trouble, ()).await
+    }
+
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
         let trouble = self.enter(Op::List, prefix).await?;
         let mut keys = self.world.keys(prefix);

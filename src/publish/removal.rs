@@ -1,0 +1,207 @@
+//! Taking things away: takedowns, forgetting a deployment, deleting a site.
+
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::publish::client::{Client, Payload, json as parse_json};
+use crate::publish::failure::{Failure, Problem};
+use crate::site::ids::{DeploymentId, SiteName, StageName};
+use crate::site::takedown::TakedownPath;
+use crate::wire::query;
+
+/// Longest pause between two calls of a deletion in seconds, so that progress is shown.
+const PAUSE_SECS_MAX: u64 = 5;
+
+/// A takedown that was made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TakenDown {
+    /// The path, as the list shows it.
+    pub path: String,
+    /// Whether it was not taken down before.
+    #[serde(default)]
+    pub changed: bool,
+    /// When it was made, in milliseconds since 1970.
+    #[serde(default)]
+    pub at_ms: u64,
+    /// The token that made it.
+    #[serde(default)]
+    pub by: String,
+    /// How long it may take to be in force everywhere, in seconds.
+    #[serde(default)]
+    pub effective_within_secs: u64,
+    /// Stages that serve it live.
+    #[serde(default)]
+    pub live_on: Vec<StageName>,
+    /// Stages that may serve it live.
+    #[serde(default)]
+    pub unchecked: Vec<StageName>,
+}
+
+/// A takedown that was undone, or a deployment that was forgotten.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Removed {
+    /// The deployment, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<DeploymentId>,
+    /// The path, where it is a takedown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// How long it may take to be in force everywhere, in seconds.
+    #[serde(default)]
+    pub effective_within_secs: u64,
+}
+
+/// The result of one call of a deletion.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DeletionStep {
+    /// Whether nothing is left.
+    #[serde(default)]
+    pub done: bool,
+    /// The kind of thing that was deleted, or `waiting`.
+    #[serde(default)]
+    pub phase: String,
+    /// How many things were deleted.
+    #[serde(default)]
+    pub deleted: u64,
+    /// Seconds until the next call can do something.
+    #[serde(default)]
+    pub wait_secs: u64,
+}
+
+/// Hides a published path.
+///
+/// # Errors
+/// [`Failure`] if it is no path, and as of [`Client::call`].
+pub fn take_down(client: &Client, site: &SiteName, path: &str) -> Result<TakenDown, Failure> {
+    let path = parsed(path)?.to_text();
+    client.send("POST", &format!("/sites/{site}/takedowns"), &json!({ "path": path }))
+}
+
+/// Shows a path again.
+///
+/// # Errors
+/// [`Failure`] if it is no path or was not taken down, and as of [`Client::call`].
+pub fn undo(client: &Client, site: &SiteName, path: &str) -> Result<Removed, Failure> {
+    let path = parsed(path)?.to_text();
+    let call = format!("/sites/{site}/takedowns?path={}", query::encode(&path));
+    let mut removed = delete(client, &call)?;
+    removed.path = Some(path);
+    Ok(removed)
+}
+
+/// The takedowns of a site.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::call`].
+pub fn takedowns(client: &Client, site: &SiteName) -> Result<Value, Failure> {
+    client.get(&format!("/sites/{site}/takedowns"))
+}
+
+/// Forgets a deployment that no stage serves.
+///
+/// # Errors
+/// [`Failure`] if a stage serves it, and as of [`Client::call`].
+pub fn forget(client: &Client, site: &SiteName, id: &DeploymentId) -> Result<Removed, Failure> {
+    let mut removed = delete(client, &format!("/sites/{site}/deployments/{id}"))?;
+    removed.deployment = Some(id.clone());
+    Ok(removed)
+}
+
+/// Deletes a site, call by call; `report` is told of each.
+///
+/// # Errors
+/// [`Failure`] as of [`Client::call`]; what was deleted is, and calling this again goes on.
+pub fn delete_site(
+    client: &Client,
+    site: &SiteName,
+    allow_default: bool,
+    report: &mut dyn FnMut(&DeletionStep),
+) -> Result<u64, Failure> {
+    let query = if allow_default { "?allow_default=true" } else { "" };
+    let call = format!("/sites/{site}{query}");
+    let (mut deleted, mut has_begun) = (0, false);
+    loop {
+        let before = client.calls();
+        let answer = match client.call("DELETE", &call, Payload::Nothing) {
+            Ok(answer) => answer,
+            // The answer to the last call was lost.
+            Err(failure)
+                if &*failure.code == "not-found" && (has_begun || client.calls() > before + 1) =>
+            {
+                return Ok(deleted);
+            }
+            Err(failure) => return Err(failure),
+        };
+        let step: DeletionStep = parse_json(&call, &answer.body)?;
+        has_begun = true;
+        deleted += step.deleted;
+        report(&step);
+        if step.done {
+            return Ok(deleted);
+        }
+        thread::sleep(Duration::from_secs(step.wait_secs.min(PAUSE_SECS_MAX)));
+    }
+}
+
+/// Warnings about files of a deployment that takedowns hide.
+pub fn warnings<'a>(
+    takedowns: &[String],
+    site: &SiteName,
+    files: impl Iterator<Item = &'a str> + Clone,
+) -> Vec<Problem> {
+    let warning = |text: &String| {
+        let path = TakedownPath::parse(text)?;
+        let mut hidden = files.clone().filter(|file| path.hides(file));
+        let first = hidden.next()?;
+        let message = match hidden.count() {
+            0 => format!("taken down as {text}: the deployment's own address does not show it"),
+            more => format!(
+                "taken down as {text}, with {more} more: the deployment's own address does not \
+                 show them"
+            ),
+        };
+        let hint = format!("to show it again: selvedge takedown --site {site} --undo '{text}'");
+        Some(Problem::of_path(first, message, hint))
+    };
+    takedowns.iter().filter_map(warning).collect()
+}
+
+/// Deletes something; if it is gone when the call is repeated, the first one did it.
+fn delete(client: &Client, call: &str) -> Result<Removed, Failure> {
+    let before = client.calls();
+    match client.call("DELETE", call, Payload::Nothing) {
+        Ok(answer) => parse_json(call, &answer.body),
+        Err(failure) if &*failure.code == "not-found" && client.calls() > before + 1 => {
+            let effective_within_secs = client.server()?.live_bound_secs;
+            Ok(Removed { deployment: None, path: None, effective_within_secs })
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn parsed(path: &str) -> Result<TakedownPath, Failure> {
+    let hint = "write it as /private/report.pdf, or /private/* for a folder: no host, no query";
+    TakedownPath::parse(path)
+        .ok_or_else(|| Failure::refused("bad-path", format!("{path:?} is not a path"), hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_files_that_are_hidden_are_named_once_per_takedown() {
+        let site = SiteName::parse("www").unwrap();
+        let takedowns = ["/about", "/private/*", "/none", "/a%20b"].map(str::to_owned);
+        let files = ["/a b", "/about.html", "/private/a", "/private/b", "/x"];
+        let found = warnings(&takedowns, &site, files.into_iter());
+        let paths: Vec<_> = found.iter().map(|warning| warning.path.as_deref().unwrap()).collect();
+        assert_eq!(paths, ["/about.html", "/private/a", "/a b"]);
+        assert!(found[1].message.contains("1 more"), "{}", found[1].message);
+        assert!(found[2].hint.ends_with("--undo '/a%20b'"), "{}", found[2].hint);
+        assert_eq!(warnings(&[], &site, files.into_iter()), []);
+    }
+}
