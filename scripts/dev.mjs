@@ -90,6 +90,9 @@ function start(inspectorPort) {
     STATE_DIR,
     "--var",
     `STORE:${STORE}`,
+    // There is no certificate for localhost, whatever [vars] says for production.
+    "--var",
+    "HTTPS_ONLY:false",
     "--show-interactive-dev-session=false",
     "--log-level",
     "info",
