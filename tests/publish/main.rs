@@ -586,7 +586,10 @@ fn keys_are_made_listed_and_revoked() {
 fn exit_codes_and_words() {
     let (folder, server) = (Folder::filled(), Server::start());
     let nobody = "http://127.0.0.1:9";
-    let rows: [(&str, &[&str], i32, &str); 6] = [
+    let forever = ["tokens", "--site", "www", "create", "--name", "x", "--scope", "read"];
+    let at_once = [&forever[..], &["--expires", "0s"]].concat();
+    let rows: [(&str, &[&str], i32, &str); 7] = [
+        (&server.url, &at_once, 1, "must be at least 1s; leave it out for no expiry"),
         (&server.url, &["publish", "site", "--site", "www"], 0, "Published 24 files"),
         (&server.url, &["publish", "none", "--site", "www"], 1, "is no folder"),
         (&server.url, &["publish", "site"], 1, "--site"),

@@ -295,6 +295,28 @@ fn token(world: &World, site: &str, scopes: &[&str], expires_secs: Option<u64>) 
     made.json()["token"].as_str().unwrap().to_owned()
 }
 
+/// A lifetime of 0 makes something that never opens anything; it is refused, and nothing is stored.
+#[test]
+fn tokens_and_keys_live_for_a_second_at_least() {
+    let world = World::new();
+    publish(&world, "aa", "production", &version(1));
+    for call in ["/sites/aa/tokens", "/sites/aa/keys"] {
+        for (secs, status) in [(0, 422), (1, 201)] {
+            let before = world.snapshot();
+            let body = json!({ "name": "ci", "scopes": ["read"], "expires_secs": secs });
+            let made = Isolate::new(&world).admin("POST", call, body.to_string().as_bytes());
+            assert_eq!(made.status, status, "{call} {secs}: {made:?}");
+            if status == 422 {
+                assert_eq!(made.code(), "invalid");
+                let error = &made.json()["error"];
+                assert_eq!(error["message"], "`expires_secs` must be at least 1");
+                assert!(error["hint"].as_str().unwrap().contains("leave it out"), "{error}");
+                assert!(world.snapshot() == before, "{call}");
+            }
+        }
+    }
+}
+
 #[test]
 fn tokens_by_scope_and_site() {
     let world = World::new();
