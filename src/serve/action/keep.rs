@@ -35,8 +35,7 @@ impl<P: Ports> Plan<P> {
         flight: Option<Flight>,
     ) -> Outcome<P> {
         // The beginning of something takes no stale copy's place: that may yet bridge a failure.
-        let prefix = prefix_of(response.status, &response.fields);
-        let is_part = prefix.is_some() && reason != Forward::Stale;
+        let is_part = is_completable(response.status, &response.fields) && reason != Forward::Stale;
         let exchange = Exchange {
             method: ask.method,
             extent: if is_part { Extent::Part } else { Extent::Whole },
@@ -272,6 +271,24 @@ fn settle(fields: &mut Fields, received_ms: UnixMillis) {
     if !fields.contains("date") {
         fields.set("date", date::format_imf(received_ms.seconds()));
     }
+}
+
+/// Returns whether a 206 is worth storing: the rest of it can be asked for, joined to it and held.
+///
+/// # Source
+/// RFC 9111 §3.4: parts are combined only under one strong validator.
+fn is_completable(status: u16, fields: &Fields) -> bool {
+    let has_strong_validator = fields.value("etag").is_some_and(is_strong);
+    has_strong_validator
+        && prefix_of(status, fields).is_some_and(|complete| complete <= HELD_BYTES_MAX)
+}
+
+/// Returns whether an entity tag is a strong validator.
+///
+/// # Source
+/// RFC 9110 §8.8.1
+pub(super) fn is_strong(etag: &str) -> bool {
+    !etag.is_empty() && !etag.starts_with("W/")
 }
 
 /// The complete length of what a 206 is the beginning of.
