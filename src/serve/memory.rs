@@ -309,13 +309,13 @@ impl<H: Clone> Memory<H> {
     }
 
     /// Keeps content, making room by forgetting what was not used for longest.
-    pub fn keep(&self, key: ContentKey, content: Content<H>) {
+    pub fn keep(&self, key: ContentKey, content: Content<H>) -> bool {
         let bytes = match &content {
             Content::Manifest(manifest) => manifest.size_bytes(),
             Content::Shard(shard) => shard.bytes().len(),
             Content::Blob(_, bytes) => *bytes,
         };
-        self.content.borrow_mut().insert(key, content, cost(bytes));
+        self.content.borrow_mut().insert(key, content, cost(bytes))
     }
 
     /// Whether the edge tier is worth asking.
@@ -412,17 +412,22 @@ impl<K: Eq + Hash + Clone, V: Clone> Lru<K, V> {
         Some(slot.value.clone())
     }
 
-    fn insert(&mut self, key: K, value: V, cost: usize) {
-        if cost > self.bytes_max || self.entries.contains_key(&key) {
-            return;
+    /// Returns whether the key has a value now.
+    fn insert(&mut self, key: K, value: V, cost: usize) -> bool {
+        if self.entries.contains_key(&key) {
+            return true;
+        }
+        if cost > self.bytes_max {
+            return false;
         }
         while self.bytes.saturating_add(cost) > self.bytes_max {
-            let Some(oldest) = self.queue.pop_front() else { return };
+            let Some(oldest) = self.queue.pop_front() else { return false };
             self.evict(oldest);
         }
         self.bytes = self.bytes.saturating_add(cost);
         self.queue.push_back(key.clone());
         self.entries.insert(key, Slot { value, cost, touched: false });
+        true
     }
 
     fn evict(&mut self, oldest: K) {

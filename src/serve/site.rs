@@ -363,6 +363,7 @@ impl<P: Ports> Answer<'_, P> {
             live: self.serving.live.as_ref(),
             live_stale_ms: settings.live.stale_ms,
             tier: self.tiers.slowest(),
+            is_kept: self.tiers.is_kept(),
             now: self.tiers.ports.now(),
         }
     }

@@ -10,6 +10,7 @@ mod actions_faults;
 mod actions_purge;
 mod actions_stale;
 mod actions_store;
+mod cache_status;
 mod cases;
 mod collections;
 mod faults;

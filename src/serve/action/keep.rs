@@ -66,7 +66,7 @@ impl<P: Ports> Plan<P> {
         reason: Forward,
         flight: Option<Flight>,
     ) -> Outcome<P> {
-        let mut status = CacheStatus { stored: true, ..CacheStatus::forward(reason) };
+        let mut status = CacheStatus::forward(reason);
         let age = response.fields.value("age").map(str::to_owned);
         let (mut stored, length) = described(response.status, response.fields, timing);
         // Of a beginning that is longer, nobody holds the whole.
@@ -74,7 +74,7 @@ impl<P: Ports> Plan<P> {
         let ports = &self.tiers.ports;
         let body = match (response.body, length) {
             (None, _) => {
-                self.keep(stored.clone(), EdgeContent::Bytes(Vec::new())).await;
+                status.stored = self.keep(stored.clone(), EdgeContent::Bytes(Vec::new())).await;
                 ReplyBody::Empty
             }
             (Some(body), Some(length)) if length <= bytes_max => {
@@ -85,10 +85,7 @@ impl<P: Ports> Plan<P> {
                 status.stored = self.keep_copy(stored.clone(), content, flight).await;
                 body
             }
-            (Some(body), Some(_)) => {
-                status.stored = false;
-                ReplyBody::Stream(body)
-            }
+            (Some(body), Some(_)) => ReplyBody::Stream(body),
             (Some(body), None) => {
                 let Ok((body, copy)) = ports.share(body) else {
                     return Outcome::gateway_error(502, "cut-off");
@@ -126,7 +123,7 @@ impl<P: Ports> Plan<P> {
     }
 
     /// Keeps a copy: a stream behind the response, which has the other half of it, all else before.
-    /// Whether it is kept, as far as that is known.
+    /// Returns whether it is kept; of a stream nobody knows before its end.
     async fn keep_copy(
         &self,
         stored: StoredResponse,
@@ -138,7 +135,7 @@ impl<P: Ports> Plan<P> {
         }
         let request = &self.request.fields;
         variants::keep_behind(&self.tiers, &self.key, stored, content, request, flight);
-        true
+        false
     }
 
     fn keep_unknown_behind(
