@@ -13,7 +13,7 @@ use crate::publish::api::{Activate, Activated, Committed, LiveView, Server};
 use crate::publish::cache::{Cache, Spool};
 use crate::publish::client::{Client, Payload, json as parse_json};
 use crate::publish::clock;
-use crate::publish::config::{self, Fingerprint, Loaded, PublishSettings};
+use crate::publish::config::{self, Fingerprint, Loaded, PublishSettings, public};
 use crate::publish::diff;
 use crate::publish::encode::Effort;
 use crate::publish::failure::{Failure, Problem};
@@ -211,7 +211,7 @@ impl Publish<'_> {
     /// Reads the folder and its configuration, and refuses with all that is wrong with them.
     fn prepare(&self, cache: &mut Cache, spool: &Spool) -> Result<Prepared, Failure> {
         let options = self.options;
-        let loaded = config::load(&options.folder, options.config_file.as_deref());
+        let mut loaded = config::load(&options.folder, options.config_file.as_deref());
         let (mut problems, mut warnings) = sorted_by_severity(&loaded.diagnostics);
         let scan = scan::scan(
             &options.folder,
@@ -226,7 +226,11 @@ impl Publish<'_> {
         warnings.extend(scan.warnings);
         let paths = scan.files.iter().map(|file| file.path.as_str());
         warnings.extend(hidden::warnings(&loaded.config.redirects, paths.clone(), &loaded.files));
-        warnings.extend(hidden::route_warnings(&loaded.routes, paths));
+        warnings.extend(hidden::route_warnings(&loaded.routes, paths.clone()));
+        let files = public::add(&mut loaded, paths);
+        if let Some(note) = public::note(&files) {
+            self.progress.note(&note);
+        }
         problems.extend(not_allowed(&loaded.upstreams, self.server.allowed_origins.as_deref()));
         let typed = scan.files.into_iter().map(|file| typed(file, &loaded.publish)).collect();
         let ingest_options = IngestOptions {

@@ -13,7 +13,7 @@ use super::server::{Fault, Server};
 /// What `selvedge objects ARGS` ended with: its exit code and what it printed.
 fn objects(server: &Server, folder: &Folder, args: &[&str], stdin: &[u8]) -> (i32, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_selvedge"))
-        .args(["objects", "--site", "www", "--collection", "public", "--quiet"])
+        .args(["objects", "--site", "www", "--quiet"])
         .args(args)
         .current_dir(folder.site())
         .env("SELVEDGE_URL", &server.url)

@@ -141,7 +141,8 @@ impl AdminError {
             Self::NotFound("deployment") => "publish it first; selvedge deployments lists them",
             Self::NotFound("stage") => "publish to it first: selvedge publish DIR --stage NAME",
             Self::NotFound("collection") => {
-                "add it to [[collections]] in selvedge.toml and publish, then try again"
+                "publish the site again for `public`; add others to [[collections]] in \
+                 selvedge.toml and publish, then try again"
             }
             Self::NotFound("upload") => {
                 "begin another; parts are all of one length of 5 MiB or more, but for the last"
