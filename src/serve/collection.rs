@@ -156,6 +156,7 @@ impl<P: Ports> Copy<'_, P> {
             path: ask.path.decoded(),
             tags: stored.fields.value(TAGS_FIELD).unwrap_or_default(),
             collection: Some(&self.route.collection.name),
+            object: Some(self.route.name),
             requested_ms: stored.timing.requested_ms,
         };
         stored.timing.judge_under(self.route.bans, &subject, self.tiers.ports.now())

@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 use crate::serve::board::Board;
 use crate::serve::limiter::{Limiter, Pace, Rate, Verdict};
+use crate::serve::pending_bans::PendingBans;
 use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
 use crate::site::live::LiveRecord;
 use crate::site::manifest::Manifest;
@@ -129,6 +130,8 @@ pub struct Memory<H> {
     breaker: RefCell<Breaker>,
     /// Who asks upstreams for what.
     pub board: Rc<Board>,
+    /// What requests of this isolate wait to have banned.
+    pub pending_bans: Rc<PendingBans>,
 }
 
 impl<H: Clone> Memory<H> {
@@ -144,6 +147,7 @@ impl<H: Clone> Memory<H> {
             demand: RefCell::new(Demand::new()),
             breaker: RefCell::default(),
             board: Rc::default(),
+            pending_bans: Rc::default(),
         }
     }
 

@@ -41,6 +41,7 @@ pub mod outcome;
 pub mod reply;
 pub mod tiers;
 pub mod memory;
+pub mod pending_bans;
 pub mod deadline;
 pub mod ports;
 pub mod settings;

@@ -84,7 +84,7 @@ fn of_an_object() {
         let world = World::new();
         let folder = Folder::new(&[("/index.html", "aa")]).configured(CONFIG);
         publish(&world, "aa", "production", &folder);
-        let call = "/sites/aa/collections/public/objects/x";
+        let call = "/sites/aa/collections/public/objects/x?invalidate=false";
         let body = vec![b'a'; length];
         assert_eq!(Isolate::new(&world).admin("PUT", call, &body).status, 200);
         let isolate = Isolate::new(&world);

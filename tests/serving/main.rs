@@ -15,6 +15,7 @@ mod cases;
 mod collections;
 mod faults;
 mod fresh;
+mod invalidation;
 mod isolation;
 mod live_window;
 mod model;

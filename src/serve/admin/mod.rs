@@ -8,6 +8,7 @@ pub mod auth;
 pub mod blobs;
 pub mod deployments;
 pub mod error;
+pub mod invalidate;
 pub mod keys;
 pub mod objects;
 pub mod purge;
@@ -115,6 +116,7 @@ impl<P: Ports> Call<'_, P> {
             ["blobs", ..] | ["deployments", ..] | ["stages", ..] | ["promote"] | ["keys", ..] => {
                 Scope::Publish
             }
+            ["collections", _, "invalidate"] => Scope::Write,
             ["collections", _, "objects", ..] if self.ask.is_read() => Scope::Read,
             ["collections", _, "objects", ..] => Scope::Write,
             _ => return self.of_site_as_root(site, rest).await,
@@ -127,6 +129,9 @@ impl<P: Ports> Call<'_, P> {
             ["blobs", hash] => Box::pin(self.blob(site, parsed(ContentHash::parse(hash))?)),
             ["collections", collection, "objects", name @ ..] => {
                 Box::pin(self.objects(site, collection, name))
+            }
+            ["collections", collection, "invalidate"] => {
+                Box::pin(self.invalidate_objects(site, collection))
             }
             ["deployments"] => Box::pin(self.deployments(site)),
             ["deployments", id] => {

@@ -127,6 +127,7 @@ impl<P: Ports> Call<'_, P> {
         upload: &str,
     ) -> Result<Answer<P>, AdminError> {
         let ports = &self.tiers.ports;
+        let invalidates = self.invalidates()?;
         let Finish { parts } = parsed_json(&self.json().await?)?;
         let rising = parts.is_sorted_by(|one, next| one.number < next.number);
         let first = parts.first().map_or(0, |part| part.number);
@@ -139,6 +140,7 @@ impl<P: Ports> Call<'_, P> {
         let finish = ports.upload_finish(&target.key, upload, &parts);
         let meta = within(ports, ports.settings().deadlines.admin_ms, finish).await?;
         let meta = meta.ok_or(AdminError::NotFound("upload"))?;
-        Ok(self.written(target, &served, &meta.etag, meta.length))
+        let copies = self.invalidate_target(target, invalidates).await;
+        Ok(self.written(target, &served, &meta.etag, meta.length, &copies))
     }
 }
