@@ -157,6 +157,10 @@ impl Server {
 impl State {
     fn answer(&mut self, method: &str, path: &str, lines: &Lines, body: &[u8]) -> (u16, Vec<u8>) {
         let path = path.strip_prefix("/.selvedge/v1").unwrap();
+        if path == "/sites/www/collections/public/invalidate" {
+            let site = self.sites.entry("www".to_owned()).or_default();
+            return site.objects.invalidate(body);
+        }
         if let Some(target) = path.strip_prefix("/sites/www/collections/public/objects") {
             let site = self.sites.entry("www".to_owned()).or_default();
             return site.objects.answer(method, target, lines, body);

@@ -125,12 +125,10 @@ pub fn run(
         }
         ObjectsAction::Delete { names } => {
             let parsed: Result<Vec<_>, _> = names.iter().map(|name| objects::name(name)).collect();
-            let (mut deleted, mut text) = (Vec::new(), String::new());
-            for name in parsed? {
-                place.delete(&name)?;
-                text.push_str(&format!("{name} is deleted\n"));
-                deleted.push(name.to_string());
-            }
+            let names = parsed?;
+            place.delete_all(&names)?;
+            let deleted: Vec<String> = names.iter().map(ToString::to_string).collect();
+            let text = deleted.iter().map(|name| format!("{name} is deleted\n")).collect();
             Ok(Printed { json: json!({ "deleted": deleted }), text })
         }
     }
@@ -146,6 +144,7 @@ fn put(global: &Global, args: &PutArgs, place: &Place<'_>) -> Result<Printed, Fa
             (None, true) => Precondition::Absent,
             (None, false) => Precondition::Anything,
         },
+        leaves_copies: false,
     };
     let progress = Progress::choose(!global.quiet && !global.json);
     let name = args.name.as_deref().map(objects::name).transpose()?;
@@ -174,7 +173,7 @@ fn put(global: &Global, args: &PutArgs, place: &Place<'_>) -> Result<Printed, Fa
     let mut shown = format!("{} is stored ({size}), {}\n", text("name"), text("etag"));
     shown.push_str(&format!("  {}\n", text("url")));
     let seconds = json["effective_within_secs"].as_u64().unwrap_or(0);
-    shown.push_str(&format!("  in force everywhere within {seconds} s; a purge is faster\n"));
+    shown.push_str(&format!("  in force everywhere within {seconds} s\n"));
     Ok(Printed { json, text: shown })
 }
 
