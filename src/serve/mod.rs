@@ -30,6 +30,7 @@ pub mod fresh;
 pub mod limiter;
 pub mod headers;
 pub mod constant;
+pub mod error_document;
 pub mod stored;
 pub mod variants;
 pub mod board;

@@ -13,6 +13,7 @@ mod actions_store;
 mod cache_status;
 mod cases;
 mod collections;
+mod error_documents;
 mod faults;
 mod fresh;
 mod invalidation;
