@@ -244,6 +244,15 @@ fn busy_and_flaky_servers() {
     let failure = folder.publish(&server).unwrap_err();
     assert_eq!((failure.ending, &*failure.code), (Ending::Failed, "unavailable"));
     assert_eq!(failure.why.as_deref(), Some("6 attempts were made"));
+    // A store that is full stays full: it is named after a few attempts.
+    server.fail(|_, _, path| match path.contains("/blobs") && !path.ends_with("/missing") {
+        true => Fault::Refused("not-stored"),
+        false => Fault::None,
+    });
+    folder.write("page1.html", page(999).as_bytes());
+    let failure = folder.publish(&server).unwrap_err();
+    assert_eq!((failure.ending, &*failure.code), (Ending::Failed, "not-stored"));
+    assert_eq!(failure.why.as_deref(), Some("3 attempts were made"));
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub enum Fault {
     None,
     /// This status, nothing is done.
     Status(u16),
+    /// 503 with this code, nothing is done.
+    Refused(&'static str),
     /// The connection is closed, nothing is done.
     LostRequest,
     /// It is done, and the connection is closed.
@@ -127,6 +129,7 @@ impl Server {
                 state.requests.push(format!("{method} {path}"));
                 match (state.faults)(number, &method, &path) {
                     Fault::None => Some(state.answer(&method, &path, &lines, &body)),
+                    Fault::Refused(code) => Some((503, error(code, "try later"))),
                     Fault::Status(status) => Some((status, error("unavailable", "try later"))),
                     Fault::LostRequest => None,
                     Fault::LostRace => {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use selvedge::serve::admin::objects::{TAGS_BYTES_MAX, TAGS_MAX};
 use selvedge::serve::ports::Fault;
 use selvedge::site::collection::OBJECT_BYTES_MAX;
+use selvedge::site::ids::ContentHash;
 
 use super::support::folder::{Folder, publish};
 use super::support::response::{Isolate, Request, Response};
@@ -279,6 +280,38 @@ fn larger_than_the_store_takes() {
             let answer = request.header("content-length", &length.to_string()).send();
             assert_eq!(answer.status, status, "{store}: {}", answer.render());
         }
+    }
+}
+
+/// A full disk: the store refuses what is written, or never answers. Neither is a failure to read.
+#[test]
+fn a_store_that_takes_no_writes_is_named() {
+    let rows = [
+        (Trouble::Before(Fault::Failed), "not-stored", "the store refused the write"),
+        (Trouble::Hang, "not-stored", "the store did not complete the write in time"),
+        (Trouble::Before(Fault::Busy), "unavailable", "the store is busy"),
+    ];
+    for (trouble, code, message) in rows {
+        let world = world("r2");
+        world.trouble(Op::Write, "obj/", trouble);
+        world.trouble(Op::Upload, "", trouble);
+        let blob = format!("/sites/www/blobs/{}", ContentHash::of(b"x").hex());
+        let answers = [
+            call(&world, "PUT", "public/x", b"1").send(),
+            Isolate::new(&world).admin("PUT", &blob, b"x"),
+        ];
+        for answer in answers {
+            let shown = format!("{trouble:?}: {}", answer.render());
+            assert_eq!((answer.status, answer.code().as_str()), (503, code), "{shown}");
+            let error = &answer.json()["error"];
+            assert_eq!(error["message"], message, "{shown}");
+            let names_the_disk = error["hint"].as_str().unwrap().contains("has room");
+            assert_eq!(names_the_disk, code == "not-stored", "{shown}");
+            assert_eq!(answer.field("retry-after"), "2", "{shown}");
+        }
+        world.heal();
+        world.trouble(Op::Read, "", Trouble::Before(Fault::Failed));
+        assert_eq!(call(&world, "PUT", "public/x", b"1").send().code(), "unavailable");
     }
 }
 

@@ -273,13 +273,14 @@ fn a_store_that_does_not_say_is_asked_what_became_of_it() {
             of.world.heal();
             assert_eq!(served(&of.world), of.second_served);
         }
-        for trouble in [Trouble::Before(Fault::Failed), Trouble::Before(Fault::Busy)] {
+        for (fault, code) in [(Fault::Failed, "not-stored"), (Fault::Busy, "unavailable")] {
+            let trouble = Trouble::Before(fault);
             let of = versions(&[("STORE", store)]);
             let from = Isolate::new(&of.world);
             of.second.commit(&from, "www");
             of.world.trouble(Op::Write, "live/", trouble);
             let response = of.second.activate(&from, "www", "production", Some(1));
-            assert_eq!((response.status, response.code().as_str()), (503, "unavailable"));
+            assert_eq!((response.status, response.code().as_str()), (503, code));
             of.world.heal();
             assert_eq!(served(&of.world), of.first_served);
         }

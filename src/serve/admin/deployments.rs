@@ -77,7 +77,9 @@ impl<P: Ports> Call<'_, P> {
             return Err(AdminError::MissingBlobs(missing));
         }
         let (key, ms) = (keys::deployment(site, id), ports.settings().deadlines.admin_ms);
-        persistently(ports, ms, || ports.write(&key, &root, &Condition::Any)).await?;
+        persistently(ports, ms, || ports.write(&key, &root, &Condition::Any))
+            .await
+            .map_err(AdminError::of_write)?;
         let url = self.address(&format!("{id}--{site}"));
         Ok(Answer::Json(201, object(&[("deployment", id), ("url", &url)])))
     }

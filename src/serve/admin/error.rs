@@ -59,11 +59,22 @@ pub enum AdminError {
     OtherDeployment(DeploymentId),
     /// The operator does not allow an upstream that the deployment's actions name.
     UpstreamNotAllowed(Upstream),
+    /// The store did not take a write.
+    NotStored(Fault),
     /// The store failed.
     Unavailable(Fault),
 }
 
 impl AdminError {
+    /// A failed write. A store that is full refuses it, or never answers; one that is busy or not
+    /// bound says so itself.
+    pub fn of_write(fault: Fault) -> Self {
+        match fault {
+            Fault::Failed | Fault::TimedOut => Self::NotStored(fault),
+            Fault::Busy | Fault::Missing => Self::Unavailable(fault),
+        }
+    }
+
     /// The status code.
     pub fn status(&self) -> u16 {
         match self {
@@ -83,7 +94,7 @@ impl AdminError {
             | Self::Manifest(_)
             | Self::OtherDeployment(_)
             | Self::UpstreamNotAllowed(_) => 422,
-            Self::Unavailable(_) => 503,
+            Self::NotStored(_) | Self::Unavailable(_) => 503,
         }
     }
 
@@ -127,6 +138,7 @@ impl AdminError {
             Self::HashMismatch(..) => "hash-mismatch",
             Self::MissingBlobs(_) => "missing-blobs",
             Self::UpstreamNotAllowed(_) => "upstream-not-allowed",
+            Self::NotStored(_) => "not-stored",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -170,6 +182,10 @@ impl AdminError {
             Self::UpstreamNotAllowed(_) => {
                 "ask the operator to add it to ALLOWED_ORIGINS, or name another"
             }
+            Self::NotStored(_) => {
+                "check that the store has room (of make dev: the disk of STATE_DIR), then try \
+                 again; what is served did not change"
+            }
             Self::Unavailable(Fault::Missing) => "bind a bucket or a namespace in wrangler.toml",
             Self::Unavailable(_) => "try again in a moment; nothing was changed that is served",
         }
@@ -211,6 +227,10 @@ impl fmt::Display for AdminError {
             Self::UpstreamNotAllowed(upstream) => {
                 write!(f, "this server does not allow the upstream {upstream}")
             }
+            Self::NotStored(Fault::TimedOut) => {
+                f.write_str("the store did not complete the write in time")
+            }
+            Self::NotStored(_) => f.write_str("the store refused the write"),
             Self::Unavailable(fault) => fault.fmt(f),
         }
     }

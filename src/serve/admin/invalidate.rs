@@ -196,7 +196,12 @@ impl<P: Ports> Call<'_, P> {
 
 /// Whether a failed write of a live record is worth another attempt.
 fn is_passing(error: &AdminError) -> bool {
-    matches!(error, AdminError::LostRace(_) | AdminError::Unavailable(Fault::Failed | Fault::Busy))
+    matches!(
+        error,
+        AdminError::LostRace(_)
+            | AdminError::NotStored(Fault::Failed)
+            | AdminError::Unavailable(Fault::Failed | Fault::Busy)
+    )
 }
 
 /// What a call bans: objects by name, or their collection.

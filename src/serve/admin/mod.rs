@@ -258,7 +258,9 @@ fn json_reply<P: Ports>(status: u16, json: JsonText, error: Option<&AdminError>)
     let mut fields = admin_fields("application/json", bytes.len() as u64);
     match error {
         Some(AdminError::Unauthorized) => fields.set("www-authenticate", "Bearer"),
-        Some(AdminError::Unavailable(_)) => fields.set("retry-after", "2"),
+        Some(AdminError::NotStored(_) | AdminError::Unavailable(_)) => {
+            fields.set("retry-after", "2")
+        }
         Some(AdminError::MethodNotAllowed(methods)) => {
             let allow: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
             fields.set("allow", allow.join(", "));

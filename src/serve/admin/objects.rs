@@ -98,7 +98,10 @@ impl<P: Ports> Call<'_, P> {
             }
         };
         let write = ports.object_write(&target.key, &meta, &condition);
-        match within(ports, settings.deadlines.upload_ms, write).await? {
+        match within(ports, settings.deadlines.upload_ms, write)
+            .await
+            .map_err(AdminError::of_write)?
+        {
             ObjectWritten::Done(etag) => {
                 let copies = self.invalidate_target(target, invalidates).await;
                 Ok(self.written(target, &served, &etag, length, &copies))
