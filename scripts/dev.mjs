@@ -90,6 +90,12 @@ function start(inspectorPort) {
     STATE_DIR,
     "--var",
     `STORE:${STORE}`,
+    // There is no certificate for localhost, whatever [vars] says for production.
+    "--var",
+    "HTTPS_ONLY:false",
+    // A full disk leaves writes without an answer; the store is on this machine, so it is soon told.
+    "--var",
+    "UPLOAD_DEADLINE_MS:45000",
     "--show-interactive-dev-session=false",
     "--log-level",
     "info",
@@ -109,7 +115,11 @@ function start(inspectorPort) {
   });
   const log = { text: "", open: false };
   for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (data) => (log.open ? process.stdout.write(data) : (log.text += data)));
+    stream.on("data", (data) => {
+      if (log.open) process.stdout.write(data);
+      else log.text += data;
+      nameFullDisk(data);
+    });
   }
   child.on("error", (error) => fail(`wrangler can't be started: ${error.message}`));
   child.on("exit", () => {
@@ -117,6 +127,19 @@ function start(inspectorPort) {
   });
   wrangler = child;
   return log;
+}
+
+let isFull = false;
+
+/**
+ * Says that the disk is full, once. The simulated R2 bucket never answers the worker then, and only
+ * workerd's log knows why.
+ */
+function nameFullDisk(data) {
+  if (isFull || !String(data).includes("No space left on device")) return;
+  isFull = true;
+  console.error(`\nerror: the disk that holds ${STATE_DIR} is full; free space there, or start with \
+another STATE_DIR\n`);
 }
 
 async function fail(message) {

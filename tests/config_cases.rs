@@ -76,7 +76,7 @@ fn summary(loaded: &Loaded) -> String {
             value => text.push_str(&format!("{key}: {value}\n")),
         }
     }
-    let PublishSettings { ignore, include, types, fingerprint } = &loaded.publish;
+    let PublishSettings { ignore, include, types, fingerprint, without_public } = &loaded.publish;
     for (key, list) in [("ignore", ignore), ("include", include)] {
         for item in list {
             text.push_str(&format!("{key}: {item}\n"));
@@ -88,6 +88,9 @@ fn summary(loaded: &Loaded) -> String {
     }
     for (extension, media_type) in types {
         text.push_str(&format!("type: {extension} {media_type}\n"));
+    }
+    if *without_public {
+        text.push_str("public: false\n");
     }
     match fingerprint {
         Fingerprint::Auto => {}

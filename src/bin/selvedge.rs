@@ -466,7 +466,10 @@ Examples:
             let count: u64 = text.strip_suffix(unit)?.parse().ok()?;
             count.checked_mul(seconds)
         });
-        found.filter(|seconds| *seconds > 0).ok_or("write it as 90d, 12h, 30m or 45s".to_owned())
+        match found {
+            Some(0) => Err("must be at least 1s; leave it out for no expiry".to_owned()),
+            found => found.ok_or("write it as 90d, 12h, 30m or 45s".to_owned()),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ thread_local! {
 pub fn response(reply: Reply<Runtime>) -> JsValue {
     let body = match reply.body {
         ReplyBody::Empty => empty_body(reply.status, reply.fields.value("content-length")),
-        ReplyBody::Text(text) => text.into(),
+        ReplyBody::Constant(constant, form) => constant.body(form).into(),
         ReplyBody::Bytes(bytes) => Uint8Array::from(&bytes[..]).into(),
         ReplyBody::Held(buffer, part) => held(&buffer, part),
         ReplyBody::Stream(stream) => stream,

@@ -24,6 +24,8 @@ use crate::publish::trouble::{Kind, Trouble};
 pub const ANSWER_BYTES_MAX: u64 = 96 * 1024 * 1024;
 /// How long a connection may take to be made.
 pub const CONNECT_SECS_MAX: u64 = 10;
+/// Most attempts at a write that the store refuses: the server has made its own before it says so.
+const STORE_ATTEMPTS_MAX: u32 = 3;
 /// How long a call may take, apart from the time that its bytes need.
 pub const CALL_SECS_MAX: u64 = 60;
 /// The slowest line that a call is not given up on, in bytes a second.
@@ -260,6 +262,7 @@ impl Client {
             let attempts_max = match trouble.kind {
                 Kind::Final => 1,
                 Kind::Passing => self.backoff.attempts_max,
+                Kind::StoreRefuses => self.backoff.attempts_max.min(STORE_ATTEMPTS_MAX),
                 // Nobody listens: most often there is no server, and waiting won't start one. It
                 // is another matter once there was an answer.
                 Kind::NobodyListens if self.calls() <= u64::from(failures) => 2,

@@ -4,6 +4,7 @@
 //! name the thing, say why, and say what to do. The invariant is that a refusal changed nothing.
 
 use std::fmt;
+use std::io::ErrorKind;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -112,6 +113,13 @@ impl Failure {
 
     /// A failure of the disk.
     pub fn io(what: impl fmt::Display, cause: &std::io::Error) -> Self {
+        if matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+            let hint = "free space on that disk; XDG_CACHE_HOME and TMPDIR move the cache and \
+                        temporary files to another";
+            let mut failure = Self::failed("disk-full", format!("{what}: the disk is full"), hint);
+            failure.why = Some(cause.to_string().into());
+            return failure;
+        }
         let hint = "check that the file exists, that you may read it, and that the disk has room";
         let mut failure = Self::failed("io", what.to_string(), hint);
         failure.why = Some(cause.to_string().into());
@@ -197,6 +205,18 @@ mod tests {
         assert_eq!(json["error"]["code"], "invalid-folder");
         assert_eq!(json["error"]["problems"][0]["line"], 3);
         assert_eq!(json["error"]["problems"][1]["path"], "/b");
+    }
+
+    #[test]
+    fn a_full_disk_is_named() {
+        // ENOSPC and EDQUOT, then ENOENT.
+        for (code, expected) in [(28, "disk-full"), (122, "disk-full"), (2, "io")] {
+            let cause = std::io::Error::from_raw_os_error(code);
+            let failure = Failure::io("/cache/x.pack", &cause);
+            assert_eq!((&*failure.code, failure.ending), (expected, Ending::Failed));
+            assert!(failure.message.starts_with("/cache/x.pack"), "{failure}");
+            assert_eq!(failure.to_string().contains("XDG_CACHE_HOME"), code != 2, "{failure}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Objects of collections: putting, getting, listing, deleting.
 //!
 //! Not publishing: an object is no part of a deployment, and is served as soon as it is stored and
-//! older copies have run out. The invariant is that every name is checked before anything is sent.
+//! older copies are invalidated: by the server for one object, in one call for several. The
+//! invariant is that every name is checked before anything is sent.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -16,6 +17,7 @@ use crate::publish::flight::in_flight;
 use crate::publish::manage;
 use crate::publish::names;
 use crate::publish::progress::{Progress, Unit};
+use crate::site::ban::OBJECT_BANS_MAX;
 use crate::site::collection::{CollectionName, ObjectName};
 use crate::site::ids::SiteName;
 use crate::wire::{media_type, path, query};
@@ -25,6 +27,9 @@ pub const WHOLE_BYTES_MAX: u64 = 25 * 1024 * 1024;
 /// A part of a larger object: as much is sent again when a connection breaks, and ten thousand of
 /// them, which is what R2 takes, are 335 GB.
 pub const PART_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Asks the server to leave the edge copies of what is changed: one call invalidates those of all.
+const LEAVE: &str = "invalidate=false";
 
 /// A collection of a site, on a server.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +51,8 @@ pub struct PutOptions {
     pub tags: Vec<String>,
     /// What must be there for it to happen.
     pub precondition: Precondition,
+    /// Whether its edge copies are left for the caller to invalidate.
+    pub leaves_copies: bool,
 }
 
 /// What must be there for a change to happen.
@@ -133,10 +140,12 @@ impl Place<'_> {
         })
     }
 
-    /// What the server says of the files of a folder, each stored as an object.
+    /// What the server says of the files of a folder, each stored as an object. Their edge copies
+    /// are invalidated in one call at the end, also of those that were stored before a failure.
     ///
     /// # Errors
-    /// [`Failure`] as of [`Place::put_file`]; what was stored by then stays stored.
+    /// [`Failure`] as of [`Place::put_file`] and [`Place::invalidate`]; what was stored by then
+    /// stays stored.
     pub fn put_files(
         &self,
         files: &[(ObjectName, PathBuf)],
@@ -144,11 +153,94 @@ impl Place<'_> {
         progress: Progress,
     ) -> Result<Vec<Value>, Failure> {
         let step = progress.step("sending", files.len() as u64, Unit::Count);
-        in_flight(files, |(name, file)| {
-            let stored = self.put_file(name, file, options, Progress::Silent)?;
+        let options = PutOptions { leaves_copies: true, ..options.clone() };
+        let stored = in_flight(files, |(name, file)| {
+            let stored = self.put_file(name, file, &options, Progress::Silent)?;
             step.advance(1);
             Ok(stored)
-        })
+        });
+        let names: Vec<ObjectName> = files.iter().map(|(name, _)| name.clone()).collect();
+        self.invalidated_after(stored, &names)
+    }
+
+    /// Deletes objects, and invalidates their edge copies in one call at the end.
+    ///
+    /// # Errors
+    /// [`Failure`] when one of them is not there, and as of [`Place::invalidate`]; what was deleted
+    /// by then stays deleted.
+    pub fn delete_all(&self, names: &[ObjectName]) -> Result<(), Failure> {
+        if let [name] = names {
+            let (before, path) = (self.client.calls(), self.path(name));
+            return match self.client.call("DELETE", &path, Payload::Nothing) {
+                Ok(answer) => self.settled(name, client::json(&path, &answer.body)?).map(drop),
+                // An earlier attempt got no answer: it may have deleted it and invalidated nothing.
+                Err(failure)
+                    if &*failure.code == "not-found" && self.client.calls() > before + 1 =>
+                {
+                    self.invalidate(names).map(drop)
+                }
+                Err(failure) => Err(failure),
+            };
+        }
+        let delete = |name| manage::delete(self.client, &format!("{}?{LEAVE}", self.path(name)));
+        let deleted = names.iter().try_for_each(delete);
+        self.invalidated_after(deleted, names)
+    }
+
+    /// Invalidates the edge copies of objects; of many, those of their whole collection. Returns
+    /// within how many seconds that is in force.
+    ///
+    /// # Errors
+    /// [`Failure`] as of [`Client::call`], which says that the change itself is made.
+    pub fn invalidate(&self, names: &[ObjectName]) -> Result<u64, Failure> {
+        let Self { client, site, collection } = self;
+        let path = format!("/sites/{site}/collections/{collection}/invalidate");
+        let names: Vec<&str> = names.iter().map(ObjectName::as_str).collect();
+        let body =
+            if names.len() > OBJECT_BANS_MAX { json!({}) } else { json!({ "names": names }) };
+        let answer: Result<Value, Failure> = client.send("POST", &path, &body);
+        let answer = answer.map_err(|cause| {
+            let message = "the change is made, but edge copies are not invalidated";
+            let hint = format!("selvedge purge --site {site} --collection {collection}");
+            let mut failure = Failure::failed("not-invalidated", message, &hint);
+            failure.why = Some(cause.message.into());
+            failure
+        })?;
+        Ok(answer["effective_within_secs"].as_u64().unwrap_or(0))
+    }
+
+    /// The outcome of several changes, after their edge copies were invalidated.
+    fn invalidated_after<T>(
+        &self,
+        changed: Result<T, Failure>,
+        names: &[ObjectName],
+    ) -> Result<T, Failure> {
+        if names.is_empty() {
+            return changed;
+        }
+        match (changed, self.invalidate(names)) {
+            (Ok(changed), Ok(_)) => Ok(changed),
+            (Ok(_), Err(failure)) | (Err(failure), Ok(_)) => Err(failure),
+            (Err(mut failure), Err(also)) => {
+                let why = failure.why.take().map(|why| format!("{why}; ")).unwrap_or_default();
+                failure.why = Some(format!("{why}{}", also.message).into());
+                Err(failure)
+            }
+        }
+    }
+
+    /// What the server says of a change, after another attempt to invalidate what it could not.
+    fn settled(&self, name: &ObjectName, mut answer: Value) -> Result<Value, Failure> {
+        if !answer["warning"].is_object() {
+            return Ok(answer);
+        }
+        let secs = self.invalidate(std::slice::from_ref(name))?;
+        if let Some(members) = answer.as_object_mut() {
+            members.remove("warning");
+            members.insert("invalidated".to_owned(), json!(true));
+            members.insert("effective_within_secs".to_owned(), json!(secs));
+        }
+        Ok(answer)
     }
 
     /// How many bytes of an object were written to a file, or to standard output.
@@ -205,24 +297,19 @@ impl Place<'_> {
         }
     }
 
-    /// Deletes an object.
-    ///
-    /// # Errors
-    /// [`Failure`] when there is none, and as of [`Client::call`].
-    pub fn delete(&self, name: &ObjectName) -> Result<(), Failure> {
-        manage::delete(self.client, &self.path(name))
-    }
-
     fn put(
         &self,
         name: &ObjectName,
         payload: Payload<'_>,
         options: &PutOptions,
     ) -> Result<Value, Failure> {
-        let (path, tags) = (self.path(name), options.tags.join(","));
+        let (mut path, tags) = (self.path(name), options.tags.join(","));
+        if options.leaves_copies {
+            path = format!("{path}?{LEAVE}");
+        }
         let mut fields = options.described(name, &tags);
         fields.extend(options.precondition.field());
-        self.call_that_counts("PUT", &path, &fields, payload)
+        self.settled(name, self.call_that_counts("PUT", &path, &fields, payload)?)
     }
 
     /// Puts an object in parts; what was begun and can't be finished is given up.
@@ -242,7 +329,10 @@ impl Place<'_> {
         let finished = send(&mut uploaded).and_then(|()| {
             let body = json!({ "parts": uploaded.parts }).to_string();
             let fields: Vec<_> = options.precondition.field().into_iter().collect();
-            self.call_that_counts("POST", &path, &fields, Payload::Json(&body))
+            let leaves = if options.leaves_copies { format!("&{LEAVE}") } else { String::new() };
+            let path = format!("{path}{leaves}");
+            let answer = self.call_that_counts("POST", &path, &fields, Payload::Json(&body));
+            self.settled(name, answer?)
         });
         if finished.is_err() {
             // The store forgets it by itself, some days later.
@@ -264,7 +354,8 @@ impl Place<'_> {
         let Answer { body, .. } = stored.map_err(|mut failure| {
             let is_changed = matches!(&*failure.code, "precondition-failed" | "not-found");
             if is_changed && self.client.calls() > before + 1 {
-                let why = "an earlier attempt got no answer: what is there may be what it stored";
+                let why = "an earlier attempt got no answer: what is there may be what it stored, \
+                           with edge copies of what was there before";
                 failure.why = Some(why.into());
             }
             failure

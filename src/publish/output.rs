@@ -9,7 +9,7 @@ use crate::publish::api::{LiveView, Purged};
 use crate::publish::progress::bytes;
 use crate::publish::removal::TakenDown;
 use crate::publish::run::Published;
-use crate::site::ban::BanScope;
+use crate::site::ban::{BanScope, BannedObject};
 use crate::site::ids::{SiteName, StageName};
 use crate::wire::date::format_imf;
 use crate::wire::time::{UnixMillis, UnixSeconds};
@@ -155,6 +155,7 @@ pub fn purged(purged: &Purged) -> String {
         BanScope::Prefix(prefix) => format!("all that begins with {prefix}"),
         BanScope::Tag(tag) => format!("all that is tagged {tag}"),
         BanScope::Collection(name) => format!("the collection {name}"),
+        BanScope::Object(BannedObject { collection, name }) => format!("{collection}/{name}"),
     };
     let Purged { stage, seq, at_ms, effective_within_secs: seconds, .. } = purged;
     let mut text = format!("{stage}: purged {what} (seq {seq})\n");

@@ -14,7 +14,7 @@ use crate::publish::assemble::{build, typed};
 use crate::publish::cache::{Cache, Spool};
 use crate::publish::client::{Client, Payload, json as parse_json};
 use crate::publish::clock;
-use crate::publish::config::{self, Loaded, not_found};
+use crate::publish::config::{self, Loaded, not_found, public};
 use crate::publish::diff::{self, LiveFiles};
 use crate::publish::encode::Effort;
 use crate::publish::failure::{Failure, Problem};
@@ -249,7 +249,8 @@ impl Publish<'_> {
         problems.extend(settled.err());
         let redirects = &loaded.config.redirects;
         warnings.extend(hidden::warnings(redirects, paths.clone(), &loaded.files));
-        warnings.extend(hidden::route_warnings(&loaded.routes, redirects, paths));
+        warnings.extend(hidden::route_warnings(&loaded.routes, redirects, paths.clone()));
+        notes.extend(public::note(&public::add(&mut loaded, paths)));
         problems.extend(not_allowed(&loaded.upstreams, self.server.allowed_origins.as_deref()));
         let mut typed: Vec<_> =
             scan.files.into_iter().map(|file| typed(file, &loaded.publish)).collect();

@@ -16,6 +16,8 @@ pub enum Kind {
     Final,
     /// It may, after a while.
     Passing,
+    /// It may, but a store that is full stays full: a few attempts tell.
+    StoreRefuses,
     /// There is nobody to make it at.
     NobodyListens,
 }
@@ -49,13 +51,14 @@ impl Trouble {
         let code = text("code").unwrap_or_else(|| format!("http-{status}"));
         let is_corrupted = code == "hash-mismatch";
         let kind = match status {
+            503 if code == "not-stored" => Kind::StoreRefuses,
             408 | 425 | 429 | 500 | 502 | 503 | 504 => Kind::Passing,
             _ if is_corrupted => Kind::Passing,
             _ => Kind::Final,
         };
         let ending = match kind {
             Kind::Final => Ending::Refused,
-            Kind::Passing | Kind::NobodyListens => Ending::Failed,
+            Kind::Passing | Kind::StoreRefuses | Kind::NobodyListens => Ending::Failed,
         };
         let fallback = || match body["error"].is_object() {
             true => None,
@@ -97,6 +100,9 @@ mod tests {
         let busy = Trouble::of_answer(503, b"", Some(5));
         assert_eq!((busy.kind, busy.retry_after_secs), (Kind::Passing, Some(5)));
         assert_eq!(busy.failure.ending, Ending::Failed);
+        let full = br#"{"error":{"code":"not-stored","message":"m","hint":"h"}}"#;
+        let full = Trouble::of_answer(503, full, Some(2));
+        assert_eq!((full.kind, full.failure.ending), (Kind::StoreRefuses, Ending::Failed));
         let other = Trouble::of_answer(404, b"<html>", None);
         assert_eq!(&*other.failure.code, "http-404");
         assert!(other.failure.hint.is_some());

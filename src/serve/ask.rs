@@ -29,7 +29,7 @@ pub enum Field {
     IfUnmodifiedSince,
     /// RFC 9110 §14.2.
     Range,
-    /// RFC 9110 §12.5.1; read for navigations of single-page applications only.
+    /// RFC 9110 §12.5.1; read for single-page applications and in place of an error only.
     Accept,
     /// RFC 9110 §11.6.2; read by the admin API and the fresh host only.
     Authorization,
@@ -37,7 +37,7 @@ pub enum Field {
     ContentLength,
     /// RFC 9110 §13.1.5; read where there is a range only.
     IfRange,
-    /// Fetch Metadata; read for navigations of single-page applications only.
+    /// Fetch Metadata; read for single-page applications and in place of an error only.
     SecFetchMode,
     /// A key of the fresh host; read there only.
     XApiKey,
@@ -160,11 +160,29 @@ impl Ask<'_> {
     /// `Sec-Fetch-Mode` where the browser sends it; else a client that accepts HTML and asks for
     /// a path without a file extension.
     pub fn is_navigation(&self) -> bool {
-        if let Some(mode) = self.headers.field(Field::SecFetchMode) {
-            return mode == "navigate";
+        match self.headers.field(Field::SecFetchMode) {
+            Some(mode) => mode == NAVIGATE,
+            None => {
+                accepts_html(self.headers)
+                    && crate::wire::path::file_extension(self.path.decoded()).is_none()
+            }
         }
-        let accepts_html =
-            self.headers.field(Field::Accept).is_some_and(|accept| accept.contains("text/html"));
-        accepts_html && crate::wire::path::file_extension(self.path.decoded()).is_none()
+    }
+}
+
+/// The mode of a request that a person makes by going to a page (Fetch Metadata §2.2).
+const NAVIGATE: &str = "navigate";
+
+fn accepts_html(headers: &dyn Headers) -> bool {
+    headers.field(Field::Accept).is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// Whether a person is going to a page, whatever its address: for what is shown in place of one.
+///
+/// `Sec-Fetch-Mode` where the browser sends it, else whether HTML is accepted by name.
+pub fn goes_to_a_page(headers: &dyn Headers) -> bool {
+    match headers.field(Field::SecFetchMode) {
+        Some(mode) => mode == NAVIGATE,
+        None => accepts_html(headers),
     }
 }

@@ -125,9 +125,8 @@ impl<P: Ports> Copy<'_, P> {
         let opened = self.open(stored.as_ref().map(|(stored, _)| stored.etag())).await;
         match (opened, stored) {
             (Ok(Some(Object::Found(meta, body))), _) => {
-                status.stored = true;
                 let stored = self.stored(&meta, asked_ms);
-                let body = self.keep(stored.clone(), body).await?;
+                let body = self.keep_told(stored.clone(), body, &mut status).await?;
                 Ok(Some(present(ports, ask, stored, body, status)))
             }
             (Ok(Some(Object::NotModified(meta))), Some((_, body))) => {
@@ -157,6 +156,7 @@ impl<P: Ports> Copy<'_, P> {
             path: ask.path.decoded(),
             tags: stored.fields.value(TAGS_FIELD).unwrap_or_default(),
             collection: Some(&self.route.collection.name),
+            object: Some(self.route.name),
             requested_ms: stored.timing.requested_ms,
         };
         stored.timing.judge_under(self.route.bans, &subject, self.tiers.ports.now())
@@ -189,12 +189,42 @@ impl<P: Ports> Copy<'_, P> {
 
     /// Keeps a copy behind the response; the body comes back.
     async fn keep(&self, stored: StoredResponse, body: P::Body) -> Result<ReplyBody<P>, Fault> {
-        let (body, content) = match stored.length {
-            0 => (ReplyBody::Empty, EdgeContent::Bytes(Vec::new())),
-            length => variants::split(&self.tiers.ports, body, length).await?,
-        };
+        let (body, content) = self.split(body, stored.length).await?;
         variants::keep_behind(self.tiers, &self.key, stored, content, &Fields::new(), None);
         Ok(body)
+    }
+
+    /// Keeps a copy and says whether it is kept: before the response where the body is held, behind
+    /// it where it streams, which nobody knows the end of. The body comes back.
+    async fn keep_told(
+        &self,
+        stored: StoredResponse,
+        body: P::Body,
+        status: &mut CacheStatus,
+    ) -> Result<ReplyBody<P>, Fault> {
+        let (body, content) = self.split(body, stored.length).await?;
+        let none = Fields::new();
+        match content {
+            EdgeContent::Stream(..) => {
+                variants::keep_behind(self.tiers, &self.key, stored, content, &none, None);
+            }
+            _ => {
+                let kept = variants::keep(self.tiers, &self.key, stored, content, &none);
+                status.stored = kept.await;
+            }
+        }
+        Ok(body)
+    }
+
+    async fn split(
+        &self,
+        body: P::Body,
+        length: u64,
+    ) -> Result<(ReplyBody<P>, EdgeContent<P>), Fault> {
+        match length {
+            0 => Ok((ReplyBody::Empty, EdgeContent::Bytes(Vec::new()))),
+            length => variants::split(&self.tiers.ports, body, length).await,
+        }
     }
 
     fn refresh_behind(&self) {

@@ -1,7 +1,9 @@
 //! Constant answers: what is said when there is nothing of a site's own to say.
 //!
-//! Not templates: no byte of a request gets into one. All are `no-store`.
+//! Not templates: no byte of a request gets into one. All are `no-store`, so the choice of a form
+//! needs no `Vary`.
 
+use crate::serve::error_document;
 use crate::serve::ports::Ports;
 use crate::serve::reply::{Reply, ReplyBody};
 use crate::wire::fields::Fields;
@@ -30,8 +32,40 @@ pub enum Constant {
     Misdirected,
     /// The key was used too often.
     TooManyRequests,
+    /// An upstream gave no usable answer, or may not be asked.
+    BadGateway,
     /// The store failed.
     Unavailable,
+    /// An upstream did not answer in time.
+    GatewayTimeout,
+    /// The request has been here before.
+    LoopDetected,
+}
+
+/// All constants.
+pub const CONSTANTS: [Constant; 13] = [
+    Constant::BadRequest,
+    Constant::Unauthorized,
+    Constant::NotFound,
+    Constant::MethodNotAllowed,
+    Constant::PreconditionFailed,
+    Constant::TooLong,
+    Constant::RangeNotSatisfiable,
+    Constant::Misdirected,
+    Constant::TooManyRequests,
+    Constant::BadGateway,
+    Constant::Unavailable,
+    Constant::GatewayTimeout,
+    Constant::LoopDetected,
+];
+
+/// How a constant is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A line of text: to programs, and to pages that fetch parts of themselves.
+    Text,
+    /// A document: to a person who goes to a page.
+    Document,
 }
 
 impl Constant {
@@ -47,11 +81,22 @@ impl Constant {
             Self::RangeNotSatisfiable => 416,
             Self::Misdirected => 421,
             Self::TooManyRequests => 429,
+            Self::BadGateway => 502,
             Self::Unavailable => 503,
+            Self::GatewayTimeout => 504,
+            Self::LoopDetected => 508,
         }
     }
 
-    /// The body.
+    /// The body, in a form.
+    pub fn body(self, form: Form) -> &'static str {
+        match form {
+            Form::Text => self.text(),
+            Form::Document => error_document::of(self),
+        }
+    }
+
+    /// The body as text.
     pub fn text(self) -> &'static str {
         match self {
             Self::BadRequest => "400 Bad Request\n",
@@ -63,7 +108,10 @@ impl Constant {
             Self::RangeNotSatisfiable => "416 Range Not Satisfiable\n",
             Self::Misdirected => "421 Misdirected Request\nNo site has this hostname.\n",
             Self::TooManyRequests => "429 Too Many Requests\n",
+            Self::BadGateway => "502 Bad Gateway\n",
             Self::Unavailable => "503 Service Unavailable\n",
+            Self::GatewayTimeout => "504 Gateway Timeout\n",
+            Self::LoopDetected => "508 Loop Detected\n",
         }
     }
 
@@ -75,7 +123,9 @@ impl Constant {
         match self {
             Self::MethodNotAllowed => fields.set("allow", "GET, HEAD, OPTIONS"),
             Self::Unauthorized => fields.set("www-authenticate", "Bearer"),
-            Self::Unavailable => fields.set("retry-after", RETRY_AFTER_SECS),
+            Self::BadGateway | Self::Unavailable | Self::GatewayTimeout => {
+                fields.set("retry-after", RETRY_AFTER_SECS);
+            }
             _ => {}
         }
         fields
@@ -89,6 +139,20 @@ impl Constant {
         fields.set("content-security-policy", "default-src 'none'");
         fields.set("x-robots-tag", "noindex");
         fields.set("cache-status", "selvedge; fwd=bypass; detail=constant");
-        Reply { status: self.status(), fields, body: ReplyBody::Text(self.text()) }
+        Reply { status: self.status(), fields, body: self.into() }
+    }
+
+    /// Describes the document in place of the text. The policy takes the place of a site's own,
+    /// which is not made for this document.
+    pub fn describe_document(self, fields: &mut Fields) {
+        fields.set("content-type", error_document::MEDIA_TYPE);
+        fields.set("content-length", self.body(Form::Document).len().to_string());
+        fields.set("content-security-policy", error_document::POLICY);
+    }
+}
+
+impl<P: Ports> From<Constant> for ReplyBody<P> {
+    fn from(constant: Constant) -> Self {
+        Self::Constant(constant, Form::Text)
     }
 }

@@ -168,6 +168,7 @@ async fn serve<P: Ports>(
         live: Some(&live),
         live_stale_ms: tiers.ports.settings().live.stale_ms,
         tier: tiers.slowest(),
+        is_kept: tiers.is_kept(),
         now: tiers.ports.now(),
     };
     let mut fields = header_stage.apply_mutable(outcome.fields, &outcome.cache_status);

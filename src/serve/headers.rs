@@ -65,6 +65,8 @@ pub struct HeaderStage<'a> {
     pub live_stale_ms: u64,
     /// The slowest tier that was needed.
     pub tier: Tier,
+    /// Whether this isolate keeps all that was read for the response.
+    pub is_kept: bool,
     /// The time.
     pub now: UnixMillis,
 }
@@ -194,8 +196,8 @@ impl HeaderStage<'_> {
             (_, Tier::Store) => CacheStatus {
                 state: State::Forward(Forward::UriMiss),
                 ttl: None,
-                // A part is read as a part, and not kept.
-                stored: status != 206,
+                // RFC 9211 §2.5; a part is not the response that a later request gets.
+                stored: self.is_kept && status != 206,
                 detail,
             },
             _ => CacheStatus { state: State::Hit, ttl, stored: false, detail },

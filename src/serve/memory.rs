@@ -13,6 +13,7 @@ use crate::serve::board::Board;
 use crate::serve::deployment_host::DeploymentKey;
 use crate::serve::limiter::{Limiter, Pace, Rate, Verdict};
 use crate::serve::live::StageKey;
+use crate::serve::pending_bans::PendingBans;
 use crate::serve::record_map::RecordMap;
 use crate::serve::site_view::SiteView;
 use crate::site::ids::{ContentHash, DeploymentId, SiteName};
@@ -116,6 +117,8 @@ pub struct Memory<H> {
     breaker: RefCell<Breaker>,
     /// Who asks upstreams for what.
     pub board: Rc<Board>,
+    /// What requests of this isolate wait to have banned.
+    pub pending_bans: Rc<PendingBans>,
 }
 
 impl<H: Clone> Memory<H> {
@@ -132,6 +135,7 @@ impl<H: Clone> Memory<H> {
             demand: RefCell::new(Demand::new()),
             breaker: RefCell::default(),
             board: Rc::default(),
+            pending_bans: Rc::default(),
         }
     }
 
@@ -193,13 +197,13 @@ impl<H: Clone> Memory<H> {
     }
 
     /// Keeps content, making room by forgetting what was not used for longest.
-    pub fn keep(&self, key: ContentKey, content: Content<H>) {
+    pub fn keep(&self, key: ContentKey, content: Content<H>) -> bool {
         let bytes = match &content {
             Content::Manifest(manifest) => manifest.size_bytes(),
             Content::Shard(shard) => shard.bytes().len(),
             Content::Blob(_, bytes) => *bytes,
         };
-        self.content.borrow_mut().insert(key, content, cost(bytes));
+        self.content.borrow_mut().insert(key, content, cost(bytes))
     }
 
     /// Whether the edge tier is worth asking.
@@ -296,17 +300,22 @@ impl<K: Eq + Hash + Clone, V: Clone> Lru<K, V> {
         Some(slot.value.clone())
     }
 
-    fn insert(&mut self, key: K, value: V, cost: usize) {
-        if cost > self.bytes_max || self.entries.contains_key(&key) {
-            return;
+    /// Returns whether the key has a value now.
+    fn insert(&mut self, key: K, value: V, cost: usize) -> bool {
+        if self.entries.contains_key(&key) {
+            return true;
+        }
+        if cost > self.bytes_max {
+            return false;
         }
         while self.bytes.saturating_add(cost) > self.bytes_max {
-            let Some(oldest) = self.queue.pop_front() else { return };
+            let Some(oldest) = self.queue.pop_front() else { return false };
             self.evict(oldest);
         }
         self.bytes = self.bytes.saturating_add(cost);
         self.queue.push_back(key.clone());
         self.entries.insert(key, Slot { value, cost, touched: false });
+        true
     }
 
     fn evict(&mut self, oldest: K) {

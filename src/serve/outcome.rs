@@ -15,9 +15,6 @@ use crate::wire::fields::Fields;
 use crate::wire::precondition::{Validators, Verdict};
 use crate::wire::range::{self, RangeOutcome};
 
-/// Seconds after which a client may try again when an upstream failed.
-const RETRY_AFTER_SECS: &str = "5";
-
 /// A response without what the header stage adds.
 pub struct Outcome<P: Ports> {
     /// The status code.
@@ -33,28 +30,20 @@ pub struct Outcome<P: Ports> {
 impl<P: Ports> Outcome<P> {
     /// A gateway's own answer: constant, and kept by nobody.
     pub fn gateway_error(status: u16, detail: &'static str) -> Self {
-        let text = match status {
-            502 => "502 Bad Gateway\n",
-            508 => "508 Loop Detected\n",
-            _ => "504 Gateway Timeout\n",
-        };
-        let mut fields = Fields::with_capacity(12);
-        fields.set("content-type", "text/plain; charset=utf-8");
-        fields.set("content-length", text.len().to_string());
-        fields.set("cache-control", "no-store");
-        if status != 508 {
-            fields.set("retry-after", RETRY_AFTER_SECS);
-        }
-        let detail = Some(detail);
-        let cache_status = CacheStatus { detail, ..CacheStatus::forward(Forward::Bypass) };
-        Self { status, fields, body: ReplyBody::Text(text), cache_status }
+        let mut outcome = Self::constant(match status {
+            502 => Constant::BadGateway,
+            508 => Constant::LoopDetected,
+            _ => Constant::GatewayTimeout,
+        });
+        outcome.cache_status.detail = Some(detail);
+        outcome
     }
 
     /// A constant answer, of a place that is never cached.
     pub fn constant(constant: Constant) -> Self {
         let mut fields = constant.fields();
         fields.set("cache-control", "no-store");
-        let body = ReplyBody::Text(constant.text());
+        let body = constant.into();
         let cache_status = CacheStatus::forward(Forward::Bypass);
         Self { status: constant.status(), fields, body, cache_status }
     }

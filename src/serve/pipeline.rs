@@ -19,7 +19,7 @@
 use std::rc::Rc;
 
 use crate::serve::admin;
-use crate::serve::ask::{Ask, Field, Headers};
+use crate::serve::ask::{Ask, Field, Headers, goes_to_a_page};
 use crate::serve::constant::Constant;
 use crate::serve::deadline;
 use crate::serve::deployment_host;
@@ -54,6 +54,10 @@ pub async fn handle<P: Ports>(
     headers: &dyn Headers,
 ) -> Reply<P> {
     let reply = route(Tiers::new(ports, memory), method, url, headers).await;
+    let reply = match &reply.body {
+        ReplyBody::Constant(..) if goes_to_a_page(headers) => reply.to_person(),
+        _ => reply,
+    };
     if method == "HEAD" { reply.without_body() } else { reply }
 }
 

@@ -3,6 +3,7 @@
 //! Not a runtime's response. The invariant is that a reply's length is known before its body is
 //! opened, and that one without a body has none to open.
 
+use crate::serve::constant::{Constant, Form};
 use crate::serve::ports::{Part, Ports};
 use crate::wire::fields::Fields;
 
@@ -10,8 +11,8 @@ use crate::wire::fields::Fields;
 pub enum ReplyBody<P: Ports> {
     /// Nowhere: 204, 304, and every answer to HEAD.
     Empty,
-    /// A constant.
-    Text(&'static str),
+    /// A constant, in a form.
+    Constant(Constant, Form),
     /// Bytes made for this reply.
     Bytes(Vec<u8>),
     /// Bytes held in the isolate, or a part of them.
@@ -31,6 +32,15 @@ pub struct Reply<P: Ports> {
 }
 
 impl<P: Ports> Reply<P> {
+    /// The same reply to a person who goes to a page: a constant becomes a document.
+    pub fn to_person(mut self) -> Self {
+        if let ReplyBody::Constant(constant, form) = &mut self.body {
+            *form = Form::Document;
+            constant.describe_document(&mut self.fields);
+        }
+        self
+    }
+
     /// The same reply without its body: what HEAD gets.
     ///
     /// # Source

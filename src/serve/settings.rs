@@ -87,7 +87,7 @@ pub struct Settings {
     pub default_site: Option<SiteName>,
     /// Where everything is stored.
     pub store: StoreKind,
-    /// Whether http is answered with a redirect to https.
+    /// Whether http is answered with a redirect to https. On by default, except on `localhost`.
     pub https_only: bool,
     /// The root token; without one the admin API is closed.
     pub admin_token: Option<String>,
@@ -112,9 +112,12 @@ impl Settings {
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Self {
         let mut vars = Vars { var, invalid: Vec::new() };
         let base_domain = vars.parsed("BASE_DOMAIN", |text| Hostname::parse(text).ok());
+        let base_domain = base_domain.unwrap_or_else(Hostname::localhost);
+        // Nobody has a certificate for localhost; every other domain is meant for the public.
+        let is_public = base_domain != Hostname::localhost();
         let second = 1_000;
         let mut settings = Self {
-            base_domain: base_domain.unwrap_or_else(Hostname::localhost),
+            base_domain,
             default_site: vars.parsed("DEFAULT_SITE", |text| SiteName::parse(text).ok()),
             store: vars
                 .parsed("STORE", |text| match text {
@@ -123,7 +126,7 @@ impl Settings {
                     _ => None,
                 })
                 .unwrap_or(StoreKind::R2),
-            https_only: vars.number("HTTPS_ONLY", false),
+            https_only: vars.number("HTTPS_ONLY", is_public),
             admin_token: (vars.var)("ADMIN_TOKEN").filter(|token| !token.is_empty()),
             live: LiveWindows {
                 fresh_ms: vars.number("LIVE_FRESH_SECS", 5_u32).into(),
@@ -211,6 +214,38 @@ mod tests {
         assert_eq!(settings.invalid, ["STORE"]);
         assert_eq!(settings.live.stale_ms, 60_000, "the windows stay in order");
         assert!(settings.https_only);
+    }
+
+    #[test]
+    fn https_only_is_the_default_except_on_localhost() {
+        let rows = [
+            (None, None, false),
+            (None, Some("true"), true),
+            (None, Some("false"), false),
+            (Some("localhost"), None, false),
+            (Some("LOCALHOST."), None, false),
+            (Some("localhost"), Some("true"), true),
+            (Some("localhost"), Some("false"), false),
+            (Some("example.com"), None, true),
+            (Some("example.com"), Some(""), true),
+            (Some("example.com"), Some("true"), true),
+            (Some("example.com"), Some("false"), false),
+            (Some("example.com"), Some(" false "), false),
+            // A value that can't be read leaves the default, and so the safer of the two.
+            (Some("example.com"), Some("off"), true),
+            (Some("example.com"), Some("0"), true),
+            (Some("localhost"), Some("on"), false),
+            (Some("localhost.example.com"), None, true),
+            (Some("not a host"), None, false),
+        ];
+        for (base, https_only, expected) in rows {
+            let settings = Settings::from_vars(|name| match name {
+                "BASE_DOMAIN" => base.map(str::to_owned),
+                "HTTPS_ONLY" => https_only.map(str::to_owned),
+                _ => None,
+            });
+            assert_eq!(settings.https_only, expected, "{base:?} {https_only:?}");
+        }
     }
 
     #[test]

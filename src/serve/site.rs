@@ -238,7 +238,7 @@ impl<P: Ports> Answer<'_, P> {
             Selection::Unsatisfiable { length } => {
                 let mut fields = Constant::RangeNotSatisfiable.fields();
                 fields.set("content-range", range::content_range_unsatisfied(length));
-                let body = ReplyBody::Text(Constant::RangeNotSatisfiable.text());
+                let body = Constant::RangeNotSatisfiable.into();
                 Ok(self.finish(416, Some(file), fields, Lifetime::Never, body))
             }
         }
@@ -375,8 +375,7 @@ impl<P: Ports> Answer<'_, P> {
     }
 
     fn constant(&self, constant: Constant) -> Reply<P> {
-        let body = ReplyBody::Text(constant.text());
-        self.finish(constant.status(), None, constant.fields(), Lifetime::Never, body)
+        self.finish(constant.status(), None, constant.fields(), Lifetime::Never, constant.into())
     }
 
     fn finish(
@@ -416,6 +415,7 @@ impl<P: Ports> Answer<'_, P> {
             live: self.serving.live.as_ref(),
             live_stale_ms: settings.live.stale_ms,
             tier: self.tiers.slowest(),
+            is_kept: self.tiers.is_kept(),
             now: self.tiers.ports.now(),
         }
     }

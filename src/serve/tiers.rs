@@ -67,13 +67,15 @@ pub struct Tiers<P: Ports> {
     /// The isolate's memory.
     pub memory: Rc<Memory<P::Held>>,
     slowest: Cell<Tier>,
+    is_kept: Cell<bool>,
     started_ms: UnixMillis,
 }
 
 impl<P: Ports> Clone for Tiers<P> {
     fn clone(&self) -> Self {
         let (ports, memory) = (self.ports.clone(), self.memory.clone());
-        Self { ports, memory, slowest: self.slowest.clone(), started_ms: self.started_ms }
+        let (slowest, is_kept) = (self.slowest.clone(), self.is_kept.clone());
+        Self { ports, memory, slowest, is_kept, started_ms: self.started_ms }
     }
 }
 
@@ -81,7 +83,8 @@ impl<P: Ports> Tiers<P> {
     /// The tiers, before anything was read.
     pub fn new(ports: P, memory: Rc<Memory<P::Held>>) -> Self {
         let started_ms = ports.now();
-        Self { ports, memory, slowest: Cell::new(Tier::Memory), started_ms }
+        let (slowest, is_kept) = (Cell::new(Tier::Memory), Cell::new(true));
+        Self { ports, memory, slowest, is_kept, started_ms }
     }
 
     /// How long a read of the store may take: its deadline, within what the request has left.
@@ -98,6 +101,18 @@ impl<P: Ports> Tiers<P> {
     /// Notes that a tier was needed.
     pub fn note(&self, tier: Tier) {
         self.slowest.set(self.slowest.get().max(tier));
+    }
+
+    /// Returns whether this isolate keeps all that was read so far: what is put into the edge tier
+    /// behind the response may yet fail.
+    pub fn is_kept(&self) -> bool {
+        self.is_kept.get()
+    }
+
+    fn keep(&self, key: ContentKey, content: Content<P::Held>) {
+        if !self.memory.keep(key, content) {
+            self.is_kept.set(false);
+        }
     }
 
     /// The manifest of a deployment, `None` where there is no such deployment.
@@ -118,7 +133,7 @@ impl<P: Ports> Tiers<P> {
         Ok(found.map(|manifest| {
             let manifest = Rc::new(manifest);
             let key = ContentKey::Manifest(site.clone(), id.clone());
-            self.memory.keep(key, Content::Manifest(manifest.clone()));
+            self.keep(key, Content::Manifest(manifest.clone()));
             manifest
         }))
     }
@@ -143,7 +158,7 @@ impl<P: Ports> Tiers<P> {
         let found = Box::pin(self.content(&key, SHARD_BYTES_MAX, parse)).await?;
         let shard = Rc::new(found.ok_or(Unavailable::Absent)?);
         let key = ContentKey::Shard(site.clone(), *hash);
-        self.memory.keep(key, Content::Shard(shard.clone()));
+        self.keep(key, Content::Shard(shard.clone()));
         Ok(shard)
     }
 
@@ -241,7 +256,9 @@ impl<P: Ports> Tiers<P> {
         let bytes = usize::try_from(representation.length).unwrap_or(usize::MAX);
         if self.memory.admits(&representation.hash, representation.length) {
             let content_key = ContentKey::Blob(site.clone(), representation.hash);
-            self.memory.keep(content_key, Content::Blob(held.clone(), bytes));
+            self.keep(content_key, Content::Blob(held.clone(), bytes));
+        } else {
+            self.is_kept.set(false);
         }
         Ok(held)
     }
@@ -261,6 +278,7 @@ impl<P: Ports> Tiers<P> {
         part: Option<Part>,
     ) -> Result<P::Body, Unavailable> {
         let key = keys::blob(site, &representation.hash);
+        self.is_kept.set(false);
         if part.is_none()
             && self.edge_keeps()
             && let Some(body) = self.edge(self.ports.edge_open(&key)).await

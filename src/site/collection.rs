@@ -54,6 +54,21 @@ pub struct Collection {
 }
 
 impl Collection {
+    /// A collection of which nothing else is said.
+    pub fn new(name: CollectionName, prefix: PathPrefix) -> Self {
+        Self {
+            name,
+            prefix,
+            edge_ttl: DeltaSeconds(EDGE_TTL_SECS_DEFAULT),
+            stale_while_revalidate: DeltaSeconds(STALE_SECS_DEFAULT),
+            stale_if_error: DeltaSeconds(IF_ERROR_SECS_DEFAULT),
+            browser: BROWSER_DEFAULT.to_owned(),
+            fresh: false,
+            access: Access::default(),
+            active: ActiveContent::default(),
+        }
+    }
+
     /// Nothing, when its windows are within their bound and clients can be told what it says.
     ///
     /// # Errors
@@ -225,18 +240,18 @@ impl ToJson for Collection {
 
 impl FromJson for Collection {
     fn from_json(json: Reader<'_>) -> Option<Self> {
-        let secs = DeltaSeconds;
+        let unsaid = Self::new(json.member("name")?, json.member("prefix")?);
         Some(Self {
-            name: json.member("name")?,
-            prefix: json.member("prefix")?,
-            edge_ttl: json.member_or("edge_ttl", secs(EDGE_TTL_SECS_DEFAULT))?,
+            name: unsaid.name,
+            prefix: unsaid.prefix,
+            edge_ttl: json.member_or("edge_ttl", unsaid.edge_ttl)?,
             stale_while_revalidate: json
-                .member_or("stale_while_revalidate", secs(STALE_SECS_DEFAULT))?,
-            stale_if_error: json.member_or("stale_if_error", secs(IF_ERROR_SECS_DEFAULT))?,
-            browser: json.member_or("browser", BROWSER_DEFAULT.to_owned())?,
-            fresh: json.member_or("fresh", false)?,
-            access: json.member_or("access", Access::default())?,
-            active: json.member_or("active", ActiveContent::default())?,
+                .member_or("stale_while_revalidate", unsaid.stale_while_revalidate)?,
+            stale_if_error: json.member_or("stale_if_error", unsaid.stale_if_error)?,
+            browser: json.member_or("browser", unsaid.browser)?,
+            fresh: json.member_or("fresh", unsaid.fresh)?,
+            access: json.member_or("access", unsaid.access)?,
+            active: json.member_or("active", unsaid.active)?,
         })
     }
 }

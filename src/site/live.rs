@@ -118,12 +118,13 @@ impl LiveRecord {
         self.retained.iter().find(|r| !r.rolled_back).map(|r| &r.deployment)
     }
 
-    /// The record after an invalidation; who made the deployment live stays who did.
-    pub fn banned(&self, ban: Ban) -> Self {
+    /// The record after invalidations; who made the deployment live stays who did.
+    pub fn banned(&self, bans: impl IntoIterator<Item = Ban>) -> Self {
+        let bans = bans.into_iter().fold(self.bans.clone(), |bans, ban| ban::with(&bans, ban));
         Self {
             seq: self.seq.saturating_add(1),
             activated_seq: Some(self.activated_seq.unwrap_or(self.seq)),
-            bans: ban::with(&self.bans, ban),
+            bans,
             ..self.clone()
         }
     }
@@ -331,7 +332,7 @@ mod tests {
         let scopes = [BanScope::Tag("a".into()), BanScope::All, BanScope::Path("/x".into())];
         let purged = scopes
             .into_iter()
-            .fold(v1.clone(), |record, scope| record.banned(Ban { at_ms: UnixMillis(5), scope }));
+            .fold(v1.clone(), |record, scope| record.banned([Ban { at_ms: UnixMillis(5), scope }]));
         assert_eq!((purged.seq, purged.bans.len()), (4, 2), "what all covers is dropped");
         assert_eq!((&purged.deployment, &purged.by), (&v1.deployment, &v1.by));
         let rows = [(0, false), (1, true), (3, true), (4, true), (5, false)];
@@ -365,7 +366,7 @@ mod tests {
     fn a_site_of_the_same_name_takes_nothing_over() {
         let old = step(None, 1, Move::Forward, 1);
         let old = step(Some(&old), 2, Move::Forward, 2);
-        let old = old.banned(Ban { at_ms: UnixMillis(3), scope: BanScope::All });
+        let old = old.banned([Ban { at_ms: UnixMillis(3), scope: BanScope::All }]);
         let (site, stage) = (SiteName::parse("aa").unwrap(), StageName::production());
         let activation = Activation {
             site: &site,

@@ -1,14 +1,13 @@
 // Collections as visitors get them: copies at the edge, what is stale, what is purged, what is
-// inert, the fresh host and its limit. Written and purged by the command line.
+// inert, the fresh host and its limit. Purged by the command line.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isHit, until, wellFormed } from "./lib/check.mjs";
-import { folder, publish, selvedge } from "./lib/cli.mjs";
+import { publish, selvedge } from "./lib/cli.mjs";
 import { siteToken } from "./lib/fixture.mjs";
-import { BASE, STORE, start } from "./lib/worker.mjs";
+import { BASE, ROOT_TOKEN, STORE, start } from "./lib/worker.mjs";
 
 const COLLECTIONS = `
 [[collections]]
@@ -69,12 +68,24 @@ async function command(...args) {
   return result.json;
 }
 
-/** Stores `content` as `/COLLECTION/NAME` of a site; `args` are more of the command line. */
-function put(path, content, { site = "aa", args = [] } = {}) {
+/**
+ * Stores `content` as `/COLLECTION/NAME` of a site and leaves its edge copies, as bulk writers do:
+ * what becomes of them by themselves, and by a purge, is tested here.
+ */
+async function put(path, content, { site = "aa", tags = "", query = "?invalidate=false" } = {}) {
   const [, collection, ...name] = path.split("/");
-  const file = join(folder({ content }), "content");
-  const where = ["--site", site, "--collection", collection];
-  return command("objects", "put", file, name.join("/"), ...where, ...args);
+  const call = `/sites/${site}/collections/${collection}/objects/${name.join("/")}${query}`;
+  const answer = await worker.get(BASE, `/.selvedge/v1${call}`, {
+    method: "PUT",
+    headers: {
+      authorization: `Bearer ${ROOT_TOKEN}`,
+      "content-length": Buffer.byteLength(content),
+      "selvedge-tags": tags,
+    },
+    body: content,
+  });
+  assert.equal(answer.status, 200, answer.text);
+  return JSON.parse(answer.text);
 }
 
 const purge = (...args) => command("purge", "--site", "aa", ...args);
@@ -89,7 +100,7 @@ async function overwrite(path, options) {
   await put(path, "old", options);
   assert.equal((await keep(path)).text, "old");
   await put(path, "new", options);
-  assert.equal((await get(path)).text, "old", "a write alone gives up no copy");
+  assert.equal((await get(path)).text, "old", "the copy is left");
 }
 
 async function begin(vars) {
@@ -211,6 +222,34 @@ describe("collections", () => {
     });
   });
 
+  describe("changes", () => {
+    const changes = {
+      put: (path) => put(path, "new", { query: "" }),
+      delete: (path) => command("objects", "delete", "--site", "aa", path.split("/").pop()),
+    };
+    for (const [name, change] of Object.entries(changes)) {
+      test(`a ${name} is seen within the bound`, async () => {
+        const path = `/public/changed-by-${name}`;
+        await put(path, "old");
+        assert.equal((await keep(path)).text, "old");
+        const told = await change(path);
+        if (name === "put") {
+          assert.deepEqual([told.invalidated, told.effective_within_secs], [true, BOUND_SECS]);
+        }
+        const since = Date.now();
+        await until(
+          () => get(path),
+          ({ text }) => text !== "old",
+        );
+        assert.ok(Date.now() - since < 3_000, `${Date.now() - since} ms`);
+        for (let round = 0; round < 5; round += 1) {
+          const { status: code, text } = await get(path);
+          assert.deepEqual([code, text !== "old"], [name === "put" ? 200 : 404, true]);
+        }
+      });
+    }
+  });
+
   describe("stale copies", () => {
     test("the old one at once, then the new one", async () => {
       await put("/quick/a", "old");
@@ -307,25 +346,25 @@ describe("collections", () => {
       [
         "a tag",
         "/public/tagged",
-        ["--tag", "x", "--tag", "y"],
+        "x,y",
         ["--tag", "xy"],
         ["--tag", "y"],
       ],
       [
         "a path, however it is spelled",
         "/public/p/a%20b",
-        [],
+        "",
         ["--path", "/public/p/a"],
         ["--path", "/public//p/%61 b"],
       ],
-      ["a prefix", "/public/q/a", [], ["--prefix", "/public/qq"], ["--prefix", "/public/q"]],
-      ["a collection", "/news/a", [], ["--collection", "brief"], ["--collection", "news"]],
+      ["a prefix", "/public/q/a", "", ["--prefix", "/public/qq"], ["--prefix", "/public/q"]],
+      ["a collection", "/news/a", "", ["--collection", "brief"], ["--collection", "news"]],
       // The last: for two seconds nothing that was kept counts.
-      ["all", "/public/z", [], ["--stage", "preview", "--all"], ["--all"]],
+      ["all", "/public/z", "", ["--stage", "preview", "--all"], ["--all"]],
     ];
-    for (const [name, path, args, other, scope] of ROWS) {
+    for (const [name, path, tags, other, scope] of ROWS) {
       test(name, async () => {
-        await overwrite(path, { args });
+        await overwrite(path, { tags });
         await purge(...other);
         assert.equal((await get(path)).text, "old", `${other.join(" ")} is not meant`);
         const { effective_within_secs: bound } = await purge(...scope);

@@ -244,6 +244,28 @@ describe("representations", () => {
       assert.ok(!answer.text.includes("aaaa"));
     }
   });
+
+  test("a person gets a document in place of a page, and a script a line of text", async () => {
+    for (const [host, path, status] of [
+      ["nobody", "/", 421],
+      ["plain", "/.selvedge/", 404],
+      ["plain", `/${"a".repeat(2100)}`, 414],
+    ]) {
+      const ask = (at, options) => worker.get(host, at, options);
+      const navigate = { headers: { "sec-fetch-mode": "navigate" } };
+      const page = wellFormed(await ask(path, navigate), path);
+      assert.equal(page.status, status);
+      assert.equal(page.headers.value("content-type"), "text/html; charset=utf-8");
+      assert.equal(page.headers.value("cache-control"), "no-store");
+      assert.match(page.headers.value("content-security-policy"), /style-src 'sha256-[^']{44}'$/);
+      assert.match(page.text, new RegExp(`<small>${status} `));
+      assert.equal(page.headers.value("content-length"), String(page.body.length));
+      const head = await ask(path, { method: "HEAD", ...navigate });
+      assert.equal(head.headers.value("content-length"), String(page.body.length));
+      const text = await ask(path, { headers: { "sec-fetch-mode": "cors" } });
+      assert.equal(text.headers.value("content-type"), "text/plain; charset=utf-8");
+    }
+  });
 });
 
 describe("tiers", () => {

@@ -61,7 +61,7 @@ describe("the command line", () => {
     const put = await done(["put", join(dir, "a photo.png"), "--tag", "photos"]);
     assert.equal(put.name, "a%20photo.png");
     assert.equal(put.length, 100_000);
-    assert.equal(put.effective_within_secs, 300 + 3600 + LAG);
+    assert.deepEqual([put.invalidated, put.effective_within_secs], [true, LAG]);
     assert.match(put.url, /^http:\/\/objects\.localhost:\d+\/public\/a%20photo\.png$/);
     await done(["put", join(dir, "empty")]);
 
@@ -259,5 +259,35 @@ describe("a store that fails now and then", () => {
     await done(["put", dir, "--prefix", "through/"]);
     await worker.shim({ reset: true });
     assert.equal((await done(["list", "--prefix", "through/"])).objects.length, 20);
+  });
+});
+
+describe("without configuration", () => {
+  test("a site has the collection public", async () => {
+    await publish(worker, "plain", { "index.html": "<!doctype html>plain" });
+    const file = join(folder({ "x.png": "pixels" }), "x.png");
+    const put = await selvedge(worker, ["objects", "put", file, "--site", "plain"]);
+    assert.equal(put.code, 0, put.stderr);
+    assert.match(put.json.url, /^http:\/\/plain\.localhost:\d+\/public\/x\.png$/);
+    const read = await worker.get("plain", "/public/x.png");
+    assert.deepEqual([read.status, read.text], [200, "pixels"]);
+    assert.equal(read.headers.value("content-type"), "image/png");
+    const missing = await worker.get("plain", "/public/y.png");
+    assert.equal(missing.status, 404);
+    const deleted = await selvedge(worker, ["objects", "delete", "x.png", "--site", "plain"]);
+    assert.equal(deleted.code, 0, deleted.stderr);
+    assert.equal((await worker.get("plain", "/public/x.png")).status, 404);
+  });
+
+  test("files below /public/ are served, and there is no collection", async () => {
+    await publish(worker, "filed", {
+      "index.html": "<!doctype html>filed",
+      "public/a.txt": "a file",
+    });
+    assert.equal((await worker.get("filed", "/public/a.txt")).text, "a file");
+    const file = join(folder({ x: "x" }), "x");
+    const put = await selvedge(worker, ["objects", "put", file, "--site", "filed"]);
+    assert.equal(put.code, 1, put.stdout);
+    assert.match(put.stdout + put.stderr, /no such collection/);
   });
 });

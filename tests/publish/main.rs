@@ -247,6 +247,15 @@ fn busy_and_flaky_servers() {
     let failure = folder.publish(&server).unwrap_err();
     assert_eq!((failure.ending, &*failure.code), (Ending::Failed, "unavailable"));
     assert_eq!(failure.why.as_deref(), Some("6 attempts were made"));
+    // A store that is full stays full: it is named after a few attempts.
+    server.fail(|_, _, path| match path.contains("/blobs") && !path.ends_with("/missing") {
+        true => Fault::Refused("not-stored"),
+        false => Fault::None,
+    });
+    folder.write("page1.html", page(999).as_bytes());
+    let failure = folder.publish(&server).unwrap_err();
+    assert_eq!((failure.ending, &*failure.code), (Ending::Failed, "not-stored"));
+    assert_eq!(failure.why.as_deref(), Some("3 attempts were made"));
 }
 
 #[test]
@@ -567,6 +576,41 @@ fn purges() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
 
+/// What the deployment carries, and what a person is told.
+#[test]
+fn the_built_in_collection_is_part_of_the_deployment_unless_files_are_in_its_way() {
+    type Files<'a> = &'a [(&'a str, &'a str)];
+    let rows: [(Files, &[&str], Option<&str>); 5] = [
+        (&[], &["public"], None),
+        (&[("public/a.txt", "a")], &[], Some("note: /public/a.txt: is served at /public/")),
+        (&[("public.html", "a")], &[], Some("note: /public.html: is served at /public/")),
+        (&[("public/a.txt", "a"), ("selvedge.toml", "public = false")], &[], None),
+        (
+            &[("selvedge.toml", "[[collections]]\nname = \"docs\"\nprefix = \"/public/\"")],
+            &["docs"],
+            None,
+        ),
+    ];
+    for (files, expected, note) in rows {
+        let (folder, server) = (Folder::filled(), Server::start());
+        for (name, text) in files {
+            folder.write(name, text.as_bytes());
+        }
+        let output = selvedge(&folder, &server.url, &["publish", "site", "--site", "www"]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let named = said.lines().find(|line| line.starts_with("note: /public"));
+        assert_eq!(named.is_some(), note.is_some(), "{said}");
+        assert!(note.is_none_or(|note| named.is_some_and(|line| line.starts_with(note))), "{said}");
+        let (id, _) = server.live("www", "production").unwrap();
+        let root = server.with(|state| state.sites["www"].roots[&id].clone());
+        let manifest = selvedge::site::manifest::Manifest::parse(&root).unwrap();
+        let collections = &manifest.head().config.collections;
+        let names: Vec<&str> = collections.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, expected, "{files:?}");
+    }
+}
+
 #[test]
 fn keys_are_made_listed_and_revoked() {
     let (folder, server) = (Folder::filled(), Server::start());
@@ -590,7 +634,10 @@ fn keys_are_made_listed_and_revoked() {
 fn exit_codes_and_words() {
     let (folder, server) = (Folder::filled(), Server::start());
     let nobody = "http://127.0.0.1:9";
-    let rows: [(&str, &[&str], i32, &str); 6] = [
+    let forever = ["tokens", "--site", "www", "create", "--name", "x", "--scope", "read"];
+    let at_once = [&forever[..], &["--expires", "0s"]].concat();
+    let rows: [(&str, &[&str], i32, &str); 7] = [
+        (&server.url, &at_once, 1, "must be at least 1s; leave it out for no expiry"),
         (&server.url, &["publish", "site", "--site", "www"], 0, "Published 24 files"),
         (&server.url, &["publish", "none", "--site", "www"], 1, "is no folder"),
         (&server.url, &["publish", "site"], 1, "--site"),

@@ -13,7 +13,7 @@ use super::server::{Fault, Server};
 /// What `selvedge objects ARGS` ended with: its exit code and what it printed.
 fn objects(server: &Server, folder: &Folder, args: &[&str], stdin: &[u8]) -> (i32, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_selvedge"))
-        .args(["objects", "--site", "www", "--collection", "public", "--quiet"])
+        .args(["objects", "--site", "www", "--quiet"])
         .args(args)
         .current_dir(folder.site())
         .env("SELVEDGE_URL", &server.url)
@@ -60,7 +60,7 @@ fn put_get_list_delete() {
 
     let (code, text) = objects(&server, &folder, &["put", "-", "x/now", "--type", "a/b"], b"now");
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("x/now is stored (3 B)") && text.contains("within 3900 s"), "{text}");
+    assert!(text.contains("x/now is stored (3 B)") && text.contains("within 30 s"), "{text}");
     assert_eq!(object(&server, "x/now").unwrap().1, "a/b");
 
     let (code, text) = objects(&server, &folder, &["get", "x/now"], b"");
@@ -222,4 +222,87 @@ fn an_upload_that_can_not_be_finished_is_given_up() {
     assert!(last.starts_with("DELETE "), "{last}");
     assert!(server.with(|state| state.sites["www"].objects.uploads.is_empty()));
     assert_eq!(object(&server, "large.bin"), None);
+}
+
+/// How many names each call to invalidate had, since the last look; and what is left stale.
+fn invalidated(server: &Server) -> (Vec<Option<usize>>, Vec<String>) {
+    server.with(|state| {
+        let objects = &mut state.sites.entry("www".into()).or_default().objects;
+        (std::mem::take(&mut objects.invalidations), objects.left.iter().cloned().collect())
+    })
+}
+
+#[test]
+fn one_object_is_invalidated_by_its_write_and_several_in_one_call() {
+    let (server, folder) = (server(), Folder::new());
+    folder.write("x", b"1");
+    for n in 0..64 {
+        folder.write(&format!("in/{n}"), b"1");
+    }
+    let done = |args: &[&str]| {
+        let (code, text) = objects(&server, &folder, args, b"");
+        assert_eq!(code, 0, "{text}");
+        let (calls, left) = invalidated(&server);
+        assert!(left.is_empty(), "{args:?}: {left:?}");
+        calls
+    };
+    assert_eq!(done(&["put", "x"]), []);
+    assert_eq!(done(&["put", "in"]), [Some(64)]);
+    folder.write("in/64", b"1");
+    assert_eq!(done(&["put", "in"]), [None], "more are the whole collection");
+    assert_eq!(done(&["delete", "1"]), []);
+    assert_eq!(done(&["delete", "2", "3"]), [Some(2)]);
+    folder.write("empty/.hidden", b"1");
+    assert_eq!(done(&["put", "empty"]), []);
+    folder.write("large.bin", &counted(PART_BYTES + 1));
+    assert_eq!(done(&["put", "large.bin"]), []);
+}
+
+/// What was changed before a failure is invalidated all the same.
+#[test]
+fn what_was_stored_before_a_failure_is_invalidated() {
+    let (server, folder) = (server(), Folder::new());
+    for n in 0..20 {
+        folder.write(&format!("in/{n:02}"), b"1");
+    }
+    server.fail(|_, method, path| match method == "PUT" && path.contains("objects/15") {
+        true => Fault::Status(403),
+        false => Fault::None,
+    });
+    let (code, text) = objects(&server, &folder, &["put", "in"], b"");
+    assert_eq!(code, 1, "{text}");
+    assert!(object(&server, "00").is_some(), "some are stored");
+    assert_eq!(invalidated(&server), (vec![Some(20)], vec![]), "{text}");
+    let (code, text) = objects(&server, &folder, &["delete", "00", "none", "01"], b"");
+    assert!(code == 1 && text.contains("there is no such object"), "{text}");
+    assert_eq!(invalidated(&server), (vec![Some(3)], vec![]), "{text}");
+    // A deletion that nobody answered may have left the copies.
+    server.fail(|number, _, _| if number == 0 { Fault::LostAnswer } else { Fault::None });
+    assert_eq!(objects(&server, &folder, &["delete", "02"], b"").0, 0);
+    assert_eq!(invalidated(&server), (vec![Some(1)], vec![]));
+}
+
+/// A server that stores the object and can't invalidate its copies is asked once more, and a person
+/// is told if that fails too.
+#[test]
+fn copies_that_can_not_be_invalidated_are_told() {
+    let (server, folder) = (server(), Folder::new());
+    folder.write("x", b"1");
+    server.with(|state| state.sites.get_mut("www").unwrap().objects.is_stuck = true);
+    for args in [&["put", "x"][..], &["delete", "x"]] {
+        let (code, text) = objects(&server, &folder, args, b"");
+        assert_eq!((code, invalidated(&server)), (0, (vec![Some(1)], vec![])), "{text}");
+        assert!(!text.contains("3900 s"), "{text}");
+    }
+    server.fail(|_, _, path| match path.ends_with("/invalidate") {
+        true => Fault::Status(403),
+        false => Fault::None,
+    });
+    for args in [&["put", "x"][..], &["put", ".", "--prefix", "p/"]] {
+        let (code, text) = objects(&server, &folder, args, b"");
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains("edge copies are not invalidated"), "{text}");
+        assert!(text.contains("selvedge purge --site www --collection public"), "{text}");
+    }
+    assert_eq!(object(&server, "x").unwrap().0, b"1", "the object is stored");
 }

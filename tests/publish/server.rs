@@ -20,6 +20,8 @@ pub enum Fault {
     None,
     /// This status, nothing is done.
     Status(u16),
+    /// 503 with this code, nothing is done.
+    Refused(&'static str),
     /// The connection is closed, nothing is done.
     LostRequest,
     /// It is done, and the connection is closed.
@@ -145,6 +147,7 @@ impl Server {
                 state.requests.push(format!("{method} {path}"));
                 match (state.faults)(number, &method, &path) {
                     Fault::None => Some(state.answer(&method, &path, &lines, &body)),
+                    Fault::Refused(code) => Some((503, error(code, "try later"))),
                     Fault::Status(status) => Some((status, error("unavailable", "try later"))),
                     Fault::LostRequest => None,
                     Fault::LostRace => {
@@ -175,6 +178,10 @@ impl Server {
 impl State {
     fn answer(&mut self, method: &str, path: &str, lines: &Lines, body: &[u8]) -> (u16, Vec<u8>) {
         let path = path.strip_prefix("/.selvedge/v1").unwrap();
+        if path == "/sites/www/collections/public/invalidate" {
+            let site = self.sites.entry("www".to_owned()).or_default();
+            return site.objects.invalidate(body);
+        }
         if let Some(target) = path.strip_prefix("/sites/www/collections/public/objects") {
             let site = self.sites.entry("www".to_owned()).or_default();
             return site.objects.answer(method, target, lines, body);

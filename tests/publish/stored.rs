@@ -1,6 +1,6 @@
 //! The part of the server that stores objects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use selvedge::site::collection::ObjectName;
 use selvedge::site::ids::ContentHash;
@@ -26,6 +26,12 @@ pub struct Objects {
     pub stored: BTreeMap<String, Stored>,
     /// By their ids: what the object will be, and its parts.
     pub uploads: BTreeMap<String, (Stored, BTreeMap<u64, Vec<u8>>)>,
+    /// What was changed while edge copies of it were left.
+    pub left: BTreeSet<String>,
+    /// How many names each call to invalidate had; none for the whole collection.
+    pub invalidations: Vec<Option<usize>>,
+    /// Whether a change fails to invalidate the copies of its object.
+    pub is_stuck: bool,
 }
 
 impl Stored {
@@ -42,7 +48,7 @@ impl Stored {
     fn view(&self, name: &str) -> Value {
         json!({
             "name": name, "length": self.body.len(), "etag": self.etag(), "url": "http://x/",
-            "media_type": self.media_type, "tags": [], "effective_within_secs": 3_900,
+            "media_type": self.media_type, "tags": [],
         })
     }
 }
@@ -67,7 +73,7 @@ impl Objects {
         }
         if let Some(upload) = query::value(text, "upload") {
             let part = query::value(text, "part").and_then(|part| part.parse().ok());
-            return self.upload(method, name, &upload, part, body);
+            return self.upload(method, name, &upload, part, text, body);
         }
         let etag = self.stored.get(name).map(Stored::etag);
         let wanted = lines.get("if-match").is_none_or(|wanted| Some(wanted) == etag.as_ref());
@@ -84,13 +90,43 @@ impl Objects {
             return (404, error("not-found", "there is no such object"));
         };
         match method {
-            "PUT" => ok(&found.view(name)),
+            "PUT" => self.changed(name, text, found.view(name)),
             "DELETE" => {
                 self.stored.remove(name);
-                ok(&json!({ "deleted": true }))
+                self.changed(name, text, json!({ "deleted": true }))
             }
             _ => (200, found.body),
         }
+    }
+
+    /// The answer to a change, with what became of the object's edge copies.
+    fn changed(&mut self, name: &str, text: &str, mut answer: Value) -> (u16, Vec<u8>) {
+        let leaves = query::value(text, "invalidate").as_deref() == Some("false");
+        if leaves || self.is_stuck {
+            self.left.insert(name.to_owned());
+        }
+        if self.is_stuck && !leaves {
+            answer["warning"] = json!({ "code": "not-invalidated" });
+        }
+        let is_invalidated = !leaves && !self.is_stuck;
+        answer["invalidated"] = json!(is_invalidated);
+        answer["effective_within_secs"] = json!(if is_invalidated { 30 } else { 3_900 });
+        ok(&answer)
+    }
+
+    pub fn invalidate(&mut self, body: &[u8]) -> (u16, Vec<u8>) {
+        let body: Value = serde_json::from_slice(body).unwrap();
+        let names = body["names"].as_array();
+        self.invalidations.push(names.map(Vec::len));
+        match names {
+            None => self.left.clear(),
+            Some(names) => {
+                for name in names {
+                    self.left.remove(name.as_str().unwrap());
+                }
+            }
+        }
+        ok(&json!({ "invalidated": true, "effective_within_secs": 30 }))
     }
 
     fn list(&self, text: &str) -> (u16, Vec<u8>) {
@@ -110,6 +146,7 @@ impl Objects {
         name: &str,
         id: &str,
         part: Option<u64>,
+        text: &str,
         body: &[u8],
     ) -> (u16, Vec<u8>) {
         let Some((stored, parts)) = self.uploads.get_mut(id) else {
@@ -128,10 +165,10 @@ impl Objects {
                     stored.body.extend_from_slice(bytes);
                 }
                 let stored = stored.clone();
-                let answer = ok(&stored.view(name));
+                let view = stored.view(name);
                 self.stored.insert(name.to_owned(), stored);
                 self.uploads.remove(id);
-                answer
+                self.changed(name, text, view)
             }
             _ => {
                 self.uploads.remove(id);

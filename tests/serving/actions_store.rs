@@ -363,8 +363,10 @@ fn a_beginning_is_completed() {
     let rows = [
         ("the same", "etag: \"a\"", "etag: \"a\"", REST, 2),
         ("another tag", "etag: \"a\"", "etag: \"b\"", REST, 3),
-        ("a weak tag", "etag: W/\"a\"", "etag: W/\"a\"", REST, 3),
-        ("no tag", "", "", REST, 3),
+        ("a weak tag", "etag: W/\"a\"", "etag: W/\"a\"", REST, 2),
+        ("no tag", "", "", REST, 2),
+        ("no tag first", "", "etag: \"a\"", REST, 2),
+        ("no tag then", "etag: \"a\"", "", REST, 3),
         ("another part", "etag: \"a\"", "etag: \"a\"", "content-range: bytes 3-9/10", 3),
         ("another length", "etag: \"a\"", "etag: \"a\"", "content-range: bytes 4-9/11", 3),
     ];
@@ -391,5 +393,33 @@ fn a_beginning_is_completed() {
         assert_eq!(world.fetches(), fetches, "{name}");
         let again = get(&isolate, API);
         assert_eq!((again.text(), world.fetches()), (WHOLE, fetches), "{name}: {again:?}");
+    }
+}
+
+/// RFC 9111 §3.4: without a strong validator the rest may be of something else, so nobody asks for
+/// it. Such a beginning is not stored either, however often it comes.
+#[test]
+fn a_beginning_without_a_strong_validator_is_not_completed() {
+    let rows = [
+        ("no tag", "content-range: bytes 0-3/10", ""),
+        ("a weak tag", "content-range: bytes 0-3/10", "etag: W/\"a\""),
+        ("a date", "content-range: bytes 0-3/10", "last-modified: Thu, 01 Jan 2026 00:00:00 GMT"),
+        ("too long to be joined", "content-range: bytes 0-3/65537", "etag: \"a\""),
+    ];
+    for (name, range, validator) in rows {
+        let world = acting();
+        let isolate = Isolate::new(&world);
+        world.on_fetch(move |_, _| {
+            let lines = format!("cache-control: max-age=600\n{range}\n{validator}");
+            Answer::new(206, &lines, "0123")
+        });
+        for fetches in 1..=3 {
+            let part = get(&isolate, API);
+            assert_eq!((part.status, part.text()), (206, "0123"), "{name}: {part:?}");
+            assert!(!part.field("cache-status").contains("stored"), "{name}: {part:?}");
+            assert_eq!(world.fetches(), fetches, "{name}");
+        }
+        let ranges = world.fetched().iter().filter(|asked| asked.fields.contains("range")).count();
+        assert_eq!(ranges, 0, "{name}: the rest was asked for");
     }
 }

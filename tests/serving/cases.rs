@@ -27,6 +27,7 @@ const CASES: &[(&str, &str)] = cases! {
     "hosts"
     "hosts-custom"
     "https-only"
+    "https-only-default"
     "lifetimes-html"
     "lifetimes-other"
     "lifetimes-sandbox"

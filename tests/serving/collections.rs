@@ -44,9 +44,10 @@ fn world() -> World {
     world
 }
 
+/// Writes an object and leaves its edge copies: what becomes of them by themselves is tested here.
 fn put_as(world: &World, site: &str, place: &str, media_type: &str, body: &[u8]) {
     let (collection, name) = place.split_once('/').unwrap();
-    let call = format!("/sites/{site}/collections/{collection}/objects/{name}");
+    let call = format!("/sites/{site}/collections/{collection}/objects/{name}?invalidate=false");
     let request = Isolate::new(world).admin_call("PUT", &call, body);
     let request = request.header("content-type", media_type).header("selvedge-tags", "t1, t2");
     let written = request.send();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use selvedge::serve::admin::objects::{TAGS_BYTES_MAX, TAGS_MAX};
 use selvedge::serve::ports::Fault;
 use selvedge::site::collection::OBJECT_BYTES_MAX;
+use selvedge::site::ids::ContentHash;
 
 use super::support::folder::{Folder, publish};
 use super::support::response::{Isolate, Request, Response};
@@ -78,7 +79,8 @@ fn an_object_from_its_first_byte_to_its_last() {
         assert_eq!(written["name"], "a/b%20c.png", "{written}");
         assert_eq!(written["length"], 5);
         assert_eq!(written["url"], "https://www.cdn.test/public/a/b%20c.png");
-        assert_eq!(written["effective_within_secs"], 300 + 3_600 + lag);
+        assert_eq!(written["effective_within_secs"], 30 + lag);
+        assert_eq!((&written["invalidated"], &written["warning"]), (&json!(true), &Value::Null));
         let etag = written["etag"].as_str().unwrap();
         assert!(etag.len() > 2 && etag.starts_with('"') && etag.ends_with('"'), "{etag}");
 
@@ -139,7 +141,8 @@ fn addresses_are_where_it_is_served() {
     let world = world("r2");
     let content = put(&world, "content/x", b"1");
     assert_eq!(content["url"], "https://fresh--www.cdn.test/with%20space/x");
-    assert_eq!(content["effective_within_secs"], 90);
+    let left = call(&world, "PUT", "content/x?invalidate=false", b"1").send().json();
+    assert_eq!((&left["invalidated"], &left["effective_within_secs"]), (&json!(false), &json!(90)));
     assert_eq!(put(&world, "staged/x", b"1")["url"], "https://staging--www.cdn.test/staged/x");
 }
 
@@ -280,6 +283,38 @@ fn larger_than_the_store_takes() {
     }
 }
 
+/// A full disk: the store refuses what is written, or never answers. Neither is a failure to read.
+#[test]
+fn a_store_that_takes_no_writes_is_named() {
+    let rows = [
+        (Trouble::Before(Fault::Failed), "not-stored", "the store refused the write"),
+        (Trouble::Hang, "not-stored", "the store did not complete the write in time"),
+        (Trouble::Before(Fault::Busy), "unavailable", "the store is busy"),
+    ];
+    for (trouble, code, message) in rows {
+        let world = world("r2");
+        world.trouble(Op::Write, "obj/", trouble);
+        world.trouble(Op::Upload, "", trouble);
+        let blob = format!("/sites/www/blobs/{}", ContentHash::of(b"x").hex());
+        let answers = [
+            call(&world, "PUT", "public/x", b"1").send(),
+            Isolate::new(&world).admin("PUT", &blob, b"x"),
+        ];
+        for answer in answers {
+            let shown = format!("{trouble:?}: {}", answer.render());
+            assert_eq!((answer.status, answer.code().as_str()), (503, code), "{shown}");
+            let error = &answer.json()["error"];
+            assert_eq!(error["message"], message, "{shown}");
+            let names_the_disk = error["hint"].as_str().unwrap().contains("has room");
+            assert_eq!(names_the_disk, code == "not-stored", "{shown}");
+            assert_eq!(answer.field("retry-after"), "2", "{shown}");
+        }
+        world.heal();
+        world.trouble(Op::Read, "", Trouble::Before(Fault::Failed));
+        assert_eq!(call(&world, "PUT", "public/x", b"1").send().code(), "unavailable");
+    }
+}
+
 #[test]
 fn only_who_may() {
     let world = world("r2");
@@ -334,7 +369,7 @@ fn what_is_left_of_a_collection() {
     assert_eq!(get(&world, "public/x").text(), "1");
     assert_eq!(call(&world, "PUT", "public/x", b"2").send().status, 404);
     let deleted = call(&world, "DELETE", "public/x", b"").send().json();
-    assert_eq!(deleted["effective_within_secs"], 0);
+    assert_eq!(deleted["effective_within_secs"], 30, "a rollback would bring its copies back");
     assert_eq!(get(&world, "public/x").status, 404);
 }
 

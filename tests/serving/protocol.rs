@@ -273,13 +273,14 @@ fn a_store_that_does_not_say_is_asked_what_became_of_it() {
             of.world.heal();
             assert_eq!(served(&of.world), of.second_served);
         }
-        for trouble in [Trouble::Before(Fault::Failed), Trouble::Before(Fault::Busy)] {
+        for (fault, code) in [(Fault::Failed, "not-stored"), (Fault::Busy, "unavailable")] {
+            let trouble = Trouble::Before(fault);
             let of = versions(&[("STORE", store)]);
             let from = Isolate::new(&of.world);
             of.second.commit(&from, "www");
             of.world.trouble(Op::Write, "live/", trouble);
             let response = of.second.activate(&from, "www", "production", Some(1));
-            assert_eq!((response.status, response.code().as_str()), (503, "unavailable"));
+            assert_eq!((response.status, response.code().as_str()), (503, code));
             of.world.heal();
             assert_eq!(served(&of.world), of.first_served);
         }
@@ -293,6 +294,28 @@ pub fn token(world: &World, site: &str, scopes: &[&str], expires_secs: Option<u6
     let made = Isolate::new(world).admin("POST", &call, body.to_string().as_bytes());
     assert_eq!(made.status, 201, "{made:?}");
     made.json()["token"].as_str().unwrap().to_owned()
+}
+
+/// A lifetime of 0 makes something that never opens anything; it is refused, and nothing is stored.
+#[test]
+fn tokens_and_keys_live_for_a_second_at_least() {
+    let world = World::new();
+    publish(&world, "aa", "production", &version(1));
+    for call in ["/sites/aa/tokens", "/sites/aa/keys"] {
+        for (secs, status) in [(0, 422), (1, 201)] {
+            let before = world.snapshot();
+            let body = json!({ "name": "ci", "scopes": ["read"], "expires_secs": secs });
+            let made = Isolate::new(&world).admin("POST", call, body.to_string().as_bytes());
+            assert_eq!(made.status, status, "{call} {secs}: {made:?}");
+            if status == 422 {
+                assert_eq!(made.code(), "invalid");
+                let error = &made.json()["error"];
+                assert_eq!(error["message"], "`expires_secs` must be at least 1");
+                assert!(error["hint"].as_str().unwrap().contains("leave it out"), "{error}");
+                assert!(world.snapshot() == before, "{call}");
+            }
+        }
+    }
 }
 
 #[test]

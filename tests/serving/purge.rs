@@ -46,7 +46,7 @@ fn record(world: &World, stage: &str) -> LiveRecord {
 fn is_gone(record: &LiveRecord, path: &str, tags: &str, collection: Option<&str>) -> bool {
     let collection = collection.map(|name| CollectionName::parse(name).unwrap());
     let (collection, requested_ms) = (collection.as_ref(), UnixMillis(START_MS));
-    is_banned(&record.bans, &Subject { path, tags, collection, requested_ms })
+    is_banned(&record.bans, &Subject { path, tags, collection, object: None, requested_ms })
 }
 
 #[test]
@@ -92,7 +92,8 @@ fn what_is_asked_for_afterwards_is_kept_and_other_stages_too() {
     let staging = record(&world, "staging");
     for (asked_ms, banned) in [(0, true), (CLOCK_SKEW_MS, true), (CLOCK_SKEW_MS + 1, false)] {
         let requested_ms = UnixMillis(START_MS + asked_ms);
-        let subject = Subject { path: "/a", tags: "", collection: None, requested_ms };
+        let subject =
+            Subject { path: "/a", tags: "", collection: None, object: None, requested_ms };
         assert_eq!(is_banned(&staging.bans, &subject), banned, "{asked_ms}");
     }
     let bound = &purge(&world, &json!({ "stage": "staging", "all": true })).json();

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use selvedge::publish::client::Client;
+use selvedge::publish::config::public;
 use selvedge::publish::failure::Failure;
 use selvedge::publish::objects::{self, Place, Precondition, PutOptions};
 use selvedge::publish::output;
@@ -16,24 +17,24 @@ use selvedge::site::ids::SiteName;
 use super::{Global, Printed};
 
 pub const HELP: &str = "\
-An object is stored by itself: no publish brings it, none takes it away. The collection stands in
-selvedge.toml, where it has its prefix, and how long copies of its objects are kept:
+Objects are stored on their own: publishing neither adds nor removes them. Every site has the
+collection `public`, which is read at /public/. Add others, or change this one, in selvedge.toml:
 
   [[collections]]
-  name = \"public\"
-  prefix = \"/public/\"
+  name = \"content\"
+  prefix = \"/content/\"
 
 Names are paths below that prefix, percent-encoded where a URL has to be: a photo.png and
 a%20photo.png are the same. The token needs the scope `write`, or `read` to list and get.
 
 Examples:
-  selvedge objects put photo.png --site www --collection public
-  selvedge objects put photo.png 2026/a.png --site www --collection public --tag photos
-  selvedge objects put photos --site www --collection public --prefix 2026/   a whole folder
-  date | selvedge objects put - now.txt --site www --collection public
-  selvedge objects get 2026/a.png -o a.png --site www --collection public
-  selvedge objects list --prefix 2026/ --site www --collection public
-  selvedge objects delete 2026/a.png now.txt --site www --collection public
+  selvedge objects put photo.png --site www                    read at /public/photo.png
+  selvedge objects put photo.png 2026/a.png --site www --tag photos
+  selvedge objects put photos --site www --prefix 2026/        a whole folder
+  date | selvedge objects put - now.txt --site www --collection content
+  selvedge objects get 2026/a.png -o a.png --site www
+  selvedge objects list --prefix 2026/ --site www
+  selvedge objects delete 2026/a.png now.txt --site www
 
 Changing what somebody else may be changing:
   selvedge objects put doc.json --if-match 5f2a… …        only if it is still what was read
@@ -42,8 +43,15 @@ Changing what somebody else may be changing:
 #[derive(Args)]
 pub struct ObjectsArgs {
     /// The collection.
-    #[arg(long, short, global = true, env = "SELVEDGE_COLLECTION", value_parser = collection)]
-    collection: Option<CollectionName>,
+    #[arg(
+        long,
+        short,
+        global = true,
+        env = "SELVEDGE_COLLECTION",
+        value_parser = collection,
+        default_value = public::NAME,
+    )]
+    collection: CollectionName,
     #[command(subcommand)]
     action: ObjectsAction,
 }
@@ -105,11 +113,7 @@ pub fn run(
     site: &SiteName,
     client: &Client,
 ) -> Result<Printed, Failure> {
-    let collection = args.collection.as_ref().ok_or_else(|| {
-        let hint = "add --collection NAME, or set SELVEDGE_COLLECTION";
-        Failure::refused("usage", "which collection?", hint)
-    })?;
-    let place = Place { client, site, collection };
+    let place = Place { client, site, collection: &args.collection };
     match &args.action {
         ObjectsAction::Put(args) => put(global, args, &place),
         ObjectsAction::Get { name, output } => get(global, name, output.as_ref(), &place),
@@ -121,12 +125,10 @@ pub fn run(
         }
         ObjectsAction::Delete { names } => {
             let parsed: Result<Vec<_>, _> = names.iter().map(|name| objects::name(name)).collect();
-            let (mut deleted, mut text) = (Vec::new(), String::new());
-            for name in parsed? {
-                place.delete(&name)?;
-                text.push_str(&format!("{name} is deleted\n"));
-                deleted.push(name.to_string());
-            }
+            let names = parsed?;
+            place.delete_all(&names)?;
+            let deleted: Vec<String> = names.iter().map(ToString::to_string).collect();
+            let text = deleted.iter().map(|name| format!("{name} is deleted\n")).collect();
             Ok(Printed { json: json!({ "deleted": deleted }), text })
         }
     }
@@ -142,6 +144,7 @@ fn put(global: &Global, args: &PutArgs, place: &Place<'_>) -> Result<Printed, Fa
             (None, true) => Precondition::Absent,
             (None, false) => Precondition::Anything,
         },
+        leaves_copies: false,
     };
     let progress = Progress::choose(!global.quiet && !global.json);
     let name = args.name.as_deref().map(objects::name).transpose()?;
@@ -170,7 +173,7 @@ fn put(global: &Global, args: &PutArgs, place: &Place<'_>) -> Result<Printed, Fa
     let mut shown = format!("{} is stored ({size}), {}\n", text("name"), text("etag"));
     shown.push_str(&format!("  {}\n", text("url")));
     let seconds = json["effective_within_secs"].as_u64().unwrap_or(0);
-    shown.push_str(&format!("  in force everywhere within {seconds} s; a purge is faster\n"));
+    shown.push_str(&format!("  in force everywhere within {seconds} s\n"));
     Ok(Printed { json, text: shown })
 }
 

@@ -10,6 +10,7 @@ pub mod app_config;
 pub mod nearest;
 pub mod not_found;
 pub mod protected;
+pub mod public;
 pub mod review;
 pub mod routes;
 pub mod selvedge_toml;
@@ -99,6 +100,8 @@ pub struct PublishSettings {
     pub types: BTreeMap<String, String>,
     /// Which files have names that change with their content.
     pub fingerprint: Fingerprint,
+    /// Whether the site does without the built-in collection `public`.
+    pub without_public: bool,
 }
 
 /// Which files have names that change with their content.

@@ -32,7 +32,7 @@ pub const FILE_NAME: &str = "selvedge.toml";
 /// Longest edge lifetime: a year, the longest that caches take to mean anything.
 pub const EDGE_TTL_SECS_MAX: u32 = 31_536_000;
 
-const ROOT_KEYS: [&str; 13] = [
+const ROOT_KEYS: [&str; 14] = [
     "html",
     "not_found",
     "redirect_status",
@@ -44,6 +44,7 @@ const ROOT_KEYS: [&str; 13] = [
     "redirects",
     "actions",
     "collections",
+    "public",
     "types",
     "publish",
 ];
@@ -115,6 +116,7 @@ pub fn parse(file: &str, text: &str) -> (SelvedgeToml, Vec<Diagnostic>) {
     }
     config.stages = stages(&mut source, root);
     read.publish.fingerprint = fingerprint(&mut source, root);
+    read.publish.without_public = source.boolean(root, "public") == Some(false);
     read.publish.types = types(&mut source, root);
     publish(&mut source, root, &mut read.publish);
     for (line, table) in source.tables(root, "redirects") {

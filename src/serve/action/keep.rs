@@ -35,8 +35,7 @@ impl<P: Ports> Plan<P> {
         flight: Option<Flight>,
     ) -> Outcome<P> {
         // The beginning of something takes no stale copy's place: that may yet bridge a failure.
-        let prefix = prefix_of(response.status, &response.fields);
-        let is_part = prefix.is_some() && reason != Forward::Stale;
+        let is_part = is_completable(response.status, &response.fields) && reason != Forward::Stale;
         let exchange = Exchange {
             method: ask.method,
             extent: if is_part { Extent::Part } else { Extent::Whole },
@@ -67,7 +66,7 @@ impl<P: Ports> Plan<P> {
         reason: Forward,
         flight: Option<Flight>,
     ) -> Outcome<P> {
-        let mut status = CacheStatus { stored: true, ..CacheStatus::forward(reason) };
+        let mut status = CacheStatus::forward(reason);
         let age = response.fields.value("age").map(str::to_owned);
         let (mut stored, length) = described(response.status, response.fields, timing);
         // Of a beginning that is longer, nobody holds the whole.
@@ -75,7 +74,7 @@ impl<P: Ports> Plan<P> {
         let ports = &self.tiers.ports;
         let body = match (response.body, length) {
             (None, _) => {
-                self.keep(stored.clone(), EdgeContent::Bytes(Vec::new())).await;
+                status.stored = self.keep(stored.clone(), EdgeContent::Bytes(Vec::new())).await;
                 ReplyBody::Empty
             }
             (Some(body), Some(length)) if length <= bytes_max => {
@@ -86,10 +85,7 @@ impl<P: Ports> Plan<P> {
                 status.stored = self.keep_copy(stored.clone(), content, flight).await;
                 body
             }
-            (Some(body), Some(_)) => {
-                status.stored = false;
-                ReplyBody::Stream(body)
-            }
+            (Some(body), Some(_)) => ReplyBody::Stream(body),
             (Some(body), None) => {
                 let Ok((body, copy)) = ports.share(body) else {
                     return Outcome::gateway_error(502, "cut-off");
@@ -127,7 +123,7 @@ impl<P: Ports> Plan<P> {
     }
 
     /// Keeps a copy: a stream behind the response, which has the other half of it, all else before.
-    /// Whether it is kept, as far as that is known.
+    /// Returns whether it is kept; of a stream nobody knows before its end.
     async fn keep_copy(
         &self,
         stored: StoredResponse,
@@ -139,7 +135,7 @@ impl<P: Ports> Plan<P> {
         }
         let request = &self.request.fields;
         variants::keep_behind(&self.tiers, &self.key, stored, content, request, flight);
-        true
+        false
     }
 
     fn keep_unknown_behind(
@@ -272,6 +268,24 @@ fn settle(fields: &mut Fields, received_ms: UnixMillis) {
     if !fields.contains("date") {
         fields.set("date", date::format_imf(received_ms.seconds()));
     }
+}
+
+/// Returns whether a 206 is worth storing: the rest of it can be asked for, joined to it and held.
+///
+/// # Source
+/// RFC 9111 §3.4: parts are combined only under one strong validator.
+fn is_completable(status: u16, fields: &Fields) -> bool {
+    let has_strong_validator = fields.value("etag").is_some_and(is_strong);
+    has_strong_validator
+        && prefix_of(status, fields).is_some_and(|complete| complete <= HELD_BYTES_MAX)
+}
+
+/// Returns whether an entity tag is a strong validator.
+///
+/// # Source
+/// RFC 9110 §8.8.1
+pub(super) fn is_strong(etag: &str) -> bool {
+    !etag.is_empty() && !etag.starts_with("W/")
 }
 
 /// The complete length of what a 206 is the beginning of.

@@ -146,6 +146,7 @@ impl<P: Ports> Plan<P> {
             path: ask.path.decoded(),
             tags: stored.fields.value("cache-tag").unwrap_or_default(),
             collection: None,
+            object: None,
             requested_ms: stored.timing.requested_ms,
         };
         stored.timing.judge_under(bans, &subject, self.now())

@@ -1,5 +1,6 @@
 //! GET and HEAD of an action: from the edge tier where it may be, else from the upstream.
 
+use crate::serve::action::keep::is_strong;
 use crate::serve::action::{Plan, fetch};
 use crate::serve::ask::Ask;
 use crate::serve::board::{Flight, Turn};
@@ -225,8 +226,4 @@ impl<P: Ports> Plan<P> {
             StoredResponse { status: 200, fields, timing, length: complete, complete: None };
         Some((stored, ports.held_of(&whole)))
     }
-}
-
-fn is_strong(etag: &str) -> bool {
-    !etag.is_empty() && !etag.starts_with("W/")
 }

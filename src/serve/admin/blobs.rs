@@ -114,7 +114,9 @@ impl<P: Ports> Call<'_, P> {
     ) -> Result<Upload, AdminError> {
         let ports = &self.tiers.ports;
         let (key, ms) = (keys::blob(site, hash), ports.settings().deadlines.admin_ms);
-        Ok(persistently(ports, ms, || ports.store_blob(&key, bytes, hash)).await?)
+        persistently(ports, ms, || ports.store_blob(&key, bytes, hash))
+            .await
+            .map_err(AdminError::of_write)
     }
 
     /// Gives a blob, or stores one that streams in.
@@ -134,7 +136,10 @@ impl<P: Ports> Call<'_, P> {
             return Err(AdminError::TooLarge(settings.store.blob_bytes_max()));
         }
         let upload = ports.store_request_body(&key, length, &hash);
-        match within(ports, settings.deadlines.upload_ms, upload).await? {
+        match within(ports, settings.deadlines.upload_ms, upload)
+            .await
+            .map_err(AdminError::of_write)?
+        {
             Upload::Stored => Ok(Answer::Json(201, object(&[("stored", &1_u16)]))),
             Upload::Mismatch => Err(AdminError::HashMismatch(0, hash)),
         }

@@ -65,11 +65,22 @@ pub enum AdminError {
     OtherDeployment(DeploymentId),
     /// The operator does not allow an upstream that the deployment's actions name.
     UpstreamNotAllowed(Upstream),
+    /// The store did not take a write.
+    NotStored(Fault),
     /// The store failed.
     Unavailable(Fault),
 }
 
 impl AdminError {
+    /// A failed write. A store that is full refuses it, or never answers; one that is busy or not
+    /// bound says so itself.
+    pub fn of_write(fault: Fault) -> Self {
+        match fault {
+            Fault::Failed | Fault::TimedOut => Self::NotStored(fault),
+            Fault::Busy | Fault::Missing => Self::Unavailable(fault),
+        }
+    }
+
     /// The status code.
     pub fn status(&self) -> u16 {
         match self {
@@ -92,7 +103,7 @@ impl AdminError {
             | Self::Manifest(_)
             | Self::OtherDeployment(_)
             | Self::UpstreamNotAllowed(_) => 422,
-            Self::Unavailable(_) => 503,
+            Self::NotStored(_) | Self::Unavailable(_) => 503,
         }
     }
 
@@ -140,6 +151,7 @@ impl AdminError {
             Self::HashMismatch(..) => "hash-mismatch",
             Self::MissingBlobs(_) => "missing-blobs",
             Self::UpstreamNotAllowed(_) => "upstream-not-allowed",
+            Self::NotStored(_) => "not-stored",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -154,7 +166,8 @@ impl AdminError {
             Self::NotFound("deployment") => "publish it first; selvedge deployments lists them",
             Self::NotFound("stage") => "publish to it first: selvedge publish DIR --stage NAME",
             Self::NotFound("collection") => {
-                "add it to [[collections]] in selvedge.toml and publish, then try again"
+                "publish the site again for `public`; add others to [[collections]] in \
+                 selvedge.toml and publish, then try again"
             }
             Self::NotFound("upload") => {
                 "begin another; parts are all of one length of 5 MiB or more, but for the last"
@@ -189,6 +202,10 @@ impl AdminError {
             }
             Self::UpstreamNotAllowed(_) => {
                 "ask the operator to add it to ALLOWED_ORIGINS, or name another"
+            }
+            Self::NotStored(_) => {
+                "check that the store has room (of make dev: the disk of STATE_DIR), then try \
+                 again; what is served did not change"
             }
             Self::Unavailable(Fault::Missing) => "bind a bucket or a namespace in wrangler.toml",
             Self::Unavailable(_) => "try again in a moment",
@@ -237,6 +254,10 @@ impl fmt::Display for AdminError {
             Self::UpstreamNotAllowed(upstream) => {
                 write!(f, "this server does not allow the upstream {upstream}")
             }
+            Self::NotStored(Fault::TimedOut) => {
+                f.write_str("the store did not complete the write in time")
+            }
+            Self::NotStored(_) => f.write_str("the store refused the write"),
             Self::Unavailable(fault) => fault.fmt(f),
         }
     }

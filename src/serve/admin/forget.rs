@@ -110,8 +110,8 @@ impl<P: Ports> Call<'_, P> {
     ) -> Result<(), AdminError> {
         let ports = &self.tiers.ports;
         let (key, ms) = (keys::deployment(site, id), ports.settings().deadlines.admin_ms);
-        persistently(ports, ms, || ports.write(&key, root, &Condition::Any)).await?;
-        Ok(())
+        let written = persistently(ports, ms, || ports.write(&key, root, &Condition::Any)).await;
+        written.map(drop).map_err(AdminError::of_write)
     }
 }
 

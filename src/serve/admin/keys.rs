@@ -52,14 +52,15 @@ impl<P: Ports> Call<'_, P> {
     async fn make_key(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
         let wanted: NewKey = parsed_json(&self.json().await?)?;
         showable(&wanted.name)?;
-        let (id, text) = self.new_secret(KEY_PREFIX, site)?;
         let now = self.tiers.ports.now();
+        let expires_ms = expiry(now, wanted.expires_secs)?;
+        let (id, text) = self.new_secret(KEY_PREFIX, site)?;
         let key = ApiKey {
             id,
             name: wanted.name,
             hash: ContentHash::of(text.as_bytes()),
             created_ms: now,
-            expires_ms: expiry(now, wanted.expires_secs),
+            expires_ms,
         };
         self.update_site(site, &mut |record| {
             if record.keys.len() >= KEYS_MAX {

@@ -10,6 +10,7 @@ pub mod deletion;
 pub mod deployments;
 pub mod error;
 pub mod forget;
+pub mod invalidate;
 pub mod keys;
 pub mod objects;
 pub mod purge;
@@ -122,6 +123,7 @@ impl<P: Ports> Call<'_, P> {
             | ["promote"]
             | ["keys", ..]
             | ["takedowns"] => Scope::Publish,
+            ["collections", _, "invalidate"] => Scope::Write,
             ["collections", _, "objects", ..] if self.ask.is_read() => Scope::Read,
             ["collections", _, "objects", ..] => Scope::Write,
             _ => return self.of_site_as_root(site, rest).await,
@@ -138,6 +140,9 @@ impl<P: Ports> Call<'_, P> {
             ["blobs", hash] => Box::pin(self.blob(site, parsed(ContentHash::parse(hash))?)),
             ["collections", collection, "objects", name @ ..] => {
                 Box::pin(self.objects(site, collection, name))
+            }
+            ["collections", collection, "invalidate"] => {
+                Box::pin(self.invalidate_objects(site, collection))
             }
             ["deployments"] => Box::pin(self.deployments(site)),
             ["deployments", id] => {
@@ -265,7 +270,9 @@ fn json_reply<P: Ports>(status: u16, json: JsonText, error: Option<&AdminError>)
     let mut fields = admin_fields("application/json", bytes.len() as u64);
     match error {
         Some(AdminError::Unauthorized) => fields.set("www-authenticate", "Bearer"),
-        Some(AdminError::Unavailable(_)) => fields.set("retry-after", "2"),
+        Some(AdminError::NotStored(_) | AdminError::Unavailable(_)) => {
+            fields.set("retry-after", "2")
+        }
         Some(AdminError::MethodNotAllowed(methods)) => {
             let allow: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
             fields.set("allow", allow.join(", "));

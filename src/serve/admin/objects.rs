@@ -4,6 +4,7 @@
 //! name that is a canonical path, and only in a collection that something live of the site has.
 
 use crate::serve::admin::error::AdminError;
+use crate::serve::admin::invalidate::Copies;
 use crate::serve::admin::stages::KV_LAG_SECS;
 use crate::serve::admin::{Answer, Call};
 use crate::serve::ask::Field;
@@ -80,7 +81,7 @@ impl<P: Ports> Call<'_, P> {
     async fn put_object(&self, target: &Target<'_>) -> Result<Answer<P>, AdminError> {
         let ports = &self.tiers.ports;
         let settings = ports.settings();
-        let wanted = self.wanted()?;
+        let (wanted, invalidates) = (self.wanted()?, self.invalidates()?);
         let length = self.content_length()?;
         if length > settings.store.blob_bytes_max() {
             return Err(AdminError::ObjectTooLarge(settings.store));
@@ -97,8 +98,14 @@ impl<P: Ports> Call<'_, P> {
             }
         };
         let write = ports.object_write(&target.key, &meta, &condition);
-        match within(ports, settings.deadlines.upload_ms, write).await? {
-            ObjectWritten::Done(etag) => Ok(self.written(target, &served, &etag, length)),
+        match within(ports, settings.deadlines.upload_ms, write)
+            .await
+            .map_err(AdminError::of_write)?
+        {
+            ObjectWritten::Done(etag) => {
+                let copies = self.invalidate_target(target, invalidates).await;
+                Ok(self.written(target, &served, &etag, length, &copies))
+            }
             ObjectWritten::Lost => {
                 let current = self.object_meta(&target.key).await?;
                 Err(AdminError::PreconditionFailed(current.map(|meta| meta.etag)))
@@ -124,22 +131,23 @@ impl<P: Ports> Call<'_, P> {
 
     /// Deletes an object. No store deletes on a condition: the entity tag is looked at just before.
     async fn delete_object(&self, target: &Target<'_>) -> Result<Answer<P>, AdminError> {
-        let ports = &self.tiers.ports;
+        let (ports, invalidates) = (&self.tiers.ports, self.invalidates()?);
         if self.precondition_holds(target).await?.is_none() {
             return Err(self.absent(target).await?);
         }
         let served = self.served(target.site, target.collection).await?;
         let ms = ports.settings().deadlines.admin_ms;
         persistently(ports, ms, || ports.delete(&target.key)).await?;
-        let bound_secs = served.map_or(0, |served| self.object_bound_secs(&served.collection));
-        Ok(Answer::Json(
-            200,
-            object(&[
-                ("name", &target.name.as_str()),
-                ("deleted", &true),
-                ("effective_within_secs", &bound_secs),
-            ]),
-        ))
+        let copies = self.invalidate_target(target, invalidates).await;
+        let ttl_secs = served.map_or(0, |served| self.object_bound_secs(&served.collection));
+        let answer = object(&[("name", &target.name.as_str()), ("deleted", &true)]);
+        Ok(Answer::Json(200, self.with_copies(answer, &copies, ttl_secs)))
+    }
+
+    /// Invalidates an object that was just changed, unless the call says otherwise.
+    pub async fn invalidate_target(&self, target: &Target<'_>, invalidates: bool) -> Copies {
+        let Target { site, collection, name, .. } = target;
+        self.invalidate_changed(site, collection, name, invalidates).await
     }
 
     async fn list_objects(
@@ -213,6 +221,15 @@ impl<P: Ports> Call<'_, P> {
         })
     }
 
+    /// Whether something live of the site has a collection.
+    pub async fn is_served(
+        &self,
+        site: &SiteName,
+        name: &CollectionName,
+    ) -> Result<bool, AdminError> {
+        Ok(self.served(site, name).await?.is_some())
+    }
+
     /// The collection that an object is to be written to.
     pub async fn served_for(&self, target: &Target<'_>) -> Result<Served, AdminError> {
         let served = self.served(target.site, target.collection).await?;
@@ -269,6 +286,7 @@ impl<P: Ports> Call<'_, P> {
         served: &Served,
         etag: &str,
         length: u64,
+        copies: &Copies,
     ) -> Answer<P> {
         let Served { stage, collection } = served;
         let label = match (collection.access, stage.is_production()) {
@@ -278,19 +296,18 @@ impl<P: Ports> Call<'_, P> {
         };
         let prefix = path::encode(collection.prefix.as_str());
         let url = [&self.address(&label), prefix.trim_start_matches('/'), target.name.as_str()];
-        Answer::Json(
-            200,
-            object(&[
-                ("name", &target.name.as_str()),
-                ("etag", &etag),
-                ("length", &length),
-                ("url", &url.concat()),
-                ("effective_within_secs", &self.object_bound_secs(collection)),
-            ]),
-        )
+        let answer = object(&[
+            ("name", &target.name.as_str()),
+            ("etag", &etag),
+            ("length", &length),
+            ("url", &url.concat()),
+        ]);
+        let ttl_secs = self.object_bound_secs(collection);
+        Answer::Json(200, self.with_copies(answer, copies, ttl_secs))
     }
 
-    /// Within how many seconds nobody is served what an object was before, if nothing is purged.
+    /// Within how many seconds nobody is served what an object was before, if nothing invalidates
+    /// its edge copies.
     fn object_bound_secs(&self, collection: &Collection) -> u64 {
         let lag_secs = match self.tiers.ports.settings().store {
             StoreKind::R2 => 0,

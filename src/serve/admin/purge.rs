@@ -46,7 +46,7 @@ impl<P: Ports> Call<'_, P> {
         let ban = Ban { at_ms: self.tiers.ports.now(), scope: scope(&body)? };
         let change = |current: Option<&LiveRecord>| {
             let record = current.ok_or(AdminError::NotFound("stage"))?;
-            Ok(Change::Write(record.banned(ban.clone())))
+            Ok(Change::Write(record.banned([ban.clone()])))
         };
         let record = match self.change_live(site, &body.stage, &change).await {
             Ok(Change::Write(record) | Change::Already(record)) => record,

@@ -254,6 +254,6 @@ impl<P: Ports> Call<'_, P> {
     ) -> Result<Written, AdminError> {
         let ports = &self.tiers.ports;
         let ms = ports.settings().deadlines.admin_ms;
-        Ok(within(ports, ms, ports.write(key, bytes, condition)).await?)
+        within(ports, ms, ports.write(key, bytes, condition)).await.map_err(AdminError::of_write)
     }
 }

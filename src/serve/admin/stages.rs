@@ -294,7 +294,7 @@ impl<P: Ports> Call<'_, P> {
         let found = self.live_record(&record.site, &record.stage).await?;
         match (found, written) {
             (Some((found, _)), _) if found == *record => Ok(Written::Done),
-            (_, Err(fault)) => Err(fault.into()),
+            (_, Err(fault)) => Err(AdminError::of_write(fault)),
             (_, Ok(_)) => Ok(Written::Lost),
         }
     }

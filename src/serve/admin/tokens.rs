@@ -73,15 +73,16 @@ impl<P: Ports> Call<'_, P> {
                 "name one or more of publish, purge, write, read",
             ));
         }
-        let (id, text) = self.new_secret(TOKEN_PREFIX, site)?;
         let now = self.tiers.ports.now();
+        let expires_ms = expiry(now, wanted.expires_secs)?;
+        let (id, text) = self.new_secret(TOKEN_PREFIX, site)?;
         let token = Token {
             id,
             name: wanted.name,
             hash: ContentHash::of(text.as_bytes()),
             scopes: wanted.scopes,
             created_ms: now,
-            expires_ms: expiry(now, wanted.expires_secs),
+            expires_ms,
         };
         self.update_site(site, &mut |record| {
             if record.tokens.len() >= TOKENS_MAX {
@@ -120,8 +121,20 @@ pub fn showable(name: &str) -> Result<(), AdminError> {
 }
 
 /// When something expires that is made now, `None` for never.
-pub fn expiry(now: UnixMillis, expires_secs: Option<u64>) -> Option<UnixMillis> {
-    expires_secs.map(|secs| now.plus(secs.saturating_mul(1_000)))
+///
+/// # Errors
+/// [`AdminError::Invalid`] for a lifetime of 0: it would be shown once and never open anything.
+pub fn expiry(
+    now: UnixMillis,
+    expires_secs: Option<u64>,
+) -> Result<Option<UnixMillis>, AdminError> {
+    match expires_secs {
+        Some(0) => Err(AdminError::Invalid(
+            "`expires_secs` must be at least 1",
+            "leave it out for no expiry; to end a token or a key now, revoke it",
+        )),
+        _ => Ok(expires_secs.map(|secs| now.plus(secs.saturating_mul(1_000)))),
+    }
 }
 
 /// Bytes in base64url without padding (RFC 4648 §5); whole groups of three only.

@@ -88,7 +88,9 @@ impl<P: Ports> Call<'_, P> {
             UploadStep::Begin => {
                 let meta = self.declared(target, 0)?;
                 self.served_for(target).await?;
-                let upload = within(ports, ms, ports.upload_begin(&target.key, &meta)).await?;
+                let upload = within(ports, ms, ports.upload_begin(&target.key, &meta))
+                    .await
+                    .map_err(AdminError::of_write)?;
                 Ok(Answer::Json(201, object(&[("upload", &upload)])))
             }
             UploadStep::Part(upload, number) => self.upload_part(target, &upload, number).await,
@@ -115,7 +117,9 @@ impl<P: Ports> Call<'_, P> {
             return Err(AdminError::ObjectTooLarge(settings.store));
         }
         let part = ports.upload_part(&target.key, upload, number);
-        let etag = within(ports, settings.deadlines.upload_ms, part).await?;
+        let etag = within(ports, settings.deadlines.upload_ms, part)
+            .await
+            .map_err(AdminError::of_write)?;
         let etag = etag.ok_or(AdminError::NotFound("upload"))?;
         Ok(Answer::Json(200, object(&[("part", &number), ("etag", &etag)])))
     }
@@ -127,6 +131,7 @@ impl<P: Ports> Call<'_, P> {
         upload: &str,
     ) -> Result<Answer<P>, AdminError> {
         let ports = &self.tiers.ports;
+        let invalidates = self.invalidates()?;
         let Finish { parts } = parsed_json(&self.json().await?)?;
         let rising = parts.is_sorted_by(|one, next| one.number < next.number);
         let first = parts.first().map_or(0, |part| part.number);
@@ -137,8 +142,11 @@ impl<P: Ports> Call<'_, P> {
         let served = self.served_for(target).await?;
         self.precondition_holds(target).await?;
         let finish = ports.upload_finish(&target.key, upload, &parts);
-        let meta = within(ports, ports.settings().deadlines.admin_ms, finish).await?;
+        let meta = within(ports, ports.settings().deadlines.admin_ms, finish)
+            .await
+            .map_err(AdminError::of_write)?;
         let meta = meta.ok_or(AdminError::NotFound("upload"))?;
-        Ok(self.written(target, &served, &meta.etag, meta.length))
+        let copies = self.invalidate_target(target, invalidates).await;
+        Ok(self.written(target, &served, &meta.etag, meta.length, &copies))
     }
 }

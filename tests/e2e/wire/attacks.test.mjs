@@ -39,7 +39,10 @@ for (const [runtime, begin] of RUNTIMES) {
       const later = await stateOf(worker);
       await worker.stop();
       await Promise.all(Object.values(upstreams).map((one) => one.stop()));
-      assert.equal(later, state, "the attacks changed what is stored");
+      // Uploads that are allowed invalidate copies, which raises `seq`. That those that are refused
+      // don't is checked row by row.
+      const lasting = (text) => text.replace(/"seq":\d+/g, "");
+      assert.equal(lasting(later), lasting(state), "the attacks changed what is stored");
     });
 
     for (const row of vectors) {

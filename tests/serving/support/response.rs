@@ -193,7 +193,7 @@ impl Response {
         };
         let body = match reply.body {
             ReplyBody::Empty => Vec::new(),
-            ReplyBody::Text(text) => text.as_bytes().to_vec(),
+            ReplyBody::Constant(constant, form) => constant.body(form).as_bytes().to_vec(),
             ReplyBody::Bytes(bytes) => bytes,
             ReplyBody::Stream(stream) => stream.bytes.to_vec(),
             ReplyBody::Held(bytes, None) => bytes.to_vec(),

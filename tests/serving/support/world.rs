@@ -143,6 +143,8 @@ impl World {
                 (None, "BASE_DOMAIN") => Some("cdn.test".to_owned()),
                 (None, "DEFAULT_SITE") => Some("www".to_owned()),
                 (None, "ADMIN_TOKEN") => Some(ROOT_TOKEN.to_owned()),
+                // Both schemes are asked for; what the default is has cases of its own.
+                (None, "HTTPS_ONLY") => Some("false".to_owned()),
                 _ => None,
             }
         });

@@ -1,0 +1,212 @@
+//! The error documents that people see in a browser where a site has none of its own.
+//!
+//! Constants, put together when this is compiled: no byte of a request gets into one, and none of
+//! them asks for anything. They are laid out like the pages of `www/`.
+
+use crate::serve::constant::Constant;
+
+/// Allows nothing but the style sheet of these documents, by its hash.
+///
+/// # Source
+/// Content Security Policy Level 3 §2.3.1 (`hash-source`)
+pub const POLICY: &str = concat!(
+    "default-src 'none'; base-uri 'none'; form-action 'none'; ",
+    "style-src 'sha256-tVvDfUuYaNGrmlZkBlOEqI+z/he4yn26qyfH1c9RM6k='"
+);
+
+/// The media type of these documents.
+pub const MEDIA_TYPE: &str = "text/html; charset=utf-8";
+
+macro_rules! style {
+    () => {
+        "
+:root{color-scheme:light dark;--paper:#f5efe1;--ink:#1a2142;--quiet:#565a72;--red:#b5222a;
+--band:#fffdf6;--weft:#d9cfb8;--edge:clamp(.875rem,2.2vw,2rem)}
+@media(prefers-color-scheme:dark){:root{--paper:#0f1329;--ink:#efe7d4;--quiet:#aeb0c6;
+--red:#ff7a70;--band:#e9e0ca;--weft:#b9ae93}}
+*{box-sizing:border-box}
+html{font:100%/1.6 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Noto Sans\",\"Helvetica Neue\",Arial,
+\"Liberation Sans\",sans-serif;background:var(--paper);color:var(--ink);-webkit-text-size-adjust:100%;
+text-size-adjust:100%}
+body{display:grid;align-content:center;min-height:100vh;margin:0;
+padding:clamp(2rem,8vh,5rem) clamp(.9rem,7vw,6rem);
+padding-left:calc(var(--edge) + clamp(.9rem,7vw,6rem))}
+body::before{content:\"\";position:fixed;inset:0 auto 0 0;width:var(--edge);background:
+linear-gradient(90deg,#26346b 34%,transparent 34% 62%,#b5222a 62% 74%,transparent 74%),
+repeating-linear-gradient(0deg,transparent 0 3px,var(--weft) 3px 4px),var(--band)}
+main{width:100%;min-width:0;max-width:44rem}
+h1{font:500 clamp(1.3rem,.75rem + 6.4vw,3.75rem)/1.12 ui-serif,\"Iowan Old Style\",\"Palatino Linotype\",
+Palatino,\"Book Antiqua\",\"Noto Serif\",Georgia,\"Liberation Serif\",serif;letter-spacing:-.02em;
+margin:0 0 1.1rem;overflow-wrap:break-word;text-wrap:balance}
+p{font-size:clamp(1.05rem,1rem + .4vw,1.25rem);max-width:34em;margin:0;text-wrap:pretty}
+svg{display:block;width:100%;max-width:32rem;height:auto;margin:clamp(1.5rem,5vh,3rem) 0 1rem}
+svg path{fill:none;stroke:var(--quiet);stroke-width:1.5;stroke-linecap:round}
+svg path:first-child{stroke:var(--red);stroke-width:3}
+small{font-size:.95rem;color:var(--quiet)}
+a{color:inherit;text-decoration-color:var(--red);text-underline-offset:.2em}
+a:hover{text-decoration-thickness:2px}
+a:focus-visible{outline:3px solid var(--red);outline-offset:3px;border-radius:3px}
+"
+    };
+}
+
+macro_rules! document {
+    ($status:literal, $heading:literal, $advice:literal) => {
+        concat!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
+            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
+            $heading,
+            "</title>\n<style>",
+            style!(),
+            "</style>\n</head>\n<body>\n<main>\n<h1>",
+            $heading,
+            "</h1>\n<p>",
+            $advice,
+            "</p>\n<svg viewBox=\"0 0 640 100\" aria-hidden=\"true\">\
+             <path d=\"M2 50h298c60 0 90-34 140-40s70 20 120 8\"/>\
+             <path d=\"M300 50c70 2 110 8 160 0s60-24 100-16\"/>\
+             <path d=\"M300 50c60 6 96 40 150 42s60-14 106-4\"/>\
+             <path d=\"M300 50c48 4 80 22 120 20s36-18 76-14\"/></svg>\n<p><small>",
+            $status,
+            "</small></p>\n</main>\n</body>\n</html>\n"
+        )
+    };
+}
+
+/// The document that says what a constant does.
+pub fn of(constant: Constant) -> &'static str {
+    match constant {
+        Constant::BadRequest => document!(
+            "400 Bad Request",
+            "This request can\u{2019}t be read",
+            "The address, or what the browser sent with it, is malformed. Check the address for \
+             mistakes, or go back and follow the link again."
+        ),
+        Constant::Unauthorized => document!(
+            "401 Unauthorized",
+            "A key is needed here",
+            "Only requests with a valid API key are answered. If you have one, send it in the \
+             Authorization header."
+        ),
+        Constant::NotFound => document!(
+            "404 Not Found",
+            "There is no such page",
+            "It may have been moved or removed, or the address has a mistake in it. Check the \
+             address, or start from the <a href=\"/\">home page</a>."
+        ),
+        Constant::MethodNotAllowed => document!(
+            "405 Method Not Allowed",
+            "That can\u{2019}t be done here",
+            "There is something at this address, but it doesn\u{2019}t accept this kind of \
+             request. Go back and try another way."
+        ),
+        Constant::PreconditionFailed => document!(
+            "412 Precondition Failed",
+            "This has changed meanwhile",
+            "It is no longer the version that was asked for. Reload the page to get the current \
+             one."
+        ),
+        Constant::TooLong => document!(
+            "414 URI Too Long",
+            "The address is too long",
+            "Addresses of this length aren\u{2019}t accepted. Shorten it, or go back and follow \
+             the link again."
+        ),
+        Constant::RangeNotSatisfiable => document!(
+            "416 Range Not Satisfiable",
+            "There is nothing in that part",
+            "The part that was asked for is beyond the end of the file. Reload the page to get \
+             all of it."
+        ),
+        Constant::Misdirected => document!(
+            "421 Misdirected Request",
+            "There is no site at this address",
+            "No site here has this hostname. Check its spelling; if the site is yours, check that \
+             it was published."
+        ),
+        Constant::TooManyRequests => document!(
+            "429 Too Many Requests",
+            "That was too often",
+            "More requests came in than are allowed. Wait a minute, then try again."
+        ),
+        Constant::BadGateway => document!(
+            "502 Bad Gateway",
+            "This part of the site can\u{2019}t be reached",
+            "It comes from another server, which gave no usable answer. Wait a moment, then \
+             reload the page."
+        ),
+        Constant::Unavailable => document!(
+            "503 Service Unavailable",
+            "The site is unavailable for now",
+            "Something that is needed to show this page couldn\u{2019}t be read. Wait a few \
+             seconds, then reload the page."
+        ),
+        Constant::GatewayTimeout => document!(
+            "504 Gateway Timeout",
+            "This part of the site takes too long",
+            "It comes from another server, which didn\u{2019}t answer in time. Wait a moment, \
+             then reload the page."
+        ),
+        Constant::LoopDetected => document!(
+            "508 Loop Detected",
+            "This address leads back to itself",
+            "The request came back to where it had started, and was stopped. If the site is \
+             yours, check where its actions lead."
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::constant::CONSTANTS;
+    use crate::site::ids::ContentHash;
+
+    /// Base64 of 32 bytes (RFC 4648 §4).
+    fn base64(bytes: [u8; 32]) -> String {
+        const DIGITS: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut text = String::new();
+        for group in bytes.chunks(3) {
+            let mut padded = [0; 3];
+            padded[..group.len()].copy_from_slice(group);
+            let bits = u32::from_be_bytes([0, padded[0], padded[1], padded[2]]);
+            for (at, shift) in [18, 12, 6, 0].into_iter().enumerate() {
+                let digit = char::from(DIGITS[(bits >> shift) as usize & 63]);
+                text.push(if at <= group.len() { digit } else { '=' });
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn the_policy_allows_the_style_sheet_and_no_other() {
+        assert_eq!(base64(*b"abcdefghijklmnopqrstuvwxyz012345").len(), 44);
+        let hash = base64(ContentHash::of(style!().as_bytes()).0);
+        assert!(POLICY.ends_with(&format!("'sha256-{hash}'")), "{hash}");
+        for constant in CONSTANTS {
+            let (_, rest) = of(constant).split_once("<style>").unwrap();
+            assert_eq!(rest.split_once("</style>").unwrap().0, style!(), "{constant:?}");
+        }
+    }
+
+    #[test]
+    fn every_document_is_whole_and_asks_for_nothing() {
+        for constant in CONSTANTS {
+            let document = of(constant);
+            let count = |part: &str| document.matches(part).count();
+            for part in ["<h1>", "<title>", "<main>", "lang=\"en\"", "name=\"viewport\"", "<style>"]
+            {
+                assert_eq!(count(part), 1, "{part} of {constant:?}");
+            }
+            assert!(document.starts_with("<!doctype html>"), "{constant:?}");
+            assert!(document.contains(&format!("<small>{} ", constant.status())), "{constant:?}");
+            for part in ["<script", "src=", "url(", "http", "@import", "<link", " style=", "\r"] {
+                assert_eq!(count(part), 0, "{part} of {constant:?}");
+            }
+            assert_eq!(count("href="), usize::from(constant == Constant::NotFound));
+            let status = constant.text().lines().next().unwrap();
+            assert!(document.contains(&format!("<small>{status}</small>")), "{constant:?}");
+        }
+    }
+}
