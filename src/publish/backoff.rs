@@ -17,6 +17,8 @@ pub struct Backoff {
     pub longest_millis: u64,
     /// What a second of the server's `Retry-After` counts for; less in tests only.
     pub retry_after_second_millis: u64,
+    /// How long a server may be silent before the command gives up, over all calls.
+    pub silence_millis_max: u64,
 }
 
 impl Default for Backoff {
@@ -27,6 +29,8 @@ impl Default for Backoff {
             first_millis: 250,
             longest_millis: 8_000,
             retry_after_second_millis: 1_000,
+            // With a last attempt to connect, less than half a minute.
+            silence_millis_max: 25_000,
         }
     }
 }

@@ -44,8 +44,11 @@ pub mod interchange;
 
 pub mod backoff;
 pub mod client;
+pub mod endpoint;
+pub mod request_body;
 
 pub mod trouble;
+pub mod watchdog;
 
 pub mod manage;
 

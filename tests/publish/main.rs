@@ -3,6 +3,7 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
+mod dead;
 mod objects;
 mod server;
 mod stored;
@@ -93,8 +94,13 @@ fn publish(
     server: &Server,
     attempts_max: u32,
 ) -> Result<Published, Failure> {
-    let backoff =
-        Backoff { attempts_max, first_millis: 1, longest_millis: 4, retry_after_second_millis: 10 };
+    let backoff = Backoff {
+        attempts_max,
+        first_millis: 1,
+        longest_millis: 4,
+        retry_after_second_millis: 10,
+        ..Backoff::default()
+    };
     let client = Client::new(&server.url, "root", backoff).unwrap();
     publish_to(options, &client, Progress::Silent)
 }
