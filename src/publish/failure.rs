@@ -8,6 +8,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::publish::words::counted;
+
 /// One thing about a folder that a person should change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Problem {
@@ -108,10 +110,11 @@ impl Failure {
     pub fn invalid_folder(mut problems: Vec<Problem>) -> Self {
         problems.sort();
         problems.dedup();
-        let count = problems.len();
-        let message =
-            format!("{count} problem{} to solve first", if count == 1 { "" } else { "s" });
-        let hint = "nothing was sent; solve all of them and publish again";
+        let message = format!("{} to solve first", counted(problems.len(), "problem"));
+        let hint = match problems.len() {
+            1 => "nothing was sent; solve it and publish again",
+            _ => "nothing was sent; solve all of them and publish again",
+        };
         Self { problems, ..Self::refused("invalid-folder", message, hint) }
     }
 

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use crate::publish::config::routes::{Route, RouteKind};
 use crate::publish::failure::Problem;
+use crate::publish::words::counted;
 use crate::site::diagnostic::Located;
 use crate::site::manifest::stem;
 use crate::site::rules::{RedirectRule, Redirects};
@@ -79,7 +80,7 @@ fn route_warning(route: &Located<Route>, paths: &[&str]) -> Problem {
     let more = if paths.len() > NAMED_MAX { ", ..." } else { "" };
     let names = format!("{}{more}", named.join(", "));
     let (count, prefix) = (paths.len(), route.rule.prefix.as_str());
-    let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+    let files = counted(count, "file");
     let (message, hint) = match route.rule.kind {
         RouteKind::FirstAction => (
             format!("{files} below `{prefix}` can't be reached, the action comes first: {names}"),

@@ -59,5 +59,6 @@ pub mod failure;
 pub mod progress;
 
 pub mod output;
+pub mod words;
 
 pub mod clock;
