@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT, scratch } from "./worker.mjs";
 
@@ -13,7 +14,8 @@ const COPIED = ["scripts", "wrangler.toml", "README.md"];
 const LEFT_OUT = [".git", ".dev.vars", ".wrangler", ...COPIED];
 
 const running = new Set();
-process.once("exit", () => {
+// A test that fails leaves its processes behind, and those would keep this one from ending.
+after(() => {
   for (const make of running) process.kill(-make.pid, "SIGTERM");
 });
 
