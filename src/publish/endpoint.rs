@@ -27,13 +27,22 @@ impl Endpoint {
             let hint = format!("--url or SELVEDGE_URL is set to nothing; {hint}");
             return Err(Failure::refused("bad-url", message, hint));
         }
-        let wrong = || Failure::refused("bad-url", format!("`{url}` is not a server's URL"), hint);
+        let wrong = |hint: &str| {
+            Failure::refused("bad-url", format!("`{url}` is not a server's URL"), hint)
+        };
         let trimmed = url.trim_end_matches('/');
-        let uri: Uri = trimmed.parse().map_err(|_| wrong())?;
-        let host = uri.host().ok_or_else(wrong)?;
-        let is_root = uri.path_and_query().is_none_or(|path| path.as_str() == "/");
-        if !matches!(uri.scheme_str(), Some("http" | "https")) || !is_root {
-            return Err(wrong());
+        let uri: Uri = trimmed.parse().map_err(|_| wrong(hint))?;
+        let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else {
+            return Err(wrong(hint));
+        };
+        let scheme = match uri.scheme_str() {
+            Some(scheme @ ("http" | "https")) => scheme,
+            None if is_loopback(host) => return Err(wrong(&format!("write it as http://{url}"))),
+            None => return Err(wrong(&format!("write it as https://{url}"))),
+            Some(_) => return Err(wrong(hint)),
+        };
+        if uri.path_and_query().is_some_and(|path| path.as_str() != "/") {
+            return Err(wrong(&format!("write it without a path: {scheme}://{authority}")));
         }
         check_token(token)?;
         let (url, token) = (trimmed.to_owned(), token.to_owned());
@@ -78,6 +87,17 @@ mod tests {
         }
         for url in ["", "localhost:8787", "ftp://a", "https://a/b", "https://a?x", "nonsense"] {
             assert!(!accepts(url), "{url}");
+        }
+        let rows = [
+            ("localhost:8787", "write it as http://localhost:8787"),
+            ("example.com", "write it as https://example.com"),
+            ("https://a:1/b", "write it without a path: https://a:1"),
+            ("ftp://a", "write it as https://example.com or"),
+            ("", "SELVEDGE_URL is set to nothing"),
+        ];
+        for (url, words) in rows {
+            let hint = Endpoint::parse(url, "t").unwrap_err().hint.unwrap();
+            assert!(hint.contains(words), "{url:?}: {hint}");
         }
         assert!(Endpoint::parse("http://a", "a b").is_err());
         assert!(Endpoint::parse("http://a", "").is_err());

@@ -158,7 +158,7 @@ pub fn publish(
                 published.seconds = started.elapsed().as_secs_f64();
                 return Ok(published);
             }
-            Err(UploadError::Failure(failure)) => return Err(resumable(failure, client)),
+            Err(UploadError::Failure(failure)) => return Err(failure.of_upload(client.was_heard())),
             Err(UploadError::Changed(path, content)) => {
                 progress.note(&format!("{path} changed meanwhile; reading again"));
                 cache.forget(&path, &content);
@@ -460,20 +460,6 @@ fn build(files: &[IngestedFile], loaded: Loaded) -> Result<BuiltManifest, Failur
     builder.build().map_err(|error| {
         Failure::refused("invalid-folder", error.to_string(), "nothing was sent; change the folder")
     })
-}
-
-/// A failure of the server or of the way there, with what becomes of a publish that began.
-fn resumable(mut failure: Failure, client: &Client) -> Failure {
-    let is_passing = matches!(&*failure.code, "unreachable" | "unavailable")
-        || failure.code.starts_with("http-5");
-    if is_passing && client.was_heard() {
-        let kept = "what was sent is kept: publish again, and only the rest is sent";
-        failure.hint = Some(match failure.hint {
-            Some(hint) => format!("{hint}\n  {kept}").into(),
-            None => kept.into(),
-        });
-    }
-    failure
 }
 
 fn lost_race(failure: Failure, winner: &Value, options: &PublishOptions) -> Failure {

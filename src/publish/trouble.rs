@@ -94,8 +94,13 @@ impl Trouble {
         }
         if is_lookup(error, &text) {
             let message = format!("cannot resolve the host name of `{url}`");
-            let mut failure =
-                unreachable(message, "check the spelling of --url, and the network (DNS)");
+            // Browsers resolve every name below localhost, systems often don't.
+            let root = rest.split_once(".localhost").map(|(_, port)| format!("localhost{port}"));
+            let hint = match root {
+                Some(root) => format!("use the server's root: --url {scheme}://{root}"),
+                None => "check the spelling of --url, and the network (DNS)".to_owned(),
+            };
+            let mut failure = unreachable(message, &hint);
             failure.why = Some(cause.into());
             return Self::new(Kind::NobodyListens, failure);
         }
@@ -239,9 +244,10 @@ pub fn of_token(mut failure: Failure, endpoint: &Endpoint) -> Failure {
         }
         _ => return failure,
     };
-    if &*failure.code == "unauthorized" {
-        failure.message = format!("`{url}` does not accept the token");
-    }
+    failure.message = match &*failure.code {
+        "unauthorized" => format!("`{url}` does not accept the token"),
+        _ => "the token does not allow this".to_owned(),
+    };
     let what = match own {
         Some(token) => format!("the token given is one of the site `{}`", token.site),
         None => "the token given is not a site's, so it must be the root token".to_owned(),

@@ -78,6 +78,7 @@ fn every_reason_is_named_with_what_to_do() {
     let rows = [
         ("http://127.0.0.1:9".into(), root, 2, "cannot connect to", "is `make dev` running"),
         ("http://nosuch.invalid".into(), root, 2, "cannot resolve the host name", "spelling"),
+        ("http://www.localhost:9".into(), root, 2, "cannot", "localhost:9"),
         (
             format!("https://{}", saying(NOT_FOUND)),
             root,

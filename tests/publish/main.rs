@@ -596,7 +596,7 @@ fn keys_are_made_listed_and_revoked() {
 fn exit_codes_and_words() {
     let (folder, server) = (Folder::filled(), Server::start());
     let nobody = "http://127.0.0.1:9";
-    let rows: [(&str, &[&str], i32, &str); 8] = [
+    let rows: [(&str, &[&str], i32, &str); 9] = [
         (&server.url, &["publish", "site", "--site", "www"], 0, "Published 24 files"),
         (&server.url, &["publish", "site/docs", "--site", "one"], 0, "Published 1 file ("),
         (&server.url, &["publish", "site/docs", "--site", "one"], 0, "Already live: 1 file"),
@@ -604,6 +604,7 @@ fn exit_codes_and_words() {
         (&server.url, &["publish", "site"], 1, "--site"),
         (&server.url, &["publish", "site", "--site", "a--b"], 1, "is no site name"),
         (&server.url, &["rollback", "--site", "www"], 1, "no deployment to return to"),
+        (&server.url, &["deployments", "--site", "nosuch"], 1, "there is no site `nosuch`"),
         (nobody, &["publish", "site", "--site", "www"], 2, "is `make dev` running"),
     ];
     for (url, arguments, code, words) in rows {

@@ -220,7 +220,9 @@ impl State {
                 ok(&json!({ "site": name }))
             }
             (_, ["sites", name, rest @ ..]) => {
-                let Some(site) = self.sites.get_mut(*name) else { return not_found() };
+                let Some(site) = self.sites.get_mut(*name) else {
+                    return (404, error("not-found", "there is no such site"));
+                };
                 let answer = site.answer(method, rest, body, &value, &mut self.received);
                 answer.unwrap_or_else(not_found)
             }
