@@ -3,7 +3,6 @@
 //! Every call of the API is idempotent, so a call that failed for a reason that may pass is made
 //! again, until the [`Watchdog`] finds that the server has been silent for too long.
 
-use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +18,7 @@ use crate::publish::clock;
 use crate::publish::endpoint::Endpoint;
 use crate::publish::failure::Failure;
 use crate::publish::progress::Step;
-use crate::publish::request_body::RequestBody;
+use crate::publish::request_body::{RequestBody, Sent};
 use crate::publish::trouble::{self, Kind, Trouble};
 use crate::publish::watchdog::Watchdog;
 
@@ -184,7 +183,7 @@ impl Client {
         body: &impl Serialize,
     ) -> Result<T, Failure> {
         let body = serde_json::to_string(body).unwrap_or_default();
-        let answer = self.attempt(method, path, &[], Payload::Json(&body), &Cell::default());
+        let answer = self.attempt(method, path, &[], Payload::Json(&body), &Sent::default());
         let call = format!("{method} {API}{path}");
         let answer = answer.map_err(|trouble| self.ended(&call, trouble, None, 1));
         self.parsed(path, &answer?.body)
@@ -198,6 +197,22 @@ impl Client {
         self.call_with(method, path, &[], payload)
     }
 
+    /// As [`Client::call`], with a step that goes on as bytes are sent for the first time.
+    ///
+    /// # Errors
+    /// [`Failure`] as of [`Client::call`].
+    pub fn call_in_step(
+        &self,
+        method: &str,
+        path: &str,
+        payload: Payload<'_>,
+        step: &Step,
+    ) -> Result<Answer, Failure> {
+        self.persist(&format!("{method} {API}{path}"), Some(step), |sent| {
+            self.attempt(method, path, &[], payload, sent)
+        })
+    }
+
     /// As [`Client::call`], with header fields; a `content-type` takes the place of the usual one.
     ///
     /// # Errors
@@ -209,7 +224,7 @@ impl Client {
         fields: CallFields<'_>,
         payload: Payload<'_>,
     ) -> Result<Answer, Failure> {
-        self.persist(&format!("{method} {API}{path}"), |sent| {
+        self.persist(&format!("{method} {API}{path}"), None, |sent| {
             self.attempt(method, path, fields, payload, sent)
         })
     }
@@ -224,7 +239,7 @@ impl Client {
         length: u64,
         mut open: impl FnMut() -> Result<Box<dyn Write>, Failure>,
     ) -> Result<u64, Failure> {
-        self.persist(&format!("GET {API}{path}"), |sent| {
+        self.persist(&format!("GET {API}{path}"), None, |sent| {
             let seconds = CALL_SECS_MAX + length / BYTES_PER_SEC_MIN;
             let mut response = self.open("GET", path, &[], Payload::Nothing, seconds, sent)?;
             let announced = length_of(&response);
@@ -252,13 +267,14 @@ impl Client {
 
     /// What an attempt gives, made again as often as it may help.
     ///
-    /// An attempt gets the number of bytes that the farthest of the attempts before it had sent.
+    /// Each attempt is told how much of the payload the attempts before it had sent.
     fn persist<T>(
         &self,
         call: &str,
-        mut attempt: impl FnMut(&Cell<u64>) -> Result<T, Trouble>,
+        step: Option<&Step>,
+        mut attempt: impl FnMut(&Sent<'_>) -> Result<T, Trouble>,
     ) -> Result<T, Failure> {
-        let sent = Cell::default();
+        let sent = Sent { step, ..Sent::default() };
         let (mut failures, mut before) = (0, None);
         loop {
             let mut trouble = match attempt(&sent) {
@@ -338,7 +354,7 @@ impl Client {
         path: &str,
         fields: CallFields<'_>,
         payload: Payload<'_>,
-        sent: &Cell<u64>,
+        sent: &Sent<'_>,
     ) -> Result<Answer, Trouble> {
         let seconds = CALL_SECS_MAX + payload.length() / BYTES_PER_SEC_MIN;
         let mut response = self.open(method, path, fields, payload, seconds, sent)?;
@@ -386,7 +402,7 @@ impl Client {
         fields: CallFields<'_>,
         payload: Payload<'_>,
         seconds: u64,
-        sent: &Cell<u64>,
+        sent: &Sent<'_>,
     ) -> Result<Response<Body>, Trouble> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let mut request = Request::builder()
@@ -416,7 +432,8 @@ impl Client {
                 self.run(request.body(SendBody::from_reader(&mut body)), seconds)
             }
         };
-        let mut response = response.map_err(|error| self.trouble(&error))?;
+        let mut response =
+            response.map_err(|error| Trouble::of_connection(&self.endpoint, &error))?;
         let status = response.status().as_u16();
         let is_from_server = !trouble::is_gateway_status(status);
         if is_from_server {
@@ -440,7 +457,7 @@ impl Client {
     }
 
     fn cut_off(&self, cause: io::Error) -> Trouble {
-        self.trouble(&ureq::Error::from(cause))
+        Trouble::of_connection(&self.endpoint, &cause.into())
     }
 
     fn run<S: ureq::AsSendBody>(
@@ -457,10 +474,6 @@ impl Client {
             .timeout_global(Some(Duration::from_secs(seconds)))
             .build();
         self.watchdog.waiting(|| self.agent.run(request))
-    }
-
-    fn trouble(&self, error: &ureq::Error) -> Trouble {
-        Trouble::of_connection(&self.endpoint, error)
     }
 }
 

@@ -47,7 +47,9 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             let amount = |state: &ProgressState, out: &mut dyn Write| {
                 let total = state.len().unwrap_or(state.pos());
-                let _ = write!(out, "{}/{}", bytes(state.pos()), bytes(total));
+                // Frames around what is counted are sent, too.
+                let done = state.pos().min(total);
+                let _ = write!(out, "{}/{}", bytes(done), bytes(total));
             };
             let estimate = Arc::new(Mutex::new(Estimate::default()));
             let left = move |state: &ProgressState, out: &mut dyn Write| {
@@ -104,6 +106,12 @@ impl Step {
     /// So much more is done.
     pub fn advance(&self, amount: u64) {
         self.bar.inc(amount);
+    }
+
+    /// How much is done.
+    #[cfg(test)]
+    pub fn done(&self) -> u64 {
+        self.bar.position()
     }
 
     /// So much is done in all: what was to be done after it is begun again.

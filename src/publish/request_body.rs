@@ -10,6 +10,15 @@ use crate::publish::progress::Step;
 use crate::publish::trouble::Trouble;
 use crate::publish::watchdog::Watchdog;
 
+/// How much of a payload was sent, over all attempts at a call.
+#[derive(Debug, Default)]
+pub struct Sent<'a> {
+    /// How far the farthest attempt came, in bytes.
+    pub farthest: Cell<u64>,
+    /// The step that bytes count for when they are sent for the first time.
+    pub step: Option<&'a Step>,
+}
+
 /// The body of a request that counts what the connection takes of it.
 ///
 /// Bytes beyond those of earlier attempts are a sign of life. Bytes that are sent again are not:
@@ -18,8 +27,7 @@ pub struct RequestBody<'a> {
     source: Source<'a>,
     step: Option<&'a Step>,
     at: u64,
-    /// How far the farthest attempt came.
-    sent: &'a Cell<u64>,
+    sent: &'a Sent<'a>,
     watchdog: &'a Watchdog,
 }
 
@@ -36,7 +44,7 @@ impl<'a> RequestBody<'a> {
     pub fn open(
         payload: &Payload<'a>,
         watchdog: &'a Watchdog,
-        sent: &'a Cell<u64>,
+        sent: &'a Sent<'a>,
     ) -> Result<Self, Trouble> {
         let part = |file: &Path, first, length| {
             let opened = File::open(file)
@@ -69,10 +77,38 @@ impl Read for RequestBody<'_> {
             step.advance(read as u64);
         }
         self.at += read as u64;
-        if self.at > self.sent.get() {
-            self.sent.set(self.at);
+        let farthest = self.sent.farthest.replace(self.at.max(self.sent.farthest.get()));
+        if self.at > farthest {
+            if let Some(step) = self.sent.step {
+                step.advance(self.at - farthest);
+            }
             self.watchdog.heard(false);
         }
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ureq::Agent;
+
+    use super::*;
+    use crate::publish::progress::{Progress, Unit};
+
+    #[test]
+    fn bytes_count_when_they_are_sent_for_the_first_time() {
+        let watchdog = Watchdog::start(&Agent::new_with_defaults(), Duration::from_secs(60));
+        let step = Progress::Silent.step("sending", 10, Unit::Bytes);
+        let sent = Sent { step: Some(&step), ..Sent::default() };
+        // Each attempt reads so many bytes before its connection breaks.
+        for (read, expected) in [(4, 4), (3, 4), (9, 9), (10, 10), (10, 10)] {
+            let payload = Payload::Bytes(b"0123456789");
+            let mut body = RequestBody::open(&payload, &watchdog, &sent).unwrap();
+            let mut piece = vec![0; read];
+            body.read_exact(&mut piece).unwrap();
+            assert_eq!((sent.farthest.get(), step.done()), (expected, expected), "{read}");
+        }
     }
 }
