@@ -1,6 +1,7 @@
 // `make dev`: builds what is stale, starts `wrangler dev`, publishes www/ to the site `www` when it
-// has no live deployment yet, says where to look, and stays until it is told to stop. However that
-// happens, nothing is left running.
+// has no live deployment yet, says where to look, and stays until it is told to stop. Meanwhile it
+// restarts `wrangler dev` when the worker stops answering and when .dev.vars changes. However it
+// ends, nothing is left running.
 
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -8,6 +9,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import { request } from "node:http";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "./build.mjs";
 import { CLI, ROOT, Explained, environment, killChildren, main, node, run, say } from "./lib.mjs";
@@ -16,6 +18,19 @@ const PORT = Number(process.env.PORT || 8787);
 const STATE_DIR = resolve(ROOT, process.env.STATE_DIR || ".wrangler/state");
 const STORE = process.env.STORE || "r2";
 const READY_MS_MAX = 60_000;
+/** How often the worker and .dev.vars are looked at. */
+const WATCH_MS = 1_000;
+const PROBE_MS_MAX = 3_000;
+/** Probes in a row that fail before a restart: a busy machine fails one, a dead worker all. */
+const MISSES_MAX = 3;
+/** Restarts that may follow each other before `make dev` gives up... */
+const RESTARTS_MAX = 3;
+/** ... unless the worker answered for so long in between. */
+const STEADY_MS = 60_000;
+/** How much of wrangler's output is kept to be shown when it fails. */
+const LOG_CHARS_MAX = 20_000;
+/** The lines that wrangler writes for our probes. */
+const PROBE_LINE = /(GET|HEAD) \/\.selvedge\/health 200/;
 
 /** The running `wrangler dev`, leader of a process group of its own. */
 let wrangler = null;
@@ -40,9 +55,19 @@ function freePort(port) {
   });
 }
 
+const DEV_VARS = join(ROOT, ".dev.vars");
+
+function devVars() {
+  try {
+    return readFileSync(DEV_VARS, "utf8");
+  } catch {
+    return "";
+  }
+}
+
 /** The root token in .dev.vars, made when there is none. */
 function adminToken() {
-  const file = join(ROOT, ".dev.vars");
+  const file = DEV_VARS;
   const known = () =>
     readFileSync(file, "utf8").match(/^\s*ADMIN_TOKEN\s*=\s*"?([^"\s]+)"?\s*$/m)?.[1];
   const line = `ADMIN_TOKEN=${randomBytes(32).toString("hex")}\n`;
@@ -56,12 +81,12 @@ function adminToken() {
   return known();
 }
 
-function ask(path, token) {
+function ask(path, { token = null, method = "GET", timeout = 5000 } = {}) {
   const headers = { host: `localhost:${PORT}`, connection: "close" };
   if (token) headers.authorization = `Bearer ${token}`;
   return new Promise((resolved) => {
     const asking = request(
-      { host: "127.0.0.1", port: PORT, path, headers, timeout: 5000 },
+      { host: "127.0.0.1", port: PORT, path, headers, method, timeout },
       (response) => {
         let text = "";
         response.on("data", (data) => (text += data));
@@ -90,7 +115,9 @@ function start(inspectorPort) {
     STATE_DIR,
     "--var",
     `STORE:${STORE}`,
-    // There is no certificate for localhost, whatever [vars] says for production.
+    // What wrangler.toml says of the deployed worker would keep this one from answering.
+    "--var",
+    "BASE_DOMAIN:localhost",
     "--var",
     "HTTPS_ONLY:false",
     // A full disk leaves writes without an answer; the store is on this machine, so it is soon told.
@@ -113,18 +140,17 @@ function start(inspectorPort) {
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
-  const log = { text: "", open: false };
+  const log = { text: "", open: false, ended: false };
   for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (data) => {
-      if (log.open) process.stdout.write(data);
-      else log.text += data;
-      nameFullDisk(data);
+    createInterface({ input: stream }).on("line", (line) => {
+      if (PROBE_LINE.test(line)) return;
+      log.text = `${log.text}${line}\n`.slice(-LOG_CHARS_MAX);
+      if (log.open) console.log(line);
+      nameFullDisk(line);
     });
   }
   child.on("error", (error) => fail(`wrangler can't be started: ${error.message}`));
-  child.on("exit", () => {
-    if (!stopping) fail(`wrangler dev ended by itself\n${log.text}`);
-  });
+  child.on("exit", () => (log.ended = true));
   wrangler = child;
   return log;
 }
@@ -161,7 +187,11 @@ async function stop(code) {
   if (stopping) return;
   stopping = true;
   killChildren();
-  const group = wrangler?.pid;
+  await killGroup(wrangler?.pid);
+  process.exit(code);
+}
+
+async function killGroup(group) {
   for (const [signal, waitMs] of [
     ["SIGTERM", 4000],
     ["SIGKILL", 2000],
@@ -174,7 +204,6 @@ async function stop(code) {
     }
     for (let waited = 0; waited < waitMs && alive(group); waited += 50) await sleep(50);
   }
-  process.exit(code);
 }
 
 /** Whether the process `pid` still handles SIGINT; null where /proc does not say. */
@@ -200,11 +229,13 @@ function watchParent() {
   }, 300).unref();
 }
 
+/** Waits until the worker answers; says which of its variables it does not understand. */
 async function ready(log) {
   const since = Date.now();
   for (;;) {
     const { status, text } = await ask("/.selvedge/health");
-    if (status === 200) return;
+    if (status === 200) return warnOfVars(text);
+    if (log.ended) throw new Explained(`wrangler dev ended by itself\n${log.text}`);
     if (Date.now() - since > READY_MS_MAX) {
       throw new Explained(`the worker is not ready (health: ${status} ${text})\n${log.text}`);
     }
@@ -212,9 +243,63 @@ async function ready(log) {
   }
 }
 
+function warnOfVars(health) {
+  let names = [];
+  try {
+    names = JSON.parse(health).invalid_vars ?? [];
+  } catch {
+    // An older worker's report; it answers, which is what counts.
+  }
+  for (const name of names) say(`warning: the value of ${name} is invalid; its default is used`);
+}
+
+/** Why wrangler must be restarted; resolves when it must. */
+async function reasonToRestart(log, vars) {
+  for (let misses = 0; ; await sleep(WATCH_MS)) {
+    const now = devVars();
+    // An editor may be writing it: what stands there twice in a row counts.
+    if (now !== vars.used && now === vars.seen) return ".dev.vars has changed";
+    vars.seen = now;
+    if (log.ended) return "wrangler dev ended by itself";
+    const { status } = await ask("/.selvedge/health", { method: "HEAD", timeout: PROBE_MS_MAX });
+    misses = status === 0 ? misses + 1 : 0;
+    if (misses >= MISSES_MAX) return "the worker does not answer";
+  }
+}
+
+/** Keeps wrangler running; returns when this process is told to stop, throws when it can't. */
+async function keepRunning(log, vars) {
+  let failure = null;
+  for (let restarts = 0; !stopping; ) {
+    const since = Date.now();
+    const reason = failure ?? (await reasonToRestart(log, vars));
+    const isWanted = devVars() !== vars.used;
+    const isFirst = isWanted || (!failure && Date.now() - since > STEADY_MS);
+    restarts = isFirst ? 1 : restarts + 1;
+    if (restarts > RESTARTS_MAX) {
+      throw new Explained(`${reason}, after ${RESTARTS_MAX} restarts\n${log.text}`);
+    }
+    if (stopping) return;
+    say(`${reason}: restarting wrangler dev ...`);
+    await killGroup(wrangler.pid);
+    adminToken();
+    const inspectorPort = await freePort(0);
+    if (stopping) return;
+    vars.used = vars.seen = devVars();
+    log = start(inspectorPort);
+    failure = await ready(log).then(
+      () => null,
+      (error) => error.message.split("\n")[0],
+    );
+    if (failure) continue;
+    log.open = true;
+    say(`ready again${isWanted ? ", with the new .dev.vars" : ""}`);
+  }
+}
+
 /** Publishes www/ to the site `www`, unless that has a live deployment. */
 async function publishOnce(token) {
-  const live = await ask("/.selvedge/v1/sites/www/stages/production", token);
+  const live = await ask("/.selvedge/v1/sites/www/stages/production", { token });
   if (live.status === 200) return;
   say("publishing www/ to the site www ...");
   const env = { SELVEDGE_TOKEN: token };
@@ -231,11 +316,11 @@ function welcome() {
     the API       http://localhost:${PORT}/.selvedge/v1   (its token is in .dev.vars)
     the data      ${own(STATE_DIR)}   (${STORE})
 
-  Publish a folder of yours:
+  Publish a folder, such as www:
 
     export SELVEDGE_URL=http://localhost:${PORT}
     export SELVEDGE_TOKEN=$(sed -n 's/^ADMIN_TOKEN=//p' .dev.vars)
-    target/release/selvedge publish ./public --site mysite     -> http://mysite.localhost:${PORT}/
+    target/release/selvedge publish www --site hello     -> http://hello.localhost:${PORT}/
 
   Ctrl-C stops it.
 `);
@@ -257,14 +342,16 @@ main(async () => {
   const token = adminToken();
   const inspectorPort = await freePort(0);
   if (stopping) return;
+  const vars = { used: devVars(), seen: devVars() };
   const log = start(inspectorPort);
   try {
     await ready(log);
     await publishOnce(token);
+    log.open = true;
+    say(`ready, ${((Date.now() - since) / 1000).toFixed(1)} s after the start`);
+    welcome();
+    await keepRunning(log, vars);
   } catch (error) {
-    return await fail(error.message);
+    await fail(error.message);
   }
-  log.open = true;
-  say(`ready, ${((Date.now() - since) / 1000).toFixed(1)} s after the start`);
-  welcome();
 });

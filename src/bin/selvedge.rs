@@ -45,6 +45,9 @@ Examples:
 
 Exit codes: 0 done, 1 refused (change something first), 2 failed (try again).";
 
+    /// Heads the options that every command takes.
+    const COMMON: &str = "Options of every command";
+
     const PUBLISH_HELP: &str = "\
 What is served changes once, at the very end, all of it at one instant. Interrupt a publish at any
 point (Ctrl-C is safe): what is served stays as it was, and the next run sends only what is missing.
@@ -72,19 +75,25 @@ Examples:
     #[derive(Args)]
     struct Global {
         /// The server: its root, such as https://example.com or http://localhost:8787.
-        #[arg(long, env = "SELVEDGE_URL", global = true, value_name = "URL")]
+        #[arg(long, env = "SELVEDGE_URL", global = true, value_name = "URL", help_heading = COMMON)]
         url: Option<String>,
         /// The server's root token, or a site's own.
-        #[arg(long, env = "SELVEDGE_TOKEN", hide_env_values = true, global = true)]
+        #[arg(
+            long,
+            env = "SELVEDGE_TOKEN",
+            hide_env_values = true,
+            global = true,
+            help_heading = COMMON
+        )]
         token: Option<String>,
         /// The site.
-        #[arg(long, env = "SELVEDGE_SITE", global = true)]
+        #[arg(long, env = "SELVEDGE_SITE", global = true, help_heading = COMMON)]
         site: Option<SiteName>,
         /// Print one JSON object on standard output.
-        #[arg(long, global = true)]
+        #[arg(long, global = true, help_heading = COMMON)]
         json: bool,
         /// No progress.
-        #[arg(long, short, global = true)]
+        #[arg(long, short, global = true, help_heading = COMMON)]
         quiet: bool,
     }
 
@@ -264,7 +273,7 @@ Examples:
             Err(error) => return usage(&error),
         };
         let wants_json = cli.global.json;
-        match run(&cli) {
+        match run(&cli).map_err(|failure| failure.of_site(cli.global.site.as_ref())) {
             Ok(printed) if wants_json => print(&format!("{}\n", printed.json)),
             Ok(printed) => print(&printed.text),
             Err(failure) => {

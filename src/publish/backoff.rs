@@ -6,6 +6,9 @@
 /// The longest that a server's `Retry-After` is obeyed for, in milliseconds.
 pub const RETRY_AFTER_MILLIS_MAX: u64 = 60_000;
 
+/// Maximum number of attempts at a write that the store refuses: the server retries by itself.
+const STORE_ATTEMPTS_MAX: u32 = 3;
+
 /// How often, and how far apart, a call is made again.
 #[derive(Debug, Clone, Copy)]
 pub struct Backoff {
@@ -17,6 +20,8 @@ pub struct Backoff {
     pub longest_millis: u64,
     /// What a second of the server's `Retry-After` counts for; less in tests only.
     pub retry_after_second_millis: u64,
+    /// How long a server may be silent before the command gives up, over all calls.
+    pub silence_millis_max: u64,
 }
 
 impl Default for Backoff {
@@ -27,11 +32,18 @@ impl Default for Backoff {
             first_millis: 250,
             longest_millis: 8_000,
             retry_after_second_millis: 1_000,
+            // With a last attempt to connect, less than half a minute.
+            silence_millis_max: 25_000,
         }
     }
 }
 
 impl Backoff {
+    /// Returns the maximum number of attempts at a write that the store refuses.
+    pub fn store_attempts_max(&self) -> u32 {
+        self.attempts_max.min(STORE_ATTEMPTS_MAX)
+    }
+
     /// The pause after a number of failed attempts, in milliseconds.
     ///
     /// Half of it is random, so that clients that failed together don't come back together.

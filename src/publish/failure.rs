@@ -9,7 +9,9 @@ use std::io::ErrorKind;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::publish::words::counted;
 use crate::site::diagnostic::Diagnostic;
+use crate::site::ids::SiteName;
 
 /// One thing about a folder that a person should change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -130,11 +132,34 @@ impl Failure {
     pub fn invalid_folder(mut problems: Vec<Problem>) -> Self {
         problems.sort();
         problems.dedup();
-        let count = problems.len();
-        let message =
-            format!("{count} problem{} to solve first", if count == 1 { "" } else { "s" });
-        let hint = "nothing was sent; solve all of them and publish again";
+        let message = format!("{} to solve first", counted(problems.len(), "problem"));
+        let hint = match problems.len() {
+            1 => "nothing was sent; solve it and publish again",
+            _ => "nothing was sent; solve all of them and publish again",
+        };
         Self { problems, ..Self::refused("invalid-folder", message, hint) }
+    }
+
+    /// The failure, with the name of a site that the server does not have, so that a typo shows.
+    pub fn of_site(mut self, site: Option<&SiteName>) -> Self {
+        if let Some(site) = site.filter(|_| self.message == "there is no such site") {
+            self.message = format!("there is no site `{site}`");
+        }
+        self
+    }
+
+    /// The failure of a publish that had begun, with what becomes of what was sent.
+    pub fn of_upload(mut self, was_server_heard: bool) -> Self {
+        let is_passing =
+            matches!(&*self.code, "unreachable" | "unavailable") || self.code.starts_with("http-5");
+        if is_passing && was_server_heard {
+            let kept = "what was sent is kept: publish again, and only the rest is sent";
+            self.hint = Some(match self.hint {
+                Some(hint) => format!("{hint}\n  {kept}").into(),
+                None => kept.into(),
+            });
+        }
+        self
     }
 
     /// The failure as the object that `--json` prints.

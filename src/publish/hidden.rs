@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use crate::publish::config::routes::{Route, RouteKind};
 use crate::publish::failure::Problem;
+use crate::publish::words::counted;
 use crate::site::diagnostic::Located;
 use crate::site::manifest::{APPLICATION_PAGES, spellings, stem};
 use crate::site::pattern::{name_length, percent_decode};
@@ -94,7 +95,7 @@ pub fn named(paths: &[&str]) -> String {
 fn route_warning(route: &Located<Route>, paths: &[&str]) -> Problem {
     let names = named(paths);
     let (count, prefix) = (paths.len(), route.rule.prefix.as_str());
-    let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+    let files = counted(count, "file");
     let (message, hint) = match route.rule.kind {
         RouteKind::FirstAction => (
             format!("{files} below `{prefix}` can't be reached, the action comes first: {names}"),

@@ -56,8 +56,11 @@ pub mod interchange;
 
 pub mod backoff;
 pub mod client;
+pub mod endpoint;
+pub mod request_body;
 
 pub mod trouble;
+pub mod watchdog;
 
 pub mod manage;
 
@@ -72,5 +75,6 @@ pub mod failure;
 pub mod progress;
 
 pub mod output;
+pub mod words;
 
 pub mod clock;

@@ -116,6 +116,24 @@ pub fn composed(path: &str) -> std::borrow::Cow<'_, str> {
     path.nfc().collect::<String>().into()
 }
 
+/// How a path is spelled in Unicode, with an example: `composed (NFC, é is U+00E9)`.
+pub fn spelling(path: &str) -> String {
+    let whole = composed(path);
+    let Some(example) = whole.chars().find(|c| !c.is_ascii() && c.nfd().count() > 1) else {
+        return "in one Unicode form".into();
+    };
+    let written = |points: String| {
+        let points = points.chars().map(|c| format!("U+{:04X}", u32::from(c)));
+        points.collect::<Vec<_>>().join(" ")
+    };
+    let (one, several) = (written(example.to_string()), written(example.nfd().collect()));
+    match (*whole == *path, path.nfd().eq(path.chars())) {
+        (true, _) => format!("composed (NFC, {example} is {one})"),
+        (false, true) => format!("decomposed (NFD, {example} is {several})"),
+        (false, false) => format!("of mixed forms ({example} as {one} and as {several})"),
+    }
+}
+
 /// Whether a file holds a private key, judged by its name and how it begins.
 ///
 /// `head` is as much of the file as is at hand: [`SECRET_HEAD_BYTES`] are enough.
@@ -193,6 +211,19 @@ mod tests {
         assert_eq!(composed("/e\u{301}"), "/é");
         assert_eq!(composed("/é"), "/é");
         assert_eq!(composed("/plain"), "/plain");
+    }
+
+    #[test]
+    fn spellings() {
+        let rows = [
+            ("/café.txt", "composed (NFC, é is U+00E9)"),
+            ("/cafe\u{301}.txt", "decomposed (NFD, é is U+0065 U+0301)"),
+            ("/é/e\u{301}", "of mixed forms (é as U+00E9 and as U+0065 U+0301)"),
+            ("/plain", "in one Unicode form"),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(spelling(path), expected, "{path}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::publish::api::{LiveView, Purged};
 use crate::publish::progress::bytes;
 use crate::publish::removal::TakenDown;
 use crate::publish::run::Published;
+use crate::publish::words::counted;
 use crate::site::ban::{BanScope, BannedObject};
 use crate::site::ids::{SiteName, StageName};
 use crate::wire::date::format_imf;
@@ -50,7 +51,8 @@ pub fn published(published: &Published) -> String {
         (false, true, false) => "Already live:",
     };
     let size = bytes(published.bytes);
-    let mut text = format!("{verb} {files} files ({size}) of {site} in {seconds:.1} s\n");
+    let files = counted(*files, "file");
+    let mut text = format!("{verb} {files} ({size}) of {site} in {seconds:.1} s\n");
     let mut rows = vec![vec![
         "deployment".into(),
         published.deployment.to_string(),
@@ -63,13 +65,11 @@ pub fn published(published: &Published) -> String {
         row.insert(0, String::new());
     }
     text.push_str(&table(&rows));
-    let sent = bytes(published.bytes_sent);
-    let verb = if published.dry_run { "to send" } else { "sent" };
-    let (blobs, kept) = (published.blobs_sent, published.blobs_kept);
-    let _ = writeln!(text, "  {verb} {blobs} blobs ({sent}); {kept} were there already");
+    let (sent, kept) = (published.blobs_sent, published.blobs_kept);
+    let _ = writeln!(text, "  {}", transfer(published.dry_run, sent, published.bytes_sent, kept));
     if published.fingerprinted > 0 {
-        let count = published.fingerprinted;
-        let _ = writeln!(text, "  {count} of the files are fingerprinted: browsers keep them");
+        let count = counted(published.fingerprinted, "fingerprinted file");
+        let _ = writeln!(text, "  {count}, kept by browsers for a year");
     }
     if let Some(seconds) = published.effective_within_secs.filter(|_| published.changed) {
         let _ = match seconds {
@@ -78,6 +78,21 @@ pub fn published(published: &Published) -> String {
         };
     }
     text
+}
+
+/// Blobs that were sent, and those that the server had.
+fn transfer(dry_run: bool, sent: usize, bytes_sent: u64, kept: usize) -> String {
+    let done = if dry_run { "to send" } else { "sent" };
+    let bytes = bytes(bytes_sent);
+    let were = if kept == 1 { "was" } else { "were" };
+    match (sent, kept) {
+        (0, 0) => format!("nothing {done}"),
+        (0, _) => format!("nothing {done}; {} {were} there already", counted(kept, "blob")),
+        (_, 0) => format!("{done} {} ({bytes})", counted(sent, "blob")),
+        (_, _) => {
+            format!("{done} {} ({bytes}); {kept} {were} there already", counted(sent, "blob"))
+        }
+    }
 }
 
 /// The deployments of stages, for people.
@@ -208,6 +223,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn transfers() {
+        let rows = [
+            (0, 0, true, "nothing to send"),
+            (0, 1, false, "nothing sent; 1 blob was there already"),
+            (0, 3, true, "nothing to send; 3 blobs were there already"),
+            (1, 0, false, "sent 1 blob (1.5 kB)"),
+            (2, 1, false, "sent 2 blobs (1.5 kB); 1 was there already"),
+            (2, 9, true, "to send 2 blobs (1.5 kB); 9 were there already"),
+        ];
+        for (sent, kept, dry_run, expected) in rows {
+            assert_eq!(transfer(dry_run, sent, 1_500, kept), expected);
+        }
+    }
 
     #[test]
     fn columns_line_up() {

@@ -2,12 +2,15 @@
 //!
 //! On standard error only: standard output is for results.
 
+use std::fmt::Write;
 use std::io::{IsTerminal, stderr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::publish::failure::Problem;
+use crate::publish::words::counted;
 
 /// Where progress goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,17 +40,33 @@ impl Progress {
             Self::Lines | Self::Silent => ProgressBar::hidden(),
         };
         let template = match unit {
-            Unit::Count => "{msg:>10} {wide_bar:.cyan/dim} {human_pos}/{human_len} {eta:>4}",
-            Unit::Bytes => "{msg:>10} {wide_bar:.cyan/dim} {bytes}/{total_bytes} {eta:>4}",
+            // Files differ too much in what they cost for an estimate.
+            Unit::Count => "{msg:>10} {wide_bar:.cyan/dim} {human_pos}/{human_len}",
+            Unit::Bytes => "{msg:>10} {wide_bar:.cyan/dim} {amount} {left:>8}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
+            let amount = |state: &ProgressState, out: &mut dyn Write| {
+                let total = state.len().unwrap_or(state.pos());
+                // Frames around what is counted are sent, too.
+                let done = state.pos().min(total);
+                let _ = write!(out, "{}/{}", bytes(done), bytes(total));
+            };
+            let estimate = Arc::new(Mutex::new(Estimate::default()));
+            let left = move |state: &ProgressState, out: &mut dyn Write| {
+                let mut estimate = estimate.lock().unwrap_or_else(PoisonError::into_inner);
+                let total = state.len().unwrap_or_default();
+                if let Some(left) = estimate.left_secs(state.elapsed(), state.pos(), total) {
+                    let _ = write!(out, "{left} s left");
+                }
+            };
+            let style = style.with_key("amount", amount).with_key("left", left);
             bar.set_style(style.progress_chars("━━╌"));
         }
         bar.set_message(what);
         bar.enable_steady_tick(Duration::from_millis(200));
         if self == Self::Lines && total > 0 {
             let amount = match unit {
-                Unit::Count => total.to_string(),
+                Unit::Count => counted(total as usize, "file"),
                 Unit::Bytes => bytes(total),
             };
             eprintln!("{what} {amount}");
@@ -71,7 +90,7 @@ impl Progress {
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Things.
+    /// Files.
     Count,
     /// Bytes.
     Bytes,
@@ -89,6 +108,12 @@ impl Step {
         self.bar.inc(amount);
     }
 
+    /// How much is done.
+    #[cfg(test)]
+    pub fn done(&self) -> u64 {
+        self.bar.position()
+    }
+
     /// So much is done in all: what was to be done after it is begun again.
     pub fn go_to(&self, amount: u64) {
         self.bar.set_position(amount);
@@ -98,6 +123,33 @@ impl Step {
 impl Drop for Step {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// How long a step takes, estimated from its average speed.
+///
+/// Work arrives in batches. The estimate changes only when some of it is done and counts down in
+/// between, so it does not climb while a batch is under way.
+#[derive(Debug, Default)]
+struct Estimate {
+    done: u64,
+    at: Duration,
+    left: Duration,
+}
+
+impl Estimate {
+    /// The least time and the least share, in percent, before an estimate is worth showing.
+    const MIN: (Duration, u64) = (Duration::from_secs(2), 5);
+
+    /// Seconds left, rounded up; `None` while it can't be known, and when it turned out too short.
+    fn left_secs(&mut self, elapsed: Duration, done: u64, total: u64) -> Option<u64> {
+        if done != self.done {
+            let ahead = total.saturating_sub(done) as f64 / done.max(1) as f64;
+            (self.done, self.at, self.left) = (done, elapsed, elapsed.mul_f64(ahead));
+        }
+        let is_early = elapsed < Self::MIN.0 || done.saturating_mul(100) < total * Self::MIN.1;
+        let left = self.left.checked_sub(elapsed.saturating_sub(self.at))?;
+        (!is_early && !left.is_zero()).then(|| left.as_secs_f64().ceil() as u64)
     }
 }
 
@@ -123,6 +175,40 @@ pub fn bytes(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimate_counts_down_between_batches() {
+        let mut estimate = Estimate::default();
+        let mut shown = Vec::new();
+        // A batch of 10 of 100 every 3 seconds, looked at each second.
+        for second in 0..=30 {
+            let left = estimate.left_secs(Duration::from_secs(second), second / 3 * 10, 100);
+            shown.push(left);
+        }
+        assert_eq!(shown[..3], [None; 3], "nothing is done yet");
+        let expected: Vec<_> = (3..30).map(|second| Some(30 - second)).collect();
+        assert_eq!(shown[3..30], expected);
+        assert_eq!(shown[30], None, "done");
+    }
+
+    #[test]
+    fn no_estimate_is_shown_that_is_worth_nothing() {
+        let rows = [
+            ((1, 50, 100), None, "too early"),
+            ((10, 4, 100), None, "too little"),
+            ((10, 5, 100), Some(190), "enough"),
+            ((500, 5, 100), None, "the estimate has run out"),
+            ((501, 50, 100), Some(501), "and there is a new one"),
+            ((502, 0, 0), None, "nothing to do"),
+        ];
+        let mut estimate = Estimate::default();
+        for ((elapsed, done, total), expected, what) in rows {
+            let found = estimate.left_secs(Duration::from_secs(elapsed), done, total);
+            assert_eq!(found, expected, "{what}");
+        }
+    }
+
     #[test]
     fn bytes() {
         let rows = [

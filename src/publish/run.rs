@@ -167,7 +167,7 @@ pub fn publish(
                 published.seconds = started.elapsed().as_secs_f64();
                 return Ok(published);
             }
-            Err(UploadError::Failure(failure)) => return Err(failure),
+            Err(UploadError::Failure(failure)) => return Err(failure.of_upload(client.was_heard())),
             Err(UploadError::Changed(path, content)) => {
                 progress.note(&format!("{path} changed meanwhile; reading again"));
                 cache.forget(&path, &content);
@@ -464,7 +464,11 @@ fn not_allowed(upstreams: &[Located<Upstream>], allowed: Option<&[String]>) -> V
         file: Some(at.file.clone()),
         line: Some(at.line as usize),
         message: format!("this server does not allow the upstream {}", at.rule),
-        hint: "ask the operator to add it to ALLOWED_ORIGINS, or name another".to_owned(),
+        hint: format!(
+            "ask the operator to add it to ALLOWED_ORIGINS (for `make dev`, with the line \
+             ALLOWED_ORIGINS={} in .dev.vars), or name another",
+            at.rule
+        ),
     };
     upstreams.iter().filter(refused).map(problem).collect()
 }

@@ -15,6 +15,8 @@ use ignore::{DirEntry, WalkBuilder, WalkState};
 use crate::publish::failure::{Failure, Problem};
 use crate::publish::foreign::{Foreign, Treatment};
 use crate::publish::names::{self, JUNK, NEVER_SERVED, RESERVED, WELL_KNOWN};
+use crate::publish::progress::bytes;
+use crate::publish::words::in_shell;
 use crate::site::manifest::PATHS_MAX;
 
 /// What a file was like when it was looked at: equal values mean that its bytes are the same.
@@ -275,7 +277,13 @@ impl Rules {
         if metadata.len() > self.file_bytes_max {
             return Err(Problem::of_path(
                 &path,
-                format!("has {} bytes; the store takes {}", metadata.len(), self.file_bytes_max),
+                format!(
+                    "has {} bytes ({}); the store takes at most {} ({})",
+                    metadata.len(),
+                    bytes(metadata.len()),
+                    self.file_bytes_max,
+                    bytes(self.file_bytes_max),
+                ),
                 "make it smaller, split it, or leave it out with an ignore pattern",
             ));
         }
@@ -364,17 +372,26 @@ fn meeting(files: &[ScannedFile]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for file in files.iter().filter(|file| !file.path.is_ascii()) {
         if let Some(other) = seen.insert(names::composed(&file.path), &file.path) {
-            problems.push(Problem::of_path(
-                &file.path,
-                format!(
-                    "looks the same as {} and differs in its Unicode form only",
-                    other.escape_unicode()
-                ),
-                "remove one of the two; NFC is what links and browsers write",
-            ));
+            problems.push(twin(&file.path, other));
         }
     }
     problems
+}
+
+/// Two paths that look the same: macOS writes decomposed names, most other systems composed ones.
+fn twin(path: &str, other: &str) -> Problem {
+    let (path, odd) = if *names::composed(path) == *path { (path, other) } else { (other, path) };
+    let forms = [path, odd].map(names::spelling);
+    let name = odd.rsplit('/').next().unwrap_or(odd);
+    Problem::of_path(
+        path,
+        format!("there are two files of this name, one {}, one {}", forms[0], forms[1]),
+        format!(
+            "keep the composed one: links and browsers write it so. A shell can name the other \
+             as {}",
+            in_shell(name)
+        ),
+    )
 }
 
 fn empty(folder: &Path) -> Problem {

@@ -15,7 +15,7 @@ use crate::publish::failure::Failure;
 use crate::publish::flight::in_flight;
 use crate::publish::ingest::IngestedFile;
 use crate::publish::pack;
-use crate::publish::progress::{Progress, Unit};
+use crate::publish::progress::{Progress, Step, Unit};
 use crate::publish::scan::Stat;
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::manifest::BuiltManifest;
@@ -97,18 +97,14 @@ impl Uploader<'_> {
         let batches = batches(blobs, &self.limits);
         let total = blobs.iter().map(|blob| blob.length).sum();
         let step = self.progress.step("sending", total, Unit::Bytes);
-        in_flight(&batches, |batch| {
-            match batch {
-                [blob] if is_large(blob, &self.limits) => self.send_one(blob)?,
-                batch => self.send_batch(batch)?,
-            }
-            step.advance(batch.iter().map(|blob| blob.length).sum());
-            Ok(())
+        in_flight(&batches, |batch| match batch {
+            [blob] if is_large(blob, &self.limits) => self.send_one(blob, &step),
+            batch => self.send_batch(batch, &step),
         })
         .map(drop)
     }
 
-    fn send_batch(&self, batch: &[Blob<'_>]) -> Result<(), UploadError> {
+    fn send_batch(&self, batch: &[Blob<'_>], step: &Step) -> Result<(), UploadError> {
         let bytes: u64 = batch.iter().map(|blob| blob.length + FRAME_HEAD_BYTES).sum();
         let mut body = Vec::with_capacity(bytes as usize);
         for blob in batch {
@@ -118,22 +114,26 @@ impl Uploader<'_> {
             body.extend_from_slice(&bytes);
         }
         let path = format!("/sites/{}/blobs", self.site);
-        self.client.call("POST", &path, Payload::Bytes(&body)).map_err(UploadError::Failure)?;
+        let sent = self.client.call_in_step("POST", &path, Payload::Bytes(&body), step);
+        sent.map_err(UploadError::Failure)?;
         Ok(())
     }
 
-    fn send_one(&self, blob: &Blob<'_>) -> Result<(), UploadError> {
+    fn send_one(&self, blob: &Blob<'_>, step: &Step) -> Result<(), UploadError> {
         let path = format!("/sites/{}/blobs/{}", self.site, blob.hash);
         let result = match blob.source {
             Source::Content(file) => {
                 let payload = Payload::File(&file.scanned.file, blob.length);
-                let result = self.client.call("PUT", &path, payload);
+                let result = self.client.call_in_step("PUT", &path, payload, step);
                 if result.is_err() && !is_unchanged(file) {
                     return Err(changed(file));
                 }
                 result
             }
-            _ => self.client.call("PUT", &path, Payload::Bytes(&self.load(blob)?)),
+            _ => {
+                let bytes = self.load(blob)?;
+                self.client.call_in_step("PUT", &path, Payload::Bytes(&bytes), step)
+            }
         };
         result.map(drop).map_err(UploadError::Failure)
     }

@@ -26,6 +26,10 @@ pub enum Fault {
     LostRequest,
     /// It is done, and the connection is closed.
     LostAnswer,
+    /// It is read and never answered, nor is anything else.
+    Silence,
+    /// The connection is closed, and nobody listens any more.
+    Death,
     /// It is done, after another publish made [`WINNER`] live on `www`'s production stage.
     LostRace,
 }
@@ -56,6 +60,8 @@ pub struct State {
     pub received: Vec<ContentHash>,
     pub blob_bytes_max: u64,
     pub batch_bytes_max: u64,
+    pub is_silent: bool,
+    pub is_dead: bool,
     faults: Faults,
 }
 
@@ -75,13 +81,30 @@ impl Server {
             received: Vec::new(),
             blob_bytes_max: 1 << 20,
             batch_bytes_max: 8 << 20,
+            is_silent: false,
+            is_dead: false,
             faults: Box::new(|_, _, _| Fault::None),
         }));
-        let server = Self { url, state };
+        Self::listen(listener, Self { url, state })
+    }
+
+    /// Listens again after a [`Fault::Death`], at another address, with what it has.
+    pub fn restart(&self) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        self.with(|state| (state.is_silent, state.is_dead) = (false, false));
+        self.fail(|_, _, _| Fault::None);
+        Self::listen(listener, Self { url, state: self.state.clone() })
+    }
+
+    fn listen(listener: TcpListener, server: Self) -> Self {
         let accepting = server.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (stream, server) = (stream.unwrap(), accepting.clone());
+                if server.with(|state| state.is_dead) {
+                    return;
+                }
                 thread::spawn(move || server.serve(stream));
             }
         });
@@ -150,6 +173,14 @@ impl Server {
                     Fault::Refused(code) => Some((503, error(code, "try later"))),
                     Fault::Status(status) => Some((status, error("unavailable", "try later"))),
                     Fault::LostRequest => None,
+                    Fault::Silence => {
+                        state.is_silent = true;
+                        None
+                    }
+                    Fault::Death => {
+                        state.is_dead = true;
+                        None
+                    }
                     Fault::LostRace => {
                         let stages = &mut state.sites.get_mut("www").unwrap().stages;
                         let seq = stages.get("production").map_or(0, |(_, seq)| *seq);
@@ -162,6 +193,18 @@ impl Server {
                     }
                 }
             });
+            let (is_silent, is_dead) = self.with(|state| (state.is_silent, state.is_dead));
+            if is_silent {
+                // The thread ends with the process.
+                loop {
+                    thread::park();
+                }
+            }
+            if is_dead {
+                // Lets the listener see it.
+                let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
+                return;
+            }
             let Some((status, body)) = answer else { return };
             let head = format!(
                 "HTTP/1.1 {status} X\r\nRetry-After: 2\r\nContent-Length: {}\r\n\r\n",
@@ -208,7 +251,9 @@ impl State {
                 site.takedowns(method, query, &value).unwrap_or_else(not_found)
             }
             (_, ["sites", name, rest @ ..]) => {
-                let Some(site) = self.sites.get_mut(*name) else { return not_found() };
+                let Some(site) = self.sites.get_mut(*name) else {
+                    return (404, error("not-found", "there is no such site"));
+                };
                 let answer = site.answer(method, rest, body, &value, &mut self.received);
                 answer.unwrap_or_else(not_found)
             }

@@ -11,6 +11,7 @@ use selvedge::publish::failure::Failure;
 use selvedge::publish::objects::{self, Place, Precondition, PutOptions};
 use selvedge::publish::output;
 use selvedge::publish::progress::{Progress, bytes};
+use selvedge::publish::words::counted;
 use selvedge::site::collection::CollectionName;
 use selvedge::site::ids::SiteName;
 
@@ -155,7 +156,8 @@ fn put(global: &Global, args: &PutArgs, place: &Place<'_>) -> Result<Printed, Fa
         }
         let files = objects::files_of(&args.file, &args.prefix)?;
         let stored = place.put_files(&files, &options, progress)?;
-        let text = format!("{} files are stored\n", stored.len());
+        let verb = if stored.len() == 1 { "is" } else { "are" };
+        let text = format!("{} {verb} stored\n", counted(stored.len(), "file"));
         return Ok(Printed { json: json!({ "stored": stored }), text });
     }
     let json = match name {

@@ -173,6 +173,9 @@ impl AdminError {
                 "begin another; parts are all of one length of 5 MiB or more, but for the last"
             }
             Self::NotFound("takedown") => "selvedge takedown --list shows what there is",
+            Self::NotFound("token") => "selvedge tokens lists what there is",
+            Self::NotFound("key") => "selvedge keys lists what there is",
+            Self::NotFound("hostname") => "selvedge hosts lists what there is",
             Self::NotFound("object") => "selvedge objects list shows what there is",
             Self::NotFound(_) => "see docs/admin-api.md for the calls that there are",
             Self::MethodNotAllowed(_) => "see the Allow header",

@@ -1,0 +1,119 @@
+// "Deploy to Cloudflare" of the README, done to the repository's own wrangler.toml as it says:
+// `wrangler deploy --dry-run` lists every binding that the worker needs. Commands, lines and names
+// come from the two files, so neither can change without the other.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { promisify } from "node:util";
+import { checkout } from "../lib/make_dev.mjs";
+import { ROOT, scratch } from "../lib/worker.mjs";
+
+const DOMAIN = "cdn-of-ours.test";
+const NAMESPACE = "fedcba9876543210fedcba9876543210";
+const README = readFileSync(join(ROOT, "README.md"), "utf8");
+const STEPS = README.match(/^## Deploy to Cloudflare\n(.*?)^## /ms)[1];
+
+/** The one match of a pattern in the README's steps. */
+function step(pattern) {
+  const found = STEPS.match(pattern);
+  assert.ok(found, `the README has no ${pattern}`);
+  return found;
+}
+
+/** What is uncommented, from its first line to the end of the file. */
+function production(text) {
+  const [, first] = step(/uncomment everything from `(\[env\.production\])` to the end/);
+  const at = text.indexOf(`# ${first}\n`);
+  assert.ok(at > 0, `wrangler.toml has no line # ${first}`);
+  const lines = text.slice(at).split("\n");
+  return [text.slice(0, at), lines.map((line) => line.replace(/^# ?/, "")).join("\n")];
+}
+
+/** wrangler.toml after step 3. */
+function configured(text, store) {
+  const [, example] = step(/write your domain for `([^`]+)`/);
+  let [before, after] = production(text);
+  after = after.replaceAll(example, DOMAIN);
+  if (store === "kv") {
+    const [, diff] = step(/With KV, change.*?```diff\n(.*?)```/s);
+    const changes = [...diff.matchAll(/^ *-(.*)\n *\+(.*)$/gm)];
+    assert.equal(changes.length, 2, diff);
+    for (const [, old, changed] of changes) {
+      assert.ok(after.includes(`\n${old}\n`), `wrangler.toml has no line ${old}`);
+      after = after.replace(old, changed.replace(/id = "[0-9a-f]{32}"/, `id = "${NAMESPACE}"`));
+    }
+  }
+  return before + after;
+}
+
+/** What `wrangler deploy --dry-run` prints; `deploy` is the README's command. */
+async function dryRun(text) {
+  const [, deploy] = step(/`make build && (npx wrangler deploy [^`]+)`/);
+  const cwd = checkout({ "wrangler.toml": () => text });
+  const env = {
+    ...process.env,
+    NO_COLOR: "1",
+    FORCE_COLOR: "0",
+    WRANGLER_SEND_METRICS: "false",
+    WRANGLER_LOG_PATH: scratch(),
+    CLOUDFLARE_API_TOKEN: "",
+    npm_config_offline: "true",
+  };
+  const { stdout, stderr } = await promisify(execFile)("sh", ["-c", `${deploy} --dry-run`], {
+    cwd,
+    env,
+    timeout: 120_000,
+  });
+  return stdout + stderr;
+}
+
+/** The resources that the binding of each name has in the list. */
+function listed(output) {
+  const rows = output.matchAll(/^env\.(\w+)(?: \((.*?)\))?\s{2,}(\w[\w ]*?)\s*$/gm);
+  return Object.fromEntries([...rows].map(([, name, value, kind]) => [name, [kind, value]]));
+}
+
+describe("the README's deploy", () => {
+  const original = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
+  const [, bucket] = step(/`npx wrangler r2 bucket create ([^`]+)`/);
+  const stores = {
+    r2: ["BUCKET", ["R2 Bucket", bucket], "kv_namespaces"],
+    kv: ["STORE_KV", ["KV Namespace", NAMESPACE], "r2_buckets"],
+  };
+  for (const [store, [binding, expected, other]] of Object.entries(stores)) {
+    test(`with ${store}`, async () => {
+      const text = configured(original, store);
+      const output = await dryRun(text);
+      const found = listed(output);
+      assert.deepEqual(found[binding], expected, output);
+      assert.equal(found.FRESH_LIMIT[0], "Rate Limit", output);
+      const variables = {
+        BASE_DOMAIN: DOMAIN,
+        STORE: store,
+        DEFAULT_SITE: "www",
+        HTTPS_ONLY: "true",
+      };
+      for (const [name, value] of Object.entries(variables)) {
+        assert.deepEqual(found[name], ["Environment Variable", `"${value}"`], output);
+      }
+      assert.equal(Object.keys(found).length, 6, output);
+      // The one warning is that of which the README speaks.
+      const warnings = [...output.matchAll(/^ +- (.* at the top level, but not on .*)$/gm)].map(([, text]) => text);
+      assert.equal(warnings.length, 1, output);
+      assert.match(warnings[0], new RegExp(`^"${other}" exists`));
+      assert.match(STEPS, /wrangler warns that production has no binding for the other store/);
+      assert.match(output, /--dry-run: exiting now/);
+      const routes = [`"${DOMAIN}/*"`, `"*.${DOMAIN}/*"`, `zone_name = "${DOMAIN}"`];
+      for (const route of routes) assert.ok(text.includes(route), route);
+    });
+  }
+
+  test("what stands in wrangler.toml as it is can't be deployed by mistake", async () => {
+    // Without its section, `--env production` would take a worker without a store.
+    const output = await dryRun(original).catch((error) => error.stdout + error.stderr);
+    assert.match(output, /No environment found in configuration with name "production"/);
+  });
+});
