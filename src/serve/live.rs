@@ -64,11 +64,21 @@ pub async fn live<P: Ports>(
     stage: &StageName,
 ) -> Result<Option<Live>, Fault> {
     let key = StageKey(site.clone(), stage.clone());
-    let mut kept = tiers.memory.live.find(&key);
-    if kept.is_none() {
-        kept = Box::pin(from_edge(tiers, &key)).await;
+    match windows::fresh(tiers, &key, tiers.memory.live.find(&key)) {
+        Ok(live) => Ok(Some(live)),
+        Err(kept) => Box::pin(not_fresh(tiers, &key, kept)).await,
     }
-    windows::current_of(tiers, &key, kept).await
+}
+
+async fn not_fresh<P: Ports>(
+    tiers: &Tiers<P>,
+    key: &StageKey,
+    mut kept: Option<Kept<LiveRecord>>,
+) -> Result<Option<Live>, Fault> {
+    if kept.is_none() {
+        kept = from_edge(tiers, key).await;
+    }
+    windows::current_of(tiers, key, kept).await
 }
 
 /// Keeps a record that was just read or written, in memory and at the edge.

@@ -264,7 +264,10 @@ impl<P: Ports> Answer<'_, P> {
             }
             NotFoundMode::Page => {
                 let path = self.ask.path.decoded();
-                match self.manifest.not_found_page(path, &|page| !self.hides(page)) {
+                let shows = |folder: &str| {
+                    self.serving.view.is_none() || !self.hides(&[folder, "404.html"].concat())
+                };
+                match self.manifest.not_found_page(path, &shows) {
                     Some(page) => self.page(404, page, Lifetime::Never).await,
                     None => Ok(self.constant(Constant::NotFound)),
                 }

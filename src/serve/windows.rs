@@ -100,10 +100,32 @@ pub async fn current<P: Ports, K: RecordKey<P>>(
     tiers: &Tiers<P>,
     key: &K,
 ) -> Result<Option<Current<K::Record>>, Fault> {
-    current_of(tiers, key, K::map(&tiers.memory).find(key)).await
+    let kept = K::map(&tiers.memory).find(key);
+    match fresh(tiers, key, kept) {
+        Ok(current) => Ok(Some(current)),
+        Err(kept) => Box::pin(current_of(tiers, key, kept)).await,
+    }
 }
 
-/// Returns the record under a key, given what is kept of it; otherwise like [`current`].
+/// Returns a kept record that may be used as is, else what is kept. Apart from [`current_of`] so
+/// that a warm request awaits nothing.
+///
+/// # Errors
+/// The kept record, if it is not fresh.
+pub fn fresh<P: Ports, K: RecordKey<P>>(
+    tiers: &Tiers<P>,
+    _: &K,
+    kept: Option<Kept<K::Record>>,
+) -> Result<Current<K::Record>, Option<Kept<K::Record>>> {
+    let windows = tiers.ports.settings().live;
+    let Some(kept) = kept else { return Err(None) };
+    match timing(K::kind(&kept.record), kept.read_ms, &windows).judge(tiers.ports.now()) {
+        Freshness::Fresh => Ok(kept.at_hand(Use::AtHand)),
+        _ => Err(Some(kept)),
+    }
+}
+
+/// Returns the record under a key, given the kept one; otherwise like [`current`].
 ///
 /// # Errors
 /// Those of [`current`].

@@ -179,7 +179,8 @@ impl Manifest {
         }
     }
 
-    /// The nearest `404.html` up the tree from a decoded path, of those that are shown.
+    /// The nearest `404.html` up the tree from a decoded path that is shown; `is_shown` is given
+    /// its folder, which ends in a slash.
     pub fn not_found_page(&self, path: &str, is_shown: &dyn Fn(&str) -> bool) -> Option<&Asset> {
         if self.head.not_found_pages.is_empty() {
             return None;
@@ -189,7 +190,7 @@ impl Manifest {
             let end = parent.len().saturating_add(1);
             let folder_path = path.get(..end).unwrap_or_default();
             if let Some(page) = self.head.not_found_pages.get(folder_path)
-                && is_shown(&[folder_path, "404.html"].concat())
+                && is_shown(folder_path)
             {
                 return Some(page);
             }

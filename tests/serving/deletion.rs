@@ -411,6 +411,27 @@ fn a_publish_at_the_same_time_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_hostname_added_at_the_same_time_is_not_left_behind() {
+    let of = filled(&[]);
+    let (world, before) = (&of.world, of.world.snapshot());
+    let mut outcomes = [0_usize; 2];
+    for schedule in (0..1 << 10).step_by(3) {
+        world.restore(&before);
+        let from = Isolate::new(world);
+        let add = from.admin_call("PUT", "/sites/aa/hosts/late.example.com", b"{}");
+        let [deleted, added] = race(world, call(&from), add, schedule);
+        let shown = format!("{schedule:b}: {deleted:?} {added:?}");
+        assert_eq!(deleted.status, 200, "{shown}");
+        assert!(matches!(added.status, 200 | 409), "{shown}");
+        outcomes[usize::from(added.status == 200)] += 1;
+        delete(world);
+        assert_eq!(keys_of(world, "aa"), [""; 0], "{shown}");
+        assert_eq!(from.get("late.example.com", "/").status, 421, "{shown}");
+    }
+    assert!(outcomes.iter().all(|count| *count > 10), "{outcomes:?}");
+}
+
+#[test]
 fn an_activation_that_comes_too_late_takes_itself_back() {
     let of = filled(&[]);
     let (world, before, start) = (&of.world, of.world.snapshot(), of.world.now());
