@@ -28,6 +28,8 @@ struct StoredHead {
     not_found_pages: BTreeMap<String, StoredAsset>,
     #[serde(default)]
     application_page: Option<StoredAsset>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    application_path: Option<String>,
     #[serde(default)]
     shards: Vec<String>,
 }
@@ -459,6 +461,7 @@ fn head() -> BoxedStrategy<Value> {
         ("config", true, config()),
         ("not_found_pages", false, pages.boxed()),
         ("application_page", false, or_null(asset())),
+        ("application_path", false, or_null(text())),
         ("shards", false, list(hash())),
         ("unknown", false, text()),
     ])

@@ -26,7 +26,7 @@ use crate::site::collection::Access;
 use crate::site::config::{NotFoundMode, StageKind, StagePolicy};
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::keys::StoredFor;
-use crate::site::manifest::{Manifest, ShardPlace};
+use crate::site::manifest::{APPLICATION_PAGES, Manifest, ShardPlace};
 use crate::site::rules::RedirectOutcome;
 use crate::site::shard::Shard;
 use crate::wire::coding::{self, Coding};
@@ -39,9 +39,6 @@ use crate::wire::url::Scheme;
 /// Most retained deployments that one request looks into: each may cost two reads in a cold
 /// isolate. Three deploys a day for the 30 days that they are retained stay below it.
 const RETAINED_LOOKUPS_MAX: usize = 100;
-
-/// Files that can be the fallback page of a single-page application.
-const APPLICATION_PAGES: [&str; 2] = ["/index.html", "/200.html"];
 
 /// What is to be served.
 pub struct Serving {
@@ -316,13 +313,14 @@ impl<P: Ports> Answer<'_, P> {
         Ok(view.is_none_or(|view| view.record.hides(path)))
     }
 
-    /// Whether the fallback page may be served here. The manifest does not say which file it is, so
-    /// it is shown if one of the candidates has its content and is not hidden.
+    /// Returns whether the fallback page may be served here: whether a file that it can be has its
+    /// content and is not hidden.
     async fn shows_application_page(&self, page: &Asset) -> Result<bool, Unavailable> {
         if self.serving.view.as_ref().is_none_or(|view| view.hides_nothing()) {
             return Ok(true);
         }
-        for file in APPLICATION_PAGES {
+        let own = self.manifest.head().application_path.as_deref();
+        for file in own.into_iter().chain(APPLICATION_PAGES) {
             let table = self.shard(&self.manifest, file).await?;
             let found = self.shown(&table, file);
             if found.is_some_and(|found| found.identity().hash == page.identity().hash) {

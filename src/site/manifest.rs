@@ -21,7 +21,7 @@ use std::fmt;
 use crate::site::asset::Asset;
 use crate::site::config::{NotFoundMode, SiteConfig};
 use crate::site::ids::{ContentHash, DeploymentId};
-use crate::site::json::{self, FromJson, JsonError, Reader, ToJson};
+use crate::site::json::{self, FromJson, JsonError, Reader, Sparse, ToJson};
 use crate::site::rules::RulesError;
 use crate::site::shard::{self, PATH_BYTES_MAX, SHARD_BYTES_MAX, Shard, ShardError, path_hash};
 
@@ -94,6 +94,8 @@ pub struct Head {
     pub not_found_pages: BTreeMap<String, Asset>,
     /// The page that answers navigations, kept here for single-page applications only.
     pub application_page: Option<Asset>,
+    /// Where that page is, unless it is one of [`APPLICATION_PAGES`].
+    pub application_path: Option<String>,
     /// The shards, by index; none when the only one is in the root.
     pub shards: Vec<ContentHash>,
 }
@@ -230,12 +232,13 @@ pub fn spellings(file: &str) -> Vec<Cow<'_, str>> {
 
 impl ToJson for Head {
     fn write_json(&self, text: &mut String) {
-        let members: [(&str, &dyn ToJson); 6] = [
+        let members: [(&str, &dyn ToJson); 7] = [
             ("paths", &self.paths),
             ("bytes", &self.bytes),
             ("config", &self.config),
             ("not_found_pages", &self.not_found_pages),
             ("application_page", &self.application_page),
+            ("application_path", &Sparse(&self.application_path)),
             ("shards", &self.shards),
         ];
         json::write_object(text, &members);
@@ -250,6 +253,7 @@ impl FromJson for Head {
             config: json.member("config")?,
             not_found_pages: json.member_or("not_found_pages", BTreeMap::new())?,
             application_page: json.member_or("application_page", None)?,
+            application_path: json.member_or("application_path", None)?,
             shards: json.member_or("shards", Vec::new())?,
         })
     }
@@ -376,6 +380,10 @@ impl ManifestBuilder {
             not_found_pages,
             application_page: match self.config.not_found {
                 NotFoundMode::SinglePageApplication => self.application_page().cloned(),
+                NotFoundMode::Page | NotFoundMode::None => None,
+            },
+            application_path: match self.config.not_found {
+                NotFoundMode::SinglePageApplication => self.application_page.clone(),
                 NotFoundMode::Page | NotFoundMode::None => None,
             },
             shards: Vec::new(),

@@ -174,6 +174,13 @@ fn pages_that_stand_in_are_hidden_too() {
     }
     assert_eq!(navigate(&host).status, 404);
     assert_eq!(navigate("preview--www.cdn.test").text(), "secret app", "the stage serves it");
+
+    let application = Folder::new(&[("/start.html", "other app"), ("/a.txt", "a")])
+        .redirects_file("/* /start.html 200");
+    let host = self::host(&publish(&world, "www", "preview", &application));
+    assert_eq!(navigate(&host).text(), "other app", "its page has a name of its own");
+    take_down(&isolate, "/start.html");
+    assert_eq!(navigate(&host).status, 404);
 }
 
 #[test]
