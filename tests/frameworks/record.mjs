@@ -26,7 +26,9 @@ main(async () => {
     for (const line of bad.slice(0, 20)) say(`${project.name}: ${line}`);
     const paths = published(outs[0]);
     const hashed = paths.filter(project.isHashed).length;
-    const kept = paths.filter((path) => project.isHashed(path) && published(outs[1]).includes(path));
+    const kept = paths.filter(
+      (path) => project.isHashed(path) && published(outs[1]).includes(path),
+    );
     say(`${project.name}: ${paths.length} files, ${hashed} hashed, ${kept.length} of them in both`);
     if (bad.length) {
       process.exitCode = 1;

@@ -8,11 +8,15 @@ import { chromedriver } from "../../../scripts/chromium.mjs";
 import { ROOT } from "../../../scripts/lib.mjs";
 import { freePort } from "../../e2e/lib/worker.mjs";
 
-/** A page has settled when nothing was on its way for so long. */
+/** A page has settled when nothing happened for so long. */
 const QUIET_MS = 500;
+/** And so long with requests that are open: the end of a worker's requests is not told. */
+const QUIET_OPEN_MS = 2_000;
 const SETTLE_MS_MAX = 20_000;
 
-const OPTIONS = JSON.parse(readFileSync(join(ROOT, "webdriver.json"), "utf8"))["goog:chromeOptions"];
+const OPTIONS = JSON.parse(readFileSync(join(ROOT, "webdriver.json"), "utf8"))[
+  "goog:chromeOptions"
+];
 const CAPABILITIES = {
   alwaysMatch: {
     browserName: "chrome",
@@ -55,14 +59,17 @@ class Browser {
     await this.call("POST", `${this.session}/url`, { url });
     const network = new Network();
     const since = Date.now();
-    for (let last = since; Date.now() - last < QUIET_MS; await sleep(50)) {
+    let last = since;
+    while (Date.now() - last < (network.open.size ? QUIET_OPEN_MS : QUIET_MS)) {
+      await sleep(50);
       const entries = await this.logs("performance");
-      const isBusy = entries.map((entry) => network.take(entry)).some(Boolean);
-      if (isBusy || network.open.size) last = Date.now();
-      if (Date.now() - since > SETTLE_MS_MAX) break;
+      if (entries.map((entry) => network.take(entry)).some(Boolean)) last = Date.now();
+      if (Date.now() - since > SETTLE_MS_MAX) throw new Error(`${url} does not settle`);
     }
     const console = (await this.logs("browser")).filter(({ level }) => level === "SEVERE");
-    const script = "return document.body ? document.body.innerText : ''";
+    const script = `const frames = [...document.querySelectorAll("iframe")];
+      const documents = [document, ...frames.map((frame) => frame.contentDocument)];
+      return documents.map((page) => page?.body?.innerText ?? "").join("\\n");`;
     const text = await this.call("POST", `${this.session}/execute/sync`, { script, args: [] });
     const wrong = [...console.map(({ message }) => message), ...network.wrong];
     return { text, requests: network.count, wrong };
@@ -71,8 +78,16 @@ class Browser {
   async stop() {
     await this.call("DELETE", this.session).catch(() => {});
     const ended = new Promise((resolved) => this.child.once("exit", resolved));
-    this.child.kill("SIGTERM");
+    endGroup(this.child);
     await ended;
+  }
+}
+
+function endGroup({ pid }) {
+  try {
+    process.kill(-pid, "SIGTERM");
+  } catch {
+    // It has ended already.
   }
 }
 
@@ -105,9 +120,12 @@ class Network {
 /** Starts Chromium. */
 export async function startBrowser() {
   const port = await freePort();
-  const child = spawn(await chromedriver(), [`--port=${port}`], { stdio: "ignore" });
-  const kill = () => child.kill("SIGKILL");
-  process.once("exit", kill);
+  // A group of its own, so that Chromium ends with its driver.
+  const child = spawn(await chromedriver(), [`--port=${port}`], {
+    stdio: "ignore",
+    detached: true,
+  });
+  process.once("exit", () => endGroup(child));
   const browser = new Browser(`http://127.0.0.1:${port}`, child);
   for (let tries = 0; ; tries += 1) {
     const status = await browser.call("GET", "/status").catch(() => ({ ready: false }));

@@ -97,7 +97,8 @@ export async function install(project) {
   return folder;
 }
 
-const TEXT = /\.(html|css|js|jsx|mjs|ts|tsx|vue|svelte|astro|md|mdx|json|toml|yml|py|rst|njk|liquid|svg|txt|config)$/;
+const TEXT =
+  /\.(html|css|js|jsx|mjs|ts|tsx|vue|svelte|astro|md|mdx|json|toml|yml|py|rst|njk|liquid|svg|txt|config)$/;
 
 /** Writes the sources of `project` in `edition` into `folder`, which holds nothing else after. */
 function writeSources(project, edition, folder) {
@@ -110,7 +111,10 @@ function writeSources(project, edition, folder) {
     const file = join(folder, path);
     mkdirSync(dirname(file), { recursive: true });
     const isText = TEXT.test(path);
-    writeFileSync(file, isText ? bytes.toString().replaceAll("EDITION", `${edition} edition`) : bytes);
+    writeFileSync(
+      file,
+      isText ? bytes.toString().replaceAll("EDITION", `${edition} edition`) : bytes,
+    );
   }
   for (const [path, content] of Object.entries(project.generate?.(edition) ?? {})) {
     const file = join(folder, path);
@@ -173,7 +177,11 @@ export async function contradictions(project, [first, second]) {
     const isHashed = project.isHashed(path);
     if (!inAfter.has(path)) {
       if (!isHashed) found.push(`${path}: gone after the rebuild, so its name is hashed`);
-    } else if (isHashed && !project.isUnstable?.(path) && digest(join(first, path)) !== digest(join(second, path))) {
+    } else if (
+      isHashed &&
+      !project.isUnstable?.(path) &&
+      digest(join(first, path)) !== digest(join(second, path))
+    ) {
       found.push(`${path}: other bytes under the same name, so it is not hashed`);
     }
   }

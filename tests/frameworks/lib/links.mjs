@@ -46,13 +46,24 @@ export function linksOfStyle(text) {
 
 function sourceMaps(text) {
   const last = text.slice(-2000);
-  return [...last.matchAll(/^\s*(?:\/\/|\/\*)# sourceMappingURL=([^\s*]+)/gm)].map(([, url]) => url);
+  return [...last.matchAll(/^\s*(?:\/\/|\/\*)# sourceMappingURL=([^\s*]+)/gm)].map(
+    ([, url]) => url,
+  );
 }
+
+const SPECIFIER = /(?:\bfrom|\bimport|\bimport\()\s*["'`](\.{1,2}\/[^"'`\s]+\.(?:m?js|css))["'`]/g;
+/** What Vite loads ahead of a chunk: a list of paths from the root of the site. */
+const VITE_DEPENDENCIES = /\bm\.f=\[([^\]]*)\]/g;
 
 /** Addresses that a script imports, as written out by a bundler, and its source map. */
 export function linksOfScript(text) {
-  const specifier = /(?:\bfrom|\bimport|\bimport\()\s*["'](\.{1,2}\/[^"'\s]+\.(?:m?js|css))["']/g;
-  return [...[...text.matchAll(specifier)].map(([, url]) => url), ...sourceMaps(text)];
+  const imports = [...text.matchAll(SPECIFIER)].map(([, url]) => url);
+  const ahead = [...text.matchAll(VITE_DEPENDENCIES)].flatMap(([, list]) =>
+    [...list.matchAll(/["'`]([^"'`]+)["'`]/g)].map(([, path]) =>
+      /^\.{0,2}\//.test(path) ? path : `/${path}`,
+    ),
+  );
+  return [...imports, ...ahead, ...sourceMaps(text)];
 }
 
 /** Addresses that a page names, and the base that they are relative to, null for its own. */
@@ -81,7 +92,8 @@ export function linksOfPage(text) {
   return { base, links };
 }
 
-const isOther = (link) => link === "" || link.startsWith("#") || /^(?!https?:)[a-z][a-z0-9+.-]*:/i.test(link);
+const isOther = (link) =>
+  link === "" || link.startsWith("#") || /^(?!https?:)[a-z][a-z0-9+.-]*:/i.test(link);
 
 /** Follows redirects within the site, a few at most; resolves to the last answer and its address. */
 export async function follow(worker, site, path) {
@@ -118,7 +130,7 @@ export async function crawl(worker, site, paths) {
     }
     return found;
   };
-  for (let next = [...seen]; next.length; ) {
+  for (let next = [...seen]; next.length;) {
     const found = [];
     for (let i = 0; i < next.length; i += 16)
       found.push(...(await Promise.all(next.slice(i, i + 16).map(visit))).flat());

@@ -1,12 +1,14 @@
 // The projects that are built, and for each how its tool names what it makes.
 
-import { names, ordinary, png } from "./generate.mjs";
+import { among, names, ordinary, png } from "./generate.mjs";
 
 const under = (folder) => (path) => path.startsWith(folder);
 
 /** `files` with `folder` before each path. */
 const within = (folder, files) =>
-  Object.fromEntries(Object.entries(files).map(([path, content]) => [`${folder}/${path}`, content]));
+  Object.fromEntries(
+    Object.entries(files).map(([path, content]) => [`${folder}/${path}`, content]),
+  );
 
 /** A photo that differs between the editions. */
 const photo = (edition) => png(edition === "first" ? 1 : 5001);
@@ -44,18 +46,24 @@ function reactPages(count, edition, folder = "src/pages") {
 
 /** Vite: Rolldown writes everything it makes to `assets/`, under `[name]-[hash]`. */
 function vite(name, count) {
+  const copied = new Set(Object.keys(among("assets", "first")));
   return {
     name,
     tools: "vite",
     packages: ["vite", "react"],
     generate: (edition) => ({
       ...reactPages(count, edition),
-      ...within("public", ordinary(edition)),
+      ...within("public", { ...ordinary(edition), ...among("assets", edition) }),
     }),
     build: [["vite", "build", "--logLevel", "warn"]],
     out: "dist",
-    isHashed: under("assets/"),
-    pages: ["/", ...names(3).slice(1).map((page) => `/#/${page}`)],
+    isHashed: (path) => path.startsWith("assets/") && !copied.has(path),
+    pages: [
+      "/",
+      ...names(3)
+        .slice(1)
+        .map((page) => `/#/${page}`),
+    ],
   };
 }
 
@@ -216,7 +224,19 @@ function parcel(name, count) {
         .join("")}};\n`,
     }),
     build: [
-      ["parcel", "build", "index.html", "about.html", "--dist-dir", "dist", "--no-cache", "--log-level", "warn"],
+      [
+        "parcel",
+        "build",
+        "index.html",
+        "about.html",
+        "--dist-dir",
+        "dist",
+        "--no-cache",
+        "--cache-dir",
+        ".parcel-cache",
+        "--log-level",
+        "warn",
+      ],
       ["cp", "-r", "public/.", "dist"],
     ],
     out: "dist",
@@ -328,13 +348,14 @@ const hugo = {
 };
 
 /** Material for MkDocs ships bundles whose names were hashed when it was released. */
-const MATERIAL = /^assets\/(javascripts|stylesheets)\/(workers\/)?\w+\.\w{8}\.min\.(js|css)(\.map)?$/;
+const MATERIAL =
+  /^assets\/(javascripts|stylesheets)\/(workers\/)?\w+\.\w{8}\.min\.(js|css)(\.map)?$/;
 
-function mkdocs(name, config, isHashed) {
+function mkdocs(name, config, packages, isHashed) {
   return {
     name,
     tools: "mkdocs",
-    packages: ["mkdocs", "mkdocs-material"],
+    packages,
     generate: (edition) => ({
       ...within("docs", ordinary(edition)),
       "docs/photo.png": photo(edition),
@@ -351,7 +372,7 @@ const sphinx = {
   tools: "sphinx",
   packages: ["Sphinx", "furo"],
   generate: (edition) => ({
-    ...ordinary(edition),
+    ...within("extra", ordinary(edition)),
     "photo.png": photo(edition),
   }),
   build: [["sphinx-build", "--quiet", ".", "_build"]],
@@ -402,8 +423,10 @@ export const PROJECTS = [
   storybook,
   eleventy,
   hugo,
-  mkdocs("mkdocs", "default.yml", () => false),
-  mkdocs("mkdocs-material", "mkdocs.yml", (path) => MATERIAL.test(path)),
+  mkdocs("mkdocs", "default.yml", ["mkdocs"], () => false),
+  mkdocs("mkdocs-material", "mkdocs.yml", ["mkdocs", "mkdocs-material"], (path) =>
+    MATERIAL.test(path),
+  ),
   sphinx,
   mdbook,
 ];
