@@ -1,4 +1,4 @@
-// Loads pages in headless Chromium over the WebDriver protocol, and tells what went wrong there.
+// Loads pages in headless Chromium over WebDriver, and collects console errors and failed requests.
 
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -8,9 +8,9 @@ import { chromedriver } from "../../../scripts/chromium.mjs";
 import { ROOT } from "../../../scripts/lib.mjs";
 import { freePort } from "../../e2e/lib/worker.mjs";
 
-/** A page has settled when nothing happened for so long. */
+/** A page has settled after this long without network activity. */
 const QUIET_MS = 500;
-/** And so long with requests that are open: the end of a worker's requests is not told. */
+/** The same while requests are open: DevTools doesn't report the end of a web worker's requests. */
 const QUIET_OPEN_MS = 2_000;
 const SETTLE_MS_MAX = 20_000;
 
@@ -52,7 +52,7 @@ class Browser {
     return this.call("POST", `${this.session}/se/log`, { type });
   }
 
-  /** Loads `url` afresh; resolves to the page's text, its requests, and what went wrong. */
+  /** Loads `url`; resolves to the page's text, the number of requests, and all errors. */
   async load(url) {
     await this.call("POST", `${this.session}/url`, { url: "about:blank" });
     await Promise.all([this.logs("browser"), this.logs("performance")]);
@@ -91,13 +91,13 @@ function endGroup({ pid }) {
   }
 }
 
-/** Follows a page's requests through the events of the DevTools protocol. */
+/** Tracks a page's requests by its DevTools events. */
 class Network {
   open = new Map();
   wrong = [];
   count = 0;
 
-  /** Takes one entry of the performance log; whether it is about a request. */
+  /** Processes a performance log entry; returns whether it is about a request. */
   take({ message }) {
     const { method, params } = JSON.parse(message).message;
     const id = params?.requestId;
@@ -117,7 +117,7 @@ class Network {
   }
 }
 
-/** Starts Chromium. */
+/** Starts chromedriver and a Chromium session. */
 export async function startBrowser() {
   const port = await freePort();
   // A group of its own, so that Chromium ends with its driver.

@@ -1,5 +1,4 @@
-// Generates the parts of a project that are too many to write by hand: modules, style sheets and
-// images under the kinds of names that people give them.
+// Generates names of modules, images, and files whose names look hashed but are not.
 
 import { deflateSync, crc32 } from "node:zlib";
 
@@ -14,7 +13,6 @@ const VIEWS = "list detail edit form table chart filter settings history summary
 
 const capital = (word) => word[0].toUpperCase() + word.slice(1);
 
-/** How people join the words of a module's name. */
 const STYLES = [
   (noun, view) => `${noun}-${view}`,
   (noun, view) => capital(noun) + capital(view),
@@ -23,7 +21,7 @@ const STYLES = [
   (noun, view) => `${noun}.${view}`,
 ];
 
-/** The first `count` module names, all different; one word each to begin with. */
+/** Returns `count` distinct module names in the usual styles. */
 export function names(count) {
   const found = NOUNS.slice(0, Math.ceil(count / 8));
   for (let i = 0; found.length < count; i += 1) {
@@ -44,7 +42,7 @@ function chunk(type, data) {
   return Buffer.concat([length, body, sum]);
 }
 
-/** A grey PNG of noise, large enough that no bundler inlines it; `seed` changes its bytes. */
+/** Returns a PNG of noise. With the default size no bundler inlines it. */
 export function png(seed, size = 128) {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(size, 0);
@@ -62,14 +60,14 @@ export function png(seed, size = 128) {
   return Buffer.concat([signature, ...parts, chunk("IEND", Buffer.alloc(0))]);
 }
 
-/** An icon file that holds one PNG. */
+/** Returns an icon file that contains `image`. */
 function ico(image) {
   const head = Buffer.from([0, 0, 1, 0, 1, 0, 32, 32, 0, 0, 1, 0, 8, 0, 0, 0, 0, 0, 22, 0, 0, 0]);
   head.writeUInt32LE(image.length, 14);
   return Buffer.concat([head, image]);
 }
 
-/** Files that are copied into a site as they are, under names that look like fingerprints. */
+/** Returns static files, most of them with names that resemble hashed ones. */
 export function ordinary(edition) {
   const shift = edition === "first" ? 0 : 1000;
   const svg = (text) =>
@@ -93,7 +91,7 @@ export function ordinary(edition) {
   return files;
 }
 
-/** More of them, for the folder that a bundler puts its hashed files into. */
+/** Returns more of them, for the folder of a bundler's hashed files. */
 export function among(folder, edition) {
   return {
     [`${folder}/Screenshot2.png`]: png(edition === "first" ? 21 : 1021, 32),

@@ -1,4 +1,4 @@
-// The table that the suite prints, in Markdown.
+// Prints the results as a Markdown table.
 
 const HEADS = [
   "Build",
