@@ -6,10 +6,10 @@ STATE_DIR ?= .wrangler/state
 STORE ?= r2
 export PORT STATE_DIR STORE
 
-.PHONY: help setup build dev test test-long bench conformance clean fmt fuzz
+.PHONY: help setup build dev test test-long test-frameworks bench conformance clean fmt fuzz
 
 help: ## list these targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## bring the tools that are missing
 	@node scripts/setup.mjs
@@ -25,6 +25,9 @@ test: ## every test but the long ones
 
 test-long: ## the tests that take long: a site of 20,000 files, the Rust documentation
 	@node scripts/test.mjs --long
+
+test-frameworks: ## builds with Vite, Next, Hugo and others, published and crawled (ONLY=vite,next)
+	@node scripts/test.mjs --frameworks --only=$(ONLY)
 
 bench: ## what a request costs, here and elsewhere: tables, bench/results.json, a plot
 	@node bench/run.mjs --save

@@ -1,5 +1,6 @@
 // `make test`: every suite, one after the other, each announced; the last line is the sum. Names
-// given as arguments choose suites; `--long` chooses the long ones.
+// given as arguments choose suites; `--long` chooses the long ones, and `--frameworks` the builds of
+// real projects, of which `--only=vite,next` chooses some.
 
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -65,6 +66,24 @@ const SUITES = [
 ];
 const LONG_SUITES = [["long", "long tests", endToEnd(testFiles("tests/e2e/long"), {}, 60)]];
 
+const ONLY = process.argv.find((argument) => argument.startsWith("--only="));
+const FRAMEWORK_SUITES = [
+  [
+    "frameworks",
+    "real projects, built, published, loaded and built again",
+    endToEnd(
+      testFiles("tests/frameworks"),
+      { FRAMEWORKS_ONLY: ONLY?.slice("--only=".length) ?? "" },
+      120,
+    ),
+  ],
+];
+
+function suitesOf(options) {
+  if (options.includes("--frameworks")) return FRAMEWORK_SUITES;
+  return options.includes("--long") ? LONG_SUITES : SUITES;
+}
+
 /** Tests that passed and failed, as cargo's and Node's summaries say. */
 function count({ code, text }) {
   const sum = (pattern) =>
@@ -79,7 +98,7 @@ function count({ code, text }) {
 
 main(async () => {
   const names = process.argv.slice(2).filter((name) => !name.startsWith("--"));
-  const suites = process.argv.includes("--long") ? LONG_SUITES : SUITES;
+  const suites = suitesOf(process.argv);
   const unknown = names.filter((name) => !suites.some(([known]) => known === name));
   if (unknown.length) say(`no such suite: ${unknown.join(", ")}`);
   const chosen = suites.filter(([name]) => names.length === 0 || names.includes(name));

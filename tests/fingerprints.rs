@@ -108,6 +108,19 @@ fn names_that_are_none() {
     assert!(fingerprinted(&all).is_empty());
 }
 
+/// Names that are as long as a hash, beside files that have one after a hyphen.
+#[test]
+fn hashes_after_a_name_do_not_vouch_for_whole_names() {
+    let hashed = ["/assets/index-D_zS66pC.js", "/assets/form-DiwrgTda.js"].map(String::from);
+    let names = ["print-A4.css", "Header-2.js", "UserList.js", "IPv4-FAQ.js", "IPv4-FAQ.pdf"];
+    for name in names {
+        let paths = [&hashed[..], &[format!("/assets/{name}")]].concat();
+        assert_eq!(fingerprinted(&paths), HashSet::from(hashed.clone()), "{name}");
+    }
+    let sizes = ["/css/print-A4.css", "/css/print-A5.css"].map(String::from);
+    assert!(fingerprinted(&sizes).is_empty());
+}
+
 #[test]
 fn documents_count_only_beside_hashed_scripts() {
     let sha = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";

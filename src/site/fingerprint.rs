@@ -7,8 +7,9 @@
 use crate::wire::media_type;
 
 /// Lengths of hexadecimal hashes that build tools write: 8 Parcel and webpack, 10 Rsbuild,
-/// 12 Django, 16 Rspack and Hugo, 20 webpack, 32 MD5, 40 SHA-1, 64 SHA-256.
-const HEX_LENGTHS: [usize; 8] = [8, 10, 12, 16, 20, 32, 40, 64];
+/// 12 Django, 16 Rspack and Hugo, 20 webpack, 32 MD5, 40 SHA-1, 64 SHA-256, 96 SHA-384,
+/// 128 SHA-512; Hugo writes all of the last four.
+const HEX_LENGTHS: [usize; 10] = [8, 10, 12, 16, 20, 32, 40, 64, 96, 128];
 /// Length of the short hashes of Rollup, Vite and esbuild.
 const SHORT_LENGTH: usize = 8;
 /// Lengths of base64url hashes that are the whole name: Rollup's `[hash]`, Eleventy's bundles.
@@ -33,6 +34,9 @@ pub struct Token<'a> {
     pub text: &'a str,
     /// The extension of the file, or of the file that it accompanies (`app.js` for `app.js.map`).
     pub extension: &'a str,
+    /// Whether the token is the whole name and not hexadecimal, so that it has no mark of a hash
+    /// but its length.
+    pub is_whole: bool,
 }
 
 impl<'a> Token<'a> {
@@ -60,8 +64,9 @@ impl<'a> Token<'a> {
         while let Some(shorter) = SUFFIXES.iter().find_map(|suffix| stem.strip_suffix(suffix)) {
             stem = shorter;
         }
-        let text = hex_token(stem).or_else(|| short_token(stem)).or_else(|| whole_token(stem))?;
-        Some(Self { text, extension })
+        let marked = hex_token(stem).or_else(|| short_token(stem));
+        let text = marked.or_else(|| whole_token(stem))?;
+        Some(Self { text, extension, is_whole: marked.is_none() })
     }
 }
 

@@ -1,10 +1,10 @@
-// Builds projects twice and records their listings in tests/frameworks/listings: one line for each
-// published file, `H` or `-`, a tab and the path. `H` stands for a name that the build tool made
-// from the content. Arguments choose projects by name.
+// Records the listings of builds in tests/frameworks/listings: a mark, a tab and a path per line.
+// The mark is `H` if the build tool derived the name from the content, `-` otherwise. Arguments
+// select projects by name.
 //
-// The mark is not read off the name. Each project has a rule that follows from how its tool is
-// documented to name its output; two builds in which the content of every source differs must not
-// contradict it (see `contradictions` in lib/build.mjs). A contradiction fails.
+// The form of a name does not decide. Each project has a rule that follows from how its tool names
+// output, and two builds of different sources must agree with it (see `contradictions` in
+// lib/build.mjs).
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,7 +26,9 @@ main(async () => {
     for (const line of bad.slice(0, 20)) say(`${project.name}: ${line}`);
     const paths = published(outs[0]);
     const hashed = paths.filter(project.isHashed).length;
-    const kept = paths.filter((path) => project.isHashed(path) && published(outs[1]).includes(path));
+    const kept = paths.filter(
+      (path) => project.isHashed(path) && published(outs[1]).includes(path),
+    );
     say(`${project.name}: ${paths.length} files, ${hashed} hashed, ${kept.length} of them in both`);
     if (bad.length) {
       process.exitCode = 1;

@@ -20,7 +20,7 @@ use crate::site::fingerprint::{Token, is_framework_output};
 use crate::wire::media_type;
 
 /// Of ten tokens in a folder, how many must be likely where none is strong.
-const LIKELY_OF_TEN: usize = 6;
+const LIKELY_OF_TEN: usize = 7;
 /// How many likely tokens a folder needs where none is strong: one alone may be an odd name.
 const LIKELY_MIN: usize = 2;
 
@@ -126,18 +126,34 @@ fn use_of(extension: &str) -> Use {
     }
 }
 
-/// The tokens of one length in one folder.
+/// Length and position of a token. Tokens vouch only for others of the same form: `index-D_zS66pC`
+/// says nothing about `print-A4`, which is as long as a hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Form {
+    length: usize,
+    is_whole: bool,
+}
+
+impl Form {
+    fn of(token: Token) -> Self {
+        Self { length: token.text.len(), is_whole: token.is_whole }
+    }
+}
+
+/// The tokens of one form in one folder.
 #[derive(Debug, Default)]
 struct Group<'a> {
     tokens: HashSet<&'a str>,
+    is_whole: bool,
     has_strong: bool,
     likely: usize,
 }
 
 impl<'a> Group<'a> {
-    fn add(&mut self, token: &'a str) {
-        if self.tokens.insert(token) {
-            let strength = strength(token);
+    fn add(&mut self, token: Token<'a>) {
+        self.is_whole = token.is_whole;
+        if self.tokens.insert(token.text) {
+            let strength = strength(token.text);
             self.has_strong |= strength == Strength::Strong;
             self.likely += usize::from(strength >= Strength::Likely);
         }
@@ -145,17 +161,19 @@ impl<'a> Group<'a> {
 
     fn is_hashed(&self) -> bool {
         let enough = self.likely * 10 >= self.tokens.len() * LIKELY_OF_TEN;
-        self.has_strong || (self.likely >= LIKELY_MIN && enough)
+        let enough = enough && self.likely >= LIKELY_MIN;
+        // A whole name is words more often than a suffix is: neither sign is enough alone.
+        if self.is_whole { self.has_strong && enough } else { self.has_strong || enough }
     }
 }
 
 /// A folder of the listing.
 #[derive(Debug, Default)]
 struct Folder<'a> {
-    /// Tokens of scripts, styles, fonts and wasm, by their length.
-    code: HashMap<usize, Group<'a>>,
-    /// Tokens of everything else, by their length.
-    other: HashMap<usize, Group<'a>>,
+    /// Tokens of scripts, styles, fonts and wasm.
+    code: HashMap<Form, Group<'a>>,
+    /// Tokens of everything else.
+    other: HashMap<Form, Group<'a>>,
     /// Scripts, styles, fonts and wasm.
     code_files: usize,
     /// Those of them that have a token.
@@ -178,8 +196,8 @@ struct Site<'a> {
     folders: HashMap<&'a str, Folder<'a>>,
     /// Folders below the root that hold hashed code, or another folder that does.
     near_code: HashSet<&'a str>,
-    /// Token lengths of hashed code anywhere.
-    lengths: HashSet<usize>,
+    /// Forms of the tokens of hashed code anywhere.
+    forms: HashSet<Form>,
 }
 
 impl<'a> Site<'a> {
@@ -194,14 +212,14 @@ impl<'a> Site<'a> {
             let Some(token) = token else { continue };
             folder.code_files_with_token += usize::from(is_code);
             let groups = if is_code { &mut folder.code } else { &mut folder.other };
-            groups.entry(token.text.len()).or_default().add(token.text);
+            groups.entry(Form::of(token)).or_default().add(token);
         }
         let hashed = || folders.iter().filter(|(_, folder)| folder.is_hashed());
         let near_code = hashed().flat_map(|(name, _)| [*name, parent(name)]);
         let near_code = near_code.filter(|name| !name.is_empty()).collect();
         let groups = hashed().flat_map(|(_, folder)| &folder.code);
-        let lengths = groups.filter(|(_, group)| group.is_hashed()).map(|(n, _)| *n).collect();
-        Self { folders, near_code, lengths }
+        let forms = groups.filter(|(_, group)| group.is_hashed()).map(|(form, _)| *form).collect();
+        Self { folders, near_code, forms }
     }
 
     fn class(&self, path: &str, is_bundled: bool) -> Class {
@@ -214,13 +232,13 @@ impl<'a> Site<'a> {
         let use_of = use_of(token.extension);
         let is_fingerprinted = is_bundled
             || match use_of {
-                Use::Code => self.is_hashed_code(folder, token.text),
+                Use::Code => self.is_hashed_code(folder, token),
                 Use::Media => {
-                    self.is_near_hashes(name, token.text.len(), folder)
-                        && self.is_hashed_other(folder, token.text)
+                    self.is_near_hashes(name, Form::of(token), folder)
+                        && self.is_hashed_other(folder, token)
                 }
                 Use::Document => {
-                    self.is_near_code(name, folder) && self.is_hashed_other(folder, token.text)
+                    self.is_near_code(name, folder) && self.is_hashed_other(folder, token)
                 }
             };
         if is_fingerprinted {
@@ -234,25 +252,28 @@ impl<'a> Site<'a> {
         }
     }
 
-    fn is_hashed_code(&self, folder: &Folder, token: &str) -> bool {
+    fn is_hashed_code(&self, folder: &Folder, token: Token) -> bool {
         let words = if folder.is_uniform() { Words::Strict } else { Words::Loose };
-        let is_voted = folder.code.get(&token.len()).is_some_and(Group::is_hashed)
-            && !is_word(token)
-            && !is_wordlike(token, words);
-        match strength(token) {
+        let form = Form::of(token);
+        let is_voted = folder.code.get(&form).is_some_and(Group::is_hashed)
+            && !is_word(token.text)
+            && !is_wordlike(token.text, words);
+        match strength(token.text) {
+            _ if form.is_whole => is_voted,
             Strength::Strong => true,
-            Strength::Likely => is_voted || self.lengths.contains(&token.len()),
+            Strength::Likely => is_voted || self.forms.contains(&form),
             Strength::Weak => is_voted,
         }
     }
 
-    fn is_hashed_other(&self, folder: &Folder, token: &str) -> bool {
-        let is_voted = [&folder.code, &folder.other]
-            .iter()
-            .any(|groups| groups.get(&token.len()).is_some_and(Group::is_hashed))
-            && !is_wordlike(token, Words::Loose)
-            && !token.bytes().all(|b| b.is_ascii_digit());
-        strength(token) >= Strength::Likely || is_voted
+    fn is_hashed_other(&self, folder: &Folder, token: Token) -> bool {
+        let form = Form::of(token);
+        let is_hashed =
+            |groups: &HashMap<Form, Group>| groups.get(&form).is_some_and(Group::is_hashed);
+        let is_voted = (is_hashed(&folder.code) || (!form.is_whole && is_hashed(&folder.other)))
+            && !is_wordlike(token.text, Words::Loose)
+            && !token.text.bytes().all(|b| b.is_ascii_digit());
+        (!form.is_whole && strength(token.text) >= Strength::Likely) || is_voted
     }
 
     /// Returns whether the folder, the one above it or one beside it holds hashed code. The root
@@ -263,11 +284,11 @@ impl<'a> Site<'a> {
     }
 
     /// As [`Self::is_near_code`], or all of the folder's tokens are random where code has tokens of
-    /// the same length.
-    fn is_near_hashes(&self, name: &str, length: usize, folder: &Folder) -> bool {
-        let own = folder.other.get(&length);
+    /// the same form.
+    fn is_near_hashes(&self, name: &str, form: Form, folder: &Folder) -> bool {
+        let own = folder.other.get(&form);
         let is_random = own.is_some_and(|group| group.likely == group.tokens.len());
-        self.is_near_code(name, folder) || (is_random && self.lengths.contains(&length))
+        self.is_near_code(name, folder) || (is_random && self.forms.contains(&form))
     }
 }
 

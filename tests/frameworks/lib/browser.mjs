@@ -1,4 +1,4 @@
-// Loads pages in headless Chromium over the WebDriver protocol, and tells what went wrong there.
+// Loads pages in headless Chromium over WebDriver, and collects console errors and failed requests.
 
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -8,11 +8,15 @@ import { chromedriver } from "../../../scripts/chromium.mjs";
 import { ROOT } from "../../../scripts/lib.mjs";
 import { freePort } from "../../e2e/lib/worker.mjs";
 
-/** A page has settled when nothing was on its way for so long. */
+/** A page has settled after this long without network activity. */
 const QUIET_MS = 500;
+/** The same while requests are open: DevTools doesn't report the end of a web worker's requests. */
+const QUIET_OPEN_MS = 2_000;
 const SETTLE_MS_MAX = 20_000;
 
-const OPTIONS = JSON.parse(readFileSync(join(ROOT, "webdriver.json"), "utf8"))["goog:chromeOptions"];
+const OPTIONS = JSON.parse(readFileSync(join(ROOT, "webdriver.json"), "utf8"))[
+  "goog:chromeOptions"
+];
 const CAPABILITIES = {
   alwaysMatch: {
     browserName: "chrome",
@@ -48,21 +52,24 @@ class Browser {
     return this.call("POST", `${this.session}/se/log`, { type });
   }
 
-  /** Loads `url` afresh; resolves to the page's text, its requests, and what went wrong. */
+  /** Loads `url`; resolves to the page's text, the number of requests, and all errors. */
   async load(url) {
     await this.call("POST", `${this.session}/url`, { url: "about:blank" });
     await Promise.all([this.logs("browser"), this.logs("performance")]);
     await this.call("POST", `${this.session}/url`, { url });
     const network = new Network();
     const since = Date.now();
-    for (let last = since; Date.now() - last < QUIET_MS; await sleep(50)) {
+    let last = since;
+    while (Date.now() - last < (network.open.size ? QUIET_OPEN_MS : QUIET_MS)) {
+      await sleep(50);
       const entries = await this.logs("performance");
-      const isBusy = entries.map((entry) => network.take(entry)).some(Boolean);
-      if (isBusy || network.open.size) last = Date.now();
-      if (Date.now() - since > SETTLE_MS_MAX) break;
+      if (entries.map((entry) => network.take(entry)).some(Boolean)) last = Date.now();
+      if (Date.now() - since > SETTLE_MS_MAX) throw new Error(`${url} does not settle`);
     }
     const console = (await this.logs("browser")).filter(({ level }) => level === "SEVERE");
-    const script = "return document.body ? document.body.innerText : ''";
+    const script = `const frames = [...document.querySelectorAll("iframe")];
+      const documents = [document, ...frames.map((frame) => frame.contentDocument)];
+      return documents.map((page) => page?.body?.innerText ?? "").join("\\n");`;
     const text = await this.call("POST", `${this.session}/execute/sync`, { script, args: [] });
     const wrong = [...console.map(({ message }) => message), ...network.wrong];
     return { text, requests: network.count, wrong };
@@ -71,18 +78,26 @@ class Browser {
   async stop() {
     await this.call("DELETE", this.session).catch(() => {});
     const ended = new Promise((resolved) => this.child.once("exit", resolved));
-    this.child.kill("SIGTERM");
+    endGroup(this.child);
     await ended;
   }
 }
 
-/** Follows a page's requests through the events of the DevTools protocol. */
+function endGroup({ pid }) {
+  try {
+    process.kill(-pid, "SIGTERM");
+  } catch {
+    // It has ended already.
+  }
+}
+
+/** Tracks a page's requests by its DevTools events. */
 class Network {
   open = new Map();
   wrong = [];
   count = 0;
 
-  /** Takes one entry of the performance log; whether it is about a request. */
+  /** Processes a performance log entry; returns whether it is about a request. */
   take({ message }) {
     const { method, params } = JSON.parse(message).message;
     const id = params?.requestId;
@@ -102,12 +117,15 @@ class Network {
   }
 }
 
-/** Starts Chromium. */
+/** Starts chromedriver and a Chromium session. */
 export async function startBrowser() {
   const port = await freePort();
-  const child = spawn(await chromedriver(), [`--port=${port}`], { stdio: "ignore" });
-  const kill = () => child.kill("SIGKILL");
-  process.once("exit", kill);
+  // A group of its own, so that Chromium ends with its driver.
+  const child = spawn(await chromedriver(), [`--port=${port}`], {
+    stdio: "ignore",
+    detached: true,
+  });
+  process.once("exit", () => endGroup(child));
   const browser = new Browser(`http://127.0.0.1:${port}`, child);
   for (let tries = 0; ; tries += 1) {
     const status = await browser.call("GET", "/status").catch(() => ({ ready: false }));

@@ -1,5 +1,5 @@
-// Installs a project's tools with pinned versions, writes its sources in one of two editions, and
-// builds it. Everything is below build/frameworks, which is not in the repository.
+// Installs the pinned tools of a project, writes its sources in one of two editions, and builds it,
+// all below build/frameworks.
 
 import { createHash } from "node:crypto";
 import {
@@ -19,10 +19,10 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const SOURCES = join(HERE, "../projects");
 const WORK = join(BUILD, "frameworks");
 
-/** Every source file says which one it is from, so that everything a build makes differs. */
+/** Every source file contains its edition, so all output of the two builds differs. */
 export const EDITIONS = ["first", "second"];
 
-/** Packages younger than this are not installed, not even as a dependency of a pinned one. */
+/** npm ignores later releases, which pins transitive dependencies too. */
 const REGISTRY_DATE = "2026-11-21";
 
 const QUIET = {
@@ -33,12 +33,12 @@ const QUIET = {
   NG_CLI_ANALYTICS: "false",
   GATSBY_TELEMETRY_DISABLED: "1",
   CI: "1",
-  // A build for production is what is published, whatever the test runner sets.
+  // The test runner sets both otherwise.
   NODE_ENV: "production",
   NODE_TEST_CONTEXT: "",
 };
 
-/** Paths of all files below `root`, relative to it, sorted; dot files too. */
+/** Returns the sorted paths of all files below `root`, including hidden ones. */
 export function walk(root) {
   return readdirSync(root, { withFileTypes: true, recursive: true })
     .filter((entry) => !entry.isDirectory())
@@ -46,7 +46,6 @@ export function walk(root) {
     .sort();
 }
 
-/** Whether the tools of `stamp` are installed in `folder`. */
 function isInstalled(folder, stamp) {
   const file = join(folder, ".installed");
   return existsSync(file) && readFileSync(file, "utf8") === stamp;
@@ -55,7 +54,6 @@ function isInstalled(folder, stamp) {
 async function installNpm(folder, manifest) {
   writeFileSync(join(folder, "package.json"), manifest);
   const args = ["install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"];
-  // NODE_ENV=production would leave out the tools.
   await run("npm", [...args, `--before=${REGISTRY_DATE}`], { cwd: folder });
 }
 
@@ -75,14 +73,14 @@ async function installCargo(folder, crate) {
   rmSync(join(folder, "target"), { recursive: true, force: true });
 }
 
-/** How the pins of a project are written down: by whom they are installed. */
+/** File with the pinned versions -> installer. */
 const INSTALLERS = {
   "package.json": installNpm,
   "requirements.txt": installPip,
   "crate.txt": installCargo,
 };
 
-/** Installs the tools of `project` unless they are there; resolves to their folder. */
+/** Installs the tools of `project` if needed; resolves to their folder. */
 export async function install(project) {
   const folder = join(WORK, project.tools);
   const file = Object.keys(INSTALLERS).find((name) =>
@@ -97,9 +95,10 @@ export async function install(project) {
   return folder;
 }
 
-const TEXT = /\.(html|css|js|jsx|mjs|ts|tsx|vue|svelte|astro|md|mdx|json|toml|yml|py|rst|njk|liquid|svg|txt|config)$/;
+const TEXT =
+  /\.(html|css|js|jsx|mjs|ts|tsx|vue|svelte|astro|md|mdx|json|toml|yml|py|rst|njk|liquid|svg|txt|config)$/;
 
-/** Writes the sources of `project` in `edition` into `folder`, which holds nothing else after. */
+/** Replaces the contents of `folder` with the sources of `project`. */
 function writeSources(project, edition, folder) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -110,7 +109,10 @@ function writeSources(project, edition, folder) {
     const file = join(folder, path);
     mkdirSync(dirname(file), { recursive: true });
     const isText = TEXT.test(path);
-    writeFileSync(file, isText ? bytes.toString().replaceAll("EDITION", `${edition} edition`) : bytes);
+    writeFileSync(
+      file,
+      isText ? bytes.toString().replaceAll("EDITION", `${edition} edition`) : bytes,
+    );
   }
   for (const [path, content] of Object.entries(project.generate?.(edition) ?? {})) {
     const file = join(folder, path);
@@ -120,8 +122,8 @@ function writeSources(project, edition, folder) {
 }
 
 /**
- * Builds `project` in `edition`; resolves to the folder that is to be published. `env` is added to
- * the environment of the build, and `as` names its output apart from others.
+ * Builds `project`; resolves to the folder to publish. `env` is added to the build's environment,
+ * and `as` is the name of the output folder.
  */
 export async function build(project, edition, { as = edition, env: extra = {} } = {}) {
   const tools = await install(project);
@@ -142,7 +144,7 @@ export async function build(project, edition, { as = edition, env: extra = {} } 
   return out;
 }
 
-/** Paths that the tool would publish, which are those that the CLI publishes too. */
+/** Returns the paths in a build that `selvedge publish` would publish. */
 export function published(out) {
   return walk(out).filter(
     (path) =>
@@ -154,16 +156,15 @@ export function published(out) {
 const digest = (file) => createHash("sha256").update(readFileSync(file)).digest("hex");
 
 /**
- * Holds a project's rule for hashed names against its two builds, in which the content of every
- * source differs. Returns the contradictions:
+ * Checks a project's rule for hashed names against two builds of different sources. Returns the
+ * contradictions:
  *
- * - a path in both builds with different bytes is not hashed;
- * - a path in one build alone is hashed, or in a folder that is named by the build.
+ * - a path in both builds with different bytes is not hashed, except for known bugs of the tool
+ *   (`project.isUnstable`);
+ * - a path in only one of the builds is hashed.
  *
- * A tool may break its own promise, and is excused by name (`project.isUnstable`).
- *
- * The rule decides alone only for files that both builds have, byte for byte. Where the tool can be
- * told to hash no name (`project.plain`), a third build decides for those, too.
+ * Files that are identical in both builds prove nothing. If the tool has an option to not hash
+ * names (`project.plain`), a third build checks those.
  */
 export async function contradictions(project, [first, second]) {
   const [before, after] = [published(first), published(second)];
@@ -172,8 +173,12 @@ export async function contradictions(project, [first, second]) {
   for (const path of before) {
     const isHashed = project.isHashed(path);
     if (!inAfter.has(path)) {
-      if (!isHashed) found.push(`${path}: gone after the rebuild, so its name is hashed`);
-    } else if (isHashed && !project.isUnstable?.(path) && digest(join(first, path)) !== digest(join(second, path))) {
+      if (!isHashed) found.push(`${path}: missing after the rebuild, so its name is hashed`);
+    } else if (
+      isHashed &&
+      !project.isUnstable?.(path) &&
+      digest(join(first, path)) !== digest(join(second, path))
+    ) {
       found.push(`${path}: other bytes under the same name, so it is not hashed`);
     }
   }
@@ -186,19 +191,19 @@ export async function contradictions(project, [first, second]) {
   const inPlain = new Set(published(plain));
   for (const path of before) {
     if (inPlain.has(path) === project.isHashed(path))
-      found.push(`${path}: the build without hashes says otherwise`);
+      found.push(`${path}: the build without hashes disagrees`);
   }
   return found;
 }
 
-/** The listing of a build: mark, tab, path. */
+/** Returns the listing of a build: a mark, a tab and a path per line. */
 export function listing(project, out) {
   return published(out)
     .map((path) => `${project.isHashed(path) ? "H" : "-"}\t${path}\n`)
     .join("");
 }
 
-/** Names and versions of the packages that made a project's output, as installed. */
+/** Returns the names and versions of the installed packages that built a project. */
 export function versions(project) {
   const folder = join(WORK, project.tools);
   return project.packages.map((name) => {

@@ -1,5 +1,4 @@
-// Generates the parts of a project that are too many to write by hand: modules, style sheets and
-// images under the kinds of names that people give them.
+// Generates names of modules, images, and files whose names look hashed but are not.
 
 import { deflateSync, crc32 } from "node:zlib";
 
@@ -8,11 +7,12 @@ const NOUNS = (
   "project team billing shipment profile media gallery contract catalog inventory audit search " +
   "address feedback warehouse campaign deadline facade decade interface"
 ).split(" ");
-const VIEWS = "list detail edit form table chart filter settings history summary step2 v2".split(" ");
+const VIEWS = "list detail edit form table chart filter settings history summary step2 v2".split(
+  " ",
+);
 
 const capital = (word) => word[0].toUpperCase() + word.slice(1);
 
-/** How people join the words of a module's name. */
 const STYLES = [
   (noun, view) => `${noun}-${view}`,
   (noun, view) => capital(noun) + capital(view),
@@ -21,7 +21,7 @@ const STYLES = [
   (noun, view) => `${noun}.${view}`,
 ];
 
-/** The first `count` module names, all different; one word each to begin with. */
+/** Returns `count` distinct module names in the usual styles. */
 export function names(count) {
   const found = NOUNS.slice(0, Math.ceil(count / 8));
   for (let i = 0; found.length < count; i += 1) {
@@ -42,7 +42,7 @@ function chunk(type, data) {
   return Buffer.concat([length, body, sum]);
 }
 
-/** A grey PNG of noise, large enough that no bundler inlines it; `seed` changes its bytes. */
+/** Returns a PNG of noise. With the default size no bundler inlines it. */
 export function png(seed, size = 128) {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(size, 0);
@@ -60,19 +60,42 @@ export function png(seed, size = 128) {
   return Buffer.concat([signature, ...parts, chunk("IEND", Buffer.alloc(0))]);
 }
 
-/** Files that are copied into a site as they are, under names that look like fingerprints. */
+/** Returns an icon file that contains `image`. */
+function ico(image) {
+  const head = Buffer.from([0, 0, 1, 0, 1, 0, 32, 32, 0, 0, 1, 0, 8, 0, 0, 0, 0, 0, 22, 0, 0, 0]);
+  head.writeUInt32LE(image.length, 14);
+  return Buffer.concat([head, image]);
+}
+
+/** Returns static files, most of them with names that resemble hashed ones. */
 export function ordinary(edition) {
-  const text = (name) => Buffer.from(`%PDF-1.4\n% ${name}, ${edition}\n%%EOF\n`);
-  const files = {};
+  const shift = edition === "first" ? 0 : 1000;
+  const svg = (text) =>
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><title>${text}, ${edition}</title>` +
+    `<circle cx="4" cy="4" r="4"/></svg>\n`;
+  const files = {
+    "favicon.ico": ico(png(7 + shift, 32)),
+    "favicon.svg": svg("icon"),
+    "logo-darkmode.svg": svg("logo"),
+    "robots.txt": `# ${edition}\nUser-agent: *\n`,
+    "service-worker.js": `// ${edition}\n`,
+    "theme-DarkMode.css": `:root { --edition: "${edition}" }\n`,
+    "files/decade90.css": `:root { --edition: "${edition}" }\n`,
+  };
   for (const name of ["Chapter10.pdf", "Invoice2024.pdf", "report-20260131.pdf", "Q3-2026FY.pdf"])
-    files[`files/${name}`] = text(name);
+    files[`files/${name}`] = `%PDF-1.4\n% ${name}, ${edition}\n%%EOF\n`;
   for (const name of ["Screenshot1.png", "iPhone15Pro.png", "hero-1920x1080.png"])
-    files[`files/${name}`] = png(name.length + (edition === "first" ? 0 : 1000), 32);
+    files[`files/${name}`] = png(name.length + shift, 32);
   for (const name of ["userProfile2.js", "jquery-3.7.1.min.js", "app-settings.js"])
     files[`files/${name}`] = `window.loaded = "${name} ${edition}";\n`;
-  files["files/decade90.css"] = `:root { --edition: "${edition}" }\n`;
-  files["favicon.svg"] =
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><title>${edition}</title><circle cx="4" cy="4" r="4"/></svg>\n`;
-  files["robots.txt"] = `# ${edition}\nUser-agent: *\n`;
   return files;
+}
+
+/** Returns more of them, for the folder of a bundler's hashed files. */
+export function among(folder, edition) {
+  return {
+    [`${folder}/Screenshot2.png`]: png(edition === "first" ? 21 : 1021, 32),
+    [`${folder}/brand-wordmark.svg`]: ordinary(edition)["favicon.svg"],
+    [`${folder}/print-A4.css`]: ordinary(edition)["files/decade90.css"],
+  };
 }

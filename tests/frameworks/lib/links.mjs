@@ -1,4 +1,4 @@
-// Finds the links of pages, style sheets and scripts, and follows each of them within a site.
+// Crawls a site: extracts the links of pages, style sheets and scripts, and requests each.
 
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
 
@@ -12,7 +12,7 @@ function decode(text) {
 const TAG = /<([a-z][a-z0-9-]*)((?:\s+[^\s=>/]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>]*))?)*)\s*\/?>/gi;
 const ATTRIBUTE = /([^\s=>/]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]*))/g;
 const URL_ATTRIBUTES = ["href", "src", "poster", "data", "action", "component-url", "renderer-url"];
-/** `rel` of links that name a server, not a resource, or an identity of the page itself. */
+/** Values of `rel` whose links browsers don't load. */
 const NO_RESOURCE = /\b(preconnect|dns-prefetch|canonical|alternate)\b/;
 
 function attributes(text) {
@@ -35,7 +35,7 @@ function linksOfImportMap(text) {
   return tables.flatMap((table) => Object.values(table));
 }
 
-/** Addresses that a style sheet names. */
+/** Returns the URLs in a style sheet. */
 export function linksOfStyle(text) {
   const bare = text.replace(/\/\*(?!#)[^]*?\*\//g, "");
   const urls = [...bare.matchAll(/url\(\s*(?:"([^"]*)"|'([^']*)'|([^)"'\s]*))\s*\)/g)];
@@ -46,16 +46,27 @@ export function linksOfStyle(text) {
 
 function sourceMaps(text) {
   const last = text.slice(-2000);
-  return [...last.matchAll(/^\s*(?:\/\/|\/\*)# sourceMappingURL=([^\s*]+)/gm)].map(([, url]) => url);
+  return [...last.matchAll(/^\s*(?:\/\/|\/\*)# sourceMappingURL=([^\s*]+)/gm)].map(
+    ([, url]) => url,
+  );
 }
 
-/** Addresses that a script imports, as written out by a bundler, and its source map. */
+const SPECIFIER = /(?:\bfrom|\bimport|\bimport\()\s*["'`](\.{1,2}\/[^"'`\s]+\.(?:m?js|css))["'`]/g;
+/** Vite's preload list of a chunk: paths relative to the root of the site. */
+const VITE_DEPENDENCIES = /\bm\.f=\[([^\]]*)\]/g;
+
+/** Returns the import specifiers that a bundler wrote, and the source map. */
 export function linksOfScript(text) {
-  const specifier = /(?:\bfrom|\bimport|\bimport\()\s*["'](\.{1,2}\/[^"'\s]+\.(?:m?js|css))["']/g;
-  return [...[...text.matchAll(specifier)].map(([, url]) => url), ...sourceMaps(text)];
+  const imports = [...text.matchAll(SPECIFIER)].map(([, url]) => url);
+  const ahead = [...text.matchAll(VITE_DEPENDENCIES)].flatMap(([, list]) =>
+    [...list.matchAll(/["'`]([^"'`]+)["'`]/g)].map(([, path]) =>
+      /^\.{0,2}\//.test(path) ? path : `/${path}`,
+    ),
+  );
+  return [...imports, ...ahead, ...sourceMaps(text)];
 }
 
-/** Addresses that a page names, and the base that they are relative to, null for its own. */
+/** Returns the URLs in a page, and the `href` of its `<base>` or null. */
 export function linksOfPage(text) {
   const links = [];
   let base = null;
@@ -81,9 +92,10 @@ export function linksOfPage(text) {
   return { base, links };
 }
 
-const isOther = (link) => link === "" || link.startsWith("#") || /^(?!https?:)[a-z][a-z0-9+.-]*:/i.test(link);
+const isOther = (link) =>
+  link === "" || link.startsWith("#") || /^(?!https?:)[a-z][a-z0-9+.-]*:/i.test(link);
 
-/** Follows redirects within the site, a few at most; resolves to the last answer and its address. */
+/** Follows up to three redirects; resolves to the last response, its path and their number. */
 export async function follow(worker, site, path) {
   for (let hops = 0; ; hops += 1) {
     const answer = await worker.get(site, path, { headers: { "accept-encoding": "identity" } });
@@ -94,8 +106,8 @@ export async function follow(worker, site, path) {
 }
 
 /**
- * Follows every link from `paths` on, and those of what they lead to. Resolves to the number of
- * different links, how many of them were redirected, and the broken ones.
+ * Requests `paths` and everything reachable from them. Resolves to the number of distinct URLs, the
+ * number of those that redirect, and the broken ones.
  */
 export async function crawl(worker, site, paths) {
   const origin = `http://${site}`;
@@ -118,7 +130,7 @@ export async function crawl(worker, site, paths) {
     }
     return found;
   };
-  for (let next = [...seen]; next.length; ) {
+  for (let next = [...seen]; next.length;) {
     const found = [];
     for (let i = 0; i < next.length; i += 16)
       found.push(...(await Promise.all(next.slice(i, i + 16).map(visit))).flat());

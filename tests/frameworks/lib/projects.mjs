@@ -1,17 +1,18 @@
-// The projects that are built, and for each how its tool names what it makes.
+// The projects, each with the rule by which its tool hashes names (`isHashed`).
 
-import { names, ordinary, png } from "./generate.mjs";
+import { among, names, ordinary, png } from "./generate.mjs";
 
 const under = (folder) => (path) => path.startsWith(folder);
 
-/** `files` with `folder` before each path. */
+/** Moves `files` into `folder`. */
 const within = (folder, files) =>
-  Object.fromEntries(Object.entries(files).map(([path, content]) => [`${folder}/${path}`, content]));
+  Object.fromEntries(
+    Object.entries(files).map(([path, content]) => [`${folder}/${path}`, content]),
+  );
 
-/** A photo that differs between the editions. */
 const photo = (edition) => png(edition === "first" ? 1 : 5001);
 
-/** A React page for each of `count` names; some with a style sheet, an image, a shared module. */
+/** Returns `count` React pages, some with a style sheet, an image or a shared module. */
 function reactPages(count, edition, folder = "src/pages") {
   const files = {};
   names(count).forEach((name, i) => {
@@ -42,24 +43,30 @@ function reactPages(count, edition, folder = "src/pages") {
   return files;
 }
 
-/** Vite: Rolldown writes everything it makes to `assets/`, under `[name]-[hash]`. */
+/** Vite writes all output except pages to `assets/`, as `[name]-[hash]`. */
 function vite(name, count) {
+  const copied = new Set(Object.keys(among("assets", "first")));
   return {
     name,
     tools: "vite",
     packages: ["vite", "react"],
     generate: (edition) => ({
       ...reactPages(count, edition),
-      ...within("public", ordinary(edition)),
+      ...within("public", { ...ordinary(edition), ...among("assets", edition) }),
     }),
     build: [["vite", "build", "--logLevel", "warn"]],
     out: "dist",
-    isHashed: under("assets/"),
-    pages: ["/", ...names(3).slice(1).map((page) => `/#/${page}`)],
+    isHashed: (path) => path.startsWith("assets/") && !copied.has(path),
+    pages: [
+      "/",
+      ...names(3)
+        .slice(1)
+        .map((page) => `/#/${page}`),
+    ],
   };
 }
 
-/** esbuild: base32, eight characters; by default entry points have no hash and chunks do. */
+/** esbuild hashes chunks and assets, and entry points only on request (`isWhole`). */
 function esbuild(name, count, isWhole) {
   const copied = new Set(Object.keys(ordinary("first")));
   const isEntry = (path) => /^(main|admin)\.(js|css)(\.map)?$/.test(path);
@@ -83,7 +90,7 @@ function esbuild(name, count, isWhole) {
   };
 }
 
-/** Angular: all it makes is hashed; next to it are the page and copies of `public`. */
+/** Angular hashes all output except the page. */
 function angular(name, count) {
   const copied = new Set(Object.keys(ordinary("first")));
   const pages = names(count);
@@ -114,7 +121,7 @@ function angular(name, count) {
   };
 }
 
-/** Next: `_next/static` holds nothing else; what is not hashed there is named by the build's id. */
+/** Next hashes everything in `_next/static`, or names a folder there after the build. */
 function next(name, count, bundler) {
   return {
     name,
@@ -145,7 +152,6 @@ function next(name, count, bundler) {
   };
 }
 
-/** SvelteKit: hashed files are in `_app/immutable`. */
 function sveltekit(name, count) {
   return {
     name,
@@ -170,7 +176,6 @@ function sveltekit(name, count) {
   };
 }
 
-/** Astro: hashed files are in `_astro`. */
 function astro(name, count) {
   return {
     name,
@@ -200,7 +205,7 @@ function astro(name, count) {
   };
 }
 
-/** Parcel: hashes all but the pages, which are entry points. */
+/** Parcel hashes all output except entry points, here the pages. */
 function parcel(name, count) {
   const copied = new Set(Object.keys(ordinary("first")));
   return {
@@ -216,7 +221,19 @@ function parcel(name, count) {
         .join("")}};\n`,
     }),
     build: [
-      ["parcel", "build", "index.html", "about.html", "--dist-dir", "dist", "--no-cache", "--log-level", "warn"],
+      [
+        "parcel",
+        "build",
+        "index.html",
+        "about.html",
+        "--dist-dir",
+        "dist",
+        "--no-cache",
+        "--cache-dir",
+        ".parcel-cache",
+        "--log-level",
+        "warn",
+      ],
       ["cp", "-r", "public/.", "dist"],
     ],
     out: "dist",
@@ -235,12 +252,11 @@ const vitepress = {
   }),
   build: [["vitepress", "build"]],
   out: ".vitepress/dist",
-  // Vite's folder; everything else is a page, or has a fixed name.
   isHashed: under("assets/"),
   pages: ["/", "/guide/deploy", "/guide/step-2"],
 };
 
-/** Nuxt: `_nuxt` is hashed, or in a folder of the build's id, but for the pointer to that id. */
+/** Nuxt hashes everything in `_nuxt`, or names it after the build, except a pointer to that. */
 function nuxt(name, count) {
   return {
     name,
@@ -275,7 +291,7 @@ const docusaurus = {
   }),
   build: [["docusaurus", "build"]],
   out: "build",
-  // All of webpack's output goes there, and nothing else.
+  // webpack's output.
   isHashed: under("assets/"),
   pages: ["/", "/docs/intro", "/blog"],
 };
@@ -295,7 +311,7 @@ const storybook = {
   },
   build: [["storybook", "build", "--output-dir", "dist", "--disable-telemetry"]],
   out: "dist",
-  // Vite's folder; what starts with `sb-` comes with Storybook under fixed names.
+  // Vite's output. Files in `sb-*` ship with Storybook under fixed names.
   isHashed: under("assets/"),
   pages: ["/", "/?path=/story/widgets-account--plain", "/iframe.html?id=widgets-account--plain"],
 };
@@ -307,7 +323,7 @@ const eleventy = {
   generate: (edition) => within("public", ordinary(edition)),
   build: [["eleventy", "--quiet"]],
   out: "_site",
-  // The bundle plugin names each file by its content; everything else keeps its name.
+  // Output of the bundle plugin.
   isHashed: under("bundle/"),
   pages: ["/", "/about/", "/guides/step-2/"],
 };
@@ -322,19 +338,20 @@ const hugo = {
   }),
   build: [["hugo", "--quiet"]],
   out: "public",
-  // `fingerprint` and image processing add a hash; what is only copied is in `static`.
+  // `fingerprint` and image processing add hashes.
   isHashed: (path) => /^(css|js)\/|^photo_hu/.test(path),
   pages: ["/", "/about/", "/guides/step-2/"],
 };
 
-/** Material for MkDocs ships bundles whose names were hashed when it was released. */
-const MATERIAL = /^assets\/(javascripts|stylesheets)\/(workers\/)?\w+\.\w{8}\.min\.(js|css)(\.map)?$/;
+/** Bundles that ship with Material for MkDocs; a release hashes their names. */
+const MATERIAL =
+  /^assets\/(javascripts|stylesheets)\/(workers\/)?\w+\.\w{8}\.min\.(js|css)(\.map)?$/;
 
-function mkdocs(name, config, isHashed) {
+function mkdocs(name, config, packages, isHashed) {
   return {
     name,
     tools: "mkdocs",
-    packages: ["mkdocs", "mkdocs-material"],
+    packages,
     generate: (edition) => ({
       ...within("docs", ordinary(edition)),
       "docs/photo.png": photo(edition),
@@ -351,12 +368,12 @@ const sphinx = {
   tools: "sphinx",
   packages: ["Sphinx", "furo"],
   generate: (edition) => ({
-    ...ordinary(edition),
+    ...within("extra", ordinary(edition)),
     "photo.png": photo(edition),
   }),
   build: [["sphinx-build", "--quiet", ".", "_build"]],
   out: "_build",
-  // `_downloads` has folders that are named by a hash of the source's path, not of its content.
+  // Folders in `_downloads` are named by a hash of the source's path, not of its content.
   isHashed: () => false,
   pages: ["/", "/guide/deploy.html", "/genindex.html"],
 };
@@ -372,9 +389,8 @@ const mdbook = {
   build: [["mdbook", "build"]],
   out: "book",
   isHashed: (path) => /-[0-9a-f]{8}(\.min)?\.(js|css|svg|png|woff2|ico)$/.test(path),
-  // mdBook writes the name of the search index into this after it took the hash.
+  // mdBook inserts the name of the search index into this script after hashing it.
   isUnstable: (path) => /^searcher-[0-9a-f]{8}\.js$/.test(path),
-  // With this it hashes no name, which shows those that it hashes otherwise.
   plain: { MDBOOK_OUTPUT__HTML__HASH_FILES: "false" },
   pages: ["/", "/guide/deploy.html", "/guide/step-2.html"],
 };
@@ -402,8 +418,10 @@ export const PROJECTS = [
   storybook,
   eleventy,
   hugo,
-  mkdocs("mkdocs", "default.yml", () => false),
-  mkdocs("mkdocs-material", "mkdocs.yml", (path) => MATERIAL.test(path)),
+  mkdocs("mkdocs", "default.yml", ["mkdocs"], () => false),
+  mkdocs("mkdocs-material", "mkdocs.yml", ["mkdocs", "mkdocs-material"], (path) =>
+    MATERIAL.test(path),
+  ),
   sphinx,
   mdbook,
 ];

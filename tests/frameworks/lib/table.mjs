@@ -1,7 +1,8 @@
-// The table that the suite prints, in Markdown.
+// Prints the results as a Markdown table.
 
 const HEADS = [
   "Build",
+  "Made with",
   "Files",
   "Hashed",
   "`immutable`",
@@ -17,7 +18,8 @@ const number = (value) => (value ?? 0).toLocaleString("en-US");
 
 function cells({ project, versions, ...row }) {
   return [
-    `${project.name} (${versions.join(", ")})`,
+    `\`${project.name}\``,
+    versions.join(", "),
     number(row.files),
     number(row.hashed),
     number(row.immutable),
@@ -30,8 +32,8 @@ function cells({ project, versions, ...row }) {
   ];
 }
 
-/** The rows as a table, and a last row with their sums. */
+/** Returns the rows as a table. */
 export function markdown(rows) {
-  const lines = [HEADS, ["---", ...HEADS.slice(1).map(() => "---:")], ...rows.map(cells)];
+  const lines = [HEADS, ["---", "---", ...HEADS.slice(2).map(() => "---:")], ...rows.map(cells)];
   return lines.map((line) => `| ${line.join(" | ")} |\n`).join("");
 }

@@ -15,6 +15,12 @@ export default {
     ],
   ],
   themeConfig: {
-    navbar: { title: "EDITION", items: [{ to: "/docs/intro", label: "Docs" }, { to: "/blog", label: "Blog" }] },
+    navbar: {
+      title: "EDITION",
+      items: [
+        { to: "/docs/intro", label: "Docs" },
+        { to: "/blog", label: "Blog" },
+      ],
+    },
   },
 };

@@ -9,9 +9,7 @@ export default async function Guide({ params }) {
   const { slug } = await params;
   return (
     <main>
-      <h1>
-        {slug}, EDITION
-      </h1>
+      <h1>{slug}, EDITION</h1>
       <Counter />
     </main>
   );
