@@ -84,27 +84,25 @@ pub fn of(constant: Constant) -> &'static str {
         ),
         Constant::Unauthorized => document!(
             "401 Unauthorized",
-            "A key is needed here",
+            "API key required",
             "Only requests with a valid API key are answered. If you have one, send it in the \
              Authorization header."
         ),
         Constant::NotFound => document!(
             "404 Not Found",
-            "There is no such page",
+            "Page not found",
             "It may have been moved or removed, or the address has a mistake in it. Check the \
              address, or start from the <a href=\"/\">home page</a>."
         ),
         Constant::MethodNotAllowed => document!(
             "405 Method Not Allowed",
-            "That can\u{2019}t be done here",
-            "There is something at this address, but it doesn\u{2019}t accept this kind of \
-             request. Go back and try another way."
+            "Not allowed here",
+            "This address does not accept this kind of request. Go back and try another way."
         ),
         Constant::PreconditionFailed => document!(
             "412 Precondition Failed",
-            "This has changed meanwhile",
-            "It is no longer the version that was asked for. Reload the page to get the current \
-             one."
+            "This has changed",
+            "The version you asked for is no longer current. Reload the page to get the new one."
         ),
         Constant::TooLong => document!(
             "414 URI Too Long",
@@ -114,9 +112,8 @@ pub fn of(constant: Constant) -> &'static str {
         ),
         Constant::RangeNotSatisfiable => document!(
             "416 Range Not Satisfiable",
-            "There is nothing in that part",
-            "The part that was asked for is beyond the end of the file. Reload the page to get \
-             all of it."
+            "Beyond the end of the file",
+            "The requested part of the file does not exist. Reload the page to get all of it."
         ),
         Constant::Misdirected => document!(
             "421 Misdirected Request",
@@ -126,8 +123,8 @@ pub fn of(constant: Constant) -> &'static str {
         ),
         Constant::TooManyRequests => document!(
             "429 Too Many Requests",
-            "That was too often",
-            "More requests came in than are allowed. Wait a minute, then try again."
+            "Too many requests",
+            "You have sent more requests than are allowed. Wait a minute, then try again."
         ),
         Constant::BadGateway => document!(
             "502 Bad Gateway",
@@ -138,8 +135,7 @@ pub fn of(constant: Constant) -> &'static str {
         Constant::Unavailable => document!(
             "503 Service Unavailable",
             "The site is unavailable for now",
-            "Something that is needed to show this page couldn\u{2019}t be read. Wait a few \
-             seconds, then reload the page."
+            "The page could not be loaded. Wait a few seconds, then reload it."
         ),
         Constant::GatewayTimeout => document!(
             "504 Gateway Timeout",
@@ -150,8 +146,8 @@ pub fn of(constant: Constant) -> &'static str {
         Constant::LoopDetected => document!(
             "508 Loop Detected",
             "This address leads back to itself",
-            "The request came back to where it had started, and was stopped. If the site is \
-             yours, check where its actions lead."
+            "The request was passed back to this server and stopped. If this is your site, check \
+             where its actions lead."
         ),
     }
 }
