@@ -142,7 +142,7 @@ describe("make dev", () => {
   test("variables of the deployed worker don't keep it from answering; .dev.vars is read again", async () => {
     const deployed = (text) =>
       text
-        .replace(/^HTTPS_ONLY = .*/m, 'HTTPS_ONLY = "true"')
+        .replace(/^# HTTPS_ONLY = .*/m, 'HTTPS_ONLY = "true"')
         .replace(/^BASE_DOMAIN = .*/m, 'BASE_DOMAIN = "cdn.test"');
     const cwd = checkout({ "wrangler.toml": deployed });
     const vars = readFileSync(join(cwd, "wrangler.toml"), "utf8");
