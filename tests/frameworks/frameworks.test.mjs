@@ -44,11 +44,7 @@ before(async () => {
 });
 
 after(async () => {
-  const table = markdown(rows);
-  if (rows.length) {
-    console.log(`\n${table}`);
-    writeFileSync(join(BUILD, "frameworks/table.md"), table);
-  }
+  if (rows.length) console.log(`\n${markdown(rows)}`);
   await browser?.stop();
   await worker?.stop();
 });
@@ -189,6 +185,7 @@ for (const project of PROJECTS.filter(isChosen)) {
       );
     }
     await askForOld(project, site, outs, addresses, row, t);
+    writeFileSync(join(BUILD, "frameworks/table.md"), markdown(rows));
   });
 }
 

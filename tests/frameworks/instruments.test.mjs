@@ -40,6 +40,7 @@ test("links of style sheets and scripts", () => {
   const scripts = [
     [`import{a}from"./a.js";import"./b.js";import("../c.js")`, ["./a.js", "./b.js", "../c.js"]],
     ["import(`./d.js`)", ["./d.js"]],
+    [`import("/static/e.js")`, ["/static/e.js"]],
     [`m.f||(m.f=["assets/e.js","assets/f.css"])`, ["/assets/e.js", "/assets/f.css"]],
     [`import"react";console.log("./no.js")`, []],
     [`x\n//# sourceMappingURL=a.js.map`, ["a.js.map"]],

@@ -45,6 +45,20 @@ fn changed_content_under_the_same_name_is_not_fingerprinted() {
     assert_eq!(class(&server), Class::Fingerprinted);
 }
 
+/// A doubtful name was never `immutable`, so there is no old copy to warn about.
+#[test]
+fn a_retained_file_that_changes_is_no_surprise() {
+    let (folder, server) = (Folder::filled(), Server::start());
+    let theme = || server.asset("www", "/assets/theme-DarkMode.css").unwrap().class();
+    folder.write("assets/theme-DarkMode.css", b"a {}");
+    folder.publish(&server).unwrap();
+    assert_eq!(theme(), Class::Retained);
+    folder.write("assets/theme-DarkMode.css", b"b {}");
+    let changed = folder.publish(&server).unwrap();
+    assert!(changed.warnings.is_empty(), "{:?}", changed.warnings);
+    assert_eq!(theme(), Class::Mutable);
+}
+
 #[test]
 fn changed_content_is_noticed_in_shards_too() {
     let (folder, server) = (Folder::filled(), Server::start());

@@ -57,7 +57,7 @@ pub fn judge(paths: &[&str], bundled: &HashSet<String>) -> Vec<Class> {
 pub struct Demoted {
     /// How many.
     pub count: usize,
-    /// The paths of those that earlier publishes had not noticed.
+    /// The paths of those that browsers were told to keep.
     pub surprising: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ pub fn demote<'a>(
         if was_known || asset.identity().hash != file.hash {
             **class = Class::Mutable;
             demoted.count += 1;
-            if !was_known {
+            if asset.class() == Class::Fingerprinted {
                 demoted.surprising.push(path.to_owned());
             }
         }

@@ -51,7 +51,7 @@ function sourceMaps(text) {
   );
 }
 
-const SPECIFIER = /(?:\bfrom|\bimport|\bimport\()\s*["'`](\.{1,2}\/[^"'`\s]+\.(?:m?js|css))["'`]/g;
+const SPECIFIER = /(?:\bfrom|\bimport|\bimport\()\s*["'`](\.{0,2}\/[^"'`\s]+\.(?:m?js|css))["'`]/g;
 /** Vite's preload list of a chunk: paths relative to the root of the site. */
 const VITE_DEPENDENCIES = /\bm\.f=\[([^\]]*)\]/g;
 
