@@ -9,9 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use selvedge::publish::config::{Fingerprint, Loaded, PublishSettings, load};
+use selvedge::site::codec::encode;
 use selvedge::site::config::SiteConfig;
 use selvedge::site::diagnostic::Located;
-use selvedge::site::json::written;
 
 const RULE: &str = "\n----------\n";
 
@@ -64,7 +64,7 @@ fn summary(loaded: &Loaded) -> String {
         text.push_str(&format!("{diagnostic}\n"));
     }
     let [config, default] = [&loaded.config, &SiteConfig::default()]
-        .map(|config| serde_json::from_str::<serde_json::Value>(&written(config)).unwrap());
+        .map(|config| serde_json::from_str::<serde_json::Value>(&encode(config)).unwrap());
     for (key, value) in config.as_object().unwrap() {
         match value {
             value if *value == default[key] => {}
@@ -116,7 +116,7 @@ fn files_that_cannot_be_read() {
         let explicit = explicit.map(|name| root.join(name));
         let loaded = load(&root, explicit.as_deref());
         assert!(loaded.has_errors());
-        let html = written(&loaded.config.html);
+        let html = encode(&loaded.config.html);
         let lines = loaded.diagnostics.iter().map(|found| found.message.clone());
         (html, lines.collect::<Vec<_>>())
     };

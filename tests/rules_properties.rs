@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use selvedge::publish::config::{app_config, selvedge_toml};
 use selvedge::publish::page;
+use selvedge::site::codec::{decode, encode};
 use selvedge::site::header_op::{HeaderOp, Origin};
-use selvedge::site::json::{read, written};
 use selvedge::site::matching::CAPTURES_MAX;
 use selvedge::site::pattern::{Language, Pattern};
 use selvedge::site::rules::{HeaderRule, HeaderRules, RedirectOutcome, Redirects};
@@ -191,8 +191,8 @@ proptest! {
             }
             let _ = Pattern::parse(text, Language::Rules);
             let _ = Pattern::parse(text, Language::Selector);
-            let _ = read::<Redirects>(text.as_bytes());
-            let _ = read::<HeaderRules>(text.as_bytes());
+            let _ = decode::<Redirects>(text.as_bytes());
+            let _ = decode::<HeaderRules>(text.as_bytes());
         }
     }
 
@@ -207,8 +207,8 @@ proptest! {
         let rules = redirects_file::parse("_redirects", &format!("{from} {to} {status}")).rules;
         let redirects = Redirects::new(rules.into_iter().map(|located| located.rule).collect());
         let redirects = redirects.unwrap();
-        let json = written(&redirects);
-        prop_assert_eq!(&read::<Redirects>(json.as_bytes()).unwrap(), &redirects);
+        let json = encode(&redirects);
+        prop_assert_eq!(&decode::<Redirects>(json.as_bytes()).unwrap(), &redirects);
         let Ok(path) = RequestPath::parse(&path) else { return Ok(()) };
         // The pattern's own example too: a random path rarely matches.
         let example = redirects.rules().first().map(|rule| rule.from().example_path());
@@ -237,8 +237,8 @@ proptest! {
         let selector = HeaderRule::parse(&pattern, Origin::Selector, vec![op]);
         let rules = rules.into_iter().map(|located| located.rule).chain(selector).collect();
         let rules = HeaderRules::new(rules).unwrap();
-        let json = written(&rules);
-        prop_assert_eq!(&read::<HeaderRules>(json.as_bytes()).unwrap(), &rules);
+        let json = encode(&rules);
+        prop_assert_eq!(&decode::<HeaderRules>(json.as_bytes()).unwrap(), &rules);
         let Ok(path) = RequestPath::parse(&path) else { return Ok(()) };
         let mut fields = Fields::new();
         rules.apply("site.example", path.decoded(), None, false, &mut fields);

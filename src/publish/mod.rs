@@ -52,8 +52,6 @@ pub mod flight;
 
 pub mod api;
 
-pub mod interchange;
-
 pub mod backoff;
 pub mod client;
 pub mod endpoint;

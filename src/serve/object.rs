@@ -74,7 +74,6 @@ fn media_type<'a>(collection: &Collection, name: &str, meta: &'a ObjectMeta) -> 
 mod tests {
     use crate::site::action::PathPrefix;
     use crate::site::collection::CollectionName;
-    use crate::site::json;
     use crate::wire::media_type::MEDIA_TYPE_BYTES_MAX;
     use crate::wire::time::UnixMillis;
 
@@ -83,8 +82,7 @@ mod tests {
     fn collection(active: ActiveContent) -> Collection {
         let name = CollectionName::parse("public").unwrap();
         let prefix = PathPrefix::parse("/public/").unwrap();
-        let json = json::object(&[("name", &name), ("prefix", &prefix)]).into_string();
-        Collection { active, ..json::read(json.as_bytes()).unwrap() }
+        Collection { active, ..Collection::new(name, prefix) }
     }
 
     fn meta(media_type: &str) -> ObjectMeta {

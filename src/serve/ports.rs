@@ -7,6 +7,8 @@
 use std::fmt;
 use std::future::Future;
 
+use serde::{Deserialize, Serialize};
+
 use crate::serve::settings::Settings;
 use crate::site::action::Upstream;
 use crate::site::ids::ContentHash;
@@ -167,9 +169,10 @@ pub enum ObjectWritten {
 }
 
 /// A part of an upload that is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadedPart {
     /// Its place among the parts, from 1.
+    #[serde(rename = "part")]
     pub number: u16,
     /// Its entity tag, as it was told when it was stored.
     pub etag: String,

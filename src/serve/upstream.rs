@@ -166,7 +166,7 @@ fn is_ours(value: &str, root_token: Option<&str>) -> bool {
 mod tests {
     use super::*;
     use crate::serve::ask::{Field, Headers};
-    use crate::site::json;
+    use crate::site::codec;
     use crate::wire::host::Hostname;
     use crate::wire::method::Method;
     use crate::wire::path::RequestPath;
@@ -197,8 +197,8 @@ mod tests {
     }
 
     fn action(upstream: &str) -> Action {
-        let json = json::object(&[("prefix", &"/api"), ("upstream", &upstream)]).into_string();
-        json::read(json.as_bytes()).unwrap()
+        let json = format!(r#"{{"prefix":"/api","upstream":"{upstream}"}}"#);
+        codec::decode(json.as_bytes()).unwrap()
     }
 
     fn fields(lines: &[(&str, &str)]) -> Fields {

@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use crate::site::json::{FromJson, Reader, Sparse, ToJson};
-use crate::site::json::{json_as_word, write_object};
+use serde::{Deserialize, Serialize};
+
 use crate::wire::host::{Hostname, parse_authority};
 use crate::wire::path::{RequestPath, encode};
 use crate::wire::time::DeltaSeconds;
@@ -30,26 +30,45 @@ pub const METHODS_MAX: usize = 32;
 pub const METHOD_BYTES_MAX: usize = 32;
 
 /// An upstream HTTP route.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
     /// The paths that it answers.
     pub prefix: PathPrefix,
     /// Who answers.
     pub upstream: Upstream,
     /// Whether it answers before collections and assets do.
+    #[serde(default)]
     pub first: bool,
     /// Longest time that a response is used, from when it was generated.
+    #[serde(default = "default_cap")]
     pub cap: DeltaSeconds,
     /// How long the upstream may take to begin its response.
+    #[serde(default = "default_timeout")]
     pub timeout: DeltaSeconds,
     /// How long the upstream may pause within a body.
+    #[serde(default = "default_idle_timeout")]
     pub idle_timeout: DeltaSeconds,
     /// Whether a response without an explicit lifetime is given one (RFC 9111 §4.2.2).
+    #[serde(default)]
     pub heuristic: bool,
     /// Whether a response with `Set-Cookie` is stored.
+    #[serde(default)]
     pub set_cookie: SetCookie,
     /// The methods that it takes; empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
+}
+
+fn default_cap() -> DeltaSeconds {
+    DeltaSeconds(CAP_SECS_MAX)
+}
+
+fn default_timeout() -> DeltaSeconds {
+    DeltaSeconds(TIMEOUT_SECS_DEFAULT)
+}
+
+fn default_idle_timeout() -> DeltaSeconds {
+    DeltaSeconds(IDLE_TIMEOUT_SECS_DEFAULT)
 }
 
 impl Action {
@@ -92,7 +111,8 @@ pub fn is_method(text: &str) -> bool {
 }
 
 /// Whether a response with `Set-Cookie` is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum SetCookie {
     /// Never: a cookie is one client's.
     #[default]
@@ -105,7 +125,8 @@ pub enum SetCookie {
 ///
 /// # Shape
 /// `/`-rooted, decoded, no dot segments; ends with `/`. `/api/` holds `/api` and all below it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct PathPrefix(String);
 
 impl PathPrefix {
@@ -141,16 +162,17 @@ impl PathPrefix {
     }
 }
 
-impl ToJson for PathPrefix {
-    /// The prefix as [`PathPrefix::parse`] reads it: percent-encoded.
-    fn write_json(&self, text: &mut String) {
-        encode(&self.0).write_json(text);
+impl TryFrom<String> for PathPrefix {
+    type Error = ActionError;
+    fn try_from(text: String) -> Result<Self, ActionError> {
+        Self::parse(&text)
     }
 }
 
-impl FromJson for PathPrefix {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Self::parse(json.text()?).ok().or_else(|| json.wrong("must be a path"))
+impl From<PathPrefix> for String {
+    /// Returns the prefix as [`PathPrefix::parse`] reads it: percent-encoded.
+    fn from(prefix: PathPrefix) -> String {
+        encode(&prefix.0)
     }
 }
 
@@ -159,7 +181,8 @@ impl FromJson for PathPrefix {
 /// # Shape
 /// `https://api.example.com`, `http://127.0.0.1:9000`, or `service:NAME`: a scheme, a host and a
 /// port, or the name of a service binding; no path, no user information.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Upstream {
     /// An origin (RFC 6454 §4).
     Origin {
@@ -209,15 +232,16 @@ impl fmt::Display for Upstream {
     }
 }
 
-impl ToJson for Upstream {
-    fn write_json(&self, text: &mut String) {
-        self.to_string().write_json(text);
+impl TryFrom<String> for Upstream {
+    type Error = ActionError;
+    fn try_from(text: String) -> Result<Self, ActionError> {
+        Self::parse(&text)
     }
 }
 
-impl FromJson for Upstream {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Self::parse(json.text()?).ok().or_else(|| json.wrong("must be an origin or a service"))
+impl From<Upstream> for String {
+    fn from(upstream: Upstream) -> String {
+        upstream.to_string()
     }
 }
 
@@ -252,46 +276,10 @@ impl fmt::Display for ActionError {
 
 impl std::error::Error for ActionError {}
 
-json_as_word!(SetCookie, Never = "never", Store = "store");
-
-impl ToJson for Action {
-    fn write_json(&self, text: &mut String) {
-        let members: [(&str, &dyn ToJson); 9] = [
-            ("prefix", &self.prefix),
-            ("upstream", &self.upstream),
-            ("first", &self.first),
-            ("cap", &self.cap),
-            ("timeout", &self.timeout),
-            ("idle_timeout", &self.idle_timeout),
-            ("heuristic", &self.heuristic),
-            ("set_cookie", &self.set_cookie),
-            ("methods", &Sparse(&self.methods)),
-        ];
-        write_object(text, &members);
-    }
-}
-
-impl FromJson for Action {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let secs = DeltaSeconds;
-        Some(Self {
-            prefix: json.member("prefix")?,
-            upstream: json.member("upstream")?,
-            first: json.member_or("first", false)?,
-            cap: json.member_or("cap", secs(CAP_SECS_MAX))?,
-            timeout: json.member_or("timeout", secs(TIMEOUT_SECS_DEFAULT))?,
-            idle_timeout: json.member_or("idle_timeout", secs(IDLE_TIMEOUT_SECS_DEFAULT))?,
-            heuristic: json.member_or("heuristic", false)?,
-            set_cookie: json.member_or("set_cookie", SetCookie::default())?,
-            methods: json.member_or("methods", Vec::new())?,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::site::json;
+    use crate::site::codec;
 
     #[test]
     fn prefixes_hold_whole_segments() {
@@ -312,8 +300,8 @@ mod tests {
         }
         for text in ["/", "/a b/", "/%25/", "/%2541/", "/caf\u{e9}/"] {
             let prefix = PathPrefix::parse(text).unwrap();
-            let written = json::written(&prefix);
-            assert_eq!(json::read(written.as_bytes()), Ok(prefix), "{text}");
+            let written = codec::encode(&prefix);
+            assert_eq!(codec::decode(written.as_bytes()), Ok(prefix), "{text}");
         }
     }
 
@@ -321,7 +309,7 @@ mod tests {
     fn bounds() {
         let check = |members: &str| {
             let json = format!(r#"{{"prefix":"/a","upstream":"https://a.test"{members}}}"#);
-            json::read::<Action>(json.as_bytes()).unwrap().check()
+            codec::decode::<Action>(json.as_bytes()).unwrap().check()
         };
         let many = |count| format!(r#","methods":[{}]"#, vec![r#""GET""#; count].join(","));
         let of_length = |length| format!(r#","methods":["{}"]"#, "A".repeat(length));

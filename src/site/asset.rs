@@ -3,8 +3,9 @@
 //! Not the bytes: they are blobs, named by hash. The invariant is that an [`Asset`] has an
 //! identity representation, so that every request for it has an answer.
 
+use serde::{Deserialize, Serialize};
+
 use crate::site::ids::ContentHash;
-use crate::site::json::{FromJson, Reader, ToJson, json_as_word, write_object};
 use crate::wire::coding::Coding;
 
 /// Most representations of one asset: every coding that is known, and room for as many again.
@@ -15,7 +16,8 @@ pub const MEDIA_TYPE_BYTES_MAX: usize = 255;
 const WANTED: &str = "an asset needs an identity representation and a media type that can be sent";
 
 /// How long an asset may be kept, and whether it outlives its deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Class {
     /// A page. Browsers revalidate it.
     Html,
@@ -64,7 +66,7 @@ impl Class {
 ///
 /// # Source
 /// RFC 9110 §8.4
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Representation {
     /// The content coding.
     pub coding: Coding,
@@ -75,11 +77,26 @@ pub struct Representation {
 }
 
 /// What a path holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "UncheckedAsset")]
 pub struct Asset {
     class: Class,
     media_type: Box<str>,
     representations: Vec<Representation>,
+}
+
+#[derive(Deserialize)]
+struct UncheckedAsset {
+    class: Class,
+    media_type: String,
+    representations: Vec<Representation>,
+}
+
+impl TryFrom<UncheckedAsset> for Asset {
+    type Error = &'static str;
+    fn try_from(asset: UncheckedAsset) -> Result<Self, &'static str> {
+        Self::new(asset.class, &asset.media_type, asset.representations).ok_or(WANTED)
+    }
 }
 
 impl Asset {
@@ -133,48 +150,6 @@ impl Asset {
     /// RFC 9110 §12.5.5
     pub fn is_negotiated(&self) -> bool {
         self.representations.len() > 1
-    }
-}
-
-json_as_word!(
-    Class,
-    Html = "html",
-    Fingerprinted = "fingerprinted",
-    Retained = "retained",
-    Mutable = "mutable",
-    Other = "other",
-);
-
-impl ToJson for Representation {
-    fn write_json(&self, text: &mut String) {
-        let Self { coding, length, hash } = self;
-        write_object(text, &[("coding", coding), ("length", length), ("hash", hash)]);
-    }
-}
-
-impl FromJson for Representation {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let (coding, length) = (json.member("coding")?, json.member("length")?);
-        Some(Self { coding, length, hash: json.member("hash")? })
-    }
-}
-
-impl ToJson for Asset {
-    fn write_json(&self, text: &mut String) {
-        let members: [(&str, &dyn ToJson); 3] = [
-            ("class", &self.class),
-            ("media_type", &&*self.media_type),
-            ("representations", &self.representations),
-        ];
-        write_object(text, &members);
-    }
-}
-
-impl FromJson for Asset {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let media_type: String = json.member("media_type")?;
-        let (class, representations) = (json.member("class")?, json.member("representations")?);
-        Self::new(class, &media_type, representations).or_else(|| json.wrong(WANTED))
     }
 }
 

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::site::collection::{CollectionName, OBJECT_LIFE_SECS_MAX, ObjectName};
-use crate::site::json::{FromJson, Reader, ToJson, write_object};
 use crate::wire::time::UnixMillis;
 
 /// Most bans of a stage. With more, those of objects become one of each collection, and if that is
@@ -25,10 +26,9 @@ pub const CLOCK_SKEW_MS: u64 = 2_000;
 /// and bans that are dated ahead because the store shows writes late.
 pub const BAN_LIFE_MS: u64 = (OBJECT_LIFE_SECS_MAX as u64 + 120) * 1_000;
 
-const SCOPES: &str = "must be of one of all, path, prefix, tag, collection, object";
-
 /// What is invalidated.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum BanScope {
     /// Everything.
     All,
@@ -45,7 +45,8 @@ pub enum BanScope {
 }
 
 /// An object, named by its collection and its name within it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct BannedObject {
     /// The collection.
     pub collection: CollectionName,
@@ -54,11 +55,12 @@ pub struct BannedObject {
 }
 
 /// An invalidation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ban {
     /// When it was made.
     pub at_ms: UnixMillis,
     /// What it is of.
+    #[serde(flatten)]
     pub scope: BanScope,
 }
 
@@ -156,86 +158,21 @@ impl BanScope {
     }
 }
 
-impl BanScope {
-    /// The scope as the member of an object: its name, and of what.
-    fn member(&self) -> (&str, &dyn ToJson) {
-        match self {
-            Self::All => ("all", &()),
-            Self::Path(path) => ("path", path),
-            Self::Prefix(prefix) => ("prefix", prefix),
-            Self::Tag(tag) => ("tag", tag),
-            Self::Collection(name) => ("collection", name),
-            Self::Object(object) => ("object", object),
-        }
-    }
-
-    /// The scope that a member of an object is, `None` when its name is of none.
-    fn of_member(name: &str, value: Reader<'_>) -> Option<Option<Self>> {
-        let text = || String::from_json(value);
-        Some(match name {
-            "all" => <()>::from_json(value).map(|()| Self::All),
-            "path" => text().map(Self::Path),
-            "prefix" => text().map(Self::Prefix),
-            "tag" => text().map(Self::Tag),
-            "collection" => CollectionName::from_json(value).map(Self::Collection),
-            "object" => BannedObject::from_json(value).map(Self::Object),
-            _ => return None,
-        })
-    }
-}
-
-impl ToJson for BanScope {
-    /// The name alone where it says all.
-    fn write_json(&self, text: &mut String) {
-        match self {
-            Self::All => self.member().0.write_json(text),
-            _ => write_object(text, &[self.member()]),
-        }
-    }
-}
-
-impl ToJson for BannedObject {
-    /// `<collection>/<name>`: a collection's name has no slash.
-    fn write_json(&self, text: &mut String) {
-        [self.collection.as_str(), "/", self.name.as_str()].concat().write_json(text);
-    }
-}
-
-impl FromJson for BannedObject {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let parsed = json.text()?.split_once('/').and_then(|(collection, name)| {
+impl TryFrom<String> for BannedObject {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let parsed = text.split_once('/').and_then(|(collection, name)| {
             let collection = CollectionName::parse(collection).ok()?;
             Some(Self { collection, name: ObjectName::parse(name).ok()? })
         });
-        parsed.or_else(|| json.wrong("must be a collection's name, a slash and an object's name"))
+        parsed.ok_or("must be a collection's name, a slash and an object's name")
     }
 }
 
-impl ToJson for Ban {
-    fn write_json(&self, text: &mut String) {
-        write_object(text, &[("at_ms", &self.at_ms), self.scope.member()]);
-    }
-}
-
-impl FromJson for BanScope {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        if json.is_text("all") {
-            return Some(Self::All);
-        }
-        let mut members = json.members()?;
-        let (Some((name, value)), None) = (members.next(), members.next()) else {
-            return json.wrong(SCOPES);
-        };
-        Self::of_member(name, value).unwrap_or_else(|| json.wrong(SCOPES))
-    }
-}
-
-impl FromJson for Ban {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let mut members = json.members()?;
-        let scope = members.find_map(|(name, value)| BanScope::of_member(name, value));
-        let scope = scope.unwrap_or_else(|| json.wrong(SCOPES))?;
-        Some(Self { at_ms: json.member("at_ms")?, scope })
+impl From<BannedObject> for String {
+    /// Returns `<collection>/<name>`: a collection's name has no slash.
+    fn from(object: BannedObject) -> String {
+        [object.collection.as_str(), "/", object.name.as_str()].concat()
     }
 }
 
@@ -247,6 +184,7 @@ pub fn tags(list: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::site::codec;
 
     fn ban(at: u64, scope: BanScope) -> Ban {
         Ban { at_ms: UnixMillis(at), scope }
@@ -370,12 +308,12 @@ mod tests {
     #[test]
     fn objects_are_written_and_read() {
         let of = ban(5, object("a-b", "x/y%20z.png"));
-        let text = crate::site::json::written(&of);
+        let text = codec::encode(&of);
         assert_eq!(text, r#"{"at_ms":5,"object":"a-b/x/y%20z.png"}"#);
-        assert_eq!(crate::site::json::read::<Ban>(text.as_bytes()).ok(), Some(of));
+        assert_eq!(codec::decode::<Ban>(text.as_bytes()).ok(), Some(of));
         for object in ["a", "a/", "/x", "A/x", "a/../x", ""] {
             let text = format!(r#"{{"at_ms":5,"object":"{object}"}}"#);
-            assert!(crate::site::json::read::<Ban>(text.as_bytes()).is_err(), "{object}");
+            assert!(codec::decode::<Ban>(text.as_bytes()).is_err(), "{object}");
         }
     }
 

@@ -5,10 +5,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::site::action::PathPrefix;
 use crate::site::field_policy::{FieldError, check_value};
-use crate::site::json::{FromJson, Reader, ToJson};
-use crate::site::json::{json_as_text, json_as_word, write_object};
 use crate::wire::path::{self, RequestPath};
 use crate::wire::time::DeltaSeconds;
 
@@ -31,26 +31,49 @@ pub const OBJECT_LIFE_SECS_MAX: u32 = 30 * 86_400;
 pub const BROWSER_DEFAULT: &str = "public, max-age=0, must-revalidate";
 
 /// Mutable objects under a path prefix.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collection {
     /// The name, which the admin API and the command line use.
     pub name: CollectionName,
     /// The paths that it answers.
     pub prefix: PathPrefix,
     /// How long an edge copy is used as it is.
+    #[serde(default = "default_edge_ttl")]
     pub edge_ttl: DeltaSeconds,
     /// How long after that it is used while it is validated behind the response.
+    #[serde(default = "default_stale")]
     pub stale_while_revalidate: DeltaSeconds,
     /// How long after `edge_ttl` it is used when the store fails.
+    #[serde(default = "default_if_error")]
     pub stale_if_error: DeltaSeconds,
     /// The `Cache-Control` that clients get.
+    #[serde(default = "default_browser")]
     pub browser: String,
     /// Whether it is served on the fresh host too.
+    #[serde(default)]
     pub fresh: bool,
     /// Who may read it on the site's own hosts.
+    #[serde(default)]
     pub access: Access,
     /// What is done with content that a browser would run.
+    #[serde(default)]
     pub active: ActiveContent,
+}
+
+fn default_edge_ttl() -> DeltaSeconds {
+    DeltaSeconds(EDGE_TTL_SECS_DEFAULT)
+}
+
+fn default_stale() -> DeltaSeconds {
+    DeltaSeconds(STALE_SECS_DEFAULT)
+}
+
+fn default_if_error() -> DeltaSeconds {
+    DeltaSeconds(IF_ERROR_SECS_DEFAULT)
+}
+
+fn default_browser() -> String {
+    BROWSER_DEFAULT.to_owned()
 }
 
 impl Collection {
@@ -59,10 +82,10 @@ impl Collection {
         Self {
             name,
             prefix,
-            edge_ttl: DeltaSeconds(EDGE_TTL_SECS_DEFAULT),
-            stale_while_revalidate: DeltaSeconds(STALE_SECS_DEFAULT),
-            stale_if_error: DeltaSeconds(IF_ERROR_SECS_DEFAULT),
-            browser: BROWSER_DEFAULT.to_owned(),
+            edge_ttl: default_edge_ttl(),
+            stale_while_revalidate: default_stale(),
+            stale_if_error: default_if_error(),
+            browser: default_browser(),
             fresh: false,
             access: Access::default(),
             active: ActiveContent::default(),
@@ -91,7 +114,8 @@ impl Collection {
 }
 
 /// Who may read a collection on the site's own hosts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Access {
     /// Everybody.
     #[default]
@@ -101,7 +125,8 @@ pub enum Access {
 }
 
 /// What is done with content that a browser would run: HTML, SVG, XML, scripts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ActiveContent {
     /// It is served so that it can do nothing.
     #[default]
@@ -114,7 +139,8 @@ pub enum ActiveContent {
 ///
 /// # Shape
 /// `[a-z0-9]([a-z0-9-]*[a-z0-9])?`, 1 to [`COLLECTION_BYTES_MAX`] bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct CollectionName(String);
 
 impl CollectionName {
@@ -141,14 +167,25 @@ impl fmt::Display for CollectionName {
     }
 }
 
-json_as_text!(CollectionName: "must be a collection's name");
+impl TryFrom<String> for CollectionName {
+    type Error = CollectionError;
+    fn try_from(text: String) -> Result<Self, CollectionError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<CollectionName> for String {
+    fn from(name: CollectionName) -> String {
+        name.0
+    }
+}
 
 /// The name of an object within its collection.
 ///
 /// # Shape
 /// The canonical percent-encoding of a path without its first slash: segments joined by `/`, none
 /// of them empty, `.` or `..`; at most [`OBJECT_BYTES_MAX`] bytes of ASCII; no slash at the end.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct ObjectName(String);
 
 impl ObjectName {
@@ -218,48 +255,10 @@ impl fmt::Display for CollectionError {
 
 impl std::error::Error for CollectionError {}
 
-json_as_word!(Access, Public = "public", Key = "key");
-json_as_word!(ActiveContent, Inert = "inert", Serve = "serve");
-
-impl ToJson for Collection {
-    fn write_json(&self, text: &mut String) {
-        let members: [(&str, &dyn ToJson); 9] = [
-            ("name", &self.name),
-            ("prefix", &self.prefix),
-            ("edge_ttl", &self.edge_ttl),
-            ("stale_while_revalidate", &self.stale_while_revalidate),
-            ("stale_if_error", &self.stale_if_error),
-            ("browser", &self.browser),
-            ("fresh", &self.fresh),
-            ("access", &self.access),
-            ("active", &self.active),
-        ];
-        write_object(text, &members);
-    }
-}
-
-impl FromJson for Collection {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let unsaid = Self::new(json.member("name")?, json.member("prefix")?);
-        Some(Self {
-            name: unsaid.name,
-            prefix: unsaid.prefix,
-            edge_ttl: json.member_or("edge_ttl", unsaid.edge_ttl)?,
-            stale_while_revalidate: json
-                .member_or("stale_while_revalidate", unsaid.stale_while_revalidate)?,
-            stale_if_error: json.member_or("stale_if_error", unsaid.stale_if_error)?,
-            browser: json.member_or("browser", unsaid.browser)?,
-            fresh: json.member_or("fresh", unsaid.fresh)?,
-            access: json.member_or("access", unsaid.access)?,
-            active: json.member_or("active", unsaid.active)?,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::site::json;
+    use crate::site::codec;
 
     #[test]
     fn names() {
@@ -275,7 +274,7 @@ mod tests {
     fn bounds() {
         let check = |members: &str| {
             let json = format!(r#"{{"name":"a","prefix":"/a"{members}}}"#);
-            json::read::<Collection>(json.as_bytes()).unwrap().check()
+            codec::decode::<Collection>(json.as_bytes()).unwrap().check()
         };
         let windows = |last: u32| {
             let (first, rest) = (u32::MAX, OBJECT_LIFE_SECS_MAX - 20);

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::site::action::{ACTIONS_MAX, Action};
 use crate::site::collection::{COLLECTIONS_MAX, Collection, CollectionError, ObjectName};
 use crate::site::fingerprint::may_be_fingerprinted;
 use crate::site::ids::StageName;
-use crate::site::json::{FromJson, Reader, Sparse, ToJson};
-use crate::site::json::{json_as_word, write_object};
 use crate::site::rules::{HeaderRules, Redirects, RulesError};
 use crate::wire::path::file_extension;
 use crate::wire::time::DeltaSeconds;
@@ -23,7 +23,8 @@ pub const SHORT_TTL_SECS: u32 = 60;
 pub const STAGES_MAX: usize = 64;
 
 /// How a path without an exact file finds its page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum HtmlMode {
     /// `/a` for `a.html`, `/a/` for `a/index.html`.
     #[default]
@@ -41,10 +42,12 @@ pub enum HtmlMode {
 }
 
 /// What answers when nothing is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum NotFoundMode {
     /// The nearest `404.html` up the tree.
     #[default]
+    #[serde(rename = "404-page")]
     Page,
     /// `/200.html`, else `/index.html`, with 200 for navigations; 404 for everything else.
     SinglePageApplication,
@@ -53,7 +56,8 @@ pub enum NotFoundMode {
 }
 
 /// Which lifetimes a permanent stage sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// Browsers revalidate, edges keep a copy for `edge_ttl`.
     #[default]
@@ -63,7 +67,8 @@ pub enum Profile {
 }
 
 /// How the publisher told fingerprinted files from others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Fingerprints {
     /// By their names and those beside them: see [`crate::site::fingerprint`].
     #[default]
@@ -75,7 +80,8 @@ pub enum Fingerprints {
 }
 
 /// Whether a stage is cached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum StageKind {
     /// Cached at the edge; a deploy is seen everywhere within the stated bound.
     Permanent,
@@ -91,13 +97,16 @@ impl StageKind {
 }
 
 /// What the configuration says of one stage; absent fields fall back to the site's own.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageSettings {
     /// The kind, where it is not the default for the stage's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<StageKind>,
     /// The profile, where it is not the site's.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
     /// The edge lifetime, where it is not the site's.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub edge_ttl: Option<DeltaSeconds>,
 }
 
@@ -105,7 +114,8 @@ pub struct StageSettings {
 ///
 /// # Source
 /// `docs/configuration.md` describes every key.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SiteConfig {
     /// How a path without an exact file finds its page.
     pub html: HtmlMode,
@@ -123,8 +133,10 @@ pub struct SiteConfig {
     pub stages: BTreeMap<StageName, StageSettings>,
     /// Upstream routes, in order. Not written where there are none: a folder without them stays
     /// the deployment that it was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<Action>,
     /// Mutable objects, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub collections: Vec<Collection>,
     /// Redirects and rewrites.
     pub redirects: Redirects,
@@ -151,7 +163,8 @@ impl Default for SiteConfig {
 }
 
 /// The status of a redirect to a canonical path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
 pub enum CanonicalStatus {
     /// 307: kept by nobody, so that a later change of the configuration takes effect at once.
     #[default]
@@ -175,7 +188,7 @@ impl TryFrom<u16> for CanonicalStatus {
         match status {
             307 => Ok(Self::Temporary),
             308 => Ok(Self::Permanent),
-            _ => Err("redirect_status is 307 or 308"),
+            _ => Err("must be 307 or 308"),
         }
     }
 }
@@ -259,100 +272,10 @@ impl SiteConfig {
     }
 }
 
-json_as_word!(
-    HtmlMode,
-    AutoTrailingSlash = "auto-trailing-slash",
-    ForceTrailingSlash = "force-trailing-slash",
-    DropTrailingSlash = "drop-trailing-slash",
-    Rewrite = "rewrite",
-    DefaultRoot = "default-root",
-    None = "none",
-);
-json_as_word!(
-    NotFoundMode,
-    Page = "404-page",
-    SinglePageApplication = "single-page-application",
-    None = "none",
-);
-json_as_word!(Profile, Default = "default", Short = "short");
-json_as_word!(Fingerprints, Auto = "auto", Listed = "listed", None = "none");
-json_as_word!(StageKind, Permanent = "permanent", Sandbox = "sandbox");
-
-impl ToJson for CanonicalStatus {
-    fn write_json(&self, text: &mut String) {
-        u16::from(*self).write_json(text);
-    }
-}
-
-impl FromJson for CanonicalStatus {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let status = u16::from_json(json)?;
-        Self::try_from(status).ok().or_else(|| json.wrong("must be 307 or 308"))
-    }
-}
-
-impl ToJson for StageSettings {
-    fn write_json(&self, text: &mut String) {
-        let members: [(&str, &dyn ToJson); 3] = [
-            ("kind", &Sparse(&self.kind)),
-            ("profile", &Sparse(&self.profile)),
-            ("edge_ttl", &Sparse(&self.edge_ttl)),
-        ];
-        write_object(text, &members);
-    }
-}
-
-impl FromJson for StageSettings {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Some(Self {
-            kind: json.member_or("kind", None)?,
-            profile: json.member_or("profile", None)?,
-            edge_ttl: json.member_or("edge_ttl", None)?,
-        })
-    }
-}
-
-impl ToJson for SiteConfig {
-    fn write_json(&self, text: &mut String) {
-        let members: [(&str, &dyn ToJson); 11] = [
-            ("html", &self.html),
-            ("not_found", &self.not_found),
-            ("redirect_status", &self.redirect_status),
-            ("fingerprint", &self.fingerprint),
-            ("profile", &self.profile),
-            ("edge_ttl", &self.edge_ttl),
-            ("stages", &self.stages),
-            ("actions", &Sparse(&self.actions)),
-            ("collections", &Sparse(&self.collections)),
-            ("redirects", &self.redirects),
-            ("headers", &self.headers),
-        ];
-        write_object(text, &members);
-    }
-}
-
-impl FromJson for SiteConfig {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Some(Self {
-            html: json.member_or("html", HtmlMode::default())?,
-            not_found: json.member_or("not_found", NotFoundMode::default())?,
-            redirect_status: json.member_or("redirect_status", CanonicalStatus::default())?,
-            fingerprint: json.member_or("fingerprint", Fingerprints::default())?,
-            profile: json.member_or("profile", Profile::default())?,
-            edge_ttl: json.member_or("edge_ttl", DeltaSeconds(EDGE_TTL_SECS_DEFAULT))?,
-            stages: json.member_or("stages", BTreeMap::new())?,
-            actions: json.member_or("actions", Vec::new())?,
-            collections: json.member_or("collections", Vec::new())?,
-            redirects: json.member_or("redirects", Redirects::default())?,
-            headers: json.member_or("headers", HeaderRules::default())?,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::site::json;
+    use crate::site::codec;
 
     #[test]
     fn what_a_tenant_uploads_is_checked_again() {
@@ -378,7 +301,7 @@ mod tests {
             ),
         ];
         for (json, is_good) in rows {
-            let config: SiteConfig = json::read(json.as_bytes()).unwrap();
+            let config: SiteConfig = codec::decode(json.as_bytes()).unwrap();
             assert_eq!(config.check().is_ok(), is_good, "{json}");
         }
         for json in [
@@ -388,7 +311,7 @@ mod tests {
             r#"{"collections":[{"name":"../a","prefix":"/a"}]}"#,
             r#"{"collections":[{"name":"a","prefix":"a"}]}"#,
         ] {
-            assert!(json::read::<SiteConfig>(json.as_bytes()).is_err(), "{json}");
+            assert!(codec::decode::<SiteConfig>(json.as_bytes()).is_err(), "{json}");
         }
     }
 }

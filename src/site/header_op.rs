@@ -3,14 +3,14 @@
 //! Values only: `rules` applies them. The invariant is [`HeaderOp::check`], which whoever makes
 //! a rule calls.
 
+use serde::{Deserialize, Serialize};
+
 use crate::site::field_policy::{FieldError, check_name, check_value};
-use crate::site::json::{FromJson, Reader, ToJson, json_as_word, write_object};
 use crate::site::pattern::Language;
 
-const OPERATIONS: &str = "must be set or append, of a name and a value, or unset, of a name";
-
 /// Where a header rule comes from, which decides its pattern language and how it meets others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// `_headers`: a name set by an earlier rule of that file is added to; captures fill values.
     HeadersFile,
@@ -29,7 +29,8 @@ impl Origin {
 }
 
 /// One thing that a rule does to the headers of a response; names are lower-case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum HeaderOp {
     /// Puts the value in the place of others (but see [`Origin::HeadersFile`]).
     Set(String, String),
@@ -76,34 +77,4 @@ pub struct Touch {
     pub op: HeaderOp,
     /// The line of the rule that it belongs to.
     pub rule_line: u32,
-}
-
-json_as_word!(Origin, HeadersFile = "headers-file", Selector = "selector");
-
-impl ToJson for HeaderOp {
-    fn write_json(&self, text: &mut String) {
-        match self {
-            Self::Set(name, value) => write_object(text, &[("set", &vec![name, value])]),
-            Self::Append(name, value) => write_object(text, &[("append", &vec![name, value])]),
-            Self::Unset(name) => write_object(text, &[("unset", name)]),
-        }
-    }
-}
-
-impl FromJson for HeaderOp {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let mut members = json.members()?;
-        let (Some((what, value)), None) = (members.next(), members.next()) else {
-            return json.wrong(OPERATIONS);
-        };
-        if what == "unset" {
-            return value.text().map(|name| Self::Unset(name.to_owned()));
-        }
-        let pair: Vec<String> = Vec::from_json(value)?;
-        match (what, <[String; 2]>::try_from(pair)) {
-            ("set", Ok([name, value])) => Some(Self::Set(name, value)),
-            ("append", Ok([name, value])) => Some(Self::Append(name, value)),
-            _ => json.wrong(OPERATIONS),
-        }
-    }
 }

@@ -7,9 +7,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use crate::site::json::{FromJson, Reader, ToJson, json_as_text};
 
 /// Longest site name in bytes: `<deployment>--<site>` must fit a 63-byte DNS label.
 pub const SITE_BYTES_MAX: usize = 30;
@@ -73,6 +72,26 @@ macro_rules! name {
                 Self::parse(text)
             }
         }
+
+        text_form!($type, |name: $type| name.as_str().to_owned());
+    };
+}
+
+/// What `#[serde(try_from = "String", into = "String")]` asks for.
+macro_rules! text_form {
+    ($type:ty, $written:expr) => {
+        impl TryFrom<String> for $type {
+            type Error = NameError;
+            fn try_from(text: String) -> Result<Self, NameError> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> String {
+                ($written)(value)
+            }
+        }
     };
 }
 
@@ -87,7 +106,8 @@ macro_rules! name {
 /// assert!(SiteName::parse("www").is_ok());
 /// assert!(SiteName::parse("a--b").is_err());
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct SiteName(Arc<str>);
 name!(
     SiteName,
@@ -100,7 +120,8 @@ name!(
 ///
 /// # Shape
 /// The grammar of a site name, 1 to [`STAGE_BYTES_MAX`] bytes, not `fresh`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct StageName(Arc<str>);
 name!(
     StageName,
@@ -126,7 +147,8 @@ impl StageName {
 /// # Shape
 /// `d` and 25 digits of lower-case base32 (RFC 4648 §6): the first 125 bits of the SHA-256 of
 /// the manifest root.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct DeploymentId(Arc<str>);
 name!(
     DeploymentId,
@@ -156,7 +178,8 @@ impl DeploymentId {
 }
 
 /// The SHA-256 of some bytes: how blobs are named.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ContentHash(pub [u8; 32]);
 
 impl ContentHash {
@@ -218,23 +241,7 @@ impl fmt::Debug for ContentHash {
     }
 }
 
-impl ToJson for ContentHash {
-    fn write_json(&self, text: &mut String) {
-        self.hex().write_json(text);
-    }
-}
-
-impl FromJson for ContentHash {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Self::parse(json.text()?).ok().or_else(|| json.wrong("must be 64 hexadecimal digits"))
-    }
-}
-
-json_as_text!(
-    SiteName: "must be a site's name",
-    StageName: "must be a stage's name",
-    DeploymentId: "must be a deployment's id"
-);
+text_form!(ContentHash, |hash: ContentHash| hash.hex());
 
 fn push_hex(text: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

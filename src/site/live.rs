@@ -4,10 +4,12 @@
 //! invariant is that every change makes a new record with a higher sequence number, a rollback
 //! too, so that a reader can tell newer from older whatever order stores show them in.
 
+use serde::{Deserialize, Serialize};
+
 use crate::site::ban::{self, Ban};
+use crate::site::codec;
 use crate::site::config::StageKind;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
-use crate::site::json::{self, FromJson, Reader, Sparse, ToJson, write_object};
 use crate::wire::time::UnixMillis;
 
 /// Deployments that stay retained however old they are.
@@ -18,7 +20,7 @@ pub const RETAINED_MILLIS: u64 = 30 * 24 * 60 * 60 * 1_000;
 pub const RETAINED_MAX: usize = 1_500;
 
 /// A deployment that was live and whose fingerprinted files still work.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retained {
     /// The deployment.
     pub deployment: DeploymentId,
@@ -27,11 +29,12 @@ pub struct Retained {
     /// When another took its place.
     pub superseded_ms: UnixMillis,
     /// Whether it was rolled back from: a plain rollback does not return to it.
+    #[serde(default)]
     pub rolled_back: bool,
 }
 
 /// Which deployment a stage serves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveRecord {
     /// The site.
     pub site: SiteName,
@@ -44,18 +47,22 @@ pub struct LiveRecord {
     /// Goes up by one with every change.
     pub seq: u64,
     /// The number of the change that made the deployment live, where invalidations came after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub activated_seq: Option<u64>,
     /// When the deployment became live.
     pub activated_ms: UnixMillis,
     /// The token that made it live: its name, never its text.
     pub by: String,
     /// What was live before, newest first.
+    #[serde(default)]
     pub retained: Vec<Retained>,
     /// What was invalidated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bans: Vec<Ban>,
     /// When the site was created; `None` in records written before sites could be deleted.
     ///
     /// Tells a site from an earlier one of the same name, whose sequence numbers may be higher.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub site_created_ms: Option<UnixMillis>,
 }
 
@@ -103,13 +110,13 @@ impl LiveRecord {
     ///
     /// `None` when they are no record, or another's: a store that lies is a store that failed.
     pub fn parse(bytes: &[u8], site: &SiteName, stage: &StageName) -> Option<Self> {
-        let record: Self = json::read(bytes).ok()?;
+        let record: Self = codec::decode_record(bytes)?;
         (record.site == *site && record.stage == *stage).then_some(record)
     }
 
     /// The record as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        json::written(self).into_bytes()
+        codec::encode(self).into_bytes()
     }
 
     /// The deployment that a rollback without a name returns to: the newest that was not
@@ -217,66 +224,6 @@ impl Activation<'_> {
             position <= RETAINED_MIN || self.now.since(r.superseded_ms) <= RETAINED_MILLIS
         });
         retained.truncate(RETAINED_MAX);
-    }
-}
-
-impl ToJson for Retained {
-    fn write_json(&self, text: &mut String) {
-        let members: [(&str, &dyn ToJson); 4] = [
-            ("deployment", &self.deployment),
-            ("activated_ms", &self.activated_ms),
-            ("superseded_ms", &self.superseded_ms),
-            ("rolled_back", &self.rolled_back),
-        ];
-        write_object(text, &members);
-    }
-}
-
-impl FromJson for Retained {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Some(Self {
-            deployment: json.member("deployment")?,
-            activated_ms: json.member("activated_ms")?,
-            superseded_ms: json.member("superseded_ms")?,
-            rolled_back: json.member_or("rolled_back", false)?,
-        })
-    }
-}
-
-impl ToJson for LiveRecord {
-    fn write_json(&self, text: &mut String) {
-        let members: [(&str, &dyn ToJson); 11] = [
-            ("site", &self.site),
-            ("stage", &self.stage),
-            ("kind", &self.kind),
-            ("deployment", &self.deployment),
-            ("seq", &self.seq),
-            ("activated_seq", &Sparse(&self.activated_seq)),
-            ("activated_ms", &self.activated_ms),
-            ("by", &self.by),
-            ("retained", &self.retained),
-            ("bans", &Sparse(&self.bans)),
-            ("site_created_ms", &Sparse(&self.site_created_ms)),
-        ];
-        write_object(text, &members);
-    }
-}
-
-impl FromJson for LiveRecord {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Some(Self {
-            site: json.member("site")?,
-            stage: json.member("stage")?,
-            kind: json.member("kind")?,
-            deployment: json.member("deployment")?,
-            seq: json.member("seq")?,
-            activated_seq: json.member_or("activated_seq", None)?,
-            activated_ms: json.member("activated_ms")?,
-            by: json.member("by")?,
-            retained: json.member_or("retained", Vec::new())?,
-            bans: json.member_or("bans", Vec::new())?,
-            site_created_ms: json.member_or("site_created_ms", None)?,
-        })
     }
 }
 

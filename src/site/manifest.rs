@@ -18,10 +18,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::site::asset::Asset;
+use crate::site::codec::{self, DecodeError};
 use crate::site::config::{NotFoundMode, SiteConfig};
 use crate::site::ids::{ContentHash, DeploymentId};
-use crate::site::json::{self, FromJson, JsonError, Reader, Sparse, ToJson};
 use crate::site::rules::RulesError;
 use crate::site::shard::{self, PATH_BYTES_MAX, SHARD_BYTES_MAX, Shard, ShardError, path_hash};
 
@@ -54,7 +56,7 @@ pub enum ManifestError {
     /// It is larger than [`ROOT_BYTES_MAX`].
     TooLarge,
     /// The head is not the JSON that it should be; the place is in the text.
-    Head(JsonError),
+    Head(DecodeError),
     /// The number of shards is not a power of two up to [`SHARDS_MAX`].
     ShardCount(usize),
     /// The shard inside is broken.
@@ -82,7 +84,7 @@ impl fmt::Display for ManifestError {
 impl std::error::Error for ManifestError {}
 
 /// What the root holds beside a shard.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Head {
     /// How many paths the deployment has.
     pub paths: u64,
@@ -91,12 +93,15 @@ pub struct Head {
     /// The configuration.
     pub config: SiteConfig,
     /// `404.html` pages by their folder, `/` or `/a/b/`.
+    #[serde(default)]
     pub not_found_pages: BTreeMap<String, Asset>,
     /// The page that answers navigations, kept here for single-page applications only.
     pub application_page: Option<Asset>,
     /// Where that page is, unless it is one of [`APPLICATION_PAGES`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub application_path: Option<String>,
     /// The shards, by index; none when the only one is in the root.
+    #[serde(default)]
     pub shards: Vec<ContentHash>,
 }
 
@@ -135,7 +140,7 @@ impl Manifest {
         }
         let length = u32::from_le_bytes(*length) as usize;
         let (head, tail) = rest.split_at_checked(length).ok_or(ManifestError::Shape)?;
-        let head: Head = json::read(head).map_err(ManifestError::Head)?;
+        let head: Head = codec::decode_object(head).map_err(ManifestError::Head)?;
         head.config.check().map_err(ManifestError::Rules)?;
         let count = head.shards.len();
         let inline = match count {
@@ -228,35 +233,6 @@ pub fn spellings(file: &str) -> Vec<Cow<'_, str>> {
     }
     spellings.retain(|spelling| !spelling.is_empty());
     spellings
-}
-
-impl ToJson for Head {
-    fn write_json(&self, text: &mut String) {
-        let members: [(&str, &dyn ToJson); 7] = [
-            ("paths", &self.paths),
-            ("bytes", &self.bytes),
-            ("config", &self.config),
-            ("not_found_pages", &self.not_found_pages),
-            ("application_page", &self.application_page),
-            ("application_path", &Sparse(&self.application_path)),
-            ("shards", &self.shards),
-        ];
-        json::write_object(text, &members);
-    }
-}
-
-impl FromJson for Head {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Some(Self {
-            paths: json.member("paths")?,
-            bytes: json.member("bytes")?,
-            config: json.member("config")?,
-            not_found_pages: json.member_or("not_found_pages", BTreeMap::new())?,
-            application_page: json.member_or("application_page", None)?,
-            application_path: json.member_or("application_path", None)?,
-            shards: json.member_or("shards", Vec::new())?,
-        })
-    }
 }
 
 /// A manifest in the making.
@@ -435,7 +411,7 @@ fn finish(
     inline: &[u8],
     shards: Vec<(ContentHash, Vec<u8>)>,
 ) -> Result<BuiltManifest, BuildError> {
-    let head = json::written(head).into_bytes();
+    let head = codec::encode(head).into_bytes();
     let length = u32::try_from(head.len()).map_err(|_| BuildError::RootTooLarge(head.len()))?;
     let mut root =
         Vec::with_capacity(head.len().saturating_add(inline.len()).saturating_add(HEAD_AT));

@@ -19,8 +19,7 @@
     )
 )]
 
-pub mod json;
-pub mod json_parser;
+pub mod codec;
 pub mod ids;
 pub mod asset;
 pub mod fingerprint;

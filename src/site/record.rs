@@ -4,9 +4,10 @@
 //! either opens the site that it was made for and no other, a token for its scopes and a key for
 //! reading on the fresh host, until it expires; no token is a key, and no key a token.
 
+use serde::{Deserialize, Serialize};
+
+use crate::site::codec;
 use crate::site::ids::{ContentHash, SiteName, StageName};
-use crate::site::json::{self, FromJson, Reader, Sparse, ToJson};
-use crate::site::json::{json_as_word, write_object};
 use crate::site::takedown::Takedown;
 use crate::wire::host::Hostname;
 use crate::wire::time::UnixMillis;
@@ -25,7 +26,8 @@ pub const TOKEN_PREFIX: &str = "slv_";
 pub const KEY_PREFIX: &str = "slk_";
 
 /// What a token may do; no scope implies another, but that publishing includes reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Upload, commit, activate, promote and roll back.
     Publish,
@@ -38,7 +40,7 @@ pub enum Scope {
 }
 
 /// A site's token, as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
     /// Names the token in lists, and in its text.
     pub id: String,
@@ -55,7 +57,7 @@ pub struct Token {
 }
 
 /// A key of a site's fresh host, as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKey {
     /// Names the key in lists, and in its text.
     pub id: String,
@@ -70,7 +72,7 @@ pub struct ApiKey {
 }
 
 /// A custom hostname of a site.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostEntry {
     /// The hostname.
     pub host: Hostname,
@@ -79,26 +81,31 @@ pub struct HostEntry {
 }
 
 /// A site.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteRecord {
     /// The site's name.
     pub site: SiteName,
     /// When it was made.
     pub created_ms: UnixMillis,
     /// Its tokens.
+    #[serde(default)]
     pub tokens: Vec<Token>,
     /// The keys of its fresh host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<ApiKey>,
     /// Its custom hostnames.
+    #[serde(default)]
     pub hosts: Vec<HostEntry>,
     /// Its takedowns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub takedowns: Vec<Takedown>,
     /// Set while the site is being deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion: Option<Deletion>,
 }
 
 /// The state of a deletion in progress.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deletion {
     /// When it began.
     pub at_ms: UnixMillis,
@@ -106,11 +113,12 @@ pub struct Deletion {
     pub by: String,
     /// When the last live record was found deleted. The name is released once no isolate can still
     /// use one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unserved_ms: Option<UnixMillis>,
 }
 
 /// What a custom hostname serves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostRecord {
     /// The hostname itself, so that a record read under another key is no record.
     pub host: Hostname,
@@ -182,7 +190,7 @@ impl<'a> TokenText<'a> {
 impl SiteRecord {
     /// The record that these bytes are, of this site.
     pub fn parse(bytes: &[u8], site: &SiteName) -> Option<Self> {
-        let record: Self = json::read(bytes).ok()?;
+        let record: Self = codec::decode_record(bytes)?;
         (record.site == *site).then_some(record)
     }
 
@@ -201,7 +209,7 @@ impl SiteRecord {
 
     /// The record as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        json::written(self).into_bytes()
+        codec::encode(self).into_bytes()
     }
 
     /// The token that a text is, when it is one of this site's and has not expired.
@@ -224,137 +232,13 @@ impl Token {
 impl HostRecord {
     /// The record that these bytes are, of this hostname.
     pub fn parse(bytes: &[u8], host: &Hostname) -> Option<Self> {
-        let record: Self = json::read(bytes).ok()?;
+        let record: Self = codec::decode_record(bytes)?;
         (record.host == *host).then_some(record)
     }
 
     /// The record as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        json::written(self).into_bytes()
-    }
-}
-
-json_as_word!(Scope, Publish = "publish", Purge = "purge", Write = "write", Read = "read");
-
-impl ToJson for Token {
-    fn write_json(&self, text: &mut String) {
-        let members: [(&str, &dyn ToJson); 6] = [
-            ("id", &self.id),
-            ("name", &self.name),
-            ("hash", &self.hash),
-            ("scopes", &self.scopes),
-            ("created_ms", &self.created_ms),
-            ("expires_ms", &self.expires_ms),
-        ];
-        write_object(text, &members);
-    }
-}
-
-impl FromJson for Token {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Some(Self {
-            id: json.member("id")?,
-            name: json.member("name")?,
-            hash: json.member("hash")?,
-            scopes: json.member("scopes")?,
-            created_ms: json.member("created_ms")?,
-            expires_ms: json.member_or("expires_ms", None)?,
-        })
-    }
-}
-
-impl ToJson for ApiKey {
-    fn write_json(&self, text: &mut String) {
-        let members: [(&str, &dyn ToJson); 5] = [
-            ("id", &self.id),
-            ("name", &self.name),
-            ("hash", &self.hash),
-            ("created_ms", &self.created_ms),
-            ("expires_ms", &self.expires_ms),
-        ];
-        write_object(text, &members);
-    }
-}
-
-impl FromJson for ApiKey {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Some(Self {
-            id: json.member("id")?,
-            name: json.member("name")?,
-            hash: json.member("hash")?,
-            created_ms: json.member("created_ms")?,
-            expires_ms: json.member_or("expires_ms", None)?,
-        })
-    }
-}
-
-impl ToJson for HostEntry {
-    fn write_json(&self, text: &mut String) {
-        write_object(text, &[("host", &self.host), ("stage", &self.stage)]);
-    }
-}
-
-impl FromJson for HostEntry {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Some(Self { host: json.member("host")?, stage: json.member("stage")? })
-    }
-}
-
-impl ToJson for SiteRecord {
-    fn write_json(&self, text: &mut String) {
-        let members: [(&str, &dyn ToJson); 7] = [
-            ("site", &self.site),
-            ("created_ms", &self.created_ms),
-            ("tokens", &self.tokens),
-            ("keys", &Sparse(&self.keys)),
-            ("hosts", &self.hosts),
-            ("takedowns", &Sparse(&self.takedowns)),
-            ("deletion", &Sparse(&self.deletion)),
-        ];
-        write_object(text, &members);
-    }
-}
-
-impl FromJson for SiteRecord {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Some(Self {
-            site: json.member("site")?,
-            created_ms: json.member("created_ms")?,
-            tokens: json.member_or("tokens", Vec::new())?,
-            keys: json.member_or("keys", Vec::new())?,
-            hosts: json.member_or("hosts", Vec::new())?,
-            takedowns: json.member_or("takedowns", Vec::new())?,
-            deletion: json.member_or("deletion", None)?,
-        })
-    }
-}
-
-impl ToJson for Deletion {
-    fn write_json(&self, text: &mut String) {
-        let Self { at_ms, by, unserved_ms } = self;
-        let unserved = Sparse(unserved_ms);
-        write_object(text, &[("at_ms", at_ms), ("by", by), ("unserved_ms", &unserved)]);
-    }
-}
-
-impl FromJson for Deletion {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let (at_ms, by) = (json.member("at_ms")?, json.member("by")?);
-        Some(Self { at_ms, by, unserved_ms: json.member_or("unserved_ms", None)? })
-    }
-}
-
-impl ToJson for HostRecord {
-    fn write_json(&self, text: &mut String) {
-        let Self { host, site, stage } = self;
-        write_object(text, &[("host", host), ("site", site), ("stage", stage)]);
-    }
-}
-
-impl FromJson for HostRecord {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let (host, site) = (json.member("host")?, json.member("site")?);
-        Some(Self { host, site, stage: json.member("stage")? })
+        codec::encode(self).into_bytes()
     }
 }
 

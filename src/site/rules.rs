@@ -6,14 +6,17 @@
 //! Invariant: a rule that exists can be served for any request. Its `Location` and its header
 //! values are printable, bounded, and never name a host that the site did not write.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::site::action::ActionError;
+use crate::site::codec::at_most;
 use crate::site::collection::CollectionError;
 use crate::site::field_policy::FieldError;
 use crate::site::header_op::{HeaderOp, Origin};
-use crate::site::json::{self, FromJson, Reader, ToJson};
 use crate::site::pattern::{Captures, Language, Pattern, PatternError};
 use crate::site::template::{Purpose, Target, TargetError, Template, push_path};
 use crate::wire::fields::Fields;
@@ -50,7 +53,8 @@ pub enum RedirectOutcome {
 }
 
 /// One redirect or rewrite.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RedirectText<'de>", into = "(String, String, u16)")]
 pub struct RedirectRule {
     from: Pattern,
     to: Target,
@@ -98,6 +102,24 @@ impl RedirectRule {
                 Some(RedirectOutcome::Location { status, location })
             }
         }
+    }
+}
+
+/// Borrowed: a site can have 20,000 of these.
+#[derive(Deserialize)]
+#[serde(expecting = "a path, a target and a status")]
+struct RedirectText<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Cow<'a, str>, u16);
+
+impl TryFrom<RedirectText<'_>> for RedirectRule {
+    type Error = RulesError;
+    fn try_from(RedirectText(from, to, status): RedirectText<'_>) -> Result<Self, RulesError> {
+        Self::parse(&from, &to, status)
+    }
+}
+
+impl From<RedirectRule> for (String, String, u16) {
+    fn from(rule: RedirectRule) -> Self {
+        (rule.from.as_str().to_owned(), rule.to.as_str().to_owned(), rule.status)
     }
 }
 
@@ -198,46 +220,49 @@ impl Redirects {
     }
 }
 
-impl ToJson for Redirects {
-    fn write_json(&self, text: &mut String) {
-        self.rules.write_json(text);
+impl Serialize for Redirects {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.rules.serialize(serializer)
     }
 }
 
-impl FromJson for Redirects {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        if json.list()?.len() > REDIRECTS_STATIC_MAX.saturating_add(REDIRECTS_PATTERN_MAX) {
-            return json.wrong("more redirects than there may be");
-        }
-        Self::new(Vec::from_json(json)?).ok().or_else(|| json.wrong("can't be served"))
-    }
-}
-
-impl ToJson for RedirectRule {
-    fn write_json(&self, text: &mut String) {
-        let (from, to) = (json::written(&self.from.as_str()), json::written(&self.to.as_str()));
-        text.push_str(&["[", &from, ",", &to, ",", &self.status.to_string(), "]"].concat());
-    }
-}
-
-impl FromJson for RedirectRule {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let mut list = json.list()?;
-        let rule = (list.next(), list.next(), list.next(), list.next());
-        let (Some(from), Some(to), Some(status), None) = rule else {
-            return json.wrong("must be a path, a target and a status");
-        };
-        let rule = Self::parse(from.text()?, to.text()?, u16::from_json(status)?);
-        rule.ok().or_else(|| json.wrong("can't be served"))
+impl<'de> Deserialize<'de> for Redirects {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let rules = at_most::<_, _, { REDIRECTS_STATIC_MAX + REDIRECTS_PATTERN_MAX }>(deserializer);
+        Self::new(rules?).map_err(serde::de::Error::custom)
     }
 }
 
 /// One header rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "UncheckedRule", into = "UncheckedRule")]
 pub struct HeaderRule {
     pattern: Pattern,
     origin: Origin,
     ops: Vec<(HeaderOp, Option<Template>)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct UncheckedRule {
+    #[serde(rename = "for")]
+    pattern: String,
+    origin: Origin,
+    ops: Vec<HeaderOp>,
+}
+
+impl TryFrom<UncheckedRule> for HeaderRule {
+    type Error = RulesError;
+    fn try_from(rule: UncheckedRule) -> Result<Self, RulesError> {
+        Self::parse(&rule.pattern, rule.origin, rule.ops)
+    }
+}
+
+impl From<HeaderRule> for UncheckedRule {
+    fn from(rule: HeaderRule) -> Self {
+        let pattern = rule.pattern.as_str().to_owned();
+        let ops = rule.ops.into_iter().map(|(op, _)| op).collect();
+        Self { pattern, origin: rule.origin, ops }
+    }
 }
 
 impl HeaderRule {
@@ -305,8 +330,10 @@ impl HeaderRule {
 /// rules.apply("www.example.com", "/docs/a", None, false, &mut fields);
 /// assert_eq!(fields.value("x-frame-options"), Some("DENY"));
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HeaderRules(Vec<HeaderRule>);
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeaderRules(
+    #[serde(deserialize_with = "at_most::<_, _, HEADER_RULES_MAX>")] Vec<HeaderRule>,
+);
 
 impl HeaderRules {
     /// Returns the rules.
@@ -389,37 +416,6 @@ fn expand(op: &HeaderOp, template: Option<&Template>, captures: &Captures) -> St
     }
 }
 
-impl ToJson for HeaderRules {
-    fn write_json(&self, text: &mut String) {
-        self.0.write_json(text);
-    }
-}
-
-impl FromJson for HeaderRules {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        if json.list()?.len() > HEADER_RULES_MAX {
-            return json.wrong("more header rules than there may be");
-        }
-        Vec::from_json(json).map(Self)
-    }
-}
-
-impl ToJson for HeaderRule {
-    fn write_json(&self, text: &mut String) {
-        let ops: Vec<_> = self.ops().collect();
-        let pattern = self.pattern.as_str();
-        json::write_object(text, &[("for", &pattern), ("origin", &self.origin), ("ops", &ops)]);
-    }
-}
-
-impl FromJson for HeaderRule {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let (pattern, origin): (String, _) = (json.member("for")?, json.member("origin")?);
-        let rule = Self::parse(&pattern, origin, json.member("ops")?);
-        rule.ok().or_else(|| json.wrong("can't be served"))
-    }
-}
-
 /// Why a set of rules can't be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RulesError {
@@ -497,6 +493,7 @@ impl std::error::Error for RulesError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::site::codec;
 
     fn set(name: &str, value: &str) -> HeaderOp {
         HeaderOp::Set(name.to_owned(), value.to_owned())
@@ -523,8 +520,8 @@ mod tests {
         rules.apply("h", "/docs/a", Some("/docs/a.html"), noindex_stage, &mut fields);
         let found: Vec<(&str, &str)> = fields.iter().collect();
         assert_eq!(found, expected, "{name}");
-        let text = json::written(&rules);
-        assert_eq!(json::read::<HeaderRules>(text.as_bytes()).unwrap(), rules, "{name}");
+        let text = codec::encode(&rules);
+        assert_eq!(codec::decode::<HeaderRules>(text.as_bytes()).unwrap(), rules, "{name}");
     }
 
     #[test]
@@ -666,7 +663,7 @@ mod tests {
             "{}",
         ];
         for text in redirects {
-            assert!(json::read::<Redirects>(text.as_bytes()).is_err(), "{text}");
+            assert!(codec::decode::<Redirects>(text.as_bytes()).is_err(), "{text}");
         }
         let headers = [
             r#"[{"for":"/*","origin":"selector","ops":[{"set":["content-length","1"]}]}]"#,
@@ -680,7 +677,7 @@ mod tests {
             r#"[{"for":"/*","origin":"other","ops":[]}]"#,
         ];
         for text in headers {
-            assert!(json::read::<HeaderRules>(text.as_bytes()).is_err(), "{text}");
+            assert!(codec::decode::<HeaderRules>(text.as_bytes()).is_err(), "{text}");
         }
     }
 }

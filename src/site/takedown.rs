@@ -2,7 +2,8 @@
 //!
 //! Stages keep serving their live deployment unchanged: to remove a path there, publish without it.
 
-use crate::site::json::{FromJson, Reader, ToJson, write_object};
+use serde::{Deserialize, Serialize};
+
 use crate::site::shard::PATH_BYTES_MAX;
 use crate::wire::path::{self, RequestPath};
 use crate::wire::time::UnixMillis;
@@ -14,7 +15,8 @@ pub const TAKEDOWNS_MAX: usize = 500;
 const WILDCARD: &str = "/*";
 
 /// The published files that a takedown hides.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum TakedownPath {
     /// One decoded path, and the pages that any `html` mode serves at this address.
     Exact(String),
@@ -23,7 +25,7 @@ pub enum TakedownPath {
 }
 
 /// A takedown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Takedown {
     /// The hidden files.
     pub path: TakedownPath,
@@ -104,35 +106,22 @@ impl TakedownPath {
     }
 }
 
+impl TryFrom<String> for TakedownPath {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        Self::parse(&text).ok_or("must be a path")
+    }
+}
+
+impl From<TakedownPath> for String {
+    fn from(path: TakedownPath) -> String {
+        path.to_text()
+    }
+}
+
 /// Whether one of these takedowns hides a published file.
 pub fn is_hidden(takedowns: &[Takedown], file: &str) -> bool {
     takedowns.iter().any(|takedown| takedown.path.hides(file))
-}
-
-impl ToJson for TakedownPath {
-    fn write_json(&self, text: &mut String) {
-        self.to_text().write_json(text);
-    }
-}
-
-impl FromJson for TakedownPath {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Self::parse(json.text()?).or_else(|| json.wrong("must be a path"))
-    }
-}
-
-impl ToJson for Takedown {
-    fn write_json(&self, text: &mut String) {
-        let Self { path, at_ms, by } = self;
-        write_object(text, &[("path", path), ("at_ms", at_ms), ("by", by)]);
-    }
-}
-
-impl FromJson for Takedown {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let (path, at_ms) = (json.member("path")?, json.member("at_ms")?);
-        Some(Self { path, at_ms, by: json.member("by")? })
-    }
 }
 
 #[cfg(test)]

@@ -5,19 +5,23 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::wire::text;
 
 /// A content coding of a stored representation.
 ///
 /// # Source
 /// RFC 9110 section 8.4.1; `br` is of RFC 7932, `zstd` of RFC 8878.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Coding {
     /// The bytes as they are.
     Identity,
     /// `gzip`.
     Gzip,
     /// `br`.
+    #[serde(rename = "br")]
     Brotli,
     /// `zstd`.
     Zstd,

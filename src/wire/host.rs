@@ -10,6 +10,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::wire::text;
 
 /// The longest hostname: 253 bytes is what fits in the 255 of RFC 1035 section 2.3.4.
@@ -40,7 +42,8 @@ const PORT_DIGITS_MAX: usize = 5;
 /// let base = Hostname::parse("example.com").unwrap();
 /// assert_eq!(host.strip_base(&base), Some("www"));
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Hostname(Arc<str>);
 
 impl Hostname {
@@ -66,6 +69,19 @@ impl Hostname {
     /// it.
     pub fn strip_base(&self, base: &Hostname) -> Option<&str> {
         self.0.strip_suffix(&*base.0)?.strip_suffix('.')
+    }
+}
+
+impl TryFrom<String> for Hostname {
+    type Error = HostError;
+    fn try_from(text: String) -> Result<Self, HostError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Hostname> for String {
+    fn from(host: Hostname) -> String {
+        host.as_str().to_owned()
     }
 }
 

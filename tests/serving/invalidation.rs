@@ -346,6 +346,9 @@ fn refusals_change_nothing() {
         ("public", json!({ "names": ["a", ""] }), 400),
         ("public", json!({ "names": "x" }), 400),
         ("public", json!({ "name": ["x"] }), 400),
+        ("public", json!([]), 400),
+        ("public", json!([null]), 400),
+        ("public", json!(null), 400),
         ("none", json!({}), 404),
         ("No", json!({}), 400),
     ];

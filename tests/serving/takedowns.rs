@@ -375,6 +375,7 @@ fn refusals() {
         r#"{"path":"/a","at":1}"#,
         r#"{"paths":["/a"]}"#,
         r#"{"path":7}"#,
+        r#"["/a"]"#,
     ];
     for body in bodies {
         let response = from.admin("POST", "/sites/www/takedowns", body.as_bytes());

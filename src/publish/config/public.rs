@@ -63,7 +63,7 @@ fn is_in_the_way(path: &str) -> bool {
 mod tests {
     use super::*;
     use crate::publish::config::PublishSettings;
-    use crate::site::json::read;
+    use crate::site::codec::decode as read;
 
     fn added(config: &str, without_public: bool, paths: &[&str]) -> (bool, usize) {
         let config = read(config.as_bytes()).unwrap();

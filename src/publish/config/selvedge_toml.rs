@@ -4,16 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use toml::de::DeTable;
 
 use crate::publish::config::sources::{self, Sources};
 use crate::publish::config::toml_source::{OnLine, TomlSource};
 use crate::publish::config::{Fingerprint, PublishSettings};
 use crate::site::asset::is_media_type;
-use crate::site::config::{
-    CanonicalStatus, HtmlMode, NotFoundMode, Profile, STAGES_MAX, SiteConfig, StageKind,
-    StageSettings,
-};
+use crate::site::config::{CanonicalStatus, NotFoundMode, STAGES_MAX, SiteConfig, StageSettings};
 use crate::site::diagnostic::{Diagnostic, Located};
 use crate::site::dialect::{self, Refusal};
 use crate::site::fallback::Fallback;
@@ -49,27 +47,14 @@ const ROOT_KEYS: [&str; 14] = [
     "publish",
 ];
 
-const HTML_MODES: [(&str, HtmlMode); 6] = [
-    ("auto-trailing-slash", HtmlMode::AutoTrailingSlash),
-    ("force-trailing-slash", HtmlMode::ForceTrailingSlash),
-    ("drop-trailing-slash", HtmlMode::DropTrailingSlash),
-    ("rewrite", HtmlMode::Rewrite),
-    ("default-root", HtmlMode::DefaultRoot),
-    ("none", HtmlMode::None),
-];
-
-const NOT_FOUND_MODES: [(&str, NotFoundMode); 3] = [
-    ("404-page", NotFoundMode::Page),
-    ("single-page-application", NotFoundMode::SinglePageApplication),
-    ("none", NotFoundMode::None),
-];
-
-const PROFILES: [(&str, Profile); 2] = [("default", Profile::Default), ("short", Profile::Short)];
-
-const KINDS: [(&str, StageKind); 2] =
-    [("permanent", StageKind::Permanent), ("sandbox", StageKind::Sandbox)];
-
 type MakeOp = fn(String, String) -> HeaderOp;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum FingerprintWord {
+    Auto,
+    None,
+}
 
 /// What a `selvedge.toml` says. Rules are apart from the rest: others come after them.
 #[derive(Debug, Default)]
@@ -103,13 +88,13 @@ pub fn parse(file: &str, text: &str) -> (SelvedgeToml, Vec<Diagnostic>) {
     source.check_keys(root, "selvedge.toml", &ROOT_KEYS);
     let mut read = SelvedgeToml::default();
     let config = &mut read.config;
-    config.html = source.choice(root, "html", &HTML_MODES).unwrap_or_default();
+    config.html = source.choice(root, "html").unwrap_or_default();
     read.html_is_set = root.get("html").is_some();
-    let not_found = source.choice(root, "not_found", &NOT_FOUND_MODES);
+    let not_found = source.choice(root, "not_found");
     config.not_found = not_found.unwrap_or_default();
     let line = root.get("not_found").map_or(1, |value| source.line(&value.span()));
     read.not_found = not_found.map(|mode| source.report.locate(line, mode));
-    config.profile = source.choice(root, "profile", &PROFILES).unwrap_or_default();
+    config.profile = source.choice(root, "profile").unwrap_or_default();
     config.redirect_status = redirect_status(&mut source, root);
     if let Some(edge_ttl) = edge_ttl(&mut source, root) {
         config.edge_ttl = edge_ttl;
@@ -169,8 +154,8 @@ fn stages(source: &mut TomlSource, root: &DeTable) -> BTreeMap<StageName, StageS
         let place = format!("[stages.{name}]");
         source.check_keys(table, &place, &["kind", "profile", "edge_ttl"]);
         let settings = StageSettings {
-            kind: source.choice(table, "kind", &KINDS),
-            profile: source.choice(table, "profile", &PROFILES),
+            kind: source.choice(table, "kind"),
+            profile: source.choice(table, "profile"),
             edge_ttl: edge_ttl(source, table),
         };
         if stages.len() == STAGES_MAX {
@@ -186,10 +171,9 @@ fn stages(source: &mut TomlSource, root: &DeTable) -> BTreeMap<StageName, StageS
 fn fingerprint(source: &mut TomlSource, root: &DeTable) -> Fingerprint {
     let key = "fingerprint";
     if root.get(key).is_some_and(|value| value.get_ref().is_str()) {
-        let choices = [("auto", false), ("none", true)];
-        return match source.choice(root, key, &choices) {
-            Some(true) => Fingerprint::None,
-            _ => Fingerprint::Auto,
+        return match source.choice(root, key) {
+            Some(FingerprintWord::None) => Fingerprint::None,
+            Some(FingerprintWord::Auto) | None => Fingerprint::Auto,
         };
     }
     if root.get(key).is_none() {

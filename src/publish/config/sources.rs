@@ -8,11 +8,11 @@ use toml::de::DeTable;
 use crate::publish::config::nearest::nearest;
 use crate::publish::config::toml_source::{OnLine, TomlSource, shown_duration};
 use crate::site::action::{
-    Action, CAP_SECS_MAX, IDLE_TIMEOUT_SECS_DEFAULT, METHODS_MAX, PathPrefix, SetCookie,
-    TIMEOUT_SECS_DEFAULT, TIMEOUT_SECS_MAX, Upstream, is_method,
+    Action, CAP_SECS_MAX, IDLE_TIMEOUT_SECS_DEFAULT, METHODS_MAX, PathPrefix, TIMEOUT_SECS_DEFAULT,
+    TIMEOUT_SECS_MAX, Upstream, is_method,
 };
 use crate::site::collection::{
-    Access, ActiveContent, BROWSER_DEFAULT, Collection, CollectionName, EDGE_TTL_SECS_DEFAULT,
+    Access, BROWSER_DEFAULT, Collection, CollectionName, EDGE_TTL_SECS_DEFAULT,
     IF_ERROR_SECS_DEFAULT, OBJECT_LIFE_SECS_MAX, STALE_SECS_DEFAULT,
 };
 use crate::site::diagnostic::Located;
@@ -44,14 +44,6 @@ const COLLECTION_KEYS: [&str; 9] = [
     "active",
 ];
 
-const SET_COOKIES: [(&str, SetCookie); 2] =
-    [("never", SetCookie::Never), ("store", SetCookie::Store)];
-
-const ACCESSES: [(&str, Access); 2] = [("public", Access::Public), ("key", Access::Key)];
-
-const ACTIVES: [(&str, ActiveContent); 2] =
-    [("inert", ActiveContent::Inert), ("serve", ActiveContent::Serve)];
-
 /// Methods that people write; others are theirs to spell.
 const METHODS: [&str; 7] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"];
 /// Methods that no upstream is ever asked with: they are for connections, not for resources.
@@ -78,7 +70,7 @@ pub fn action(source: &mut TomlSource, line: u32, table: &DeTable, sources: &mut
     let begin_timeout = timeout(source, table, "timeout", TIMEOUT_SECS_DEFAULT);
     let idle_timeout = timeout(source, table, "idle_timeout", IDLE_TIMEOUT_SECS_DEFAULT);
     let heuristic = source.boolean(table, "heuristic").unwrap_or_default();
-    let set_cookie = source.choice(table, "set_cookie", &SET_COOKIES).unwrap_or_default();
+    let set_cookie = source.choice(table, "set_cookie").unwrap_or_default();
     let methods = methods(source, table);
     if let Some((line, upstream)) = &upstream {
         sources.upstreams.push(source.report.locate(*line, upstream.clone()));
@@ -106,8 +98,8 @@ pub fn collection(source: &mut TomlSource, line: u32, table: &DeTable, sources: 
     let windows = windows(source, line, table);
     let browser = browser(source, table);
     let fresh = source.boolean(table, "fresh").unwrap_or_default();
-    let access = source.choice(table, "access", &ACCESSES).unwrap_or_default();
-    let active = source.choice(table, "active", &ACTIVES).unwrap_or_default();
+    let access = source.choice(table, "access").unwrap_or_default();
+    let active = source.choice(table, "active").unwrap_or_default();
     if access == Access::Key && !fresh {
         let at = table.get("access").map_or(line, |value| source.line(&value.span()));
         let remedy = "Write fresh = true: with a key it is read on the fresh host, and only there.";

@@ -3,8 +3,10 @@
 //! Not a deserialiser: one of those stops at the first mistake. Whatever is wrong is reported
 //! and then counts as absent.
 
+use std::fmt;
 use std::ops::Range;
 
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -21,6 +23,28 @@ pub struct TomlSource {
 
 /// A value with the line that it is written on.
 pub type OnLine<T> = (u32, T);
+
+/// A word that is no variant of an enum, with those that are.
+#[derive(Debug)]
+struct UnknownWord(&'static [&'static str]);
+
+impl serde::de::Error for UnknownWord {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self(&[])
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        Self(expected)
+    }
+}
+
+impl fmt::Display for UnknownWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "must be one of {}", self.0.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownWord {}
 
 impl TomlSource {
     /// Returns the source and its root table, syntax mistakes reported.
@@ -206,22 +230,17 @@ impl TomlSource {
         array.iter().filter_map(read).collect()
     }
 
-    /// Returns the value that a key's word stands for.
-    pub fn choice<T: Copy>(
-        &mut self,
-        table: &DeTable,
-        key: &str,
-        choices: &[(&str, T)],
-    ) -> Option<T> {
+    /// Returns the variant of an enum that a key's word names.
+    pub fn choice<T: DeserializeOwned>(&mut self, table: &DeTable, key: &str) -> Option<T> {
         let (line, word) = self.string(table, key)?;
-        if let Some((_, chosen)) = choices.iter().find(|(name, _)| *name == word) {
-            return Some(*chosen);
-        }
-        let names = || choices.iter().map(|(name, _)| *name);
-        let remedy = match nearest(&word, names()) {
+        let UnknownWord(names) = match T::deserialize(word.as_str().into_deserializer()) {
+            Ok(chosen) => return Some(chosen),
+            Err(unknown) => unknown,
+        };
+        let remedy = match nearest(&word, names.iter().copied()) {
             Some(near) => format!("Did you mean \"{near}\"?"),
             None => {
-                let quoted: Vec<String> = names().map(|name| format!("\"{name}\"")).collect();
+                let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
                 format!("Write one of {}.", quoted.join(", "))
             }
         };

@@ -3,14 +3,16 @@
 //! Not deployments: a blob alone serves nothing. The invariant is that what is stored under a hash
 //! hashes to it, so that an upload may be repeated, raced or cut off and never does harm.
 
+use serde::Deserialize;
+use serde_json::json;
+
 use crate::serve::admin::error::AdminError;
-use crate::serve::admin::{Answer, Call, parsed_json};
+use crate::serve::admin::{Answer, Call};
 use crate::serve::deadline::{self, persistently, within};
 use crate::serve::join::join_all;
 use crate::serve::ports::{Ports, Upload};
 use crate::serve::reply::ReplyBody;
 use crate::site::ids::{ContentHash, SiteName};
-use crate::site::json::{FromJson, Reader, object};
 use crate::site::keys::{self, HexPrefix};
 use crate::wire::method::Method;
 
@@ -27,22 +29,17 @@ const FRAME_HEAD_BYTES: usize = 36;
 /// Writes of a batch under way at once: the platform queues what is more than six.
 const WRITES_AT_ONCE: usize = 4;
 
+#[derive(Deserialize)]
 struct Question {
     prefix: String,
     hashes: Vec<ContentHash>,
-}
-
-impl FromJson for Question {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Some(Self { prefix: json.member("prefix")?, hashes: json.member("hashes")? })
-    }
 }
 
 impl<P: Ports> Call<'_, P> {
     /// Which of these hashes the site has no blob for.
     pub async fn missing_blobs(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Post])?;
-        let question: Question = parsed_json(&self.json().await?)?;
+        let question: Question = self.json().await?;
         let prefix = HexPrefix::parse(&question.prefix).ok_or(AdminError::Invalid(
             "the prefix is no prefix",
             "up to 4 lower-case hex digits",
@@ -57,7 +54,7 @@ impl<P: Ports> Call<'_, P> {
         // Keys are listed in ascending order; out of it, some would only be sent again.
         let is_stored = |hash: &ContentHash| stored.binary_search(hash).is_ok();
         let missing: Vec<_> = question.hashes.iter().filter(|hash| !is_stored(hash)).collect();
-        Ok(Answer::Json(200, object(&[("missing", &missing)])))
+        Ok(Answer::json(200, &json!({ "missing": missing })))
     }
 
     /// The hashes under a prefix that the site has blobs for, in the order of the listing.
@@ -103,7 +100,7 @@ impl<P: Ports> Call<'_, P> {
             }
             at = at.saturating_add(group.len());
         }
-        Ok(Answer::Json(200, object(&[("stored", &frames.len())])))
+        Ok(Answer::json(200, &json!({ "stored": frames.len() })))
     }
 
     async fn store_blob(
@@ -140,7 +137,7 @@ impl<P: Ports> Call<'_, P> {
             .await
             .map_err(AdminError::of_write)?
         {
-            Upload::Stored => Ok(Answer::Json(201, object(&[("stored", &1_u16)]))),
+            Upload::Stored => Ok(Answer::json(201, &json!({ "stored": 1 }))),
             Upload::Mismatch => Err(AdminError::HashMismatch(0, hash)),
         }
     }

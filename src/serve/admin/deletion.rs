@@ -4,6 +4,8 @@
 //! The name is released only when no isolate can still use a live record of the site. Otherwise a
 //! new site of the same name would show the old one for a moment.
 
+use serde::Serialize;
+
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call};
 use crate::serve::deadline::{self, persistently, within};
@@ -11,13 +13,23 @@ use crate::serve::live::StageKey;
 use crate::serve::ports::Ports;
 use crate::site::ban::CLOCK_SKEW_MS;
 use crate::site::ids::{SiteName, StageName};
-use crate::site::json::{JsonText, object};
 use crate::site::keys::{self, Key};
 use crate::site::record::{Deletion, HostRecord, SiteRecord};
 use crate::wire::query;
 
 /// Maximum number of custom hostnames that one call removes: each is a read and a delete.
 const HOSTS_PER_CALL: usize = 15;
+
+/// The progress of a deletion as the API shows it.
+#[derive(Serialize)]
+struct Progress<'a> {
+    site: &'a SiteName,
+    done: bool,
+    phase: &'static str,
+    deleted: usize,
+    wait_secs: u64,
+    effective_within_secs: u64,
+}
 
 /// The result of one call.
 struct Step {
@@ -44,18 +56,10 @@ impl<P: Ports> Call<'_, P> {
             self.mark_deleted(site).await?;
         }
         let step = self.delete_some(site).await?;
-        Ok(Answer::Json(200, self.progress(site, &step)))
-    }
-
-    fn progress(&self, site: &SiteName, step: &Step) -> JsonText {
-        object(&[
-            ("site", site),
-            ("done", &step.done),
-            ("phase", &step.phase),
-            ("deleted", &step.deleted),
-            ("wait_secs", &step.wait_secs),
-            ("effective_within_secs", &self.permanent_bound_secs()),
-        ])
+        let Step { phase, deleted, wait_secs, done } = step;
+        let effective_within_secs = self.permanent_bound_secs();
+        let progress = Progress { site, done, phase, deleted, wait_secs, effective_within_secs };
+        Ok(Answer::json(200, &progress))
     }
 
     fn check_default_site(&self, site: &SiteName) -> Result<(), AdminError> {

@@ -3,37 +3,50 @@
 //! Not activation: a committed deployment has an address of its own and is live nowhere. The
 //! invariant is that a deployment is written once, after what it names.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::json;
+
 use crate::serve::admin::error::AdminError;
+use crate::serve::admin::stages::StageView;
 use crate::serve::admin::{Answer, Call};
 use crate::serve::deadline;
 use crate::serve::ports::Ports;
 use crate::serve::reply::ReplyBody;
 use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
-use crate::site::json::{JsonText, ToJson, object};
 use crate::site::keys;
 use crate::site::live::LiveRecord;
 use crate::site::manifest::{Manifest, ROOT_BYTES_MAX, ShardPlace};
+use crate::site::takedown::TakedownPath;
 use crate::wire::method::Method;
 
 /// Most blobs whose presence a commit checks: the publisher has checked them all, this guards
 /// against one that did not, within the fifty operations that a small plan allows a request.
 const CHECKS_MAX: usize = 24;
 
+#[derive(Serialize)]
+struct Committed<'a> {
+    deployment: &'a DeploymentId,
+    url: String,
+    takedowns: Vec<TakedownPath>,
+}
+
 impl<P: Ports> Call<'_, P> {
     /// What every stage serves.
     pub async fn deployments(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Get])?;
         self.site_exists(site).await?;
-        Ok(Answer::Json(200, object(&[("stages", &self.stages(site).await?)])))
+        Ok(Answer::json(200, &json!({ "stages": self.stages(site).await? })))
     }
 
-    /// An object of the live record of every stage, by stage.
-    pub async fn stages(&self, site: &SiteName) -> Result<JsonText, AdminError> {
-        let records = self.live_records(site).await?;
-        let stages = records.iter().fold(object(&[]), |stages, (stage, record)| {
-            stages.with(stage.as_str(), &self.view(record))
-        });
-        Ok(stages)
+    /// Reads the live record of every stage, as the API shows them.
+    pub async fn stages(
+        &self,
+        site: &SiteName,
+    ) -> Result<BTreeMap<StageName, StageView>, AdminError> {
+        let records = self.live_records(site).await?.into_iter();
+        Ok(records.map(|(stage, record)| (stage, self.view(record))).collect())
     }
 
     /// The live record of every stage, as the store has them.
@@ -94,9 +107,7 @@ impl<P: Ports> Call<'_, P> {
         self.store_root(site, id, &root).await?;
         let url = self.address(&format!("{id}--{site}"));
         let takedowns: Vec<_> = takedowns.into_iter().map(|takedown| takedown.path).collect();
-        let members: [(&str, &dyn ToJson); 3] =
-            [("deployment", id), ("url", &url), ("takedowns", &takedowns)];
-        Ok(Answer::Json(201, object(&members)))
+        Ok(Answer::json(201, &Committed { deployment: id, url, takedowns }))
     }
 
     /// Blobs that a manifest names and the store lacks, of an even sample.

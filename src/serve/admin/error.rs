@@ -5,16 +5,19 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::serve::ports::{BodyFault, Fault};
 use crate::serve::settings::StoreKind;
 use crate::serve::tiers::Unavailable;
 use crate::site::action::Upstream;
+use crate::site::codec::{self, DecodeError};
 use crate::site::collection::CollectionError;
 use crate::site::ids::{ContentHash, DeploymentId, NameError, StageName};
-use crate::site::json::{JsonError, JsonText, object};
 use crate::site::live::LiveRecord;
 use crate::site::manifest::ManifestError;
 use crate::wire::method::Method;
+use crate::wire::time::UnixMillis;
 
 /// Why a call was refused.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ pub enum AdminError {
     /// A name of a collection or an object breaks its grammar.
     Object(CollectionError),
     /// The body is not the JSON that it should be; the place is in the text.
-    Json(JsonError),
+    Json(DecodeError),
     /// A value in the body is wrong, and what to write instead.
     Invalid(&'static str, &'static str),
     /// Something of this name exists and is another's.
@@ -71,6 +74,30 @@ pub enum AdminError {
     Unavailable(Fault),
 }
 
+#[derive(Serialize)]
+struct Body<'a> {
+    error: Described<'a>,
+}
+
+#[derive(Serialize)]
+struct Described<'a> {
+    code: &'static str,
+    message: String,
+    hint: &'static str,
+    #[serde(flatten)]
+    detail: Option<Detail<'a>>,
+}
+
+/// The member that an error has beside those of all errors.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Detail<'a> {
+    Winner { deployment: &'a DeploymentId, seq: u64, by: &'a str, activated_ms: UnixMillis },
+    Missing(&'a [ContentHash]),
+    Stages(&'a [StageName]),
+    Etag(Option<&'a str>),
+}
+
 impl AdminError {
     /// A failed write. A store that is full refuses it, or never answers; one that is busy or not
     /// bound says so itself.
@@ -107,29 +134,26 @@ impl AdminError {
         }
     }
 
-    /// The error as JSON.
-    pub fn to_json(&self) -> JsonText {
-        let error = object(&[
-            ("code", &self.code()),
-            ("message", &self.to_string()),
-            ("hint", &self.hint()),
-        ]);
-        let error = match self {
-            Self::LostRace(Some(winner)) => {
-                let winner = object(&[
-                    ("deployment", &winner.deployment),
-                    ("seq", &winner.seq),
-                    ("by", &winner.by),
-                    ("activated_ms", &winner.activated_ms),
-                ]);
-                error.with("winner", &winner)
-            }
-            Self::MissingBlobs(hashes) => error.with("missing", hashes),
-            Self::StillLive(stages) => error.with("stages", stages),
-            Self::PreconditionFailed(etag) => error.with("etag", etag),
-            _ => error,
-        };
-        object(&[("error", &error)])
+    /// Returns the error as JSON.
+    pub fn body(&self) -> String {
+        let (code, message, hint) = (self.code(), self.to_string(), self.hint());
+        let detail = self.detail();
+        codec::encode(&Body { error: Described { code, message, hint, detail } })
+    }
+
+    fn detail(&self) -> Option<Detail<'_>> {
+        Some(match self {
+            Self::LostRace(Some(winner)) => Detail::Winner {
+                deployment: &winner.deployment,
+                seq: winner.seq,
+                by: &winner.by,
+                activated_ms: winner.activated_ms,
+            },
+            Self::MissingBlobs(hashes) => Detail::Missing(hashes),
+            Self::StillLive(stages) => Detail::Stages(stages),
+            Self::PreconditionFailed(etag) => Detail::Etag(etag.as_deref()),
+            _ => return None,
+        })
     }
 
     fn code(&self) -> &'static str {

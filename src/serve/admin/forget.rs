@@ -3,15 +3,26 @@
 //! Its blobs stay in the store, where other deployments may share them. An activation that runs at
 //! the same time wins: the later of the two finds the other and restores the root.
 
+use serde::Serialize;
+
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call};
 use crate::serve::deadline::{self, persistently};
 use crate::serve::deployment_host::DeploymentKey;
 use crate::serve::ports::{Condition, Ports};
 use crate::site::ids::{DeploymentId, SiteName, StageName};
-use crate::site::json::object;
 use crate::site::keys;
 use crate::site::live::{Change, LiveRecord};
+use crate::wire::time::UnixMillis;
+
+#[derive(Serialize)]
+struct Forgotten<'a> {
+    deployment: &'a DeploymentId,
+    forgotten: bool,
+    by: &'a str,
+    at_ms: UnixMillis,
+    effective_within_secs: u64,
+}
 
 impl<P: Ports> Call<'_, P> {
     /// Forgets a deployment that no stage serves.
@@ -34,16 +45,14 @@ impl<P: Ports> Call<'_, P> {
         if let Some(root) = root {
             self.delete_root(site, id, &root).await?;
         }
-        Ok(Answer::Json(
-            200,
-            object(&[
-                ("deployment", id),
-                ("forgotten", &true),
-                ("by", &self.caller.name()),
-                ("at_ms", &self.tiers.ports.now()),
-                ("effective_within_secs", &self.permanent_bound_secs()),
-            ]),
-        ))
+        let forgotten = Forgotten {
+            deployment: id,
+            forgotten: true,
+            by: self.caller.name(),
+            at_ms: self.tiers.ports.now(),
+            effective_within_secs: self.permanent_bound_secs(),
+        };
+        Ok(Answer::json(200, &forgotten))
     }
 
     /// Removes a deployment from the retained ones of a stage; returns whether it was there.

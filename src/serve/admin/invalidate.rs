@@ -4,9 +4,11 @@
 //! deployment would come back with a rollback. Bans are dated after the object is stored, so a
 //! refresh that read the old object is banned with it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::stages::KV_LAG_SECS;
-use crate::serve::admin::{Answer, Call, parsed_json};
+use crate::serve::admin::{Answer, Call};
 use crate::serve::live;
 use crate::serve::ports::{Fault, Ports};
 use crate::serve::settings::StoreKind;
@@ -14,7 +16,6 @@ use crate::site::ban::{Ban, BanScope, BannedObject, OBJECT_BANS_MAX, is_covered}
 use crate::site::collection::{CollectionName, ObjectName};
 use crate::site::config::StageKind;
 use crate::site::ids::{SiteName, StageName};
-use crate::site::json::{FromJson, JsonText, Reader, object};
 use crate::site::keys;
 use crate::site::live::{Change, LiveRecord};
 use crate::wire::method::Method;
@@ -35,16 +36,34 @@ pub enum Copies {
     Pending(AdminError),
 }
 
+/// A misspelt member would invalidate the whole collection.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Invalidate {
     names: Option<Vec<String>>,
 }
 
-impl FromJson for Invalidate {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        // A misspelt member would invalidate the whole collection.
-        json.only(&["names"])?;
-        Some(Self { names: json.member_or("names", None)? })
-    }
+#[derive(Serialize)]
+struct Invalidated<'a> {
+    collection: &'a CollectionName,
+    invalidated: bool,
+    effective_within_secs: u64,
+}
+
+/// [`Copies`] as the API shows them, among the members of an answer.
+#[derive(Serialize)]
+pub struct CopiesView {
+    invalidated: bool,
+    effective_within_secs: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<Warning>,
+}
+
+#[derive(Serialize)]
+struct Warning {
+    code: &'static str,
+    message: String,
+    hint: &'static str,
 }
 
 impl<P: Ports> Call<'_, P> {
@@ -56,20 +75,16 @@ impl<P: Ports> Call<'_, P> {
     ) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Post])?;
         let collection = CollectionName::parse(collection).map_err(AdminError::Object)?;
-        let body: Invalidate = parsed_json(&self.json().await?)?;
+        let body: Invalidate = self.json().await?;
         let scopes = scopes(&collection, body.names.as_deref())?;
         if !self.is_served(site, &collection).await? {
             return Err(AdminError::NotFound("collection"));
         }
         self.ban_everywhere(site, &scopes).await?;
-        Ok(Answer::Json(
-            200,
-            object(&[
-                ("collection", &collection),
-                ("invalidated", &true),
-                ("effective_within_secs", &self.permanent_bound_secs()),
-            ]),
-        ))
+        let effective_within_secs = self.permanent_bound_secs();
+        let collection = &collection;
+        let answer = Invalidated { collection, invalidated: true, effective_within_secs };
+        Ok(Answer::json(200, &answer))
     }
 
     /// Whether a call asks for edge copies to be invalidated; it does unless it says otherwise.
@@ -104,18 +119,21 @@ impl<P: Ports> Call<'_, P> {
         }
     }
 
-    /// What is said of a change, with what became of the object's edge copies.
-    pub fn with_copies(&self, answer: JsonText, copies: &Copies, ttl_secs: u64) -> JsonText {
-        let is_invalidated = matches!(copies, Copies::Invalidated);
-        let secs = if is_invalidated { self.permanent_bound_secs() } else { ttl_secs };
-        let answer = answer.with("invalidated", &is_invalidated);
-        let answer = answer.with("effective_within_secs", &secs);
-        let Copies::Pending(error) = copies else { return answer };
-        let message = format!("the change is made, but edge copies are not invalidated: {error}");
-        let hint = "run selvedge purge with --collection or --path, or send the change again";
-        let warning =
-            object(&[("code", &"not-invalidated"), ("message", &message), ("hint", &hint)]);
-        answer.with("warning", &warning)
+    /// Returns the members of an answer that say what became of an object's edge copies.
+    pub fn copies_view(&self, copies: &Copies, ttl_secs: u64) -> CopiesView {
+        let invalidated = matches!(copies, Copies::Invalidated);
+        let secs = if invalidated { self.permanent_bound_secs() } else { ttl_secs };
+        let warning = match copies {
+            Copies::Pending(error) => Some(Warning {
+                code: "not-invalidated",
+                message: format!(
+                    "the change is made, but edge copies are not invalidated: {error}"
+                ),
+                hint: "run selvedge purge with --collection or --path, or send the change again",
+            }),
+            Copies::Invalidated | Copies::Left => None,
+        };
+        CopiesView { invalidated, effective_within_secs: secs, warning }
     }
 
     /// Bans scopes on every permanent stage of a site.

@@ -3,24 +3,39 @@
 //! Not their use, which is [`crate::serve::fresh`]. The invariant is that of tokens: a key's text
 //! is shown once, when it is made, and kept nowhere.
 
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::tokens::{expiry, showable};
-use crate::serve::admin::{Answer, Call, parsed_json};
+use crate::serve::admin::{Answer, Call};
 use crate::serve::ports::Ports;
 use crate::site::ids::{ContentHash, SiteName};
-use crate::site::json::{FromJson, JsonText, Reader, object};
 use crate::site::record::{ApiKey, KEY_PREFIX, KEYS_MAX};
 use crate::wire::method::Method;
+use crate::wire::time::UnixMillis;
 
+#[derive(Deserialize)]
 struct NewKey {
     name: String,
     expires_secs: Option<u64>,
 }
 
-impl FromJson for NewKey {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let name = json.member("name")?;
-        Some(Self { name, expires_secs: json.member_or("expires_secs", None)? })
+/// A key as the API shows it: without its hash, and with its text only when it is made.
+#[derive(Serialize)]
+struct KeyView<'a> {
+    id: &'a str,
+    name: &'a str,
+    created_ms: UnixMillis,
+    expires_ms: Option<UnixMillis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+impl<'a> KeyView<'a> {
+    fn of(key: &'a ApiKey) -> Self {
+        let ApiKey { id, name, created_ms, expires_ms, .. } = key;
+        Self { id, name, created_ms: *created_ms, expires_ms: *expires_ms, key: None }
     }
 }
 
@@ -32,8 +47,8 @@ impl<P: Ports> Call<'_, P> {
             return self.make_key(site).await;
         }
         let (record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
-        let keys: Vec<_> = record.keys.iter().map(key_view).collect();
-        Ok(Answer::Json(200, object(&[("keys", &keys)])))
+        let keys: Vec<_> = record.keys.iter().map(KeyView::of).collect();
+        Ok(Answer::json(200, &json!({ "keys": keys })))
     }
 
     /// Revokes a key.
@@ -46,11 +61,11 @@ impl<P: Ports> Call<'_, P> {
             revoked.then_some(()).ok_or(AdminError::NotFound("key"))
         })
         .await?;
-        Ok(Answer::Json(200, object(&[("revoked", &true)])))
+        Ok(Answer::json(200, &json!({ "revoked": true })))
     }
 
     async fn make_key(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        let wanted: NewKey = parsed_json(&self.json().await?)?;
+        let wanted: NewKey = self.json().await?;
         showable(&wanted.name)?;
         let now = self.tiers.ports.now();
         let expires_ms = expiry(now, wanted.expires_secs)?;
@@ -70,16 +85,6 @@ impl<P: Ports> Call<'_, P> {
             Ok(())
         })
         .await?;
-        Ok(Answer::Json(201, key_view(&key).with("key", &text)))
+        Ok(Answer::json(201, &KeyView { key: Some(text), ..KeyView::of(&key) }))
     }
-}
-
-/// A key as the API shows it: without its hash.
-fn key_view(key: &ApiKey) -> JsonText {
-    object(&[
-        ("id", &key.id),
-        ("name", &key.name),
-        ("created_ms", &key.created_ms),
-        ("expires_ms", &key.expires_ms),
-    ])
 }

@@ -22,6 +22,9 @@ pub mod uploads;
 
 use std::pin::Pin;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::serve::admin::auth::Caller;
 use crate::serve::admin::error::AdminError;
 use crate::serve::ask::{Ask, Field};
@@ -29,11 +32,13 @@ use crate::serve::pipeline::RESERVED;
 use crate::serve::ports::{ObjectMeta, Ports};
 use crate::serve::reply::{Reply, ReplyBody};
 use crate::serve::tiers::Tiers;
+use crate::site::action::Upstream;
+use crate::site::codec;
 use crate::site::ids::{ContentHash, DeploymentId, NameError, SiteName, StageName};
-use crate::site::json::{FromJson, JsonText, object, read};
 use crate::site::manifest::{PATHS_MAX, ROOT_BYTES_MAX};
 use crate::site::record::Scope;
 use crate::wire::fields::Fields;
+use crate::wire::host::Hostname;
 use crate::wire::method::Method;
 
 /// Largest JSON body in bytes: ten thousand hashes and some air.
@@ -41,12 +46,47 @@ pub const JSON_BYTES_MAX: usize = 1024 * 1024;
 
 /// What a call answers with.
 pub enum Answer<P: Ports> {
-    /// JSON.
-    Json(u16, JsonText),
+    /// JSON, encoded.
+    Json(u16, String),
     /// Bytes as they are stored.
     Bytes(ReplyBody<P>, u64),
     /// An object with what is known of it.
     Object(ObjectMeta, ReplyBody<P>),
+}
+
+impl<P: Ports> Answer<P> {
+    /// Returns an answer with a JSON body.
+    pub fn json(status: u16, body: &impl Serialize) -> Self {
+        Self::Json(status, codec::encode(body))
+    }
+}
+
+#[derive(Serialize)]
+struct About<'a> {
+    version: &'static str,
+    store: &'static str,
+    base_domain: &'a Hostname,
+    live_bound_secs: u64,
+    allowed_origins: &'a [Upstream],
+    limits: Limits,
+}
+
+#[derive(Serialize)]
+struct Limits {
+    blob_bytes_max: u64,
+    batch_bytes_max: usize,
+    batch_blobs_max: usize,
+    missing_hashes_max: usize,
+    root_bytes_max: usize,
+    paths_max: usize,
+}
+
+#[derive(Serialize)]
+struct Health<'a> {
+    ok: bool,
+    missing_binding: Option<&'a str>,
+    invalid_vars: &'a [&'static str],
+    admin: bool,
 }
 
 /// A call, with what every handler of it needs.
@@ -76,7 +116,7 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Reply<P> {
             objects::object_fields(&meta, &mut fields);
             Reply { status: 200, fields, body }
         }
-        Err(error) => json_reply(error.status(), error.to_json(), Some(&error)),
+        Err(error) => json_reply(error.status(), error.body(), Some(&error)),
     }
 }
 
@@ -185,25 +225,22 @@ impl<P: Ports> Call<'_, P> {
     fn about(&self) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Get])?;
         let settings = self.tiers.ports.settings();
-        let limits = object(&[
-            ("blob_bytes_max", &settings.store.blob_bytes_max()),
-            ("batch_bytes_max", &blobs::BATCH_BYTES_MAX),
-            ("batch_blobs_max", &blobs::BATCH_BLOBS_MAX),
-            ("missing_hashes_max", &blobs::MISSING_HASHES_MAX),
-            ("root_bytes_max", &ROOT_BYTES_MAX),
-            ("paths_max", &PATHS_MAX),
-        ]);
-        Ok(Answer::Json(
-            200,
-            object(&[
-                ("version", &env!("CARGO_PKG_VERSION")),
-                ("store", &settings.store.as_str()),
-                ("base_domain", &settings.base_domain),
-                ("live_bound_secs", &self.permanent_bound_secs()),
-                ("allowed_origins", &settings.allowed_origins),
-                ("limits", &limits),
-            ]),
-        ))
+        let about = About {
+            version: env!("CARGO_PKG_VERSION"),
+            store: settings.store.as_str(),
+            base_domain: &settings.base_domain,
+            live_bound_secs: self.permanent_bound_secs(),
+            allowed_origins: &settings.allowed_origins,
+            limits: Limits {
+                blob_bytes_max: settings.store.blob_bytes_max(),
+                batch_bytes_max: blobs::BATCH_BYTES_MAX,
+                batch_blobs_max: blobs::BATCH_BLOBS_MAX,
+                missing_hashes_max: blobs::MISSING_HASHES_MAX,
+                root_bytes_max: ROOT_BYTES_MAX,
+                paths_max: PATHS_MAX,
+            },
+        };
+        Ok(Answer::json(200, &about))
     }
 
     /// Nothing, when the method is one of these.
@@ -212,9 +249,11 @@ impl<P: Ports> Call<'_, P> {
         if methods.contains(&asked) { Ok(()) } else { Err(AdminError::MethodNotAllowed(methods)) }
     }
 
-    /// The request's body, which is to be JSON.
-    pub async fn json(&self) -> Result<Vec<u8>, AdminError> {
-        Ok(self.tiers.ports.request_body(JSON_BYTES_MAX).await?)
+    /// Reads the request's body, a JSON object; an empty body is `{}`.
+    pub async fn json<T: DeserializeOwned>(&self) -> Result<T, AdminError> {
+        let body = self.tiers.ports.request_body(JSON_BYTES_MAX).await?;
+        let body = if body.is_empty() { b"{}" } else { body.as_slice() };
+        codec::decode_object(body).map_err(AdminError::Json)
     }
 
     /// The length of the request's body.
@@ -243,29 +282,21 @@ fn health<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Answer<P>, AdminE
     let settings = tiers.ports.settings();
     let missing = tiers.ports.missing_binding();
     let status = if missing.is_none() { 200 } else { 503 };
-    Ok(Answer::Json(
-        status,
-        object(&[
-            ("ok", &missing.is_none()),
-            ("missing_binding", &missing),
-            ("invalid_vars", &settings.invalid),
-            ("admin", &settings.admin_token.is_some()),
-        ]),
-    ))
-}
-
-/// What a body of JSON stands for; an empty one is `{}`.
-fn parsed_json<T: FromJson>(body: &[u8]) -> Result<T, AdminError> {
-    let body = if body.is_empty() { b"{}" } else { body };
-    read(body).map_err(AdminError::Json)
+    let health = Health {
+        ok: missing.is_none(),
+        missing_binding: missing,
+        invalid_vars: &settings.invalid,
+        admin: settings.admin_token.is_some(),
+    };
+    Ok(Answer::json(status, &health))
 }
 
 fn parsed<T>(name: Result<T, NameError>) -> Result<T, AdminError> {
     name.map_err(AdminError::Name)
 }
 
-fn json_reply<P: Ports>(status: u16, json: JsonText, error: Option<&AdminError>) -> Reply<P> {
-    let mut bytes = json.into_string().into_bytes();
+fn json_reply<P: Ports>(status: u16, json: String, error: Option<&AdminError>) -> Reply<P> {
+    let mut bytes = json.into_bytes();
     bytes.push(b'\n');
     let mut fields = admin_fields("application/json", bytes.len() as u64);
     match error {

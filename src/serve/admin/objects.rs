@@ -3,8 +3,10 @@
 //! Not how they are served. The invariant is that an object is stored whole or not at all, under a
 //! name that is a canonical path, and only in a collection that something live of the site has.
 
+use serde::Serialize;
+
 use crate::serve::admin::error::AdminError;
-use crate::serve::admin::invalidate::Copies;
+use crate::serve::admin::invalidate::{Copies, CopiesView};
 use crate::serve::admin::stages::KV_LAG_SECS;
 use crate::serve::admin::{Answer, Call};
 use crate::serve::ask::Field;
@@ -15,12 +17,12 @@ use crate::serve::settings::StoreKind;
 use crate::site::collection::{Access, Collection, CollectionName, ObjectName};
 use crate::site::config::STAGES_MAX;
 use crate::site::ids::{SiteName, StageName};
-use crate::site::json::{JsonText, object};
 use crate::site::keys::{self, Key};
 use crate::wire::etag::{Member, members};
 use crate::wire::fields::Fields;
 use crate::wire::method::Method;
 use crate::wire::path::RequestPath;
+use crate::wire::time::UnixMillis;
 use crate::wire::{media_type, path, query};
 
 /// Most objects of one page of a listing: what both stores give at once.
@@ -48,6 +50,40 @@ pub struct Target<'a> {
 pub struct Served {
     stage: StageName,
     collection: Collection,
+}
+
+#[derive(Serialize)]
+struct WrittenObject<'a> {
+    name: &'a ObjectName,
+    etag: &'a str,
+    length: u64,
+    url: String,
+    #[serde(flatten)]
+    copies: CopiesView,
+}
+
+#[derive(Serialize)]
+struct DeletedObject<'a> {
+    name: &'a ObjectName,
+    deleted: bool,
+    #[serde(flatten)]
+    copies: CopiesView,
+}
+
+#[derive(Serialize)]
+struct ObjectList<'a> {
+    objects: Vec<ObjectView<'a>>,
+    cursor: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ObjectView<'a> {
+    name: &'a str,
+    length: u64,
+    etag: &'a str,
+    media_type: &'a str,
+    tags: Vec<&'a str>,
+    written_ms: UnixMillis,
 }
 
 impl<P: Ports> Call<'_, P> {
@@ -140,8 +176,8 @@ impl<P: Ports> Call<'_, P> {
         persistently(ports, ms, || ports.delete(&target.key)).await?;
         let copies = self.invalidate_target(target, invalidates).await;
         let ttl_secs = served.map_or(0, |served| self.object_bound_secs(&served.collection));
-        let answer = object(&[("name", &target.name.as_str()), ("deleted", &true)]);
-        Ok(Answer::Json(200, self.with_copies(answer, &copies, ttl_secs)))
+        let (name, copies) = (&target.name, self.copies_view(&copies, ttl_secs));
+        Ok(Answer::json(200, &DeletedObject { name, deleted: true, copies }))
     }
 
     /// Invalidates an object that was just changed, unless the call says otherwise.
@@ -183,8 +219,8 @@ impl<P: Ports> Call<'_, P> {
         let root = keys::object_prefix(site, collection, "");
         let objects = page.objects.iter();
         let objects = objects.filter_map(|(key, meta)| Some(view(key.strip_prefix(&root)?, meta)));
-        let objects: Vec<JsonText> = objects.collect();
-        Ok(Answer::Json(200, object(&[("objects", &objects), ("cursor", &page.cursor)])))
+        let list = ObjectList { objects: objects.collect(), cursor: page.cursor.as_deref() };
+        Ok(Answer::json(200, &list))
     }
 
     /// What is known of an object.
@@ -296,14 +332,9 @@ impl<P: Ports> Call<'_, P> {
         };
         let prefix = path::encode(collection.prefix.as_str());
         let url = [&self.address(&label), prefix.trim_start_matches('/'), target.name.as_str()];
-        let answer = object(&[
-            ("name", &target.name.as_str()),
-            ("etag", &etag),
-            ("length", &length),
-            ("url", &url.concat()),
-        ]);
-        let ttl_secs = self.object_bound_secs(collection);
-        Answer::Json(200, self.with_copies(answer, copies, ttl_secs))
+        let copies = self.copies_view(copies, self.object_bound_secs(collection));
+        let (name, url) = (&target.name, url.concat());
+        Answer::json(200, &WrittenObject { name, etag, length, url, copies })
     }
 
     /// Within how many seconds nobody is served what an object was before, if nothing invalidates
@@ -398,16 +429,15 @@ fn declared_tags(fields: &Fields) -> Result<String, AdminError> {
     Ok(joined)
 }
 
-fn view(name: &str, meta: &ObjectMeta) -> JsonText {
-    let tags: Vec<&str> = meta.tags.split(',').filter(|tag| !tag.is_empty()).collect();
-    object(&[
-        ("name", &name),
-        ("length", &meta.length),
-        ("etag", &meta.etag),
-        ("media_type", &meta.media_type),
-        ("tags", &tags),
-        ("written_ms", &meta.written_ms),
-    ])
+fn view<'a>(name: &'a str, meta: &'a ObjectMeta) -> ObjectView<'a> {
+    ObjectView {
+        name,
+        length: meta.length,
+        etag: &meta.etag,
+        media_type: &meta.media_type,
+        tags: meta.tags.split(',').filter(|tag| !tag.is_empty()).collect(),
+        written_ms: meta.written_ms,
+    }
 }
 
 #[cfg(test)]

@@ -3,19 +3,26 @@
 //! Not a deletion: nothing is looked for. The invariant is that the ban is written before the call
 //! is answered, so that what the answer says of when it is in force everywhere can be relied on.
 
+use serde::{Deserialize, Serialize};
+
 use crate::serve::admin::error::AdminError;
-use crate::serve::admin::{Answer, Call, parsed_json};
+use crate::serve::admin::{Answer, Call};
 use crate::serve::ports::{Fault, Ports};
 use crate::site::ban::{BAN_BYTES_MAX, Ban, BanScope};
 use crate::site::collection::CollectionName;
 use crate::site::ids::{SiteName, StageName};
-use crate::site::json::{FromJson, Reader, object};
 use crate::site::live::{Change, LiveRecord};
 use crate::wire::method::Method;
 use crate::wire::path::RequestPath;
+use crate::wire::time::UnixMillis;
 
+/// A misspelt member would leave something stored that was to go.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Purge {
+    #[serde(default = "StageName::production")]
     stage: StageName,
+    #[serde(default)]
     all: bool,
     path: Option<String>,
     prefix: Option<String>,
@@ -23,26 +30,20 @@ struct Purge {
     collection: Option<String>,
 }
 
-impl FromJson for Purge {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        // A member that is passed over would leave something stored that was to go.
-        json.only(&["stage", "all", "path", "prefix", "tag", "collection"])?;
-        Some(Self {
-            stage: json.member_or("stage", StageName::production())?,
-            all: json.member_or("all", false)?,
-            path: json.member_or("path", None)?,
-            prefix: json.member_or("prefix", None)?,
-            tag: json.member_or("tag", None)?,
-            collection: json.member_or("collection", None)?,
-        })
-    }
+#[derive(Serialize)]
+struct Purged<'a> {
+    stage: &'a StageName,
+    seq: u64,
+    at_ms: UnixMillis,
+    scope: &'a BanScope,
+    effective_within_secs: u64,
 }
 
 impl<P: Ports> Call<'_, P> {
     /// Invalidates what is stored of a stage.
     pub async fn purge(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Post])?;
-        let body: Purge = parsed_json(&self.json().await?)?;
+        let body: Purge = self.json().await?;
         let ban = Ban { at_ms: self.tiers.ports.now(), scope: scope(&body)? };
         let change = |current: Option<&LiveRecord>| {
             let record = current.ok_or(AdminError::NotFound("stage"))?;
@@ -54,16 +55,14 @@ impl<P: Ports> Call<'_, P> {
             Err(AdminError::LostRace(_)) => return Err(AdminError::Unavailable(Fault::Busy)),
             Err(error) => return Err(error),
         };
-        Ok(Answer::Json(
-            200,
-            object(&[
-                ("stage", &record.stage),
-                ("seq", &record.seq),
-                ("at_ms", &ban.at_ms),
-                ("scope", &ban.scope),
-                ("effective_within_secs", &self.bound_secs(record.kind)),
-            ]),
-        ))
+        let purged = Purged {
+            stage: &record.stage,
+            seq: record.seq,
+            at_ms: ban.at_ms,
+            scope: &ban.scope,
+            effective_within_secs: self.bound_secs(record.kind),
+        };
+        Ok(Answer::json(200, &purged))
     }
 }
 
@@ -109,11 +108,11 @@ fn is_tag(tag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::site::json::read;
+    use crate::site::codec::decode_object;
 
     #[track_caller]
     fn check(body: &str, expected: Option<BanScope>) {
-        let found = read::<Purge>(body.as_bytes()).ok().and_then(|body| scope(&body).ok());
+        let found = decode_object::<Purge>(body.as_bytes()).ok().and_then(|body| scope(&body).ok());
         assert_eq!(found, expected, "{body}");
     }
 
@@ -144,6 +143,8 @@ mod tests {
             r#"{"tag":"a b"}"#,
             r#"{"tag":"a\nb"}"#,
             r#"{"collection":"a/b"}"#,
+            r#"["production",true]"#,
+            r#" ["production",true]"#,
         ] {
             check(body, None);
         }

@@ -3,32 +3,61 @@
 //! Not their content. The invariant is that a hostname belongs to one site, which the hostname's
 //! own record says and nothing else.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
 use crate::serve::admin::error::AdminError;
-use crate::serve::admin::{Answer, Call, parsed_json};
+use crate::serve::admin::stages::StageView;
+use crate::serve::admin::tokens::TokenView;
+use crate::serve::admin::{Answer, Call};
 use crate::serve::deadline::{self, persistently, within};
 use crate::serve::ports::{Condition, Ports, Written};
 use crate::serve::route::{Place, place};
 use crate::serve::site_view::SiteView;
 use crate::site::ids::{SiteName, StageName};
-use crate::site::json::{FromJson, Reader, Sparse, object};
 use crate::site::keys::{self, Key};
-use crate::site::record::{HOSTS_MAX, HostEntry, HostRecord, SiteRecord};
+use crate::site::record::{Deletion, HOSTS_MAX, HostEntry, HostRecord, SiteRecord};
+use crate::site::takedown::Takedown;
 use crate::wire::host::Hostname;
 use crate::wire::method::Method;
+use crate::wire::time::UnixMillis;
 
 /// Tries of a change to a site's record before the caller is told that others were faster.
 const TRIES_MAX: usize = 5;
 /// Most pages of a listing, at a thousand keys each.
 const LIST_PAGES_MAX: usize = 40;
 
+#[derive(Deserialize)]
 struct MapHost {
+    #[serde(default = "StageName::production")]
     stage: StageName,
 }
 
-impl FromJson for MapHost {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Some(Self { stage: json.member_or("stage", StageName::production())? })
-    }
+#[derive(Serialize)]
+struct MappedHost<'a> {
+    host: &'a Hostname,
+    stage: Option<&'a StageName>,
+}
+
+#[derive(Serialize)]
+struct CreatedSite<'a> {
+    site: &'a SiteName,
+    created: bool,
+}
+
+/// A site as the API shows it.
+#[derive(Serialize)]
+struct SiteDetails<'a> {
+    site: &'a SiteName,
+    created_ms: UnixMillis,
+    hosts: &'a [HostEntry],
+    stages: BTreeMap<StageName, StageView>,
+    tokens: Vec<TokenView<'a>>,
+    takedowns: &'a [Takedown],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deletion: Option<&'a Deletion>,
 }
 
 impl<P: Ports> Call<'_, P> {
@@ -39,27 +68,22 @@ impl<P: Ports> Call<'_, P> {
         let prefix = keys::sites_prefix();
         let keys = self.list_all(prefix).await?;
         let names: Vec<_> = keys.iter().filter_map(|key| key.strip_prefix(prefix)).collect();
-        Ok(Answer::Json(200, object(&[("sites", &names)])))
+        Ok(Answer::json(200, &json!({ "sites": names })))
     }
 
     /// A site: its stages, hostnames and tokens.
     pub async fn site(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
         let (record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
-        let takedowns = &record.takedowns;
-        let stages = self.stages(site).await?;
-        let tokens: Vec<_> = record.tokens.iter().map(Self::token_view).collect();
-        Ok(Answer::Json(
-            200,
-            object(&[
-                ("site", &record.site),
-                ("created_ms", &record.created_ms),
-                ("hosts", &record.hosts),
-                ("stages", &stages),
-                ("tokens", &tokens),
-                ("takedowns", takedowns),
-                ("deletion", &Sparse(&record.deletion)),
-            ]),
-        ))
+        let details = SiteDetails {
+            site: &record.site,
+            created_ms: record.created_ms,
+            hosts: &record.hosts,
+            stages: self.stages(site).await?,
+            tokens: record.tokens.iter().map(TokenView::of).collect(),
+            takedowns: &record.takedowns,
+            deletion: record.deletion.as_ref(),
+        };
+        Ok(Answer::json(200, &details))
     }
 
     /// Makes a site, or deletes it.
@@ -80,14 +104,14 @@ impl<P: Ports> Call<'_, P> {
             self.site_exists(site).await?;
         }
         let status = if created { 201 } else { 200 };
-        Ok(Answer::Json(status, object(&[("site", site), ("created", &created)])))
+        Ok(Answer::json(status, &CreatedSite { site, created }))
     }
 
     /// The custom hostnames of a site.
     pub async fn hosts(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Get])?;
         let (record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
-        Ok(Answer::Json(200, object(&[("hosts", &record.hosts)])))
+        Ok(Answer::json(200, &json!({ "hosts": record.hosts })))
     }
 
     /// Maps a custom hostname to a stage, or takes the mapping away.
@@ -104,7 +128,7 @@ impl<P: Ports> Call<'_, P> {
         }
         let stage = match self.ask.method {
             Method::Delete => None,
-            _ => Some(parsed_json::<MapHost>(&self.json().await?)?.stage),
+            _ => Some(self.json::<MapHost>().await?.stage),
         };
         let key = keys::host(&host);
         let current = self.read_versioned(&key).await?;
@@ -132,7 +156,7 @@ impl<P: Ports> Call<'_, P> {
             self.unmap(&key, &host, true).await?;
         }
         noted?;
-        Ok(Answer::Json(200, object(&[("host", &host), ("stage", &stage)])))
+        Ok(Answer::json(200, &MappedHost { host: &host, stage: stage.as_ref() }))
     }
 
     /// Enters a hostname into the site's record, or removes it.

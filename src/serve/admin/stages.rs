@@ -4,8 +4,10 @@
 //! [`super::purge`] makes its changes through here. The invariant is compare-and-swap: of two
 //! changes at once one wins, and the other is told who won.
 
+use serde::{Deserialize, Serialize};
+
 use crate::serve::admin::error::AdminError;
-use crate::serve::admin::{Answer, Call, parsed_json};
+use crate::serve::admin::{Answer, Call};
 use crate::serve::deadline::{self, persistently, within};
 use crate::serve::join::both;
 use crate::serve::live::{self, StageKey};
@@ -13,48 +15,54 @@ use crate::serve::ports::{Condition, Fault, Ports, Written};
 use crate::serve::settings::StoreKind;
 use crate::site::config::StageKind;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
-use crate::site::json::{FromJson, JsonText, Reader, object};
 use crate::site::keys;
-use crate::site::live::{Activation, Change, LiveRecord, Move};
+use crate::site::live::{Activation, Change, LiveRecord, Move, Retained};
 use crate::site::manifest::Manifest;
 use crate::wire::method::Method;
+use crate::wire::time::UnixMillis;
 
 /// Tries of a change that did not say what it expects to replace.
 const TRIES_MAX: usize = 5;
 /// How late KV may show a write, in seconds, beyond our own bound.
 pub const KV_LAG_SECS: u64 = 60;
 
+#[derive(Deserialize)]
 struct Activate {
     deployment: DeploymentId,
     expected_seq: Option<u64>,
 }
 
-impl FromJson for Activate {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let deployment = json.member("deployment")?;
-        Some(Self { deployment, expected_seq: json.member_or("expected_seq", None)? })
-    }
-}
-
+#[derive(Deserialize)]
 struct Rollback {
     deployment: Option<DeploymentId>,
 }
 
-impl FromJson for Rollback {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Some(Self { deployment: json.member_or("deployment", None)? })
-    }
-}
-
+#[derive(Deserialize)]
 struct Promote {
     from: StageName,
     to: StageName,
 }
 
-impl FromJson for Promote {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Some(Self { from: json.member("from")?, to: json.member("to")? })
-    }
+/// A live record as the API shows it.
+#[derive(Serialize)]
+pub struct StageView {
+    stage: StageName,
+    kind: StageKind,
+    deployment: DeploymentId,
+    seq: u64,
+    activated_ms: UnixMillis,
+    by: String,
+    retained: Vec<Retained>,
+    url: String,
+    deployment_url: String,
+}
+
+#[derive(Serialize)]
+struct Activated {
+    #[serde(flatten)]
+    stage: StageView,
+    changed: bool,
+    effective_within_secs: u64,
 }
 
 impl<P: Ports> Call<'_, P> {
@@ -63,7 +71,7 @@ impl<P: Ports> Call<'_, P> {
         self.allow(&[Method::Get])?;
         let found = self.live_record(site, &stage).await?;
         let (record, _) = found.ok_or(AdminError::NotFound("stage"))?;
-        Ok(Answer::Json(200, self.view(&record)))
+        Ok(Answer::json(200, &self.view(record)))
     }
 
     /// Makes a deployment live.
@@ -73,7 +81,7 @@ impl<P: Ports> Call<'_, P> {
         stage: StageName,
     ) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Post])?;
-        let body: Activate = parsed_json(&self.json().await?)?;
+        let body: Activate = self.json().await?;
         self.change(site, &stage, &body.deployment, Move::Forward, body.expected_seq).await
     }
 
@@ -84,7 +92,7 @@ impl<P: Ports> Call<'_, P> {
         stage: StageName,
     ) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Post])?;
-        let body: Rollback = parsed_json(&self.json().await?)?;
+        let body: Rollback = self.json().await?;
         let current = self.live_record(site, &stage).await?;
         let (current, _) = current.ok_or(AdminError::NotFound("stage"))?;
         let target = body.deployment.as_ref().or(current.rollback_target());
@@ -95,7 +103,7 @@ impl<P: Ports> Call<'_, P> {
     /// Makes live on one stage what is live on another.
     pub async fn promote(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::Post])?;
-        let body: Promote = parsed_json(&self.json().await?)?;
+        let body: Promote = self.json().await?;
         let from = self.live_record(site, &body.from).await?;
         let (from, _) = from.ok_or(AdminError::NotFound("stage"))?;
         self.change(site, &body.to, &from.deployment, Move::Forward, None).await
@@ -115,24 +123,24 @@ impl<P: Ports> Call<'_, P> {
         Ok(LiveRecord::parse(&value.bytes, site, stage).map(|record| (record, value.version)))
     }
 
-    /// A live record as the API shows it.
-    pub fn view(&self, record: &LiveRecord) -> JsonText {
+    /// Returns a live record as the API shows it.
+    pub fn view(&self, record: LiveRecord) -> StageView {
         let label = match record.stage.is_production() {
             true => record.site.to_string(),
             false => format!("{}--{}", record.stage, record.site),
         };
         let deployment_label = format!("{}--{}", record.deployment, record.site);
-        object(&[
-            ("stage", &record.stage),
-            ("kind", &record.kind),
-            ("deployment", &record.deployment),
-            ("seq", &record.seq),
-            ("activated_ms", &record.activated_ms),
-            ("by", &record.by),
-            ("retained", &record.retained),
-            ("url", &self.address(&label)),
-            ("deployment_url", &self.address(&deployment_label)),
-        ])
+        StageView {
+            stage: record.stage,
+            kind: record.kind,
+            deployment: record.deployment,
+            seq: record.seq,
+            activated_ms: record.activated_ms,
+            by: record.by,
+            retained: record.retained,
+            url: self.address(&label),
+            deployment_url: self.address(&deployment_label),
+        }
     }
 
     /// Within how many seconds a change to a permanent stage is in force everywhere.
@@ -189,9 +197,9 @@ impl<P: Ports> Call<'_, P> {
         Ok(match self.change_live(site, stage, &change).await? {
             Change::Write(record) => {
                 self.confirm(&record, &root).await?;
-                self.changed(&record, true)
+                self.changed(record, true)
             }
-            Change::Already(record) => self.changed(&record, false),
+            Change::Already(record) => self.changed(record, false),
         })
     }
 
@@ -299,9 +307,9 @@ impl<P: Ports> Call<'_, P> {
         }
     }
 
-    fn changed(&self, record: &LiveRecord, changed: bool) -> Answer<P> {
-        let bound_secs = self.bound_secs(record.kind);
-        let view = self.view(record).with("changed", &changed);
-        Answer::Json(200, view.with("effective_within_secs", &bound_secs))
+    fn changed(&self, record: LiveRecord, changed: bool) -> Answer<P> {
+        let effective_within_secs = self.bound_secs(record.kind);
+        let stage = self.view(record);
+        Answer::json(200, &Activated { stage, changed, effective_within_secs })
     }
 }

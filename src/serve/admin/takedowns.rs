@@ -3,12 +3,14 @@
 //! A takedown does not change what stages serve live, so the answer names the stages that still
 //! serve a hidden file.
 
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
 use crate::serve::admin::error::AdminError;
-use crate::serve::admin::{Answer, Call, parsed_json};
+use crate::serve::admin::{Answer, Call};
 use crate::serve::ports::Ports;
 use crate::serve::tiers::Unavailable;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
-use crate::site::json::{FromJson, Reader, object};
 use crate::site::manifest::{Manifest, ShardPlace};
 use crate::site::takedown::{TAKEDOWNS_MAX, Takedown, TakedownPath};
 use crate::wire::method::Method;
@@ -18,15 +20,27 @@ use crate::wire::query;
 /// is a read, and a small plan allows a request fifty operations.
 const SHARDS_MAX: usize = 16;
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct NewTakedown {
     path: TakedownPath,
 }
 
-impl FromJson for NewTakedown {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        json.only(&["path"])?;
-        Some(Self { path: json.member("path")? })
-    }
+#[derive(Serialize)]
+struct TakenDown {
+    #[serde(flatten)]
+    takedown: Takedown,
+    changed: bool,
+    effective_within_secs: u64,
+    live_on: Vec<StageName>,
+    unchecked: Vec<StageName>,
+}
+
+#[derive(Serialize)]
+struct Undone<'a> {
+    path: &'a TakedownPath,
+    undone: bool,
+    effective_within_secs: u64,
 }
 
 /// Whether a stage serves a file that a takedown names.
@@ -46,13 +60,13 @@ impl<P: Ports> Call<'_, P> {
             Method::Delete => self.undo_takedown(site).await,
             _ => {
                 let takedowns = self.usable_site(site).await?.takedowns;
-                Ok(Answer::Json(200, object(&[("takedowns", &takedowns)])))
+                Ok(Answer::json(200, &json!({ "takedowns": takedowns })))
             }
         }
     }
 
     async fn take_down(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        let wanted: NewTakedown = parsed_json(&self.json().await?)?;
+        let wanted: NewTakedown = self.json().await?;
         let by = self.caller.name().to_owned();
         let new = Takedown { path: wanted.path, at_ms: self.tiers.ports.now(), by };
         let mut current = new.clone();
@@ -71,18 +85,14 @@ impl<P: Ports> Call<'_, P> {
         })
         .await?;
         let (live_on, unchecked) = self.stages_serving(site, &current.path).await?;
-        Ok(Answer::Json(
-            if is_new { 201 } else { 200 },
-            object(&[
-                ("path", &current.path),
-                ("at_ms", &current.at_ms),
-                ("by", &current.by),
-                ("changed", &is_new),
-                ("effective_within_secs", &self.permanent_bound_secs()),
-                ("live_on", &live_on),
-                ("unchecked", &unchecked),
-            ]),
-        ))
+        let taken_down = TakenDown {
+            takedown: current,
+            changed: is_new,
+            effective_within_secs: self.permanent_bound_secs(),
+            live_on,
+            unchecked,
+        };
+        Ok(Answer::json(if is_new { 201 } else { 200 }, &taken_down))
     }
 
     async fn undo_takedown(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
@@ -98,14 +108,9 @@ impl<P: Ports> Call<'_, P> {
             undone.then_some(()).ok_or(AdminError::NotFound("takedown"))
         })
         .await?;
-        Ok(Answer::Json(
-            200,
-            object(&[
-                ("path", &path),
-                ("undone", &true),
-                ("effective_within_secs", &self.permanent_bound_secs()),
-            ]),
-        ))
+        let effective_within_secs = self.permanent_bound_secs();
+        let undone = Undone { path: &path, undone: true, effective_within_secs };
+        Ok(Answer::json(200, &undone))
     }
 
     /// Returns the stages whose live deployment has a hidden file, and those that are unknown.

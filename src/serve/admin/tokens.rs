@@ -3,11 +3,13 @@
 //! Not their use, which is [`super::auth`]. The invariant is that a token's text is shown once,
 //! when it is made, and kept nowhere.
 
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
 use crate::serve::admin::error::AdminError;
-use crate::serve::admin::{Answer, Call, parsed_json};
+use crate::serve::admin::{Answer, Call};
 use crate::serve::ports::{Fault, Ports};
 use crate::site::ids::{ContentHash, SiteName};
-use crate::site::json::{FromJson, JsonText, Reader, object};
 use crate::site::record::{Scope, TOKEN_NAME_BYTES_MAX, TOKEN_PREFIX, TOKENS_MAX, Token};
 use crate::wire::method::Method;
 use crate::wire::time::UnixMillis;
@@ -15,16 +17,30 @@ use crate::wire::time::UnixMillis;
 /// Length of a token's id: 40 bits tell a hundred tokens apart.
 const ID_CHARS: usize = 8;
 
+#[derive(Deserialize)]
 struct NewToken {
     name: String,
     scopes: Vec<Scope>,
     expires_secs: Option<u64>,
 }
 
-impl FromJson for NewToken {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        let (name, scopes) = (json.member("name")?, json.member("scopes")?);
-        Some(Self { name, scopes, expires_secs: json.member_or("expires_secs", None)? })
+/// A token as the API shows it: without its hash, and with its text only when it is made.
+#[derive(Serialize)]
+pub struct TokenView<'a> {
+    id: &'a str,
+    name: &'a str,
+    scopes: &'a [Scope],
+    created_ms: UnixMillis,
+    expires_ms: Option<UnixMillis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+}
+
+impl<'a> TokenView<'a> {
+    /// Returns the view of a token that was made earlier.
+    pub fn of(token: &'a Token) -> Self {
+        let Token { id, name, scopes, created_ms, expires_ms, .. } = token;
+        Self { id, name, scopes, created_ms: *created_ms, expires_ms: *expires_ms, token: None }
     }
 }
 
@@ -36,8 +52,8 @@ impl<P: Ports> Call<'_, P> {
             return self.make_token(site).await;
         }
         let (record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
-        let tokens: Vec<_> = record.tokens.iter().map(Self::token_view).collect();
-        Ok(Answer::Json(200, object(&[("tokens", &tokens)])))
+        let tokens: Vec<_> = record.tokens.iter().map(TokenView::of).collect();
+        Ok(Answer::json(200, &json!({ "tokens": tokens })))
     }
 
     /// Revokes a token.
@@ -50,22 +66,11 @@ impl<P: Ports> Call<'_, P> {
             revoked.then_some(()).ok_or(AdminError::NotFound("token"))
         })
         .await?;
-        Ok(Answer::Json(200, object(&[("revoked", &true)])))
-    }
-
-    /// A token as the API shows it: without its hash.
-    pub fn token_view(token: &Token) -> JsonText {
-        object(&[
-            ("id", &token.id),
-            ("name", &token.name),
-            ("scopes", &token.scopes),
-            ("created_ms", &token.created_ms),
-            ("expires_ms", &token.expires_ms),
-        ])
+        Ok(Answer::json(200, &json!({ "revoked": true })))
     }
 
     async fn make_token(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        let wanted: NewToken = parsed_json(&self.json().await?)?;
+        let wanted: NewToken = self.json().await?;
         showable(&wanted.name)?;
         if wanted.scopes.is_empty() {
             return Err(AdminError::Invalid(
@@ -92,7 +97,7 @@ impl<P: Ports> Call<'_, P> {
             Ok(())
         })
         .await?;
-        Ok(Answer::Json(201, Self::token_view(&token).with("token", &text)))
+        Ok(Answer::json(201, &TokenView { token: Some(text), ..TokenView::of(&token) }))
     }
 
     /// The id and the text of a new token or key: `<prefix><site>_<id>_<secret>`.

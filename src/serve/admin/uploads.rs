@@ -3,13 +3,15 @@
 //! Not how smaller ones are written. The invariant is that nothing is there before the upload is
 //! finished, and all of it at once then. R2 only: KV takes no values as large.
 
+use serde::Deserialize;
+use serde_json::json;
+
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::objects::Target;
-use crate::serve::admin::{Answer, Call, parsed_json};
+use crate::serve::admin::{Answer, Call};
 use crate::serve::deadline::{persistently, within};
 use crate::serve::ports::{Ports, UploadedPart};
 use crate::serve::settings::StoreKind;
-use crate::site::json::{FromJson, Reader, object};
 use crate::wire::method::Method;
 use crate::wire::query;
 
@@ -30,20 +32,9 @@ pub enum UploadStep {
     Drop(String),
 }
 
+#[derive(Deserialize)]
 struct Finish {
     parts: Vec<UploadedPart>,
-}
-
-impl FromJson for Finish {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Some(Self { parts: json.member("parts")? })
-    }
-}
-
-impl FromJson for UploadedPart {
-    fn from_json(json: Reader<'_>) -> Option<Self> {
-        Some(Self { number: json.member("part")?, etag: json.member("etag")? })
-    }
 }
 
 impl<P: Ports> Call<'_, P> {
@@ -91,13 +82,13 @@ impl<P: Ports> Call<'_, P> {
                 let upload = within(ports, ms, ports.upload_begin(&target.key, &meta))
                     .await
                     .map_err(AdminError::of_write)?;
-                Ok(Answer::Json(201, object(&[("upload", &upload)])))
+                Ok(Answer::json(201, &json!({ "upload": upload })))
             }
             UploadStep::Part(upload, number) => self.upload_part(target, &upload, number).await,
             UploadStep::Finish(upload) => self.upload_finish(target, &upload).await,
             UploadStep::Drop(upload) => {
                 persistently(ports, ms, || ports.upload_drop(&target.key, &upload)).await?;
-                Ok(Answer::Json(200, object(&[("dropped", &true)])))
+                Ok(Answer::json(200, &json!({ "dropped": true })))
             }
         }
     }
@@ -121,7 +112,7 @@ impl<P: Ports> Call<'_, P> {
             .await
             .map_err(AdminError::of_write)?;
         let etag = etag.ok_or(AdminError::NotFound("upload"))?;
-        Ok(Answer::Json(200, object(&[("part", &number), ("etag", &etag)])))
+        Ok(Answer::json(200, &UploadedPart { number, etag }))
     }
 
     /// Makes an object of the parts. No store does so on a condition: it is checked just before.
@@ -132,7 +123,7 @@ impl<P: Ports> Call<'_, P> {
     ) -> Result<Answer<P>, AdminError> {
         let ports = &self.tiers.ports;
         let invalidates = self.invalidates()?;
-        let Finish { parts } = parsed_json(&self.json().await?)?;
+        let Finish { parts } = self.json().await?;
         let rising = parts.is_sorted_by(|one, next| one.number < next.number);
         let first = parts.first().map_or(0, |part| part.number);
         if !rising || first == 0 {

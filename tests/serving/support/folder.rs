@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use selvedge::site::asset::{Asset, Class, Representation};
+use selvedge::site::codec;
 use selvedge::site::config::SiteConfig;
 use selvedge::site::fallback::{Fallback, page_files};
 use selvedge::site::fingerprint::may_be_fingerprinted;
 use selvedge::site::ids::{ContentHash, DeploymentId};
-use selvedge::site::json;
 use selvedge::site::manifest::ManifestBuilder;
 use selvedge::site::rules::{HeaderRules, Redirects};
 use selvedge::site::{headers_file, redirects_file};
@@ -63,7 +63,7 @@ impl Folder {
 
     pub fn configured(mut self, config: &str) -> Self {
         let (headers, redirects) = (self.config.headers, self.config.redirects);
-        self.config = json::read(config.as_bytes()).unwrap();
+        self.config = codec::decode(config.as_bytes()).unwrap();
         self.config.headers = headers;
         self.config.redirects = redirects;
         self
