@@ -4,10 +4,11 @@
 //! [`super::purge`] makes its changes through here. The invariant is compare-and-swap: of two
 //! changes at once one wins, and the other is told who won.
 
+use futures_util::future::join;
+
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call, parsed_json};
 use crate::serve::deadline::{self, persistently, within};
-use crate::serve::join::both;
 use crate::serve::live::{self, StageKey};
 use crate::serve::ports::{Condition, Fault, Ports, Written};
 use crate::serve::settings::StoreKind;
@@ -202,7 +203,7 @@ impl<P: Ports> Call<'_, P> {
     async fn confirm(&self, record: &LiveRecord, root: &[u8]) -> Result<(), AdminError> {
         let LiveRecord { site, deployment, .. } = record;
         let stored = self.stored_root(site, deployment);
-        let (current, stored) = both(self.is_current(record), stored).await;
+        let (current, stored) = join(self.is_current(record), stored).await;
         if !current? {
             self.withdraw(record).await?;
             return Err(AdminError::BeingDeleted);
