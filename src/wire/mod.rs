@@ -21,6 +21,8 @@
 
 pub mod text;
 
+pub mod percent;
+
 pub mod method;
 
 pub mod url;
