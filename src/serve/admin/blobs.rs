@@ -3,6 +3,8 @@
 //! Not deployments: a blob alone serves nothing. The invariant is that what is stored under a hash
 //! hashes to it, so that an upload may be repeated, raced or cut off and never does harm.
 
+use http::Method;
+
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call, parsed_json};
 use crate::serve::deadline::{self, persistently, within};
@@ -12,7 +14,6 @@ use crate::serve::reply::ReplyBody;
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::json::{FromJson, Reader, object};
 use crate::site::keys::{self, HexPrefix};
-use crate::wire::method::Method;
 
 /// Largest batch in bytes, frames included: it is held in memory while it is checked.
 pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -41,7 +42,7 @@ impl FromJson for Question {
 impl<P: Ports> Call<'_, P> {
     /// Which of these hashes the site has no blob for.
     pub async fn missing_blobs(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Post])?;
+        self.allow(&[Method::POST])?;
         let question: Question = parsed_json(&self.json().await?)?;
         let prefix = HexPrefix::parse(&question.prefix).ok_or(AdminError::Invalid(
             "the prefix is no prefix",
@@ -85,7 +86,7 @@ impl<P: Ports> Call<'_, P> {
 
     /// Stores a batch: frames of hash, length and bytes.
     pub async fn store_blobs(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Post])?;
+        self.allow(&[Method::POST])?;
         let body = self.tiers.ports.request_body(BATCH_BYTES_MAX).await?;
         let frames = frames(&body)?;
         let mut at = 0_usize;
@@ -121,7 +122,7 @@ impl<P: Ports> Call<'_, P> {
 
     /// Gives a blob, or stores one that streams in.
     pub async fn blob(&self, site: &SiteName, hash: ContentHash) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get, Method::Put])?;
+        self.allow(&[Method::GET, Method::PUT])?;
         let ports = &self.tiers.ports;
         let (key, settings) = (keys::blob(site, &hash), ports.settings());
         if self.ask.is_read() {

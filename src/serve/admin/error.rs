@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use http::Method;
+
 use crate::serve::ports::{BodyFault, Fault};
 use crate::serve::settings::StoreKind;
 use crate::serve::tiers::Unavailable;
@@ -14,7 +16,6 @@ use crate::site::ids::{ContentHash, DeploymentId, NameError, StageName};
 use crate::site::json::{JsonError, JsonText, object};
 use crate::site::live::LiveRecord;
 use crate::site::manifest::ManifestError;
-use crate::wire::method::Method;
 
 /// Why a call was refused.
 #[derive(Debug)]

@@ -4,6 +4,8 @@
 //! deployment would come back with a rollback. Bans are dated after the object is stored, so a
 //! refresh that read the old object is banned with it.
 
+use http::Method;
+
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::stages::KV_LAG_SECS;
 use crate::serve::admin::{Answer, Call, parsed_json};
@@ -17,7 +19,6 @@ use crate::site::ids::{SiteName, StageName};
 use crate::site::json::{FromJson, JsonText, Reader, object};
 use crate::site::keys;
 use crate::site::live::{Change, LiveRecord};
-use crate::wire::method::Method;
 use crate::wire::query;
 use crate::wire::time::UnixMillis;
 
@@ -54,7 +55,7 @@ impl<P: Ports> Call<'_, P> {
         site: &SiteName,
         collection: &str,
     ) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Post])?;
+        self.allow(&[Method::POST])?;
         let collection = CollectionName::parse(collection).map_err(AdminError::Object)?;
         let body: Invalidate = parsed_json(&self.json().await?)?;
         let scopes = scopes(&collection, body.names.as_deref())?;

@@ -3,6 +3,8 @@
 //! Not their use, which is [`crate::serve::fresh`]. The invariant is that of tokens: a key's text
 //! is shown once, when it is made, and kept nowhere.
 
+use http::Method;
+
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::tokens::{expiry, showable};
 use crate::serve::admin::{Answer, Call, parsed_json};
@@ -10,7 +12,6 @@ use crate::serve::ports::Ports;
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::json::{FromJson, JsonText, Reader, object};
 use crate::site::record::{ApiKey, KEY_PREFIX, KEYS_MAX};
-use crate::wire::method::Method;
 
 struct NewKey {
     name: String,
@@ -27,7 +28,7 @@ impl FromJson for NewKey {
 impl<P: Ports> Call<'_, P> {
     /// Lists a site's keys, or makes one.
     pub async fn keys(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get, Method::Post])?;
+        self.allow(&[Method::GET, Method::POST])?;
         if !self.ask.is_read() {
             return self.make_key(site).await;
         }
@@ -38,7 +39,7 @@ impl<P: Ports> Call<'_, P> {
 
     /// Revokes a key.
     pub async fn revoke_key(&self, site: &SiteName, id: &str) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Delete])?;
+        self.allow(&[Method::DELETE])?;
         self.update_site(site, &mut |record| {
             let before = record.keys.len();
             record.keys.retain(|key| key.id != id);

@@ -3,6 +3,8 @@
 //! Not how they are served. The invariant is that an object is stored whole or not at all, under a
 //! name that is a canonical path, and only in a collection that something live of the site has.
 
+use http::Method;
+
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::invalidate::Copies;
 use crate::serve::admin::stages::KV_LAG_SECS;
@@ -19,7 +21,6 @@ use crate::site::json::{JsonText, object};
 use crate::site::keys::{self, Key};
 use crate::wire::etag::{Member, members};
 use crate::wire::fields::Fields;
-use crate::wire::method::Method;
 use crate::wire::path::RequestPath;
 use crate::wire::{media_type, path, query};
 
@@ -60,7 +61,7 @@ impl<P: Ports> Call<'_, P> {
     ) -> Result<Answer<P>, AdminError> {
         let collection = CollectionName::parse(collection).map_err(AdminError::Object)?;
         if name.is_empty() {
-            self.allow(&[Method::Get])?;
+            self.allow(&[Method::GET])?;
             return self.list_objects(site, &collection).await;
         }
         let name = ObjectName::of_decoded(&name.join("/")).map_err(AdminError::Object)?;
@@ -69,11 +70,11 @@ impl<P: Ports> Call<'_, P> {
         if let Some(step) = self.upload_step()? {
             return self.upload(&target, step).await;
         }
-        self.allow(&[Method::Get, Method::Put, Method::Delete])?;
+        self.allow(&[Method::GET, Method::PUT, Method::DELETE])?;
         match self.ask.method {
-            Method::Put => self.put_object(&target).await,
-            Method::Delete => self.delete_object(&target).await,
-            Method::Head => self.head_object(&target).await,
+            Method::PUT => self.put_object(&target).await,
+            Method::DELETE => self.delete_object(&target).await,
+            Method::HEAD => self.head_object(&target).await,
             _ => self.get_object(&target).await,
         }
     }

@@ -3,6 +3,8 @@
 //! Not a deletion: nothing is looked for. The invariant is that the ban is written before the call
 //! is answered, so that what the answer says of when it is in force everywhere can be relied on.
 
+use http::Method;
+
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call, parsed_json};
 use crate::serve::ports::{Fault, Ports};
@@ -11,7 +13,6 @@ use crate::site::collection::CollectionName;
 use crate::site::ids::{SiteName, StageName};
 use crate::site::json::{FromJson, Reader, object};
 use crate::site::live::{Change, LiveRecord};
-use crate::wire::method::Method;
 use crate::wire::path::RequestPath;
 
 struct Purge {
@@ -41,7 +42,7 @@ impl FromJson for Purge {
 impl<P: Ports> Call<'_, P> {
     /// Invalidates what is stored of a stage.
     pub async fn purge(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Post])?;
+        self.allow(&[Method::POST])?;
         let body: Purge = parsed_json(&self.json().await?)?;
         let ban = Ban { at_ms: self.tiers.ports.now(), scope: scope(&body)? };
         let change = |current: Option<&LiveRecord>| {

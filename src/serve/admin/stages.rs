@@ -5,6 +5,7 @@
 //! changes at once one wins, and the other is told who won.
 
 use futures_util::future::join;
+use http::Method;
 
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call, parsed_json};
@@ -18,7 +19,6 @@ use crate::site::json::{FromJson, JsonText, Reader, object};
 use crate::site::keys;
 use crate::site::live::{Activation, Change, LiveRecord, Move};
 use crate::site::manifest::Manifest;
-use crate::wire::method::Method;
 
 /// Tries of a change that did not say what it expects to replace.
 const TRIES_MAX: usize = 5;
@@ -61,7 +61,7 @@ impl FromJson for Promote {
 impl<P: Ports> Call<'_, P> {
     /// What a stage serves.
     pub async fn stage(&self, site: &SiteName, stage: StageName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get])?;
+        self.allow(&[Method::GET])?;
         let found = self.live_record(site, &stage).await?;
         let (record, _) = found.ok_or(AdminError::NotFound("stage"))?;
         Ok(Answer::Json(200, self.view(&record)))
@@ -73,7 +73,7 @@ impl<P: Ports> Call<'_, P> {
         site: &SiteName,
         stage: StageName,
     ) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Post])?;
+        self.allow(&[Method::POST])?;
         let body: Activate = parsed_json(&self.json().await?)?;
         self.change(site, &stage, &body.deployment, Move::Forward, body.expected_seq).await
     }
@@ -84,7 +84,7 @@ impl<P: Ports> Call<'_, P> {
         site: &SiteName,
         stage: StageName,
     ) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Post])?;
+        self.allow(&[Method::POST])?;
         let body: Rollback = parsed_json(&self.json().await?)?;
         let current = self.live_record(site, &stage).await?;
         let (current, _) = current.ok_or(AdminError::NotFound("stage"))?;
@@ -95,7 +95,7 @@ impl<P: Ports> Call<'_, P> {
 
     /// Makes live on one stage what is live on another.
     pub async fn promote(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Post])?;
+        self.allow(&[Method::POST])?;
         let body: Promote = parsed_json(&self.json().await?)?;
         let from = self.live_record(site, &body.from).await?;
         let (from, _) = from.ok_or(AdminError::NotFound("stage"))?;

@@ -3,6 +3,8 @@
 //! A takedown does not change what stages serve live, so the answer names the stages that still
 //! serve a hidden file.
 
+use http::Method;
+
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call, parsed_json};
 use crate::serve::ports::Ports;
@@ -11,7 +13,6 @@ use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::json::{FromJson, Reader, object};
 use crate::site::manifest::{Manifest, ShardPlace};
 use crate::site::takedown::{TAKEDOWNS_MAX, Takedown, TakedownPath};
-use crate::wire::method::Method;
 use crate::wire::query;
 
 /// Maximum number of shards of a live deployment that are searched for files below a folder. Each
@@ -40,10 +41,10 @@ enum Serves {
 impl<P: Ports> Call<'_, P> {
     /// Lists a site's takedowns, makes one, or undoes one.
     pub async fn takedowns(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get, Method::Post, Method::Delete])?;
+        self.allow(&[Method::GET, Method::POST, Method::DELETE])?;
         match self.ask.method {
-            Method::Post => self.take_down(site).await,
-            Method::Delete => self.undo_takedown(site).await,
+            Method::POST => self.take_down(site).await,
+            Method::DELETE => self.undo_takedown(site).await,
             _ => {
                 let takedowns = self.usable_site(site).await?.takedowns;
                 Ok(Answer::Json(200, object(&[("takedowns", &takedowns)])))

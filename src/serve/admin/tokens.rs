@@ -4,6 +4,7 @@
 //! when it is made, and kept nowhere.
 
 use data_encoding::BASE64URL_NOPAD;
+use http::Method;
 
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call, parsed_json};
@@ -11,7 +12,6 @@ use crate::serve::ports::{Fault, Ports};
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::json::{FromJson, JsonText, Reader, object};
 use crate::site::record::{Scope, TOKEN_NAME_BYTES_MAX, TOKEN_PREFIX, TOKENS_MAX, Token};
-use crate::wire::method::Method;
 use crate::wire::time::UnixMillis;
 
 /// Length of a token's id: 40 bits tell a hundred tokens apart.
@@ -33,7 +33,7 @@ impl FromJson for NewToken {
 impl<P: Ports> Call<'_, P> {
     /// Lists a site's tokens, or makes one.
     pub async fn tokens(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get, Method::Post])?;
+        self.allow(&[Method::GET, Method::POST])?;
         if !self.ask.is_read() {
             return self.make_token(site).await;
         }
@@ -44,7 +44,7 @@ impl<P: Ports> Call<'_, P> {
 
     /// Revokes a token.
     pub async fn revoke_token(&self, site: &SiteName, id: &str) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Delete])?;
+        self.allow(&[Method::DELETE])?;
         self.update_site(site, &mut |record| {
             let before = record.tokens.len();
             record.tokens.retain(|token| token.id != id);

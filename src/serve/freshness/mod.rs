@@ -138,12 +138,13 @@ impl Timing {
 
 #[cfg(test)]
 mod tests {
+    use http::Method;
+
     use super::admit::{Exchange, Extent, Policy, admit};
     use super::*;
     use crate::site::action::SetCookie;
     use crate::wire::cache_control::RequestDirectives;
     use crate::wire::fields::Fields;
-    use crate::wire::method::Method;
 
     const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
@@ -154,7 +155,7 @@ mod tests {
         fields.set("etag", etag);
         let policy = Policy { cap_ms: 1_800_000, heuristic: false, set_cookie: SetCookie::Never };
         let exchange = Exchange {
-            method: Method::Get,
+            method: &Method::GET,
             authority: "a.test",
             has_authorization: false,
             directives: RequestDirectives::default(),
