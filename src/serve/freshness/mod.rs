@@ -2,7 +2,8 @@
 //!
 //! The one place where this is decided, for the live record, collections and actions alike. Not a
 //! cache: nothing is looked up or kept here, and time is an argument. The invariant is that age
-//! only ever makes a verdict stricter, and that nothing is used beyond its life.
+//! only ever makes a verdict stricter, and that nothing is used beyond its life. By hand: the cap
+//! and the stale windows are ours; tests compare the rest with `http-cache-semantics`.
 
 pub mod admit;
 
