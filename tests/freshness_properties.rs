@@ -6,6 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use http::Method;
 use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -17,7 +18,6 @@ use selvedge::wire::cache_control::{RequestDirectives, ResponseDirectives, Secon
 use selvedge::wire::date;
 use selvedge::wire::dictionary::{self, Value};
 use selvedge::wire::fields::Fields;
-use selvedge::wire::method::Method;
 use selvedge::wire::time::{DeltaSeconds, UnixMillis, UnixSeconds};
 use selvedge::wire::vary::{VARY_NAMES_MAX, Vary, selecting};
 
@@ -105,7 +105,7 @@ impl Case {
         let directives = request.iter().filter(|line| line.0 == "cache-control");
         let directives: Vec<_> = directives.map(|line| line.1.as_str()).collect();
         let exchange = Exchange {
-            method: Method::parse(self.method),
+            method: &Method::from_bytes(self.method.as_bytes()).unwrap(),
             authority: "a.test",
             has_authorization: self.asks("authorization"),
             directives: RequestDirectives::parse(&directives.join(", ")),

@@ -13,8 +13,9 @@ use crate::publish::failure::Problem;
 use crate::publish::words::counted;
 use crate::site::diagnostic::Located;
 use crate::site::manifest::{APPLICATION_PAGES, spellings, stem};
-use crate::site::pattern::{name_length, percent_decode};
+use crate::site::pattern::name_length;
 use crate::site::rules::{RedirectRule, Redirects};
+use crate::wire::percent::percent_decode;
 
 /// Most files that a warning names: enough to recognise the others by.
 const NAMED_MAX: usize = 3;

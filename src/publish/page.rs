@@ -114,7 +114,7 @@ pub fn link_path(base: &str, href: &str) -> Option<String> {
     if path.is_empty() || has_scheme || path.starts_with("//") {
         return None;
     }
-    let decoded = crate::site::pattern::percent_decode(path)?;
+    let decoded = crate::wire::percent::percent_decode(path)?;
     let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
     let whole = if decoded.starts_with('/') { decoded } else { format!("{folder}/{decoded}") };
     let mut segments: Vec<&str> = Vec::new();

@@ -4,8 +4,9 @@
 //! are ever read. The invariant is that nothing reaches a decision but these, so that no other
 //! header of a client can change what anybody gets.
 
+use http::Method;
+
 use crate::wire::host::Hostname;
-use crate::wire::method::Method;
 use crate::wire::path::RequestPath;
 use crate::wire::precondition::{self, Conditions, Validators, Verdict};
 use crate::wire::range::{self, RangeOutcome};
@@ -83,10 +84,8 @@ pub trait Headers {
 
 /// A request for something that a site serves.
 pub struct Ask<'a> {
-    /// The method.
+    /// The method, case and all; one that no standard knows is its own token.
     pub method: Method,
-    /// The method as it was sent.
-    pub token: &'a str,
     /// The scheme that the client used.
     pub scheme: Scheme,
     /// The hostname, folded.
@@ -104,7 +103,7 @@ pub struct Ask<'a> {
 impl Ask<'_> {
     /// Whether the method is GET or HEAD.
     pub fn is_read(&self) -> bool {
-        matches!(self.method, Method::Get | Method::Head)
+        matches!(self.method, Method::GET | Method::HEAD)
     }
 
     /// What the preconditions make of the request, given what there is.
@@ -137,7 +136,7 @@ impl Ask<'_> {
     /// The `Range` field where it counts: of a GET.
     pub fn range(&self) -> Option<String> {
         match self.method {
-            Method::Get => self.headers.field(Field::Range),
+            Method::GET => self.headers.field(Field::Range),
             _ => None,
         }
     }

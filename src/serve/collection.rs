@@ -4,6 +4,8 @@
 //! that whether an object exists is for the store to say, and that a copy is validated with the
 //! store's entity tag instead of being read again.
 
+use http::Method;
+
 use crate::serve::ask::Ask;
 use crate::serve::freshness::{Failure, Freshness, Timing};
 use crate::serve::object;
@@ -20,7 +22,6 @@ use crate::site::ids::{ContentHash, SiteName};
 use crate::site::keys::{self, Key, StoredFor};
 use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::fields::Fields;
-use crate::wire::method::Method;
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 
 /// Where the tags of a copy are kept; no client gets the field.
@@ -104,7 +105,7 @@ impl<P: Ports> Copy<'_, P> {
             },
             Lookup::UriMiss | Lookup::VaryMiss => (None, Forward::UriMiss),
         };
-        let is_part = ask.method != Method::Get || ask.range().is_some();
+        let is_part = ask.method != Method::GET || ask.range().is_some();
         match stored {
             // A copy is made of whole objects only.
             None if is_part => from_store(self.tiers, ask, self.route).await,

@@ -4,9 +4,10 @@
 //! once, so that what is ready costs no timer.
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::{Pin, pin};
-use std::task::Poll;
+
+use futures_util::future::{Either, poll_immediate, select};
 
 use crate::serve::ports::{Fault, Listing, Object, Part, Ports, Versioned};
 use crate::site::keys::Key;
@@ -111,13 +112,8 @@ async fn ends_within<P: Ports>(
     ms: u64,
     mut future: Pin<&mut dyn Future<Output = ()>>,
 ) -> bool {
-    if poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await.is_ready() {
+    if poll_immediate(future.as_mut()).await.is_some() {
         return true;
     }
-    let mut sleep = pin!(ports.sleep(ms));
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(()) => Poll::Ready(true),
-        Poll::Pending => sleep.as_mut().poll(cx).map(|()| false),
-    })
-    .await
+    matches!(select(future, pin!(ports.sleep(ms))).await, Either::Left(_))
 }

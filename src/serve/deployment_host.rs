@@ -5,10 +5,11 @@
 
 use std::rc::Rc;
 
+use futures_util::future::join;
+
 use crate::serve::ask::Ask;
 use crate::serve::constant::Constant;
 use crate::serve::deadline;
-use crate::serve::join::both;
 use crate::serve::memory::{Content, ContentKey, Memory};
 use crate::serve::ports::{Fault, Ports};
 use crate::serve::record_map::RecordMap;
@@ -88,7 +89,7 @@ async fn view_of<P: Ports>(
     id: &DeploymentId,
 ) -> Result<Option<Rc<SiteView>>, Fault> {
     let deployment = DeploymentKey(site.clone(), id.clone());
-    let reads = both(windows::current(tiers, site), windows::current(tiers, &deployment));
+    let reads = join(windows::current(tiers, site), windows::current(tiers, &deployment));
     let (view, deployment) = reads.await;
     let Some(view) = view? else { return Ok(None) };
     let view = view.decided()?.record;

@@ -3,6 +3,9 @@
 //! Not a cache that can be stale: but for live records everything in it is named by its content.
 //! Records are kept apart, few and small, with when they were read; live records are never replaced
 //! by an older one. So is what requests of the fresh hosts have used up.
+//!
+//! By hand: `quick_cache` admits a blob after it was read, where this tier decides before, and its
+//! hot share either refuses an entry of the whole budget or lets a scan evict everything.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -18,6 +18,8 @@
 
 use std::rc::Rc;
 
+use http::Method;
+
 use crate::serve::admin;
 use crate::serve::ask::{Ask, Field, Headers, goes_to_a_page};
 use crate::serve::constant::Constant;
@@ -36,7 +38,6 @@ use crate::site::keys;
 use crate::site::record::HostRecord;
 use crate::wire::fields::Fields;
 use crate::wire::host::{Hostname, parse_authority};
-use crate::wire::method::Method;
 use crate::wire::path::RequestPath;
 use crate::wire::url::{self, Scheme};
 
@@ -83,9 +84,11 @@ async fn route<P: Ports>(
         Err(error) if error.is_too_long() => return Constant::TooLong.reply(),
         Err(_) => return Constant::NotFound.reply(),
     };
+    let Ok(method) = Method::from_bytes(token.as_bytes()) else {
+        return Constant::BadRequest.reply();
+    };
     let ask = Ask {
-        method: Method::parse(token),
-        token,
+        method,
         scheme: parts.scheme,
         host: &host,
         authority: parts.authority,

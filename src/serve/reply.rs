@@ -1,7 +1,8 @@
 //! The response as data: a status, header fields, and where the body comes from.
 //!
 //! Not a runtime's response. The invariant is that a reply's length is known before its body is
-//! opened, and that one without a body has none to open.
+//! opened, and that one without a body has none to open. A status is a plain number everywhere: it
+//! is matched against ranges and written as text, and `http::StatusCode` would wrap each of those.
 
 use crate::serve::constant::{Constant, Form};
 use crate::serve::ports::{Part, Ports};

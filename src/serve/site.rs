@@ -5,6 +5,8 @@
 
 use std::rc::Rc;
 
+use http::Method;
+
 use crate::serve::action::{self, Route};
 use crate::serve::ask::{Ask, Field};
 use crate::serve::collection;
@@ -31,7 +33,6 @@ use crate::site::rules::RedirectOutcome;
 use crate::site::shard::Shard;
 use crate::wire::coding::{self, Coding};
 use crate::wire::fields::Fields;
-use crate::wire::method::Method;
 use crate::wire::path;
 use crate::wire::range;
 use crate::wire::url::Scheme;
@@ -98,12 +99,10 @@ impl<P: Ports> Answer<'_, P> {
         {
             return Ok(self.act(action).await);
         }
-        match (resolution, self.ask.method) {
+        match (resolution, &self.ask.method) {
             (Resolution::Missing, _) => self.missing().await,
-            (_, Method::Options) => Ok(self.options()),
-            (_, method) if !method.is_get_or_head() => {
-                Ok(self.constant(Constant::MethodNotAllowed))
-            }
+            (_, &Method::OPTIONS) => Ok(self.options()),
+            _ if !self.ask.is_read() => Ok(self.constant(Constant::MethodNotAllowed)),
             (Resolution::Redirect(to), _) => {
                 let location = self.ask.with_query(path::encode(&to));
                 Ok(self.redirect(config.redirect_status.into(), location))
@@ -355,7 +354,7 @@ impl<P: Ports> Answer<'_, P> {
         of: &Representation,
         part: Option<Part>,
     ) -> Result<ReplyBody<P>, Unavailable> {
-        if self.ask.method == Method::Head {
+        if self.ask.method == Method::HEAD {
             return Ok(ReplyBody::Empty);
         }
         self.tiers.body(&self.serving.site, of, part).await

@@ -5,15 +5,21 @@
 //! it is ASCII: words apart by spaces, all else percent-encoded. The invariant is that what was
 //! written comes back the same, and that anything else is nothing at all.
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
 use crate::serve::freshness::Timing;
 use crate::site::ids::ContentHash;
 use crate::wire::fields::Fields;
+use crate::wire::percent::percent_decode;
 use crate::wire::time::UnixMillis;
 
 /// Longest text that is kept: production refuses responses with more than 32 KB of fields.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Most variants of one URL; the oldest make room.
 pub const VARIANTS_MAX: usize = 32;
+
+/// The bytes that are escaped in a word.
+const WORD: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
 /// What is kept under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,45 +176,19 @@ fn push_number(out: &mut String, number: u64) {
 
 /// An empty word is a lone `%`.
 fn push_word(out: &mut String, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     out.push(' ');
     if text.is_empty() {
         out.push('%');
     }
-    for byte in text.bytes() {
-        if byte.is_ascii_graphic() && byte != b'%' {
-            out.push(char::from(byte));
-            continue;
-        }
-        out.push('%');
-        for digit in [byte >> 4, byte & 15] {
-            out.push(HEX.get(usize::from(digit)).map_or('0', |digit| char::from(*digit)));
-        }
-    }
+    out.extend(utf8_percent_encode(text, WORD));
 }
 
 fn word(text: &str) -> Option<String> {
-    if text == "%" {
-        return Some(String::new());
+    match text {
+        "" => None,
+        "%" => Some(String::new()),
+        text => percent_decode(text),
     }
-    if text.is_empty() {
-        return None;
-    }
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            decoded.push(byte);
-            continue;
-        }
-        let (high, low) = (digit(bytes.next()?)?, digit(bytes.next()?)?);
-        decoded.push(high << 4 | low);
-    }
-    String::from_utf8(decoded).ok()
-}
-
-fn digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 fn number<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<u64> {

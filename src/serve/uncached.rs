@@ -3,6 +3,8 @@
 //! Not a tier's copy. The invariant is that conditions are judged on what the store has now, and
 //! that a part is a part of that, or else the whole is sent.
 
+use http::Method;
+
 use crate::serve::ask::{Ask, Field};
 use crate::serve::constant::Constant;
 use crate::serve::deadline::{self, persistently};
@@ -17,7 +19,6 @@ use crate::site::keys::{self, Key};
 use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::etag::{self, Member};
 use crate::wire::fields::Fields;
-use crate::wire::method::Method;
 use crate::wire::precondition::Verdict;
 use crate::wire::range::{self, RangeOutcome};
 
@@ -34,7 +35,7 @@ pub async fn read<P: Ports>(
 ) -> Result<Option<Outcome<P>>, Fault> {
     let read =
         Read { tiers, ask, key: keys::object(site, &collection.name, name), collection, name };
-    if ask.method != Method::Get || ask.range().is_some() {
+    if ask.method != Method::GET || ask.range().is_some() {
         let Some(meta) = read.meta().await? else { return Ok(None) };
         if let Some(outcome) = read.partly(&meta).await? {
             return Ok(Some(outcome));
@@ -70,8 +71,8 @@ impl<P: Ports> Read<'_, P> {
     /// What takes less than all of an object; `None` where it takes that.
     async fn partly(&self, meta: &ObjectMeta) -> Result<Option<Outcome<P>>, Fault> {
         match self.ask.method {
-            Method::Get | Method::Head => {}
-            Method::Options => return Ok(Some(Outcome::options())),
+            Method::GET | Method::HEAD => {}
+            Method::OPTIONS => return Ok(Some(Outcome::options())),
             _ => return Ok(Some(Outcome::constant(Constant::MethodNotAllowed))),
         }
         if let Some(outcome) = self.conditional(meta) {
@@ -81,7 +82,7 @@ impl<P: Ports> Read<'_, P> {
         let (first, last) = match self.ask.part(&object::validators(meta), meta.length, now) {
             RangeOutcome::Part { first, last } => (first, last),
             RangeOutcome::Unsatisfiable => return Ok(Some(Outcome::unsatisfiable(meta.length))),
-            RangeOutcome::Full if self.ask.method == Method::Head => {
+            RangeOutcome::Full if self.ask.method == Method::HEAD => {
                 return Ok(Some(self.full(meta, ReplyBody::Empty)));
             }
             RangeOutcome::Full => return Ok(None),

@@ -82,7 +82,7 @@ pub fn request(action: &Action, ask: &Ask<'_>, client: &Client<'_>) -> UpstreamR
     UpstreamRequest {
         upstream: action.upstream.clone(),
         url: url(action, ask),
-        method: if is_read { "GET" } else { ask.token }.to_owned(),
+        method: if is_read { "GET" } else { ask.method.as_str() }.to_owned(),
         fields,
         with_body: !is_read,
         timeout_ms: action.timeout.millis(),
@@ -164,11 +164,12 @@ fn is_ours(value: &str, root_token: Option<&str>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::Method;
+
     use super::*;
     use crate::serve::ask::{Field, Headers};
     use crate::site::codec;
     use crate::wire::host::Hostname;
-    use crate::wire::method::Method;
     use crate::wire::path::RequestPath;
     use crate::wire::url::Scheme;
 
@@ -184,8 +185,7 @@ mod tests {
         let host = Hostname::parse(authority).unwrap();
         let path = RequestPath::parse(path).unwrap();
         let ask = Ask {
-            method: Method::Get,
-            token: "GET",
+            method: Method::GET,
             scheme: Scheme::Http,
             host: &host,
             authority,

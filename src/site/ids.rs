@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -160,19 +161,10 @@ name!(
 impl DeploymentId {
     /// The id of the deployment whose manifest root is these bytes.
     pub fn of_root(root: &[u8]) -> Self {
-        const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-        let mut id = String::with_capacity(DEPLOYMENT_BYTES);
-        id.push('d');
-        let (mut bits, mut held) = (0u16, 0u8);
-        for byte in Sha256::digest(root) {
-            bits = (bits << 8) | u16::from(byte);
-            held = held.saturating_add(8);
-            while held >= 5 && id.len() < DEPLOYMENT_BYTES {
-                held = held.saturating_sub(5);
-                let digit = usize::from((bits >> held) & 31);
-                id.push(char::from(ALPHABET.get(digit).copied().unwrap_or(b'a')));
-            }
-        }
+        let mut id = String::from("d");
+        BASE32_NOPAD.encode_append(&Sha256::digest(root), &mut id);
+        id.make_ascii_lowercase();
+        id.truncate(DEPLOYMENT_BYTES);
         Self(id.into())
     }
 }
@@ -200,10 +192,7 @@ impl ContentHash {
         };
         let digits: &[u8; 64] = text.as_bytes().try_into().map_err(|_| wrong())?;
         let mut hash = [0; 32];
-        for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-            let [high, low] = pair else { return Err(wrong()) };
-            *byte = (nibble(*high).ok_or_else(wrong)? << 4) | nibble(*low).ok_or_else(wrong)?;
-        }
+        HEXLOWER.decode_mut(digits, &mut hash).map_err(|_| wrong())?;
         Ok(Self(hash))
     }
 
@@ -216,7 +205,7 @@ impl ContentHash {
 
     /// Appends the 64 digits to a text.
     pub fn push_hex(&self, text: &mut String) {
-        push_hex(text, &self.0);
+        HEXLOWER.encode_append(&self.0, text);
     }
 
     /// The first 32 hexadecimal digits: what an entity tag shows.
@@ -224,7 +213,7 @@ impl ContentHash {
     /// 128 bits are enough to tell contents apart, and half the bytes on the wire.
     pub fn short_hex(&self) -> String {
         let mut text = String::with_capacity(32);
-        push_hex(&mut text, self.0.first_chunk::<16>().unwrap_or(&[0; 16]));
+        HEXLOWER.encode_append(self.0.first_chunk::<16>().unwrap_or(&[0; 16]), &mut text);
         text
     }
 }
@@ -242,23 +231,6 @@ impl fmt::Debug for ContentHash {
 }
 
 text_form!(ContentHash, |hash: ContentHash| hash.hex());
-
-fn push_hex(text: &mut String, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
-    for byte in bytes {
-        let pair = [digit(byte >> 4), digit(byte & 15)];
-        text.push_str(std::str::from_utf8(&pair).unwrap_or("00"));
-    }
-}
-
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => digit.checked_sub(b'0'),
-        b'a'..=b'f' => digit.checked_sub(b'a').and_then(|value| value.checked_add(10)),
-        _ => None,
-    }
-}
 
 fn is_site(text: &str) -> bool {
     (SITE_BYTES_MIN..=SITE_BYTES_MAX).contains(&text.len()) && is_label(text)

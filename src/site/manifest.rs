@@ -4,6 +4,9 @@
 //! not-found pages and either the only shard or the hashes of all of them; shards are blobs like
 //! any other. Everything that serving needs is in here, so that a rollback restores it all.
 //!
+//! The layout is by hand, as a shard's is: a general format would parse every path of a site before
+//! the first is looked up.
+//!
 //! # Shape
 //! ```text
 //! 0   "SVM1"

@@ -4,6 +4,7 @@
 //! several matches exist, the one of a greedy regular expression is found: with a splat being
 //! `.*` and a placeholder `[^/]+` (`[^.]+` in a host), earlier ones take as much as they can.
 //! That match puts every literal as far right as it goes, so one pass from the right finds it.
+//! By hand: a regular expression per rule would be compiled again at every cold start.
 
 /// Most captures of one pattern: they live in an array on the stack.
 pub const CAPTURES_MAX: usize = 16;

@@ -10,6 +10,7 @@
 use std::fmt;
 
 use crate::site::matching::{CAPTURES_MAX, Token, match_tokens};
+use crate::wire::percent::percent_decode;
 
 /// Longest pattern: no request path is longer either (`wire::path`).
 pub const PATTERN_BYTES_MAX: usize = 2_048;
@@ -173,22 +174,6 @@ pub fn name_length(text: &str) -> usize {
         return 0;
     }
     text.find(|next: char| !next.is_ascii_alphanumeric() && next != '_').unwrap_or(text.len())
-}
-
-/// Returns the text with its percent-encoding removed, once.
-pub fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let high = char::from(rest.next()?).to_digit(16)?;
-        let low = char::from(rest.next()?).to_digit(16)?;
-        bytes.push(u8::try_from(high.checked_mul(16)?.checked_add(low)?).ok()?);
-    }
-    String::from_utf8(bytes).ok()
 }
 
 fn split_host(text: &str, language: Language) -> Result<(Option<&str>, &str), PatternError> {

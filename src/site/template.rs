@@ -9,13 +9,22 @@
 
 use std::fmt;
 
-use crate::site::pattern::{Captures, SPLAT_NAME, name_length, percent_decode};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
+
+use crate::site::pattern::{Captures, SPLAT_NAME, name_length};
+use crate::wire::percent::{PATH, QUERY, VALUE, percent_decode};
 
 /// Longest `Location`: the platform's own limit for a URL, so that what we send can be asked for.
 pub const LOCATION_BYTES_MAX: usize = 16_384;
 
 /// Longest target of a redirect: what Workers Static Assets takes of a line.
 pub const TARGET_BYTES_MAX: usize = 2_048;
+
+/// What is escaped in the path of a target, which may hold escapes already.
+const TARGET_PATH: &AsciiSet = &PATH.remove(b'%');
+
+/// What is escaped in a captured text within a query or fragment.
+const COMPONENT: &AsciiSet = &VALUE.remove(b'/');
 
 /// A text with slots for what a pattern captured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,19 +158,14 @@ impl Target {
         if origin.is_none() && has_dot_segment(path) {
             return Err(TargetError::DotSegment);
         }
-        let mut encoded = String::with_capacity(path.len());
-        push_escaped(&mut encoded, path, |byte| is_pchar(byte) || matches!(byte, b'/' | b'%'));
-        let path = Template::parse(&encoded, names);
+        let path = Template::parse(&utf8_percent_encode(path, TARGET_PATH).to_string(), names);
         let path = match purpose {
             Purpose::Location => path,
             Purpose::Rewrite => path.decoded().ok_or(TargetError::BadEscape)?,
         };
         let suffix = |part: Option<&str>| {
-            part.filter(|part| !part.is_empty()).map(|part| {
-                let mut encoded = String::with_capacity(part.len());
-                push_query(&mut encoded, part);
-                Template::parse(&encoded, names)
-            })
+            part.filter(|part| !part.is_empty())
+                .map(|part| Template::parse(&utf8_percent_encode(part, QUERY).to_string(), names))
         };
         Ok(Self {
             text: text.into(),
@@ -213,7 +217,7 @@ impl Target {
             }
             (None, Some(asked)) => {
                 out.push('?');
-                push_query(&mut out, asked);
+                out.extend(utf8_percent_encode(asked, QUERY));
             }
             (None, None) => {}
         }
@@ -296,47 +300,13 @@ fn has_dot_segment(path: &str) -> bool {
 }
 
 /// Appends a decoded text as part of a path.
-///
-/// # Source
-/// RFC 3986 §3.3
 pub fn push_path(out: &mut String, text: &str) {
-    push_escaped(out, text, |byte| is_pchar(byte) || byte == b'/');
-}
-
-/// Appends a query as it was asked for, with only what can't stand in a header encoded.
-fn push_query(out: &mut String, text: &str) {
-    push_escaped(out, text, |byte| {
-        byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'#')
-    });
+    out.extend(utf8_percent_encode(text, PATH));
 }
 
 /// Appends a decoded text as one value within a query or fragment.
-///
-/// # Source
-/// RFC 3986 §2.3: what is unreserved never needs encoding.
 fn push_component(out: &mut String, text: &str) {
-    push_escaped(out, text, |byte| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/')
-    });
-}
-
-fn is_pchar(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte)
-}
-
-fn push_escaped(out: &mut String, text: &str, keep: fn(u8) -> bool) {
-    const HEX: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    for byte in text.bytes() {
-        if keep(byte) {
-            out.push(char::from(byte));
-            continue;
-        }
-        out.push('%');
-        for nibble in [byte >> 4, byte & 15] {
-            out.push(HEX.get(usize::from(nibble)).copied().unwrap_or('0'));
-        }
-    }
+    out.extend(utf8_percent_encode(text, COMPONENT));
 }
 
 /// Why a text is no target.

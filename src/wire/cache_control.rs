@@ -2,7 +2,8 @@
 //!
 //! RFC 9111 section 5.2. Not a policy: what a cache makes of the directives is decided in `serve`.
 //! The invariant is that nothing malformed ever permits: a directive that can't be read counts
-//! where it restricts, and a lifetime that can't be read is no lifetime at all.
+//! where it restricts, and a lifetime that can't be read is no lifetime at all. Parsed by hand
+//! to keep that distinction.
 
 use crate::wire::dictionary::{Member, Value};
 use crate::wire::time::DeltaSeconds;

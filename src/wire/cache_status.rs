@@ -1,5 +1,8 @@
 //! The Cache-Status field: how this cache handled a request.
 //!
+//! By hand: every response has one, all its words are constants, and `sfv` writes parameters
+//! without the space that ours always had.
+//!
 //! RFC 9211. Only the member of this cache, and only the parameters that it sends; a member of a
 //! cache further back is kept in front of it by whoever appends.
 

@@ -2,7 +2,8 @@
 //!
 //! Not a general date parser: no zone but GMT, no repair. Letter case is free and the day of the
 //! week is not checked, because caches in use accept both; everything else is strict. Dates are
-//! proleptic Gregorian, without leap seconds.
+//! proleptic Gregorian, without leap seconds. By hand: `httpdate` insists on letter case, on the
+//! right day of the week and on years from 1970.
 
 use std::fmt;
 

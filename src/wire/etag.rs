@@ -1,7 +1,8 @@
 //! Entity tags: `"x"` and `W/"x"`, and the lists of them that preconditions carry.
 //!
 //! RFC 9110 section 8.8.3. Comparison is of the text between the quotes, byte for byte. Nothing
-//! here decides what a comparison means; [`crate::wire::precondition`] does.
+//! here decides what a comparison means; [`crate::wire::precondition`] does. By hand,
+//! because a list borrows its members and passes over malformed ones.
 
 /// An entity tag.
 ///

@@ -4,7 +4,7 @@
 //! Nothing here reads a clock, does I/O, knows of sites or stores, or panics: every parser is
 //! total, and says what is wrong with the input in a small error of its own.
 //!
-//! The reading order is the order of a request: [`method`], [`url`], [`host`], [`path`], [`query`],
+//! The reading order is the order of a request: [`url`], [`host`], [`path`], [`query`],
 //! then the header fields that choose a representation, then those that describe the answer.
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -21,7 +21,7 @@
 
 pub mod text;
 
-pub mod method;
+pub mod percent;
 
 pub mod url;
 

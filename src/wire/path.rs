@@ -7,12 +7,17 @@
 //! canonical encoding fits in [`PATH_BYTES_MAX`], parses to the same path, and begins with exactly
 //! one `/`, so that it is safe as a `Location`.
 //!
+//! Decoding is by hand: one pass decodes, refuses and bounds, and reports the offset of a malformed
+//! escape, which the crate would leave as it is.
+//!
 //! RFC 3986 sections 2.1 to 2.4 (encoding), 3.3 (pchar) and 6.2.2 (normalisation); RFC 9110 section
 //! 4.2.3.
 
 use std::fmt;
 
-use crate::wire::text;
+use percent_encoding::utf8_percent_encode;
+
+use crate::wire::percent::PATH;
 
 /// The longest path, raw or canonical, in bytes; a path is held in memory and in every table that
 /// it is in.
@@ -106,19 +111,7 @@ pub fn encode(decoded: &str) -> String {
 /// Appends the canonical encoding of a decoded path to `out`, as [`encode`] does.
 pub fn encode_into(decoded: &str, out: &mut String) {
     out.push('/');
-    let mut rest = decoded.trim_start_matches('/');
-    while let Some(at) = rest.bytes().position(|byte| !is_pchar(byte) && byte != b'/') {
-        let (plain, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
-        out.push_str(plain);
-        let mut chars = tail.chars();
-        if let Some(escaped) = chars.next() {
-            for byte in escaped.encode_utf8(&mut [0; 4]).bytes() {
-                text::push_escape(out, byte);
-            }
-        }
-        rest = chars.as_str();
-    }
-    out.push_str(rest);
+    out.extend(utf8_percent_encode(decoded.trim_start_matches('/'), PATH));
 }
 
 /// Returns the extension of the last segment, without its dot; None for a name that only begins
@@ -228,7 +221,7 @@ fn decode(raw: &str) -> Result<String, PathError> {
         let byte = match byte {
             b'%' => {
                 let digits = bytes.next().zip(bytes.next());
-                let byte = digits.and_then(|((_, high), (_, low))| text::escaped(high, low));
+                let byte = digits.and_then(|((_, high), (_, low))| escaped(high, low));
                 byte.ok_or(PathError::BadEscape(at))?
             }
             byte => byte,
@@ -264,6 +257,12 @@ fn refuse_dots(segment: Option<&[u8]>) -> Result<(), PathError> {
     }
 }
 
+/// The byte that the two digits of an escape spell, in either case.
+fn escaped(high: u8, low: u8) -> Option<u8> {
+    let [high, low] = [high, low].map(|digit| char::from(digit).to_digit(16));
+    u8::try_from(high? << 4 | low?).ok()
+}
+
 /// pchar without its escapes (RFC 3986 sections 2.2, 2.3 and 3.3).
 fn is_pchar(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~')
@@ -273,7 +272,8 @@ fn is_pchar(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        PATH_BYTES_MAX, PathError, RequestPath, SEGMENTS_MAX, encode, encode_into, file_extension,
+        PATH_BYTES_MAX, PathError, RequestPath, SEGMENTS_MAX, encode, encode_into, escaped,
+        file_extension,
     };
 
     #[track_caller]
@@ -285,6 +285,19 @@ mod tests {
         let again = RequestPath::parse(canonical).unwrap();
         assert_eq!(again.decoded(), decoded, "{canonical:?}");
         assert!(again.is_canonical(), "{canonical:?}");
+    }
+
+    #[test]
+    fn escapes_have_two_digits() {
+        for byte in 0..=u8::MAX {
+            for text in [format!("{byte:02X}"), format!("{byte:02x}")] {
+                let [high, low] = *text.as_bytes() else { panic!("{text}") };
+                assert_eq!(escaped(high, low), Some(byte));
+            }
+        }
+        for (high, low) in [(b'g', b'0'), (b'0', b'g'), (b'+', b'1'), (b'%', b'%'), (b'0', 0xff)] {
+            assert_eq!(escaped(high, low), None);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! RFC 9110 section 13, in its order of evaluation. Not here: whether there is a representation at
 //! all (a 404 is decided before, and never is a 304) and the Range field itself
-//! ([`crate::wire::range`]).
+//! ([`crate::wire::range`]). By hand: the steps are few, and the validators are ours.
 
 use crate::wire::date;
 use crate::wire::etag::{self, EntityTag, Member};

@@ -3,7 +3,9 @@
 //! Not a map: the first parameter of a name counts. The invariant: every text is a query, since
 //! what can't be decoded stands as it is.
 
-use crate::wire::text;
+use percent_encoding::{percent_decode_str, utf8_percent_encode};
+
+use crate::wire::percent::VALUE;
 
 /// Returns the decoded value of the first parameter `name`; empty for one without `=`.
 ///
@@ -31,34 +33,12 @@ pub fn value(query: &str, name: &str) -> Option<String> {
 
 /// Returns the text with everything escaped that could mean something in a query.
 pub fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => text::push_escape(&mut encoded, byte),
-        }
-    }
-    encoded
+    utf8_percent_encode(text, VALUE).to_string()
 }
 
 fn decode(text: &str) -> String {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        let escaped = after.split_first_chunk::<2>().filter(|_| *byte == b'%');
-        let escaped =
-            escaped.and_then(|([high, low], after)| Some((text::escaped(*high, *low)?, after)));
-        let (byte, after) = match (escaped, byte) {
-            (Some(escaped), _) => escaped,
-            (None, b'+') => (b' ', after),
-            (None, byte) => (*byte, after),
-        };
-        decoded.push(byte);
-        rest = after;
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! RFC 9110 section 14. A server may ignore a Range field, so whatever is not exactly one
 //! well-formed `bytes` range is [`RangeOutcome::Full`]: no multipart answer, and no work that grows
 //! with the field. Not here: If-Range ([`crate::wire::precondition::if_range_holds`]) and the
-//! method, which must be GET.
+//! method, which must be GET. By hand: crates parse sets of ranges, which are never served here.
 
 /// What a Range field asks of a representation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

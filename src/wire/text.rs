@@ -1,4 +1,4 @@
-//! Text, byte by byte: cuts, numbers, escapes.
+//! Text, byte by byte: cuts and numbers.
 //!
 //! Not a replacement for the library's own, which look for any needle and write in any format, and
 //! carry the machinery for it: these are for what every request needs. The invariant: a delimiter
@@ -37,44 +37,9 @@ pub fn push_number(text: &mut String, number: u64, digits: usize) {
     text.push_str(written.unwrap_or_default());
 }
 
-/// Appends the escape of a byte, `%` and two digits.
-///
-/// # Source
-/// RFC 3986 section 2.1.
-pub fn push_escape(text: &mut String, byte: u8) {
-    text.push('%');
-    for digit in [byte >> 4, byte & 0xf] {
-        let digit = char::from_digit(u32::from(digit), 16).unwrap_or('0');
-        text.push(digit.to_ascii_uppercase());
-    }
-}
-
-/// Returns the byte that the two digits of an escape spell, in either case.
-///
-/// # Source
-/// RFC 3986 section 2.1.
-pub fn escaped(high: u8, low: u8) -> Option<u8> {
-    let [high, low] = [high, low].map(|digit| char::from(digit).to_digit(16));
-    u8::try_from(high? << 4 | low?).ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{escaped, push_escape, push_number, split_once};
-
-    #[test]
-    fn escapes_come_back() {
-        for byte in 0..=u8::MAX {
-            let mut text = String::new();
-            push_escape(&mut text, byte);
-            let [b'%', high, low] = *text.as_bytes() else { panic!("{text}") };
-            assert_eq!(escaped(high, low), Some(byte));
-            assert_eq!(escaped(high, low.to_ascii_lowercase()), Some(byte));
-        }
-        for (high, low) in [(b'g', b'0'), (b'0', b'g'), (b'+', b'1'), (b'%', b'%'), (b'0', 0xff)] {
-            assert_eq!(escaped(high, low), None);
-        }
-    }
+    use super::{push_number, split_once};
 
     #[test]
     fn splits_at_the_first() {

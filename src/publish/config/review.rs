@@ -8,11 +8,11 @@ use std::collections::{BTreeSet, HashMap};
 use crate::site::config::HtmlMode;
 use crate::site::diagnostic::{Diagnostic, Located, Severity};
 use crate::site::fallback::EVERYTHING;
-use crate::site::pattern::percent_decode;
 use crate::site::rules::{
     HEADER_RULES_MAX, HeaderRule, HeaderRules, REDIRECTS_PATTERN_MAX, REDIRECTS_STATIC_MAX,
     RedirectOutcome, RedirectRule, Redirects,
 };
+use crate::wire::percent::percent_decode;
 
 /// Most hops that are followed: browsers give up at about 20.
 const HOPS_MAX: usize = 20;

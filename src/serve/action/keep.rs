@@ -37,7 +37,7 @@ impl<P: Ports> Plan<P> {
         // The beginning of something takes no stale copy's place: that may yet bridge a failure.
         let is_part = is_completable(response.status, &response.fields) && reason != Forward::Stale;
         let exchange = Exchange {
-            method: ask.method,
+            method: &ask.method,
             extent: if is_part { Extent::Part } else { Extent::Whole },
             ..self.exchange(response.status, &response.fields, asked_ms)
         };

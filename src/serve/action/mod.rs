@@ -16,6 +16,8 @@ mod keep;
 mod read;
 mod write;
 
+use http::Method;
+
 use crate::serve::ask::Ask;
 use crate::serve::freshness::Freshness;
 use crate::serve::freshness::admit::{Exchange, Extent, Policy};
@@ -32,7 +34,6 @@ use crate::site::keys::{self, Key, StoredFor};
 use crate::wire::cache_control::RequestDirectives;
 use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::fields::Fields;
-use crate::wire::method::Method;
 use crate::wire::time::UnixMillis;
 
 /// What is known of an action's request before anybody is asked.
@@ -50,7 +51,7 @@ pub struct Route<'a> {
 /// The outcome of a request to an action.
 pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, route: &Route<'_>) -> Outcome<P> {
     let settings = tiers.ports.settings();
-    if !route.action.takes(ask.token) {
+    if !route.action.takes(ask.method.as_str()) {
         return Outcome::not_allowed(&route.action.methods);
     }
     let client = tiers.ports.request_fields();
@@ -108,7 +109,7 @@ fn as_the_client_asks(
     ask: &Ask<'_>,
     client: &Fields,
 ) -> UpstreamRequest {
-    request.method = ask.token.to_owned();
+    request.method = ask.method.as_str().to_owned();
     for name in CONDITIONS {
         if let Some(value) = client.value(name) {
             request.fields.set(name, value.to_owned());
@@ -159,7 +160,7 @@ impl<P: Ports> Plan<P> {
         asked_ms: UnixMillis,
     ) -> Exchange<'a> {
         Exchange {
-            method: Method::Get,
+            method: &Method::GET,
             authority: &self.authority,
             has_authorization: self.has_authorization,
             directives: self.directives,

@@ -1,5 +1,7 @@
 //! GET and HEAD of an action: from the edge tier where it may be, else from the upstream.
 
+use http::Method;
+
 use crate::serve::action::keep::is_strong;
 use crate::serve::action::{Plan, fetch};
 use crate::serve::ask::Ask;
@@ -15,7 +17,6 @@ use crate::serve::stored::StoredResponse;
 use crate::serve::variants::{self, Lookup};
 use crate::site::ban::Ban;
 use crate::wire::cache_status::{CacheStatus, Forward};
-use crate::wire::method::Method;
 use crate::wire::range;
 use crate::wire::time::UnixMillis;
 
@@ -78,7 +79,7 @@ impl<P: Ports> Plan<P> {
     /// Whether this request asks, waits for another that does, or asks beside it.
     fn turn(&self, stored: Option<&StoredResponse>, ask: &Ask<'_>) -> Turn {
         let always = stored.is_some_and(|stored| stored.timing.always_validate);
-        let alone = ask.method != Method::Get
+        let alone = ask.method != Method::GET
             || always
             || self.has_authorization
             || self.directives.no_store
@@ -101,7 +102,7 @@ impl<P: Ports> Plan<P> {
         flight: Option<Flight>,
     ) -> Outcome<P> {
         let validated = stored.as_ref().map(|(stored, _)| stored).filter(|stored| {
-            ask.method == Method::Get && has_validator(stored.status, &stored.fields)
+            ask.method == Method::GET && has_validator(stored.status, &stored.fields)
         });
         let (request, validates) = match validated {
             Some(stored) => (self.conditional(stored), true),
@@ -171,7 +172,7 @@ impl<P: Ports> Plan<P> {
     /// # Source
     /// RFC 9111 §3.3 and §3.4: the parts must have the same strong validator.
     async fn complete(&self, ask: &Ask<'_>, stored: StoredResponse, body: P::Body) -> Outcome<P> {
-        if ask.method == Method::Get && !self.client.contains("range") {
+        if ask.method == Method::GET && !self.client.contains("range") {
             let asked_ms = self.now();
             let mut request = self.request.clone();
             request.fields.set("range", format!("bytes={}-", stored.length));

@@ -1,5 +1,7 @@
 //! Every other method of an action: passed on, and what it changes is given up.
 
+use http::Method;
+
 use crate::serve::action::{Plan, Route, fetch, key};
 use crate::serve::ask::Ask;
 use crate::serve::freshness::admit::{Exchange, admit};
@@ -10,7 +12,6 @@ use crate::serve::variants;
 use crate::site::keys::Key;
 use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::fields::Fields;
-use crate::wire::method::Method;
 use crate::wire::path::RequestPath;
 
 impl<P: Ports> Plan<P> {
@@ -26,7 +27,8 @@ impl<P: Ports> Plan<P> {
             Ok(response) => response,
             Err(fault) => return Outcome::lost(fault),
         };
-        let is_safe = matches!(ask.token, "OPTIONS" | "TRACE" | "PROPFIND" | "REPORT" | "QUERY");
+        let is_safe =
+            matches!(ask.method.as_str(), "OPTIONS" | "TRACE" | "PROPFIND" | "REPORT" | "QUERY");
         if is_safe || response.status >= 400 {
             return Outcome::relayed(response, status);
         }
@@ -38,12 +40,12 @@ impl<P: Ports> Plan<P> {
                 variants::give_up(&self.tiers, &key, now).await;
             }
         }
-        if ask.method != Method::Post || !stands_for_get(ask, &response.fields) {
+        if ask.method != Method::POST || !stands_for_get(ask, &response.fields) {
             return Outcome::relayed(response, status);
         }
         // Stored as if it had been asked for after what it did.
         let exchange = Exchange {
-            method: Method::Post,
+            method: &Method::POST,
             is_own_content_location: true,
             ..self.exchange(response.status, &response.fields, asked_ms)
         };
@@ -69,7 +71,7 @@ fn key_of_path(route: &Route<'_>, ask: &Ask<'_>, reference: &str) -> Option<Key>
         None => (reference, None),
     };
     let path = RequestPath::parse(path).ok()?;
-    let other = Ask { path: &path, query, ..*ask };
+    let other = Ask { method: ask.method.clone(), path: &path, query, ..*ask };
     if !route.action.prefix.holds(path.decoded()) {
         return None;
     }

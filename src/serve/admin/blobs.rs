@@ -3,6 +3,7 @@
 //! Not deployments: a blob alone serves nothing. The invariant is that what is stored under a hash
 //! hashes to it, so that an upload may be repeated, raced or cut off and never does harm.
 
+use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -14,7 +15,6 @@ use crate::serve::ports::{Ports, Upload};
 use crate::serve::reply::ReplyBody;
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::keys::{self, HexPrefix};
-use crate::wire::method::Method;
 
 /// Largest batch in bytes, frames included: it is held in memory while it is checked.
 pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -38,7 +38,7 @@ struct Question {
 impl<P: Ports> Call<'_, P> {
     /// Which of these hashes the site has no blob for.
     pub async fn missing_blobs(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Post])?;
+        self.allow(&[Method::POST])?;
         let question: Question = self.json().await?;
         let prefix = HexPrefix::parse(&question.prefix).ok_or(AdminError::Invalid(
             "the prefix is no prefix",
@@ -82,7 +82,7 @@ impl<P: Ports> Call<'_, P> {
 
     /// Stores a batch: frames of hash, length and bytes.
     pub async fn store_blobs(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Post])?;
+        self.allow(&[Method::POST])?;
         let body = self.tiers.ports.request_body(BATCH_BYTES_MAX).await?;
         let frames = frames(&body)?;
         let mut at = 0_usize;
@@ -118,7 +118,7 @@ impl<P: Ports> Call<'_, P> {
 
     /// Gives a blob, or stores one that streams in.
     pub async fn blob(&self, site: &SiteName, hash: ContentHash) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get, Method::Put])?;
+        self.allow(&[Method::GET, Method::PUT])?;
         let ports = &self.tiers.ports;
         let (key, settings) = (keys::blob(site, &hash), ports.settings());
         if self.ask.is_read() {

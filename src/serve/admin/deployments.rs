@@ -3,10 +3,10 @@
 //! Not activation: a committed deployment has an address of its own and is live nowhere. The
 //! invariant is that a deployment is written once, after what it names.
 
-use std::collections::BTreeMap;
-
+use http::Method;
 use serde::Serialize;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::stages::StageView;
@@ -19,7 +19,6 @@ use crate::site::keys;
 use crate::site::live::LiveRecord;
 use crate::site::manifest::{Manifest, ROOT_BYTES_MAX, ShardPlace};
 use crate::site::takedown::TakedownPath;
-use crate::wire::method::Method;
 
 /// Most blobs whose presence a commit checks: the publisher has checked them all, this guards
 /// against one that did not, within the fifty operations that a small plan allows a request.
@@ -35,7 +34,7 @@ struct Committed<'a> {
 impl<P: Ports> Call<'_, P> {
     /// What every stage serves.
     pub async fn deployments(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get])?;
+        self.allow(&[Method::GET])?;
         self.site_exists(site).await?;
         Ok(Answer::json(200, &json!({ "stages": self.stages(site).await? })))
     }
@@ -72,10 +71,10 @@ impl<P: Ports> Call<'_, P> {
         site: &SiteName,
         id: DeploymentId,
     ) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get, Method::Put, Method::Delete])?;
+        self.allow(&[Method::GET, Method::PUT, Method::DELETE])?;
         match self.ask.method {
-            Method::Put => self.commit(site, &id).await,
-            Method::Delete => self.forget(site, &id).await,
+            Method::PUT => self.commit(site, &id).await,
+            Method::DELETE => self.forget(site, &id).await,
             _ => self.root(site, &id).await,
         }
     }

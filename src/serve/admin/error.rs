@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use http::Method;
 use serde::Serialize;
 
 use crate::serve::ports::{BodyFault, Fault};
@@ -16,7 +17,6 @@ use crate::site::collection::CollectionError;
 use crate::site::ids::{ContentHash, DeploymentId, NameError, StageName};
 use crate::site::live::LiveRecord;
 use crate::site::manifest::ManifestError;
-use crate::wire::method::Method;
 use crate::wire::time::UnixMillis;
 
 /// Why a call was refused.

@@ -4,6 +4,7 @@
 //! deployment would come back with a rollback. Bans are dated after the object is stored, so a
 //! refresh that read the old object is banned with it.
 
+use http::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::serve::admin::error::AdminError;
@@ -18,7 +19,6 @@ use crate::site::config::StageKind;
 use crate::site::ids::{SiteName, StageName};
 use crate::site::keys;
 use crate::site::live::{Change, LiveRecord};
-use crate::wire::method::Method;
 use crate::wire::query;
 use crate::wire::time::UnixMillis;
 
@@ -73,7 +73,7 @@ impl<P: Ports> Call<'_, P> {
         site: &SiteName,
         collection: &str,
     ) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Post])?;
+        self.allow(&[Method::POST])?;
         let collection = CollectionName::parse(collection).map_err(AdminError::Object)?;
         let body: Invalidate = self.json().await?;
         let scopes = scopes(&collection, body.names.as_deref())?;

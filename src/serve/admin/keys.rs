@@ -3,6 +3,7 @@
 //! Not their use, which is [`crate::serve::fresh`]. The invariant is that of tokens: a key's text
 //! is shown once, when it is made, and kept nowhere.
 
+use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -12,7 +13,6 @@ use crate::serve::admin::{Answer, Call};
 use crate::serve::ports::Ports;
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::record::{ApiKey, KEY_PREFIX, KEYS_MAX};
-use crate::wire::method::Method;
 use crate::wire::time::UnixMillis;
 
 #[derive(Deserialize)]
@@ -42,7 +42,7 @@ impl<'a> KeyView<'a> {
 impl<P: Ports> Call<'_, P> {
     /// Lists a site's keys, or makes one.
     pub async fn keys(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get, Method::Post])?;
+        self.allow(&[Method::GET, Method::POST])?;
         if !self.ask.is_read() {
             return self.make_key(site).await;
         }
@@ -53,7 +53,7 @@ impl<P: Ports> Call<'_, P> {
 
     /// Revokes a key.
     pub async fn revoke_key(&self, site: &SiteName, id: &str) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Delete])?;
+        self.allow(&[Method::DELETE])?;
         self.update_site(site, &mut |record| {
             let before = record.keys.len();
             record.keys.retain(|key| key.id != id);

@@ -22,6 +22,7 @@ pub mod uploads;
 
 use std::pin::Pin;
 
+use http::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -39,7 +40,6 @@ use crate::site::manifest::{PATHS_MAX, ROOT_BYTES_MAX};
 use crate::site::record::Scope;
 use crate::wire::fields::Fields;
 use crate::wire::host::Hostname;
-use crate::wire::method::Method;
 
 /// Largest JSON body in bytes: ten thousand hashes and some air.
 pub const JSON_BYTES_MAX: usize = 1024 * 1024;
@@ -152,8 +152,8 @@ async fn dispatch<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Answer<P>
 impl<P: Ports> Call<'_, P> {
     async fn of_site(&self, site: &SiteName, rest: &[&str]) -> Result<Answer<P>, AdminError> {
         let scope = match rest {
-            [] if self.ask.method == Method::Get => Scope::Read,
-            ["deployments"] | ["deployments", _] if self.ask.method == Method::Get => Scope::Read,
+            [] if self.ask.method == Method::GET => Scope::Read,
+            ["deployments"] | ["deployments", _] if self.ask.method == Method::GET => Scope::Read,
             ["stages", _] => Scope::Read,
             ["takedowns"] if self.ask.is_read() => Scope::Read,
             ["purge"] => Scope::Purge,
@@ -223,7 +223,7 @@ impl<P: Ports> Call<'_, P> {
     }
 
     fn about(&self) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get])?;
+        self.allow(&[Method::GET])?;
         let settings = self.tiers.ports.settings();
         let about = About {
             version: env!("CARGO_PKG_VERSION"),
@@ -245,8 +245,9 @@ impl<P: Ports> Call<'_, P> {
 
     /// Nothing, when the method is one of these.
     pub fn allow(&self, methods: &'static [Method]) -> Result<(), AdminError> {
-        let asked = if self.ask.method == Method::Head { Method::Get } else { self.ask.method };
-        if methods.contains(&asked) { Ok(()) } else { Err(AdminError::MethodNotAllowed(methods)) }
+        let asked = &self.ask.method;
+        let asked = if *asked == Method::HEAD { &Method::GET } else { asked };
+        if methods.contains(asked) { Ok(()) } else { Err(AdminError::MethodNotAllowed(methods)) }
     }
 
     /// Reads the request's body, a JSON object; an empty body is `{}`.
@@ -277,7 +278,7 @@ impl<P: Ports> Call<'_, P> {
 /// Whether the worker could serve: for probes, without a token, and telling nothing else.
 fn health<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Answer<P>, AdminError> {
     if !ask.is_read() {
-        return Err(AdminError::MethodNotAllowed(&[Method::Get]));
+        return Err(AdminError::MethodNotAllowed(&[Method::GET]));
     }
     let settings = tiers.ports.settings();
     let missing = tiers.ports.missing_binding();

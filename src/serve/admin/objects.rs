@@ -3,6 +3,7 @@
 //! Not how they are served. The invariant is that an object is stored whole or not at all, under a
 //! name that is a canonical path, and only in a collection that something live of the site has.
 
+use http::Method;
 use serde::Serialize;
 
 use crate::serve::admin::error::AdminError;
@@ -20,7 +21,6 @@ use crate::site::ids::{SiteName, StageName};
 use crate::site::keys::{self, Key};
 use crate::wire::etag::{Member, members};
 use crate::wire::fields::Fields;
-use crate::wire::method::Method;
 use crate::wire::path::RequestPath;
 use crate::wire::time::UnixMillis;
 use crate::wire::{media_type, path, query};
@@ -96,7 +96,7 @@ impl<P: Ports> Call<'_, P> {
     ) -> Result<Answer<P>, AdminError> {
         let collection = CollectionName::parse(collection).map_err(AdminError::Object)?;
         if name.is_empty() {
-            self.allow(&[Method::Get])?;
+            self.allow(&[Method::GET])?;
             return self.list_objects(site, &collection).await;
         }
         let name = ObjectName::of_decoded(&name.join("/")).map_err(AdminError::Object)?;
@@ -105,11 +105,11 @@ impl<P: Ports> Call<'_, P> {
         if let Some(step) = self.upload_step()? {
             return self.upload(&target, step).await;
         }
-        self.allow(&[Method::Get, Method::Put, Method::Delete])?;
+        self.allow(&[Method::GET, Method::PUT, Method::DELETE])?;
         match self.ask.method {
-            Method::Put => self.put_object(&target).await,
-            Method::Delete => self.delete_object(&target).await,
-            Method::Head => self.head_object(&target).await,
+            Method::PUT => self.put_object(&target).await,
+            Method::DELETE => self.delete_object(&target).await,
+            Method::HEAD => self.head_object(&target).await,
             _ => self.get_object(&target).await,
         }
     }

@@ -3,6 +3,7 @@
 //! Not a deletion: nothing is looked for. The invariant is that the ban is written before the call
 //! is answered, so that what the answer says of when it is in force everywhere can be relied on.
 
+use http::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::serve::admin::error::AdminError;
@@ -12,7 +13,6 @@ use crate::site::ban::{BAN_BYTES_MAX, Ban, BanScope};
 use crate::site::collection::CollectionName;
 use crate::site::ids::{SiteName, StageName};
 use crate::site::live::{Change, LiveRecord};
-use crate::wire::method::Method;
 use crate::wire::path::RequestPath;
 use crate::wire::time::UnixMillis;
 
@@ -42,7 +42,7 @@ struct Purged<'a> {
 impl<P: Ports> Call<'_, P> {
     /// Invalidates what is stored of a stage.
     pub async fn purge(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Post])?;
+        self.allow(&[Method::POST])?;
         let body: Purge = self.json().await?;
         let ban = Ban { at_ms: self.tiers.ports.now(), scope: scope(&body)? };
         let change = |current: Option<&LiveRecord>| {

@@ -3,10 +3,10 @@
 //! Not their content. The invariant is that a hostname belongs to one site, which the hostname's
 //! own record says and nothing else.
 
-use std::collections::BTreeMap;
-
+use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::stages::StageView;
@@ -21,7 +21,6 @@ use crate::site::keys::{self, Key};
 use crate::site::record::{Deletion, HOSTS_MAX, HostEntry, HostRecord, SiteRecord};
 use crate::site::takedown::Takedown;
 use crate::wire::host::Hostname;
-use crate::wire::method::Method;
 use crate::wire::time::UnixMillis;
 
 /// Tries of a change to a site's record before the caller is told that others were faster.
@@ -63,7 +62,7 @@ struct SiteDetails<'a> {
 impl<P: Ports> Call<'_, P> {
     /// The names of all sites.
     pub async fn sites(&self) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get])?;
+        self.allow(&[Method::GET])?;
         self.caller.is_root()?;
         let prefix = keys::sites_prefix();
         let keys = self.list_all(prefix).await?;
@@ -88,9 +87,9 @@ impl<P: Ports> Call<'_, P> {
 
     /// Makes a site, or deletes it.
     pub async fn make_or_delete_site(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get, Method::Put, Method::Delete])?;
+        self.allow(&[Method::GET, Method::PUT, Method::DELETE])?;
         match self.ask.method {
-            Method::Delete => self.delete_site(site).await,
+            Method::DELETE => self.delete_site(site).await,
             _ => self.create_site(site).await,
         }
     }
@@ -109,14 +108,14 @@ impl<P: Ports> Call<'_, P> {
 
     /// The custom hostnames of a site.
     pub async fn hosts(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get])?;
+        self.allow(&[Method::GET])?;
         let (record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
         Ok(Answer::json(200, &json!({ "hosts": record.hosts })))
     }
 
     /// Maps a custom hostname to a stage, or takes the mapping away.
     pub async fn host(&self, site: &SiteName, host: &str) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Put, Method::Delete])?;
+        self.allow(&[Method::PUT, Method::DELETE])?;
         let host = Hostname::parse(host).map_err(|_| {
             AdminError::Invalid("this is no hostname", "write it as www.example.com")
         })?;
@@ -127,7 +126,7 @@ impl<P: Ports> Call<'_, P> {
             ));
         }
         let stage = match self.ask.method {
-            Method::Delete => None,
+            Method::DELETE => None,
             _ => Some(self.json::<MapHost>().await?.stage),
         };
         let key = keys::host(&host);

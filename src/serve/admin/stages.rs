@@ -4,12 +4,13 @@
 //! [`super::purge`] makes its changes through here. The invariant is compare-and-swap: of two
 //! changes at once one wins, and the other is told who won.
 
+use futures_util::future::join;
+use http::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call};
 use crate::serve::deadline::{self, persistently, within};
-use crate::serve::join::both;
 use crate::serve::live::{self, StageKey};
 use crate::serve::ports::{Condition, Fault, Ports, Written};
 use crate::serve::settings::StoreKind;
@@ -18,7 +19,6 @@ use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::keys;
 use crate::site::live::{Activation, Change, LiveRecord, Move, Retained};
 use crate::site::manifest::Manifest;
-use crate::wire::method::Method;
 use crate::wire::time::UnixMillis;
 
 /// Tries of a change that did not say what it expects to replace.
@@ -68,7 +68,7 @@ struct Activated {
 impl<P: Ports> Call<'_, P> {
     /// What a stage serves.
     pub async fn stage(&self, site: &SiteName, stage: StageName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get])?;
+        self.allow(&[Method::GET])?;
         let found = self.live_record(site, &stage).await?;
         let (record, _) = found.ok_or(AdminError::NotFound("stage"))?;
         Ok(Answer::json(200, &self.view(record)))
@@ -80,7 +80,7 @@ impl<P: Ports> Call<'_, P> {
         site: &SiteName,
         stage: StageName,
     ) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Post])?;
+        self.allow(&[Method::POST])?;
         let body: Activate = self.json().await?;
         self.change(site, &stage, &body.deployment, Move::Forward, body.expected_seq).await
     }
@@ -91,7 +91,7 @@ impl<P: Ports> Call<'_, P> {
         site: &SiteName,
         stage: StageName,
     ) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Post])?;
+        self.allow(&[Method::POST])?;
         let body: Rollback = self.json().await?;
         let current = self.live_record(site, &stage).await?;
         let (current, _) = current.ok_or(AdminError::NotFound("stage"))?;
@@ -102,7 +102,7 @@ impl<P: Ports> Call<'_, P> {
 
     /// Makes live on one stage what is live on another.
     pub async fn promote(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Post])?;
+        self.allow(&[Method::POST])?;
         let body: Promote = self.json().await?;
         let from = self.live_record(site, &body.from).await?;
         let (from, _) = from.ok_or(AdminError::NotFound("stage"))?;
@@ -210,7 +210,7 @@ impl<P: Ports> Call<'_, P> {
     async fn confirm(&self, record: &LiveRecord, root: &[u8]) -> Result<(), AdminError> {
         let LiveRecord { site, deployment, .. } = record;
         let stored = self.stored_root(site, deployment);
-        let (current, stored) = both(self.is_current(record), stored).await;
+        let (current, stored) = join(self.is_current(record), stored).await;
         if !current? {
             self.withdraw(record).await?;
             return Err(AdminError::BeingDeleted);

@@ -3,6 +3,7 @@
 //! A takedown does not change what stages serve live, so the answer names the stages that still
 //! serve a hidden file.
 
+use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -13,7 +14,6 @@ use crate::serve::tiers::Unavailable;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::manifest::{Manifest, ShardPlace};
 use crate::site::takedown::{TAKEDOWNS_MAX, Takedown, TakedownPath};
-use crate::wire::method::Method;
 use crate::wire::query;
 
 /// Maximum number of shards of a live deployment that are searched for files below a folder. Each
@@ -54,10 +54,10 @@ enum Serves {
 impl<P: Ports> Call<'_, P> {
     /// Lists a site's takedowns, makes one, or undoes one.
     pub async fn takedowns(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get, Method::Post, Method::Delete])?;
+        self.allow(&[Method::GET, Method::POST, Method::DELETE])?;
         match self.ask.method {
-            Method::Post => self.take_down(site).await,
-            Method::Delete => self.undo_takedown(site).await,
+            Method::POST => self.take_down(site).await,
+            Method::DELETE => self.undo_takedown(site).await,
             _ => {
                 let takedowns = self.usable_site(site).await?.takedowns;
                 Ok(Answer::json(200, &json!({ "takedowns": takedowns })))

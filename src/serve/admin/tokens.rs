@@ -3,6 +3,8 @@
 //! Not their use, which is [`super::auth`]. The invariant is that a token's text is shown once,
 //! when it is made, and kept nowhere.
 
+use data_encoding::BASE64URL_NOPAD;
+use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -11,7 +13,6 @@ use crate::serve::admin::{Answer, Call};
 use crate::serve::ports::{Fault, Ports};
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::record::{Scope, TOKEN_NAME_BYTES_MAX, TOKEN_PREFIX, TOKENS_MAX, Token};
-use crate::wire::method::Method;
 use crate::wire::time::UnixMillis;
 
 /// Length of a token's id: 40 bits tell a hundred tokens apart.
@@ -47,7 +48,7 @@ impl<'a> TokenView<'a> {
 impl<P: Ports> Call<'_, P> {
     /// Lists a site's tokens, or makes one.
     pub async fn tokens(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Get, Method::Post])?;
+        self.allow(&[Method::GET, Method::POST])?;
         if !self.ask.is_read() {
             return self.make_token(site).await;
         }
@@ -58,7 +59,7 @@ impl<P: Ports> Call<'_, P> {
 
     /// Revokes a token.
     pub async fn revoke_token(&self, site: &SiteName, id: &str) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::Delete])?;
+        self.allow(&[Method::DELETE])?;
         self.update_site(site, &mut |record| {
             let before = record.tokens.len();
             record.tokens.retain(|token| token.id != id);
@@ -107,7 +108,7 @@ impl<P: Ports> Call<'_, P> {
         site: &SiteName,
     ) -> Result<(String, String), AdminError> {
         let random = self.tiers.ports.random().ok_or(AdminError::Unavailable(Fault::Failed))?;
-        let random = base64url(&random);
+        let random = BASE64URL_NOPAD.encode(&random);
         let (id, secret) = random.split_at_checked(ID_CHARS).unwrap_or_default();
         // The id stands between underscores, which base64url has too.
         let id = id.replace(['_', '-'], "x");
@@ -139,30 +140,5 @@ pub fn expiry(
             "leave it out for no expiry; to end a token or a key now, revoke it",
         )),
         _ => Ok(expires_secs.map(|secs| now.plus(secs.saturating_mul(1_000)))),
-    }
-}
-
-/// Bytes in base64url without padding (RFC 4648 §5); whole groups of three only.
-fn base64url(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let groups = bytes.chunks_exact(3).filter_map(|group| <[u8; 3]>::try_from(group).ok());
-    groups
-        .flat_map(|[a, b, c]| {
-            let bits = u32::from_be_bytes([0, a, b, c]);
-            [18, 12, 6, 0].map(|shift| (bits >> shift) & 63)
-        })
-        .map(|digit| char::from(DIGITS.get(digit as usize).copied().unwrap_or(b'A')))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64url_is_what_others_write() {
-        assert_eq!(base64url(b"foobar"), "Zm9vYmFy");
-        assert_eq!(base64url(&[0xfb, 0xff, 0xfe]), "-__-");
-        assert_eq!(base64url(&[0; 39]).len(), 52);
     }
 }

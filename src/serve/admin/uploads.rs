@@ -3,6 +3,7 @@
 //! Not how smaller ones are written. The invariant is that nothing is there before the upload is
 //! finished, and all of it at once then. R2 only: KV takes no values as large.
 
+use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -12,7 +13,6 @@ use crate::serve::admin::{Answer, Call};
 use crate::serve::deadline::{persistently, within};
 use crate::serve::ports::{Ports, UploadedPart};
 use crate::serve::settings::StoreKind;
-use crate::wire::method::Method;
 use crate::wire::query;
 
 /// Most parts of an upload: R2's limit.
@@ -42,7 +42,7 @@ impl<P: Ports> Call<'_, P> {
     pub fn upload_step(&self) -> Result<Option<UploadStep>, AdminError> {
         let parameter = |name| self.ask.query.and_then(|query| query::value(query, name));
         if parameter("uploads").is_some() {
-            self.allow(&[Method::Post])?;
+            self.allow(&[Method::POST])?;
             return Ok(Some(UploadStep::Begin));
         }
         let Some(upload) = parameter("upload") else { return Ok(None) };
@@ -50,16 +50,16 @@ impl<P: Ports> Call<'_, P> {
         if !plain || !(1..=UPLOAD_BYTES_MAX).contains(&upload.len()) {
             return Err(AdminError::NotFound("upload"));
         }
-        self.allow(&[Method::Put, Method::Post, Method::Delete])?;
+        self.allow(&[Method::PUT, Method::POST, Method::DELETE])?;
         match self.ask.method {
-            Method::Put => {
+            Method::PUT => {
                 let number = parameter("part").and_then(|text| text.parse().ok());
                 let number = number.filter(|number| (1..=PARTS_MAX).contains(number));
                 let hint = "add part=N to the query, from 1 to 10,000";
                 let number = number.ok_or(AdminError::Invalid("the part has no number", hint))?;
                 Ok(Some(UploadStep::Part(upload, number)))
             }
-            Method::Post => Ok(Some(UploadStep::Finish(upload))),
+            Method::POST => Ok(Some(UploadStep::Finish(upload))),
             _ => Ok(Some(UploadStep::Drop(upload))),
         }
     }

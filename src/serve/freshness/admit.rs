@@ -3,13 +3,14 @@
 //! Not what is done with it later, and nothing is kept here. The invariant is that every clause of
 //! RFC 9111 section 3 is asked, and that what this cache adds to them only refuses more.
 
+use http::Method;
+
 use crate::serve::freshness::Timing;
 use crate::site::action::{Action, CAP_SECS_MAX, SetCookie};
 use crate::wire::cache_control::{RequestDirectives, ResponseDirectives, Seconds};
 use crate::wire::date;
 use crate::wire::dictionary;
 use crate::wire::fields::Fields;
-use crate::wire::method::Method;
 use crate::wire::time::{DeltaSeconds, UnixMillis, UnixSeconds};
 use crate::wire::url;
 use crate::wire::vary::Vary;
@@ -41,7 +42,7 @@ impl Policy {
 #[derive(Debug, Clone, Copy)]
 pub struct Exchange<'a> {
     /// The request's method.
-    pub method: Method,
+    pub method: &'a Method,
     /// The authority of the request's URL, as the client wrote it.
     pub authority: &'a str,
     /// Whether the request had an `Authorization` field.
@@ -151,7 +152,7 @@ pub fn admit(policy: &Policy, exchange: &Exchange<'_>) -> Result<Timing, NotStor
     let governing = Governing::of(exchange.fields);
     refuse_unstorable(policy, exchange, &governing.said)?;
     let lifetime_ms = lifetime_ms(policy, exchange, &governing);
-    if exchange.method == Method::Post && lifetime_ms.is_none() {
+    if exchange.method == Method::POST && lifetime_ms.is_none() {
         return Err(NotStored::Method);
     }
     let is_validatable = has_validator(exchange.status, exchange.fields);
@@ -237,9 +238,9 @@ fn refuse_unstorable(
     let refuse = |is_refused: bool, why: NotStored| if is_refused { Err(why) } else { Ok(()) };
     // A GET reuses what a POST got when that says that it is the same, and for how long, which is
     // asked later (RFC 9110 section 9.3.3).
-    let is_method = match exchange.method {
-        Method::Get => true,
-        Method::Post => status == 200 && exchange.is_own_content_location,
+    let is_method = match *exchange.method {
+        Method::GET => true,
+        Method::POST => status == 200 && exchange.is_own_content_location,
         _ => false,
     };
     refuse(!is_method, NotStored::Method)?;
@@ -296,7 +297,7 @@ fn lifetime_ms(policy: &Policy, exchange: &Exchange<'_>, governing: &Governing) 
         return Some(expires.since(date).saturating_mul(1_000));
     }
     let may_guess = policy.heuristic
-        && exchange.method == Method::Get
+        && exchange.method == Method::GET
         && (said.public || HEURISTIC.contains(&status));
     if !may_guess {
         return None;
@@ -384,7 +385,7 @@ mod tests {
 
     fn exchange(status: u16, fields: &Fields) -> Exchange<'_> {
         Exchange {
-            method: Method::Get,
+            method: &Method::GET,
             authority: "a.test",
             has_authorization: false,
             directives: RequestDirectives::default(),
@@ -661,10 +662,12 @@ mod tests {
         let get = exchange(200, &fields);
         let directives = RequestDirectives { no_store: true, only_if_cached: false };
         assert_eq!(next(&POLICY, &Exchange { directives, ..get }), "request-no-store");
-        for method in [Method::Head, Method::Put, Method::Options, Method::Delete, Method::Other] {
+        for method in
+            [&Method::HEAD, &Method::PUT, &Method::OPTIONS, &Method::DELETE, &Method::TRACE]
+        {
             assert_eq!(next(&POLICY, &Exchange { method, ..get }), "method", "{method:?}");
         }
-        let post = Exchange { method: Method::Post, is_own_content_location: true, ..get };
+        let post = Exchange { method: &Method::POST, is_own_content_location: true, ..get };
         assert_eq!(next(&POLICY, &post), "fresh");
         assert_eq!(next(&POLICY, &Exchange { status: 201, ..post }), "method");
         assert_eq!(next(&POLICY, &Exchange { is_own_content_location: false, ..post }), "method");

@@ -2,7 +2,8 @@
 //!
 //! The one place where this is decided, for the live record, collections and actions alike. Not a
 //! cache: nothing is looked up or kept here, and time is an argument. The invariant is that age
-//! only ever makes a verdict stricter, and that nothing is used beyond its life.
+//! only ever makes a verdict stricter, and that nothing is used beyond its life. By hand: the cap
+//! and the stale windows are ours; tests compare the rest with `http-cache-semantics`.
 
 pub mod admit;
 
@@ -138,12 +139,13 @@ impl Timing {
 
 #[cfg(test)]
 mod tests {
+    use http::Method;
+
     use super::admit::{Exchange, Extent, Policy, admit};
     use super::*;
     use crate::site::action::SetCookie;
     use crate::wire::cache_control::RequestDirectives;
     use crate::wire::fields::Fields;
-    use crate::wire::method::Method;
 
     const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
@@ -154,7 +156,7 @@ mod tests {
         fields.set("etag", etag);
         let policy = Policy { cap_ms: 1_800_000, heuristic: false, set_cookie: SetCookie::Never };
         let exchange = Exchange {
-            method: Method::Get,
+            method: &Method::GET,
             authority: "a.test",
             has_authorization: false,
             directives: RequestDirectives::default(),

@@ -1,0 +1,91 @@
+//! Percent-encoding: the sets of bytes that each part of a URL escapes, and a strict decoder.
+//!
+//! RFC 3986 section 2.1. The crate's decoder copies a malformed escape; ours refuses the text.
+//! Request paths have a decoder of their own, in [`crate::wire::path`].
+
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str};
+
+/// Everything but the unreserved characters (RFC 3986 section 2.3).
+pub const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Everything but pchar and `/` (RFC 3986 section 3.3).
+pub const PATH: &AsciiSet = &VALUE
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'/');
+
+/// The bytes that can't stand in a query or fragment within a header.
+pub const QUERY: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`');
+
+/// Returns the text with its escapes decoded once, `None` for a malformed escape or invalid UTF-8.
+pub fn percent_decode(text: &str) -> Option<String> {
+    let is_escape = |after: &str| {
+        let digits = after.as_bytes().first_chunk::<2>();
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.split('%').skip(1).all(is_escape) {
+        return None;
+    }
+    Some(percent_decode_str(text).decode_utf8().ok()?.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::{AsciiSet, utf8_percent_encode};
+
+    use super::{PATH, QUERY, VALUE, percent_decode};
+
+    #[track_caller]
+    fn check(set: &'static AsciiSet, unescaped: &str) {
+        for byte in 0..=0x7f {
+            let character = char::from(byte).to_string();
+            let encoded = utf8_percent_encode(&character, set).to_string();
+            let is_plain = byte.is_ascii_alphanumeric() || unescaped.contains(&character);
+            let expected = if is_plain { character.clone() } else { format!("%{byte:02X}") };
+            assert_eq!(encoded, expected);
+            assert_eq!(percent_decode(&format!("%{byte:02X}")).as_ref(), Some(&character));
+            assert_eq!(percent_decode(&format!("%{byte:02x}")).as_ref(), Some(&character));
+        }
+    }
+
+    #[test]
+    fn sets_escape_everything_else() {
+        check(VALUE, "-._~");
+        check(PATH, "-._~!$&'()*+,;=:@/");
+        check(QUERY, "!$%&'()*+,-./:;=?@[]_{|}~");
+    }
+
+    #[test]
+    fn malformed_escapes_are_refused() {
+        let rows = [
+            ("", Some("")),
+            ("a%20b", Some("a b")),
+            ("%C3%a9", Some("\u{e9}")),
+            ("%2541", Some("%41")),
+            ("a+b", Some("a+b")),
+            ("%", None),
+            ("a%4", None),
+            ("%g0", None),
+            ("%0g", None),
+            ("%+1", None),
+            ("%%41", None),
+            ("%4\u{e9}", None),
+            ("%ff", None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(percent_decode(text).as_deref(), expected, "{text:?}");
+        }
+    }
+}
