@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::publish::client::Client;
 use crate::publish::failure::Failure;
-use crate::site::ban::BanScope;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
+use crate::site::live::Retained;
 
 /// What the server is and takes.
 #[derive(Debug, Clone, Deserialize)]
@@ -61,23 +61,7 @@ pub struct LiveView {
     pub by: String,
     /// What was live before, newest first.
     #[serde(default)]
-    pub retained: Vec<RetainedView>,
-}
-
-/// A deployment that was live.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct RetainedView {
-    /// The deployment.
-    pub deployment: DeploymentId,
-    /// When it became live, in milliseconds since 1970.
-    #[serde(default)]
-    pub activated_ms: u64,
-    /// When another took its place, in milliseconds since 1970.
-    #[serde(default)]
-    pub superseded_ms: u64,
-    /// Whether it was rolled back from.
-    #[serde(default)]
-    pub rolled_back: bool,
+    pub retained: Vec<Retained>,
 }
 
 /// What a change of the live deployment answers.
@@ -97,23 +81,6 @@ pub struct Activated {
     pub url: String,
 }
 
-/// What an invalidation answers.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Purged {
-    /// The stage.
-    pub stage: StageName,
-    /// The number of the change.
-    pub seq: u64,
-    /// When it was made, in milliseconds since 1970.
-    #[serde(default)]
-    pub at_ms: u64,
-    /// What was invalidated.
-    pub scope: BanScope,
-    /// How long it may take to be in force everywhere, in seconds.
-    #[serde(default)]
-    pub effective_within_secs: u64,
-}
-
 /// What a commit answers.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Committed {
@@ -123,15 +90,6 @@ pub struct Committed {
     /// Paths that are taken down.
     #[serde(default)]
     pub takedowns: Vec<String>,
-}
-
-/// What an activation asks for.
-#[derive(Debug, Clone, Serialize)]
-pub struct Activate<'a> {
-    /// The deployment to be live.
-    pub deployment: &'a DeploymentId,
-    /// The sequence number that must be the current one: 0 for none at all, `None` for any.
-    pub expected_seq: Option<u64>,
 }
 
 impl Client {

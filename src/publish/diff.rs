@@ -6,12 +6,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::{Deserialize, Serialize};
-
 use crate::publish::api::{Limits, LiveView};
 use crate::publish::client::{Client, Payload};
 use crate::publish::failure::Failure;
 use crate::publish::flight::in_flight;
+use crate::site::api::{MissingBlobs, MissingQuestion};
 use crate::site::asset::Asset;
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::keys::HexPrefix;
@@ -20,17 +19,6 @@ use crate::site::shard::Shard;
 
 /// Blobs of a site that one question should make the server list, at most.
 pub const LISTED_MAX: usize = 4_000;
-
-#[derive(Serialize)]
-struct Question<'a> {
-    prefix: &'a str,
-    hashes: &'a [ContentHash],
-}
-
-#[derive(Deserialize)]
-struct MissingBlobs {
-    missing: Vec<ContentHash>,
-}
 
 /// The live deployment, but for the shards that the new one has too.
 #[derive(Debug)]
@@ -94,9 +82,8 @@ pub fn missing(
     let digits = prefix_digits(named.max(unknown.len()));
     let questions = questions(&unknown, digits, limits.missing_hashes_max);
     let path = format!("/sites/{site}/blobs/missing");
-    let answers = in_flight(&questions, |(prefix, hashes)| {
-        client.send::<MissingBlobs>("POST", &path, &Question { prefix, hashes })
-    })?;
+    let answers =
+        in_flight(&questions, |question| client.send::<MissingBlobs>("POST", &path, question))?;
     Ok(answers.into_iter().flat_map(|answer| answer.missing).collect())
 }
 
@@ -120,16 +107,14 @@ fn prefix_digits(blobs: usize) -> usize {
     (0..=HexPrefix::DIGITS_MAX).find(enough).unwrap_or(HexPrefix::DIGITS_MAX)
 }
 
-fn questions(
-    sorted: &[ContentHash],
-    digits: usize,
-    hashes_max: usize,
-) -> Vec<(String, Vec<ContentHash>)> {
+fn questions(sorted: &[ContentHash], digits: usize, hashes_max: usize) -> Vec<MissingQuestion> {
     let prefix = |hash: &ContentHash| hash.hex().get(..digits).unwrap_or_default().to_owned();
     let groups = sorted.chunk_by(|one, other| prefix(one) == prefix(other));
     groups
         .flat_map(|group| group.chunks(hashes_max.max(1)))
-        .filter_map(|group| Some((prefix(group.first()?), group.to_vec())))
+        .filter_map(|group| {
+            Some(MissingQuestion { prefix: prefix(group.first()?), hashes: group.to_vec() })
+        })
         .collect()
 }
 
@@ -161,9 +146,10 @@ mod tests {
         hashes.sort_unstable();
         for (digits, hashes_max) in [(0, 10_000), (0, 7), (1, 100), (2, 10_000), (4, 1)] {
             let questions = questions(&hashes, digits, hashes_max);
-            let all: Vec<_> = questions.iter().flat_map(|(_, hashes)| hashes).copied().collect();
+            let all: Vec<_> =
+                questions.iter().flat_map(|question| &question.hashes).copied().collect();
             assert_eq!(all, hashes, "{digits} {hashes_max}");
-            for (prefix, hashes) in questions {
+            for MissingQuestion { prefix, hashes } in questions {
                 assert!(hashes.len() <= hashes_max && prefix.len() == digits);
                 assert!(hashes.iter().all(|hash| hash.hex().starts_with(&prefix)));
             }

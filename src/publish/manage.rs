@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::publish::api::{Activated, LiveView, Purged};
+use crate::publish::api::{Activated, LiveView};
 use crate::publish::client::{Client, Payload};
 use crate::publish::failure::Failure;
+use crate::site::api::Purged;
 use crate::site::ban::BanScope;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::record::Scope;

@@ -5,13 +5,14 @@ use std::io::{IsTerminal, stderr};
 
 use serde_json::Value;
 
-use crate::publish::api::{LiveView, Purged};
+use crate::publish::api::LiveView;
 use crate::publish::progress::bytes;
-use crate::publish::removal::TakenDown;
 use crate::publish::run::Published;
 use crate::publish::words::counted;
+use crate::site::api::{Purged, TakenDown};
 use crate::site::ban::{BanScope, BannedObject};
 use crate::site::ids::{SiteName, StageName};
+use crate::site::takedown::Takedown;
 use crate::wire::date::format_imf;
 use crate::wire::time::{UnixMillis, UnixSeconds};
 
@@ -114,7 +115,7 @@ pub fn deployments(stages: &[LiveView]) -> String {
         ]);
         for retained in &live.retained {
             let state = if retained.rolled_back { "rolled back" } else { "retained" };
-            let (from, until) = (time(retained.activated_ms), time(retained.superseded_ms));
+            let (from, until) = (time(retained.activated_ms.0), time(retained.superseded_ms.0));
             rows.push(vec![
                 String::new(),
                 retained.deployment.to_string(),
@@ -142,10 +143,12 @@ pub fn in_force(seconds: u64) -> String {
 
 /// Describes a takedown for people, with the stages that still serve the path.
 pub fn taken_down(taken_down: &TakenDown, site: &SiteName) -> String {
-    let TakenDown { path, changed, at_ms, by, live_on, unchecked, .. } = taken_down;
+    let TakenDown { takedown, changed, live_on, unchecked, .. } = taken_down;
+    let Takedown { path, at_ms, by } = takedown;
+    let path = path.to_text();
     let mut text = match changed {
         true => format!("{path} is taken down\n"),
-        false => format!("{path} was taken down already, by {by} on {}\n", time(*at_ms)),
+        false => format!("{path} was taken down already, by {by} on {}\n", time(at_ms.0)),
     };
     text.push_str(&in_force(taken_down.effective_within_secs));
     let names =
@@ -174,7 +177,7 @@ pub fn purged(purged: &Purged) -> String {
     };
     let Purged { stage, seq, at_ms, effective_within_secs: seconds, .. } = purged;
     let mut text = format!("{stage}: purged {what} (seq {seq})\n");
-    let by = time(at_ms.saturating_add(seconds.saturating_mul(1_000)));
+    let by = time(at_ms.plus(seconds.saturating_mul(1_000)).0);
     let _ = match seconds {
         0 => writeln!(text, "  in force with the next request"),
         _ => writeln!(text, "  in force everywhere within {seconds} s, by {by}"),

@@ -8,37 +8,13 @@ use serde_json::{Value, json};
 
 use crate::publish::client::{Client, Payload, json as parse_json};
 use crate::publish::failure::{Failure, Problem};
-use crate::site::ids::{DeploymentId, SiteName, StageName};
+use crate::site::api::{DeletionStep, TakenDown};
+use crate::site::ids::{DeploymentId, SiteName};
 use crate::site::takedown::TakedownPath;
 use crate::wire::query;
 
 /// Longest pause between two calls of a deletion in seconds, so that progress is shown.
 const PAUSE_SECS_MAX: u64 = 5;
-
-/// A takedown that was made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct TakenDown {
-    /// The path, as the list shows it.
-    pub path: String,
-    /// Whether it was not taken down before.
-    #[serde(default)]
-    pub changed: bool,
-    /// When it was made, in milliseconds since 1970.
-    #[serde(default)]
-    pub at_ms: u64,
-    /// The token that made it.
-    #[serde(default)]
-    pub by: String,
-    /// How long it may take to be in force everywhere, in seconds.
-    #[serde(default)]
-    pub effective_within_secs: u64,
-    /// Stages that serve it live.
-    #[serde(default)]
-    pub live_on: Vec<StageName>,
-    /// Stages that may serve it live.
-    #[serde(default)]
-    pub unchecked: Vec<StageName>,
-}
 
 /// A takedown that was undone, or a deployment that was forgotten.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,23 +28,6 @@ pub struct Removed {
     /// How long it may take to be in force everywhere, in seconds.
     #[serde(default)]
     pub effective_within_secs: u64,
-}
-
-/// The result of one call of a deletion.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct DeletionStep {
-    /// Whether nothing is left.
-    #[serde(default)]
-    pub done: bool,
-    /// The kind of thing that was deleted, or `waiting`.
-    #[serde(default)]
-    pub phase: String,
-    /// How many things were deleted.
-    #[serde(default)]
-    pub deleted: u64,
-    /// Seconds until the next call can do something.
-    #[serde(default)]
-    pub wait_secs: u64,
 }
 
 /// Hides a published path.

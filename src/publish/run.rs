@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::publish::api::{Activate, Activated, Committed, LiveView, Server};
+use crate::publish::api::{Activated, Committed, LiveView, Server};
 use crate::publish::assemble::{build, typed};
 use crate::publish::cache::{Cache, Spool};
 use crate::publish::client::{Client, Payload, json as parse_json};
@@ -28,6 +28,7 @@ use crate::publish::scan::{self, ScanOptions};
 use crate::publish::types;
 use crate::publish::upload::{self, Blob, UploadError, Uploader};
 use crate::site::action::Upstream;
+use crate::site::api::Activate;
 use crate::site::asset::Class;
 use crate::site::diagnostic::Located;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
@@ -401,7 +402,7 @@ impl Publish<'_> {
             OnLostRace::Replace => None,
         };
         let path = format!("/sites/{}/stages/{}/activate", options.site, options.stage);
-        let request = Activate { deployment: id, expected_seq };
+        let request = Activate { deployment: id.clone(), expected_seq };
         let failure = match client.send::<Activated>("POST", &path, &request) {
             Ok(activated) => return Ok(activated),
             Err(failure) if &*failure.code == "lost-race" => failure,
@@ -410,7 +411,7 @@ impl Publish<'_> {
         let winner = failure.detail.as_ref().map_or(Value::Null, |detail| detail["winner"].clone());
         if winner["deployment"] == id.as_str() {
             // Ours: the answer to an earlier attempt was lost on its way.
-            let request = Activate { deployment: id, expected_seq: winner["seq"].as_u64() };
+            let request = Activate { expected_seq: winner["seq"].as_u64(), ..request };
             return client.send("POST", &path, &request);
         }
         Err(lost_race(failure, &winner, options))

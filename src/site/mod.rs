@@ -39,6 +39,7 @@ pub mod type_rule;
 pub mod redirects_file;
 pub mod diagnostic;
 pub mod action;
+pub mod api;
 pub mod collection;
 pub mod ban;
 pub mod takedown;

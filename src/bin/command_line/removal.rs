@@ -7,8 +7,9 @@ use selvedge::publish::client::Client;
 use selvedge::publish::confirm::confirm;
 use selvedge::publish::failure::Failure;
 use selvedge::publish::progress::Progress;
-use selvedge::publish::removal::{self, DeletionStep};
+use selvedge::publish::removal;
 use selvedge::publish::{manage, output};
+use selvedge::site::api::DeletionStep;
 use selvedge::site::ids::{DeploymentId, SiteName, StageName};
 
 use super::{Printed, listed};

@@ -4,7 +4,6 @@
 //! hashes to it, so that an upload may be repeated, raced or cut off and never does harm.
 
 use http::Method;
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::serve::admin::error::AdminError;
@@ -13,6 +12,7 @@ use crate::serve::deadline::{self, persistently, within};
 use crate::serve::join::join_all;
 use crate::serve::ports::{Ports, Upload};
 use crate::serve::reply::ReplyBody;
+use crate::site::api::{MissingBlobs, MissingQuestion};
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::keys::{self, HexPrefix};
 
@@ -29,17 +29,11 @@ const FRAME_HEAD_BYTES: usize = 36;
 /// Writes of a batch under way at once: the platform queues what is more than six.
 const WRITES_AT_ONCE: usize = 4;
 
-#[derive(Deserialize)]
-struct Question {
-    prefix: String,
-    hashes: Vec<ContentHash>,
-}
-
 impl<P: Ports> Call<'_, P> {
     /// Which of these hashes the site has no blob for.
     pub async fn missing_blobs(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::POST])?;
-        let question: Question = self.json().await?;
+        let question: MissingQuestion = self.json().await?;
         let prefix = HexPrefix::parse(&question.prefix).ok_or(AdminError::Invalid(
             "the prefix is no prefix",
             "up to 4 lower-case hex digits",
@@ -53,8 +47,9 @@ impl<P: Ports> Call<'_, P> {
         let stored = self.stored(site, &prefix).await?;
         // Keys are listed in ascending order; out of it, some would only be sent again.
         let is_stored = |hash: &ContentHash| stored.binary_search(hash).is_ok();
-        let missing: Vec<_> = question.hashes.iter().filter(|hash| !is_stored(hash)).collect();
-        Ok(Answer::json(200, &json!({ "missing": missing })))
+        let mut missing = question.hashes;
+        missing.retain(|hash| !is_stored(hash));
+        Ok(Answer::json(200, &MissingBlobs { missing }))
     }
 
     /// The hashes under a prefix that the site has blobs for, in the order of the listing.

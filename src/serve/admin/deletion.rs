@@ -4,13 +4,12 @@
 //! The name is released only when no isolate can still use a live record of the site. Otherwise a
 //! new site of the same name would show the old one for a moment.
 
-use serde::Serialize;
-
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call};
 use crate::serve::deadline::{self, persistently, within};
 use crate::serve::live::StageKey;
 use crate::serve::ports::Ports;
+use crate::site::api::DeletionStep;
 use crate::site::ban::CLOCK_SKEW_MS;
 use crate::site::ids::{SiteName, StageName};
 use crate::site::keys::{self, Key};
@@ -19,17 +18,6 @@ use crate::wire::query;
 
 /// Maximum number of custom hostnames that one call removes: each is a read and a delete.
 const HOSTS_PER_CALL: usize = 15;
-
-/// The progress of a deletion as the API shows it.
-#[derive(Serialize)]
-struct Progress<'a> {
-    site: &'a SiteName,
-    done: bool,
-    phase: &'static str,
-    deleted: usize,
-    wait_secs: u64,
-    effective_within_secs: u64,
-}
 
 /// The result of one call.
 struct Step {
@@ -57,9 +45,15 @@ impl<P: Ports> Call<'_, P> {
         }
         let step = self.delete_some(site).await?;
         let Step { phase, deleted, wait_secs, done } = step;
-        let effective_within_secs = self.permanent_bound_secs();
-        let progress = Progress { site, done, phase, deleted, wait_secs, effective_within_secs };
-        Ok(Answer::json(200, &progress))
+        let step = DeletionStep {
+            site: site.clone(),
+            done,
+            phase: phase.to_owned(),
+            deleted: deleted as u64,
+            wait_secs,
+            effective_within_secs: self.permanent_bound_secs(),
+        };
+        Ok(Answer::json(200, &step))
     }
 
     fn check_default_site(&self, site: &SiteName) -> Result<(), AdminError> {

@@ -4,17 +4,17 @@
 //! is answered, so that what the answer says of when it is in force everywhere can be relied on.
 
 use http::Method;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call};
 use crate::serve::ports::{Fault, Ports};
+use crate::site::api::Purged;
 use crate::site::ban::{BAN_BYTES_MAX, Ban, BanScope};
 use crate::site::collection::CollectionName;
 use crate::site::ids::{SiteName, StageName};
 use crate::site::live::{Change, LiveRecord};
 use crate::wire::path::RequestPath;
-use crate::wire::time::UnixMillis;
 
 /// A misspelt member would leave something stored that was to go.
 #[derive(Deserialize)]
@@ -28,15 +28,6 @@ struct Purge {
     prefix: Option<String>,
     tag: Option<String>,
     collection: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Purged<'a> {
-    stage: &'a StageName,
-    seq: u64,
-    at_ms: UnixMillis,
-    scope: &'a BanScope,
-    effective_within_secs: u64,
 }
 
 impl<P: Ports> Call<'_, P> {
@@ -56,10 +47,10 @@ impl<P: Ports> Call<'_, P> {
             Err(error) => return Err(error),
         };
         let purged = Purged {
-            stage: &record.stage,
+            stage: record.stage,
             seq: record.seq,
             at_ms: ban.at_ms,
-            scope: &ban.scope,
+            scope: ban.scope,
             effective_within_secs: self.bound_secs(record.kind),
         };
         Ok(Answer::json(200, &purged))

@@ -14,6 +14,7 @@ use crate::serve::deadline::{self, persistently, within};
 use crate::serve::live::{self, StageKey};
 use crate::serve::ports::{Condition, Fault, Ports, Written};
 use crate::serve::settings::StoreKind;
+use crate::site::api::Activate;
 use crate::site::config::StageKind;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::keys;
@@ -25,12 +26,6 @@ use crate::wire::time::UnixMillis;
 const TRIES_MAX: usize = 5;
 /// How late KV may show a write, in seconds, beyond our own bound.
 pub const KV_LAG_SECS: u64 = 60;
-
-#[derive(Deserialize)]
-struct Activate {
-    deployment: DeploymentId,
-    expected_seq: Option<u64>,
-}
 
 #[derive(Deserialize)]
 struct Rollback {

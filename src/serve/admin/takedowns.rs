@@ -11,6 +11,7 @@ use crate::serve::admin::error::AdminError;
 use crate::serve::admin::{Answer, Call};
 use crate::serve::ports::Ports;
 use crate::serve::tiers::Unavailable;
+use crate::site::api::TakenDown;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::manifest::{Manifest, ShardPlace};
 use crate::site::takedown::{TAKEDOWNS_MAX, Takedown, TakedownPath};
@@ -24,16 +25,6 @@ const SHARDS_MAX: usize = 16;
 #[serde(deny_unknown_fields)]
 struct NewTakedown {
     path: TakedownPath,
-}
-
-#[derive(Serialize)]
-struct TakenDown {
-    #[serde(flatten)]
-    takedown: Takedown,
-    changed: bool,
-    effective_within_secs: u64,
-    live_on: Vec<StageName>,
-    unchecked: Vec<StageName>,
 }
 
 #[derive(Serialize)]
