@@ -73,9 +73,6 @@ export function header(request, name) {
 
 const line = (value) => value ?? "";
 
-/** Returns so many random bytes, fit for secrets. */
-export const random = (length) => crypto.getRandomValues(new Uint8Array(length));
-
 /** The tasks of this instance that wait, by number: how each is fulfilled, and its timer. */
 let tasks = new Map();
 /** Goes up when the instance is replaced: what an earlier one waited for wakes nobody. */
@@ -90,8 +87,7 @@ export function connect(wake, onTrap) {
 }
 
 /** Called by the wasm panic hook, while the instance is still on the stack. */
-export function panicked(message) {
-  console.error(message);
+export function panicked() {
   trapped?.();
 }
 

@@ -44,7 +44,10 @@ thread_local! {
 #[wasm_bindgen]
 pub fn serve(request: Request, env: JsValue, context: ExecutionContext) -> JsValue {
     if !HOOKED.replace(true) {
-        std::panic::set_hook(Box::new(|info| sys::panicked(&info.to_string())));
+        std::panic::set_hook(Box::new(|info| {
+            console_error_panic_hook::hook(info);
+            sys::panicked();
+        }));
     }
     task::run(answer(request, env, context))
 }

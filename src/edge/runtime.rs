@@ -143,7 +143,8 @@ impl Ports for Runtime {
     }
 
     fn random(&self) -> Option<[u8; 39]> {
-        sys::random(39).to_vec().try_into().ok()
+        let mut bytes = [0; 39];
+        getrandom::fill(&mut bytes).ok().map(|()| bytes)
     }
 
     fn read(&self, key: &Key) -> impl Future<Output = Result<Option<Versioned>, Fault>> {

@@ -67,8 +67,6 @@ extern "C" {
     pub fn sha256(buffer: &ArrayBuffer) -> Promise;
     /// Gives the memory of a buffer back.
     fn release(buffer: &ArrayBuffer);
-    /// So many random bytes, fit for secrets.
-    pub fn random(length: u32) -> Uint8Array;
     /// The promise of a task, which `finish` fulfils.
     pub fn promised(task: u32) -> JsValue;
     /// Ends a task: its timer is stopped, and its promise fulfilled where it has one.
@@ -81,8 +79,8 @@ extern "C" {
     pub fn timer(ms: f64, task: u32);
     /// Wakes a task when what runs now has come to a stop.
     pub fn soon(task: u32);
-    /// Hands a panic's message to the entry module, which replaces the instance.
-    pub fn panicked(message: &str);
+    /// Tells the entry module of a panic; it replaces the instance.
+    pub fn panicked();
 }
 
 #[wasm_bindgen(module = "/src/edge/stores.js")]
