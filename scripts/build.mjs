@@ -81,7 +81,6 @@ async function bindWorker() {
     MODULE,
     join(edge, "entry.mjs"),
     join(edge, "glue.js"),
-    join(edge, "stores.js"),
     join(ROOT, "scripts/build.mjs"),
   ];
   if (newest(join(WORKER, "index.mjs")) > Math.max(...inputs.map(newest))) return;
