@@ -5,6 +5,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::WorkerGlobalScope;
 use worker::Env;
 
+use crate::edge::task;
 use crate::serve::ports::Fault;
 use crate::site::ids::ContentHash;
 
@@ -73,6 +74,7 @@ pub fn taken(buffer: &ArrayBuffer) -> Vec<u8> {
 pub async fn sha256(buffer: &ArrayBuffer) -> Result<ContentHash, Fault> {
     let crypto = global().crypto().map_err(fault)?;
     let digest = crypto.subtle().digest_with_str_and_buffer_source("SHA-256", buffer);
-    let digest: ArrayBuffer = digest.map_err(fault)?.await.map_err(fault)?.unchecked_into();
+    let digest = task::settled(&digest.map_err(fault)?).await.map_err(fault)?;
+    let digest: ArrayBuffer = digest.unchecked_into();
     copied(&digest).try_into().map(ContentHash).map_err(|_| Fault::Failed)
 }

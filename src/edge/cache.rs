@@ -13,6 +13,7 @@ use worker::worker_sys::ext::CacheStorageExt;
 
 use crate::edge::bindings::{fault, global};
 use crate::edge::runtime::Runtime;
+use crate::edge::task;
 use crate::serve::ports::{EdgeContent, Fault, Found};
 
 /// The header that holds our own text beside a body.
@@ -23,7 +24,7 @@ fn cache() -> Result<Cache, Fault> {
 }
 
 async fn matched(url: &str) -> Result<Option<Response>, Fault> {
-    let found = cache()?.match_with_str(url).await.map_err(fault)?;
+    let found = task::settled(&cache()?.match_with_str(url)).await.map_err(fault)?;
     Ok((!found.is_undefined()).then(|| found.unchecked_into()))
 }
 
@@ -37,7 +38,7 @@ pub async fn find(url: &str) -> Result<Option<Found<JsValue>>, Fault> {
 /// Returns the bytes stored under a URL.
 pub async fn bytes(url: &str) -> Result<Option<ArrayBuffer>, Fault> {
     let Some(found) = matched(url).await? else { return Ok(None) };
-    let bytes = found.array_buffer().map_err(fault)?.await.map_err(fault)?;
+    let bytes = task::settled(&found.array_buffer().map_err(fault)?).await.map_err(fault)?;
     Ok(Some(bytes.unchecked_into()))
 }
 
@@ -54,7 +55,8 @@ pub async fn keep(
         EdgeContent::Stream(stream, length) => (stream, length),
     };
     let response = entry(head, &body, length, ttl_secs).map_err(fault)?;
-    cache()?.put_with_str(url, &response).await.map(|_| ()).map_err(fault)
+    let put = cache()?.put_with_str(url, &response);
+    task::settled(&put).await.map(|_| ()).map_err(fault)
 }
 
 fn entry(head: &str, body: &JsValue, length: u64, ttl_secs: u64) -> Result<Response, JsValue> {

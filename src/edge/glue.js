@@ -50,10 +50,19 @@ export function soon(task) {
   queueMicrotask(step.bind(null, generation, task));
 }
 
-function step(born, task) {
+/** Polls a task when a promise settles; the outcome is for `slot`. */
+export function wait(promise, task, slot) {
+  const born = generation;
+  promise.then(
+    (value) => step(born, task, slot, true, value),
+    (error) => step(born, task, slot, false, error),
+  );
+}
+
+function step(born, task, slot, isFulfilled, value) {
   if (born !== generation) return;
   try {
-    poll(task);
+    poll(task, slot ?? 0, isFulfilled ?? true, value);
   } catch (fault) {
     console.error(fault);
     trapped();

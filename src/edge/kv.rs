@@ -11,6 +11,7 @@ use worker::kv::KvStore;
 use crate::edge::bindings::{fault, sha256, taken};
 use crate::edge::response;
 use crate::edge::streams::{self, ignore};
+use crate::edge::task;
 use crate::serve::join::join_all;
 use crate::serve::ports::{
     Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Upload,
@@ -75,12 +76,14 @@ impl Kv {
     }
 
     async fn get(&self, key: &str, options: &JsValue) -> Result<Option<JsValue>, Fault> {
-        let value = self.0.get(key, options).map_err(fault)?.await.map_err(fault)?;
+        let value = self.0.get(key, options).map_err(fault)?;
+        let value = task::settled(&value).await.map_err(fault)?;
         Ok((!value.is_null()).then_some(value))
     }
 
     async fn put(&self, key: &str, value: &JsValue, options: &JsValue) -> Result<(), Fault> {
-        self.0.put(key, value, options).map_err(fault)?.await.map(|_| ()).map_err(fault)
+        let put = self.0.put(key, value, options).map_err(fault)?;
+        task::settled(&put).await.map(|_| ()).map_err(fault)
     }
 
     /// Reads a small value; its version is its hash.
@@ -131,7 +134,8 @@ impl Kv {
     ) -> Result<Upload, Fault> {
         let whole = Response::new_with_opt_buffer_source(Some(body.unchecked_ref()));
         let whole = whole.and_then(|response| response.array_buffer()).map_err(fault)?;
-        let whole: ArrayBuffer = whole.await.map_err(fault)?.unchecked_into();
+        let whole = task::settled(&whole).await.map_err(fault)?;
+        let whole: ArrayBuffer = whole.unchecked_into();
         if sha256(&whole).await? != *hash {
             return Ok(Upload::Mismatch);
         }
@@ -236,7 +240,8 @@ impl Kv {
 
     /// Returns an object's value and metadata. A value without our metadata is not an object.
     async fn found(&self, key: &str, kind: &str) -> Result<Option<(JsValue, ObjectMeta)>, Fault> {
-        let found = self.0.get_with_metadata(key, kind).map_err(fault)?.await.map_err(fault)?;
+        let found = self.0.get_with_metadata(key, kind).map_err(fault)?;
+        let found = task::settled(&found).await.map_err(fault)?;
         let get = |name: &str| Reflect::get(&found, &name.into()).map_err(fault);
         let (value, metadata) = (get("value")?, get("metadata")?);
         let meta = metadata.as_string().and_then(|text| parsed(&text));

@@ -7,6 +7,7 @@ use worker::worker_sys::{R2Bucket, R2ObjectBody};
 use worker::{Bucket, Conditional, Data, HttpMetadata, Include, Object as R2Object, Range};
 
 use crate::edge::bindings::{fault, has_code, taken};
+use crate::edge::task;
 use crate::serve::ports::{
     Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Upload,
     UploadedPart, Versioned, Written,
@@ -30,7 +31,7 @@ impl R2 {
     async fn get(&self, key: &str) -> Result<Option<R2ObjectBody>, Fault> {
         let raw: &R2Bucket = self.0.as_ref().unchecked_ref();
         let found = raw.get(key.to_owned(), JsValue::UNDEFINED).map_err(fault)?;
-        let found = found.await.map_err(fault)?;
+        let found = task::settled(&found).await.map_err(fault)?;
         Ok((!found.is_null()).then(|| found.unchecked_into()))
     }
 
@@ -221,7 +222,7 @@ pub fn data(body: Option<ReadableStream>) -> Data {
 }
 
 async fn bytes_of(found: &R2ObjectBody) -> Result<ArrayBuffer, Fault> {
-    let bytes = found.array_buffer().map_err(fault)?.await.map_err(fault)?;
+    let bytes = task::settled(&found.array_buffer().map_err(fault)?).await.map_err(fault)?;
     Ok(bytes.unchecked_into())
 }
 

@@ -88,12 +88,12 @@ async fn send_part(
         let from = part.first.saturating_sub(at).min(length) as u32;
         let to = end.saturating_sub(at).min(length) as u32;
         if from < to {
-            writer.write_with_chunk(&chunk.subarray(from, to)).await?;
+            task::settled(&writer.write_with_chunk(&chunk.subarray(from, to))).await?;
         }
         at += length;
     }
     ignore(&reader.cancel());
-    writer.close().await.map(|_| ())
+    task::settled(&writer.close()).await.map(|_| ())
 }
 
 /// Returns a stream with the bytes of `body` that fails if the body pauses for longer than
@@ -126,8 +126,8 @@ async fn send_guarded(
             return Err(timeout("the body paused for too long"));
         };
         match chunk? {
-            Some(chunk) => writer.write_with_chunk(&chunk).await?,
-            None => return writer.close().await.map(|_| ()),
+            Some(chunk) => task::settled(&writer.write_with_chunk(&chunk)).await?,
+            None => return task::settled(&writer.close()).await.map(|_| ()),
         };
     }
 }
@@ -149,7 +149,7 @@ pub fn ignore(promise: &Promise) {
 }
 
 async fn next(reader: &ReadableStreamDefaultReader) -> Result<Option<Uint8Array>, JsValue> {
-    let read: ReadableStreamReadResult = reader.read().await?.unchecked_into();
+    let read: ReadableStreamReadResult = task::settled(&reader.read()).await?.unchecked_into();
     Ok((read.get_done() != Some(true)).then(|| read.get_value().unchecked_into()))
 }
 

@@ -1,11 +1,15 @@
 //! The executor: runs one task for each request, and one for each piece of work behind a response.
 //!
 //! A task is polled once on the spot, so that a response that is ready needs no promise and no turn
-//! of the event loop. Its waker polls it again in a microtask. A task has a single timer, for the
-//! earliest of its deadlines.
+//! of the event loop. A task has a single timer, for the earliest of its deadlines.
+//!
+//! `JsFuture` makes two closures for each promise and frees them only when the promise settles,
+//! which it never does once the client is gone. Promises obtained here go through [`settled`]: it
+//! makes none, polls the task on the spot, and forgets a dropped future at once. The futures of
+//! `worker` contain `JsFuture` and are woken through the waker.
 //!
 //! `wasm_bindgen_futures` only ever polls in a microtask. `worker::Delay` keeps the first waker it
-//! sees and a timer for each delay, which costs a tenth of a read of the store.
+//! sees and sets a timer for each delay.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -13,7 +17,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use js_sys::Date;
+use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::*;
 
 use crate::edge::bindings::global;
@@ -30,6 +34,12 @@ struct Task {
     work: Work,
     waker: Waker,
     timer: Timer,
+}
+
+/// An awaited promise and its outcome.
+struct Slot {
+    id: u32,
+    outcome: Option<Result<JsValue, JsValue>>,
 }
 
 struct Id(u32);
@@ -54,12 +64,17 @@ extern "C" {
     fn fulfil(task: u32, value: &JsValue);
     fn forget(task: u32);
     fn soon(task: u32);
+    fn wait(promise: &Promise, task: u32, slot: u32);
 }
+
+/// The slot of a wake-up without an outcome.
+const NO_SLOT: u32 = 0;
 
 thread_local! {
     /// In the order in which they began to wait.
     static TASKS: RefCell<Vec<Task>> = const { RefCell::new(Vec::new()) };
-    static LAST_ID: Cell<u32> = const { Cell::new(0) };
+    static SLOTS: RefCell<Vec<Slot>> = const { RefCell::new(Vec::new()) };
+    static LAST_ID: Cell<u32> = const { Cell::new(NO_SLOT) };
     /// The task that is being polled, and its timer.
     static CURRENT: Cell<(u32, Timer)> = const { Cell::new((0, None)) };
     /// The time of this poll; 0 until it is read.
@@ -101,14 +116,22 @@ pub fn spawn(work: impl Future<Output = ()> + 'static) {
 }
 
 fn task(work: Work) -> Task {
-    let id = LAST_ID.get().wrapping_add(1);
-    LAST_ID.set(id);
+    let id = next_id();
     Task { id, work, waker: Waker::from(Arc::new(Id(id))), timer: None }
 }
 
-/// Polls a waiting task. One that is gone was woken twice.
+fn next_id() -> u32 {
+    let id = LAST_ID.get().checked_add(1).unwrap_or(NO_SLOT + 1);
+    LAST_ID.set(id);
+    id
+}
+
+/// Polls a waiting task, after noting the outcome of a promise. Called by glue.js.
 #[wasm_bindgen]
-pub fn poll(id: u32) {
+pub fn poll(id: u32, slot: u32, is_fulfilled: bool, value: JsValue) {
+    if slot != NO_SLOT && !note(slot, if is_fulfilled { Ok(value) } else { Err(value) }) {
+        return;
+    }
     let found = TASKS.with_borrow_mut(|tasks| {
         let at = tasks.iter().position(|task| task.id == id)?;
         Some(tasks.remove(at))
@@ -117,6 +140,49 @@ pub fn poll(id: u32) {
     match polled(&mut task) {
         Poll::Ready(value) => fulfil(task.id, &value),
         Poll::Pending => keep(task),
+    }
+}
+
+/// Stores an outcome for the future that waits for it. Returns whether there still is one.
+fn note(slot: u32, outcome: Result<JsValue, JsValue>) -> bool {
+    SLOTS.with_borrow_mut(|slots| {
+        let slot = slots.iter_mut().find(|waiting| waiting.id == slot);
+        slot.map(|slot| slot.outcome = Some(outcome)).is_some()
+    })
+}
+
+/// Awaits a promise.
+pub fn settled(promise: &Promise) -> Settled {
+    let id = next_id();
+    SLOTS.with_borrow_mut(|slots| slots.push(Slot { id, outcome: None }));
+    wait(promise, CURRENT.get().0, id);
+    Settled(id)
+}
+
+/// An awaited promise. It belongs to the task that called [`settled`].
+pub struct Settled(u32);
+
+impl Future for Settled {
+    type Output = Result<JsValue, JsValue>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        SLOTS.with_borrow_mut(|slots| {
+            let slot = slots.iter_mut().find(|waiting| waiting.id == self.0);
+            match slot.and_then(|slot| slot.outcome.take()) {
+                Some(outcome) => Poll::Ready(outcome),
+                None => Poll::Pending,
+            }
+        })
+    }
+}
+
+impl Drop for Settled {
+    fn drop(&mut self) {
+        SLOTS.with_borrow_mut(|slots| {
+            if let Some(at) = slots.iter().position(|waiting| waiting.id == self.0) {
+                slots.swap_remove(at);
+            }
+        });
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! Redirects are not followed and bodies are neither decoded nor copied.
 
-use js_sys::futures::JsFuture;
 use js_sys::{Object, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
@@ -30,7 +29,7 @@ pub async fn fetch(
     let controller = AbortController::new().map_err(fault)?;
     let init = init(client, request, &controller).map_err(fault)?;
     let promise = fetcher.fetch_with_str_and_init(&request.url, &init).map_err(fault)?;
-    let Some(response) = task::within(request.timeout_ms, JsFuture::from(promise)).await else {
+    let Some(response) = task::within(request.timeout_ms, task::settled(&promise)).await else {
         controller.abort_with_reason(&streams::timeout("the upstream did not answer in time"));
         return Err(Fault::TimedOut);
     };
