@@ -1,5 +1,6 @@
 // Builds the worker into build/worker and the command line into target/release/selvedge. Steps
 // whose inputs did not change are skipped; what does not depend on each other runs side by side.
+// `--worker` builds the worker alone: wrangler.toml has it as the build command.
 
 import { budget } from "./budget.mjs";
 import {
@@ -81,7 +82,6 @@ async function bindWorker() {
     MODULE,
     join(edge, "entry.mjs"),
     join(edge, "glue.js"),
-    join(edge, "stores.js"),
     join(ROOT, "scripts/build.mjs"),
   ];
   if (newest(join(WORKER, "index.mjs")) > Math.max(...inputs.map(newest))) return;
@@ -148,15 +148,23 @@ function moveInto(from, to) {
   rmSync(from, { recursive: true, force: true });
 }
 
-/** Builds everything; the tools that are missing are brought meanwhile. */
-export async function build() {
+/** Starts what every build needs: the Rust target, and a promise of the built worker. */
+function start() {
   const packages = npmPackages();
   // Before any cargo: rustup may have to bring the toolchain itself, and one of it at a time.
   const toolchain = rustTarget();
   const tools = Promise.all([packages, toolchain.then(wasmBindgen)]);
   const worker = Promise.all([tools, toolchain.then(compileWorker)]).then(bindWorker);
+  return { toolchain, worker };
+}
+
+/** Builds everything; the tools that are missing are brought meanwhile. */
+export async function build() {
+  const { toolchain, worker } = start();
   await Promise.all([worker, toolchain.then(compileCli)]);
   await budget();
 }
 
-if (import.meta.main ?? process.argv[1].endsWith("build.mjs")) main(build);
+if (import.meta.main ?? process.argv[1].endsWith("build.mjs")) {
+  main(process.argv.includes("--worker") ? () => start().worker : build);
+}

@@ -6,7 +6,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.mjs";
 import { chromedriver } from "./chromium.mjs";
-import { ROOT, TOOLS, WASM_TARGET, main, node, run, say, seconds } from "./lib.mjs";
+import { ROOT, WASM_TARGET, main, node, run, say, seconds } from "./lib.mjs";
 
 const LINTS = ["--", "-D", "warnings"];
 
@@ -24,11 +24,7 @@ function cargo(...args) {
 }
 
 async function browser() {
-  const env = {
-    CHROMEDRIVER: await chromedriver(),
-    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: join(TOOLS, "bin/wasm-bindgen-test-runner"),
-    WASM_BINDGEN_TEST_TIMEOUT: "300",
-  };
+  const env = { CHROMEDRIVER: await chromedriver() };
   const args = ["test", "--target", WASM_TARGET, "--test", "browser"];
   return run("cargo", args, { env, show: true, check: false });
 }

@@ -3,12 +3,12 @@
 // can't be trusted, so the requests in flight get a constant 503 and the next one a new instance.
 // It decides nothing else.
 
-import { initSync, __wbg_reset_state as reset, serve, wake } from "./selvedge.js";
+import { initSync, __wbg_reset_state as reset, serve, poll } from "./selvedge.js";
 import { abandon, connect } from "./glue.js";
 import module from "./selvedge_bg.wasm";
 
 initSync({ module });
-connect(wake, trap);
+connect(poll, trap);
 
 /** True from a trap to the next request; resetting at once would pull the stack from under it. */
 let trapped = false;

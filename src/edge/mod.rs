@@ -1,30 +1,39 @@
-//! The rim: the only place that knows a runtime. wasm32 only.
+//! The rim: the only code that knows the runtime. wasm32 only.
 //!
-//! Not decisions: they are [`crate::serve`]'s. Here a JavaScript request becomes an
-//! [`Ask`](crate::serve::ask::Ask), ports become KV, R2 and the Cache API, and a reply becomes a
-//! `Response`. The invariant is that nothing here panics and nothing is copied that only passes.
+//! It decides nothing. It turns a `Request` into an [`Ask`](crate::serve::ask::Ask), implements the
+//! ports over KV, R2, the Cache API and `fetch`, and turns a reply into a `Response`. Nothing here
+//! panics, and bodies that are only passed on are not copied.
+//!
+//! Bindings come from `worker` and `web_sys`. Where those lack something, a comment says what.
 
 pub mod runtime;
-pub mod block;
-pub mod respond;
-pub mod asked;
+pub mod request;
+pub mod response;
+pub mod headers;
+mod r2;
+mod kv;
+pub mod cache;
 pub mod upstream;
+pub mod streams;
+pub mod bindings;
 pub mod task;
-pub mod sys;
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use js_sys::ArrayBuffer;
 use wasm_bindgen::prelude::*;
+use web_sys::Request;
+use worker::Env;
+use worker::worker_sys::Context;
 
+use crate::edge::request::RequestHeaders;
 use crate::edge::runtime::Runtime;
-use crate::edge::sys::{ExecutionContext, Request};
 use crate::serve::memory::Memory;
 use crate::serve::pipeline::handle;
 use crate::serve::settings::Settings;
 
-/// What an isolate keeps between requests.
+/// State that an isolate keeps between requests.
 struct Isolate {
     settings: Rc<Settings>,
     memory: Rc<Memory<ArrayBuffer>>,
@@ -35,32 +44,41 @@ thread_local! {
     static HOOKED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The response to a request: a `Response` where nothing was waited for, else a promise of one.
+#[wasm_bindgen(module = "/src/edge/glue.js")]
+extern "C" {
+    fn panicked();
+}
+
+/// Returns the `Response` if it is ready without waiting, otherwise a promise of it.
 ///
-/// The future is polled once on the spot. A hit in memory, a 304, a redirect or a 404 is ready
-/// then, and spares the runtime a promise and a turn of its loop.
+/// A hit in memory, a 304, a redirect and a 404 are ready on the first poll. `worker`'s
+/// `#[event(fetch)]` always returns a promise, which costs such a response up to a third more.
 ///
 /// Not called `fetch`: the generated module has one scope, and loads itself with the global one.
 #[wasm_bindgen]
-pub fn serve(request: Request, env: JsValue, context: ExecutionContext) -> JsValue {
+pub fn serve(request: Request, env: Env, context: Context) -> JsValue {
     if !HOOKED.replace(true) {
-        std::panic::set_hook(Box::new(|info| sys::panicked(&info.to_string())));
+        std::panic::set_hook(Box::new(|info| {
+            console_error_panic_hook::hook(info);
+            panicked();
+        }));
     }
     task::run(answer(request, env, context))
 }
 
-async fn answer(request: Request, env: JsValue, context: ExecutionContext) -> JsValue {
+async fn answer(request: Request, env: Env, context: Context) -> JsValue {
     let (settings, memory) = ISOLATE.with(|isolate| {
         let isolate = isolate.get_or_init(|| {
-            let settings = Rc::new(Settings::from_vars(|name| runtime::var(&env, name)));
+            let settings = Rc::new(Settings::from_vars(|name| bindings::var(&env, name)));
             let memory = Rc::new(Memory::new(settings.memory_bytes_max));
             Isolate { settings, memory }
         });
         (isolate.settings.clone(), isolate.memory.clone())
     });
-    let request = Rc::new(request);
-    let text = sys::RequestText::of(request.clone());
+    let (method, url) = (request.method(), request.url());
+    // A second reference; `request.clone()` would be JavaScript's, which copies the body.
+    let headers = RequestHeaders::of(Clone::clone(&request));
     let runtime = Runtime::new(request, env, context, settings);
-    let reply = handle(runtime, memory, text.method(), text.url(), &text).await;
-    respond::response(reply)
+    let reply = handle(runtime, memory, &method, &url, &headers).await;
+    response::response(reply)
 }

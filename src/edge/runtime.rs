@@ -1,17 +1,17 @@
 //! The ports, over the runtime.
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
 
-use js_sys::{Array, ArrayBuffer, Reflect, Uint8Array};
+use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
+use web_sys::{ReadableStream, Request};
+use worker::worker_sys::Context;
+use worker::{Bucket, Data, Env, RateLimiter};
 
-use crate::edge::asked::{self, Asked, asked};
-use crate::edge::block;
-use crate::edge::sys::{self, ExecutionContext, ReadableStream, Request, Store};
-use crate::edge::{task, upstream};
+use crate::edge::bindings::{self, bound, copied, fault, taken};
+use crate::edge::kv::{Kv, KvNamespace};
+use crate::edge::r2::R2;
+use crate::edge::{cache, headers, streams, task, upstream};
 use crate::serve::ports::{
     BodyFault, Condition, EdgeContent, Fault, Found, Listing, Object, ObjectMeta, ObjectPage,
     ObjectWritten, Part, Ports, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned,
@@ -29,91 +29,64 @@ const BUCKET: &str = "BUCKET";
 const NAMESPACE: &str = "STORE_KV";
 /// The name of the rate limiter's binding.
 const RATE_LIMIT: &str = "FRESH_LIMIT";
-/// Bumped when the form of what the edge tier keeps changes, so that no version reads another's.
+/// Goes up when the format of edge tier entries changes, so that no version reads another's.
 const EDGE_GENERATION: &str = "1";
-/// Deadline of what goes on behind a response: the runtime ends it after 30 s.
+/// Deadline of work behind a response: the runtime ends it after 30 s.
 const BEHIND_DEADLINE_MS: u64 = 25_000;
 
-/// The world of one request.
+/// The ports of one request.
 #[derive(Clone)]
 pub struct Runtime(Rc<Inner>);
 
 struct Inner {
-    request: Rc<Request>,
-    env: JsValue,
-    context: ExecutionContext,
+    request: Request,
+    env: Env,
+    context: Context,
     settings: Rc<Settings>,
 }
 
+enum Store {
+    R2(R2),
+    Kv(Kv),
+}
+
+/// Calls the same method of either store.
+macro_rules! with_store {
+    ($runtime:expr, $store:ident => $call:expr) => {
+        match $runtime.store()? {
+            Store::R2($store) => $call,
+            Store::Kv($store) => $call,
+        }
+    };
+}
+
 impl Runtime {
-    /// The world of a request.
-    pub fn new(
-        request: Rc<Request>,
-        env: JsValue,
-        context: ExecutionContext,
-        settings: Rc<Settings>,
-    ) -> Self {
+    /// Returns the ports of `request`.
+    pub fn new(request: Request, env: Env, context: Context, settings: Rc<Settings>) -> Self {
         Self(Rc::new(Inner { request, env, context, settings }))
     }
 
-    fn binding(&self) -> &'static str {
-        match self.0.settings.store {
-            StoreKind::R2 => BUCKET,
-            StoreKind::Kv => NAMESPACE,
-        }
-    }
-
     fn store(&self) -> Result<Store, Fault> {
-        let store = match self.0.settings.store {
-            StoreKind::R2 => sys::bucket(&self.0.env, BUCKET),
-            StoreKind::Kv => sys::namespace(&self.0.env, NAMESPACE),
-        };
-        store.ok_or(Fault::Missing)
+        Ok(match self.0.settings.store {
+            StoreKind::R2 => Store::R2(R2(bound::<Bucket>(&self.0.env, BUCKET)?)),
+            StoreKind::Kv => Store::Kv(Kv(bound::<KvNamespace>(&self.0.env, NAMESPACE)?)),
+        })
     }
 
-    /// The store, where it takes objects in parts.
-    fn uploads(&self) -> Result<Store, Fault> {
-        match self.0.settings.store {
-            StoreKind::R2 => self.store(),
-            StoreKind::Kv => Err(Fault::Missing),
+    /// Returns the bucket; KV takes no uploads in parts.
+    fn bucket(&self) -> Result<R2, Fault> {
+        match self.store()? {
+            Store::R2(bucket) => Ok(bucket),
+            Store::Kv(_) => Err(Fault::Missing),
         }
     }
 
-    /// The URL of a key in the edge tier: on the base host, below the reserved prefix, which the
-    /// worker answers itself.
+    /// Returns the URL of a key in the edge tier: on the base host, below the reserved prefix,
+    /// which the worker answers itself.
     fn edge_url(&self, key: &Key) -> String {
         let base = self.0.settings.base_domain.as_str();
         ["https://", base, "/.selvedge/edge/", EDGE_GENERATION, "/", key.as_str()].concat()
     }
-
-    fn write_checked(&self, key: &Key, body: &JsValue, hash: &ContentHash) -> Asked<Upload> {
-        let write = |store: Store| store.write_checked(key.as_str(), body, &hash.hex());
-        asked(self.store().map(write), asked::uploaded)
-    }
-
-    fn keep(
-        &self,
-        key: &Key,
-        head: &str,
-        content: EdgeContent<Self>,
-        ttl: DeltaSeconds,
-    ) -> Asked<()> {
-        let (body, length): (JsValue, u64) = match content {
-            EdgeContent::Bytes(bytes) => (Uint8Array::from(&bytes[..]).into(), bytes.len() as u64),
-            EdgeContent::Held(buffer) => {
-                let length = u64::from(buffer.byte_length());
-                (buffer.into(), length)
-            }
-            EdgeContent::Stream(stream, length) => (stream, length),
-        };
-        let url = self.edge_url(key);
-        asked(Ok(sys::keep(&url, head, &body, length as f64, ttl.seconds() as f64)), asked::done)
-    }
-}
-
-/// A variable of the environment, when it is a text.
-pub fn var(env: &JsValue, name: &str) -> Option<String> {
-    Reflect::get(env, &name.into()).ok()?.as_string()
 }
 
 impl Ports for Runtime {
@@ -125,7 +98,11 @@ impl Ports for Runtime {
     }
 
     fn missing_binding(&self) -> Option<&'static str> {
-        self.store().is_err().then(|| self.binding())
+        let name = match self.0.settings.store {
+            StoreKind::R2 => BUCKET,
+            StoreKind::Kv => NAMESPACE,
+        };
+        self.store().is_err().then_some(name)
     }
 
     fn now(&self) -> UnixMillis {
@@ -138,92 +115,98 @@ impl Ports for Runtime {
     }
 
     fn behind(&self, work: impl Future<Output = ()> + 'static) {
-        let promise = task::run_later(in_time(Box::pin(work)));
-        self.0.context.wait_until(promise.unchecked_ref());
+        let work: std::pin::Pin<Box<dyn Future<Output = ()>>> = Box::pin(work);
+        let promise = task::run_later(async {
+            let _ = task::within(BEHIND_DEADLINE_MS, work).await;
+            JsValue::UNDEFINED
+        });
+        // It throws only when the request is over already.
+        let _ = self.0.context.wait_until(promise.unchecked_ref());
     }
 
     fn random(&self) -> Option<[u8; 39]> {
-        sys::random(39).to_vec().try_into().ok()
+        let mut bytes = [0; 39];
+        getrandom::fill(&mut bytes).ok().map(|()| bytes)
     }
 
-    fn read(&self, key: &Key) -> impl Future<Output = Result<Option<Versioned>, Fault>> {
-        asked(self.store().map(|store| store.read(key.as_str())), asked::versioned)
+    async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault> {
+        with_store!(self, store => store.read(key.as_str()).await)
     }
 
-    fn write(
+    async fn write(
         &self,
         key: &Key,
         bytes: &[u8],
         condition: &Condition,
-    ) -> impl Future<Output = Result<Written, Fault>> {
-        let write = |store: Store| store.write(key.as_str(), &bytes.into(), demand(condition));
-        asked(self.store().map(write), asked::written)
+    ) -> Result<Written, Fault> {
+        with_store!(self, store => store.write(key.as_str(), bytes, condition).await)
     }
 
-    fn delete(&self, key: &Key) -> impl Future<Output = Result<(), Fault>> {
-        asked(self.store().map(|store| store.delete(key.as_str())), asked::done)
+    async fn delete(&self, key: &Key) -> Result<(), Fault> {
+        with_store!(self, store => store.delete(key.as_str()).await)
     }
 
-    fn delete_all(&self, keys: &[Key]) -> impl Future<Output = Result<(), Fault>> {
-        let list: Array = keys.iter().map(|key| JsValue::from_str(key.as_str())).collect();
-        asked(self.store().map(|store| store.delete_all(&list)), asked::done)
+    async fn delete_all(&self, keys: &[Key]) -> Result<(), Fault> {
+        let keys = keys.iter().map(Key::as_str).collect();
+        with_store!(self, store => store.delete_all(keys).await)
     }
 
-    fn list(
-        &self,
-        prefix: &str,
-        cursor: Option<&str>,
-    ) -> impl Future<Output = Result<Listing, Fault>> {
-        asked(self.store().map(|store| store.list(prefix, cursor)), asked::listing)
+    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
+        with_store!(self, store => store.list(prefix, cursor).await)
     }
 
-    fn open(
-        &self,
-        key: &Key,
-        part: Option<Part>,
-    ) -> impl Future<Output = Result<Option<JsValue>, Fault>> {
-        let (first, length) = range(part);
-        asked(self.store().map(|store| store.open(key.as_str(), first, length)), asked::body)
+    async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
+        with_store!(self, store => store.open(key.as_str(), part).await)
     }
 
-    fn hold(&self, key: &Key) -> impl Future<Output = Result<Option<ArrayBuffer>, Fault>> {
-        asked(self.store().map(|store| store.hold(key.as_str())), asked::held)
+    async fn hold(&self, key: &Key) -> Result<Option<ArrayBuffer>, Fault> {
+        with_store!(self, store => store.hold(key.as_str()).await)
     }
 
-    fn store_blob(
+    async fn store_blob(
         &self,
         key: &Key,
         bytes: &[u8],
         hash: &ContentHash,
-    ) -> impl Future<Output = Result<Upload, Fault>> {
-        self.write_checked(key, &Uint8Array::from(bytes), hash)
+    ) -> Result<Upload, Fault> {
+        let key = key.as_str();
+        match self.store()? {
+            Store::R2(store) => store.write_checked(key, Data::Bytes(bytes.to_vec()), hash).await,
+            Store::Kv(store) => {
+                store.write_checked(key, Uint8Array::from(bytes).into(), hash).await
+            }
+        }
     }
 
-    fn store_request_body(
+    async fn store_request_body(
         &self,
         key: &Key,
         length: u64,
         hash: &ContentHash,
-    ) -> impl Future<Output = Result<Upload, Fault>> {
-        // The runtime knows the length of a body that came with one, which R2 asks for.
-        let body = self.0.request.body();
-        let is_empty = body.is_null() || length == 0;
-        let body = if is_empty { Uint8Array::new_with_length(0).into() } else { body };
-        self.write_checked(key, &body, hash)
+    ) -> Result<Upload, Fault> {
+        let Some(body) = self.0.request.body().filter(|_| length > 0) else {
+            return self.store_blob(key, &[], hash).await;
+        };
+        let key = key.as_str();
+        match self.store()? {
+            Store::R2(store) => store.write_checked(key, Data::ReadableStream(body), hash).await,
+            Store::Kv(store) => store.write_checked(key, body.into(), hash).await,
+        }
     }
 
     async fn request_body(&self, bytes_max: usize) -> Result<Vec<u8>, BodyFault> {
-        let body = sys::hold(&self.0.request.body(), bytes_max as f64);
-        let bytes = asked(Ok(body), asked::bytes).await.map_err(|_| BodyFault::Broken)?;
-        bytes.ok_or(BodyFault::TooLarge(bytes_max as u64))
+        let bytes_max = bytes_max as u64;
+        let held = streams::hold(self.0.request.body(), bytes_max).await;
+        let held = held.map_err(|_| BodyFault::Broken)?.ok_or(BodyFault::TooLarge(bytes_max))?;
+        Ok(taken(&held))
     }
 
-    fn edge_read(&self, key: &Key) -> impl Future<Output = Result<Option<Vec<u8>>, Fault>> {
-        asked(Ok(sys::kept_bytes(&self.edge_url(key))), asked::bytes)
+    async fn edge_read(&self, key: &Key) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.edge_hold(key).await?.map(|buffer| taken(&buffer)))
     }
 
-    fn edge_hold(&self, key: &Key) -> impl Future<Output = Result<Option<ArrayBuffer>, Fault>> {
-        asked(Ok(sys::kept_bytes(&self.edge_url(key))), asked::held)
+    async fn edge_hold(&self, key: &Key) -> Result<Option<ArrayBuffer>, Fault> {
+        cache::bytes(&self.edge_url(key)).await
     }
 
     async fn edge_open(&self, key: &Key) -> Result<Option<JsValue>, Fault> {
@@ -231,133 +214,107 @@ impl Ports for Runtime {
     }
 
     async fn edge_put(&self, key: &Key, content: EdgeContent<Self>, ttl: DeltaSeconds) {
-        // Best effort: what is not kept is read from the store again.
-        let _ = self.keep(key, "", content, ttl).await;
+        // Best effort: without an entry the store is read again.
+        let _ = self.stored_keep(key, "", content, ttl).await;
     }
 
-    fn stored_find(
-        &self,
-        key: &Key,
-    ) -> impl Future<Output = Result<Option<Found<JsValue>>, Fault>> {
-        asked(Ok(sys::kept(&self.edge_url(key))), asked::found)
+    async fn stored_find(&self, key: &Key) -> Result<Option<Found<JsValue>>, Fault> {
+        cache::find(&self.edge_url(key)).await
     }
 
-    fn stored_keep(
+    async fn stored_keep(
         &self,
         key: &Key,
         head: &str,
         content: EdgeContent<Self>,
         ttl: DeltaSeconds,
-    ) -> impl Future<Output = Result<(), Fault>> {
-        self.keep(key, head, content, ttl)
+    ) -> Result<(), Fault> {
+        cache::keep(&self.edge_url(key), head, content, ttl.seconds()).await
     }
 
     fn request_fields(&self) -> Fields {
-        block::fields(&sys::fields(&self.0.request))
+        headers::fields(&self.0.request.headers())
     }
 
-    fn fetch(
-        &self,
-        request: &UpstreamRequest,
-    ) -> impl Future<Output = Result<UpstreamResponse<JsValue>, Fault>> {
-        upstream::fetch(&self.0.env, &self.0.request, request)
+    async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<JsValue>, Fault> {
+        upstream::fetch(&self.0.env, &self.0.request, request).await
     }
 
     async fn hold_body(&self, body: JsValue, bytes_max: u64) -> Result<ArrayBuffer, Fault> {
-        let held = asked(Ok(sys::hold(&body, bytes_max as f64)), asked::held).await?;
-        held.ok_or(Fault::Failed)
+        let body = (!body.is_null()).then(|| body.unchecked_into());
+        streams::hold(body, bytes_max).await?.ok_or(Fault::Failed)
     }
 
     fn cut(&self, body: JsValue, part: Part) -> Result<JsValue, Fault> {
-        sys::cut(&body, part.first as f64, part.length as f64).map_err(|_| Fault::Failed)
+        streams::cut(body.unchecked_ref::<ReadableStream>(), part).map(Into::into)
     }
 
     fn held_of(&self, bytes: &[u8]) -> ArrayBuffer {
         Uint8Array::from(bytes).buffer()
     }
 
-    fn object_read(
+    async fn object_read(
         &self,
         key: &Key,
         known_etag: Option<&str>,
         part: Option<Part>,
-    ) -> impl Future<Output = Result<Option<Object<JsValue>>, Fault>> {
-        let (first, length) = range(part);
-        let read = |store: Store| store.object_read(key.as_str(), known_etag, first, length);
-        asked(self.store().map(read), asked::object)
+    ) -> Result<Option<Object<JsValue>>, Fault> {
+        with_store!(self, store => store.object_read(key.as_str(), known_etag, part).await)
     }
 
-    fn object_meta(&self, key: &Key) -> impl Future<Output = Result<Option<ObjectMeta>, Fault>> {
-        asked(self.store().map(|store| store.object_meta(key.as_str())), asked::meta)
+    async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
+        with_store!(self, store => store.object_meta(key.as_str()).await)
     }
 
-    fn object_write(
+    async fn object_write(
         &self,
         key: &Key,
         meta: &ObjectMeta,
         condition: &Condition,
-    ) -> impl Future<Output = Result<ObjectWritten, Fault>> {
-        let ObjectMeta { media_type, tags, .. } = meta;
-        let (length, written_ms) = (meta.length as f64, meta.written_ms.0 as f64);
-        let (body, condition) = (self.0.request.body(), demand(condition));
-        let write = |store: Store| {
-            let key = key.as_str();
-            store.object_write(key, &body, length, media_type, tags, written_ms, condition)
-        };
-        asked(self.store().map(write), asked::object_written)
+    ) -> Result<ObjectWritten, Fault> {
+        let body = self.0.request.body();
+        with_store!(self, store => store.object_write(key.as_str(), body, meta, condition).await)
     }
 
-    fn object_list(
+    async fn object_list(
         &self,
         prefix: &str,
         cursor: Option<&str>,
         count_max: u32,
-    ) -> impl Future<Output = Result<ObjectPage, Fault>> {
-        let list = |store: Store| store.object_list(prefix, cursor, count_max);
-        asked(self.store().map(list), asked::object_page)
+    ) -> Result<ObjectPage, Fault> {
+        with_store!(self, store => store.object_list(prefix, cursor, count_max).await)
     }
 
-    fn upload_begin(
-        &self,
-        key: &Key,
-        meta: &ObjectMeta,
-    ) -> impl Future<Output = Result<String, Fault>> {
-        let begin = |store: Store| store.upload_begin(key.as_str(), &meta.media_type, &meta.tags);
-        asked(self.uploads().map(begin), asked::text)
+    async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String, Fault> {
+        self.bucket()?.upload_begin(key.as_str(), meta).await
     }
 
-    fn upload_part(
+    async fn upload_part(
         &self,
         key: &Key,
         upload: &str,
         number: u16,
-    ) -> impl Future<Output = Result<Option<String>, Fault>> {
+    ) -> Result<Option<String>, Fault> {
         let body = self.0.request.body();
-        let put = |store: Store| store.upload_part(key.as_str(), upload, number, &body);
-        asked(self.uploads().map(put), asked::optional_text)
+        self.bucket()?.upload_part(key.as_str(), upload, number, body).await
     }
 
-    fn upload_finish(
+    async fn upload_finish(
         &self,
         key: &Key,
         upload: &str,
         parts: &[UploadedPart],
-    ) -> impl Future<Output = Result<Option<ObjectMeta>, Fault>> {
-        let list = Array::new();
-        for part in parts {
-            list.push(&part.number.into());
-            list.push(&part.etag.as_str().into());
-        }
-        let finish = |store: Store| store.upload_finish(key.as_str(), upload, &list);
-        asked(self.uploads().map(finish), asked::meta)
+    ) -> Result<Option<ObjectMeta>, Fault> {
+        self.bucket()?.upload_finish(key.as_str(), upload, parts).await
     }
 
-    fn upload_drop(&self, key: &Key, upload: &str) -> impl Future<Output = Result<(), Fault>> {
-        asked(self.uploads().map(|store| store.upload_drop(key.as_str(), upload)), asked::done)
+    async fn upload_drop(&self, key: &Key, upload: &str) -> Result<(), Fault> {
+        self.bucket()?.upload_drop(key.as_str(), upload).await
     }
 
-    fn limit(&self, key: &str) -> impl Future<Output = Result<bool, Fault>> {
-        asked(Ok(sys::limit(&self.0.env, RATE_LIMIT, key)), asked::flag)
+    async fn limit(&self, key: &str) -> Result<bool, Fault> {
+        let limiter: RateLimiter = bound(&self.0.env, RATE_LIMIT)?;
+        limiter.limit(key.to_owned()).await.map(|outcome| outcome.success).map_err(fault)
     }
 
     fn held_length(&self, held: &ArrayBuffer) -> u64 {
@@ -365,41 +322,14 @@ impl Ports for Runtime {
     }
 
     fn held_bytes(&self, held: &ArrayBuffer) -> Vec<u8> {
-        sys::copied(held)
+        copied(held)
     }
 
-    fn digest(&self, held: &ArrayBuffer) -> impl Future<Output = Result<ContentHash, Fault>> {
-        asked(Ok(sys::sha256(held)), asked::hash)
+    async fn digest(&self, held: &ArrayBuffer) -> Result<ContentHash, Fault> {
+        bindings::sha256(held).await
     }
 
     fn share(&self, body: JsValue) -> Result<(JsValue, JsValue), Fault> {
-        let stream: ReadableStream = body.unchecked_into();
-        let pair = stream.tee().map_err(|_| Fault::Failed)?;
-        Ok((pair.get(0), pair.get(1)))
+        streams::share(body)
     }
-}
-
-/// Work that is given up when the runtime would end it.
-async fn in_time(mut work: Pin<Box<dyn Future<Output = ()>>>) -> JsValue {
-    let mut deadline = pin!(task::sleep(BEHIND_DEADLINE_MS));
-    poll_fn(|cx| match work.as_mut().poll(cx) {
-        Poll::Pending => deadline.as_mut().poll(cx),
-        ready => ready,
-    })
-    .await;
-    JsValue::UNDEFINED
-}
-
-/// A condition as the stores' module takes it.
-fn demand(condition: &Condition) -> Option<&str> {
-    match condition {
-        Condition::Any => None,
-        Condition::Absent => Some("*"),
-        Condition::Is(version) => Some(version),
-    }
-}
-
-/// Where a part begins and how long it is; the length 0 is all that there is.
-fn range(part: Option<Part>) -> (f64, f64) {
-    part.map_or((0.0, 0.0), |part| (part.first as f64, part.length as f64))
 }

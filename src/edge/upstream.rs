@@ -1,39 +1,68 @@
-//! Upstreams: asked over the network, or through a service binding.
+//! Upstreams, over the network or through a service binding.
 //!
-//! Not a client: redirects are not followed, bodies are neither decoded nor copied, and nothing is
-//! tried again. What may be asked was decided before.
+//! Redirects are not followed and bodies are neither decoded nor copied.
 
+use js_sys::{Object, Reflect};
 use wasm_bindgen::prelude::*;
+use web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
+use worker::Env;
+use worker::worker_sys::Fetcher;
 
-use crate::edge::asked::{self, Asked, asked};
-use crate::edge::block;
-use crate::edge::sys::{self, Request};
+use crate::edge::bindings::{bound, fault, global};
+use crate::edge::{headers, streams, task};
 use crate::serve::ports::{Fault, UpstreamRequest, UpstreamResponse};
 use crate::site::action::Upstream;
 
-/// What an upstream answers.
-pub fn fetch(
-    env: &JsValue,
+/// Sends `request`, with the client's body if it asks for that.
+///
+/// The raw `Fetcher` instead of `worker`'s: that has no `signal` and no `encodeResponseBody`. The
+/// global scope has the same `fetch`, and this binding of it catches what it throws.
+pub async fn fetch(
+    env: &Env,
     client: &Request,
     request: &UpstreamRequest,
-) -> Asked<UpstreamResponse<JsValue>> {
-    let service = match &request.upstream {
-        Upstream::Origin { .. } => None,
-        Upstream::Service(name) => Some(name.as_str()),
+) -> Result<UpstreamResponse<JsValue>, Fault> {
+    let fetcher: Fetcher = match &request.upstream {
+        Upstream::Origin { .. } => global().unchecked_into(),
+        Upstream::Service(name) => bound(env, name.as_str())?,
     };
-    let mut block = String::with_capacity(512);
-    block::write(&request.fields, &mut block);
-    let body = if request.with_body { client.body() } else { JsValue::NULL };
-    let (timeout_ms, idle_ms) = (request.timeout_ms as f64, request.idle_ms as f64);
-    let (url, method) = (&request.url, &request.method);
-    asked(Ok(sys::forward(env, service, url, method, &block, &body, timeout_ms, idle_ms)), response)
+    let controller = AbortController::new().map_err(fault)?;
+    let init = init(client, request, &controller).map_err(fault)?;
+    let promise = fetcher.fetch_with_str_and_init(&request.url, &init).map_err(fault)?;
+    let Some(response) = task::within(request.timeout_ms, task::settled(&promise)).await else {
+        controller.abort_with_reason(&streams::timeout("the upstream did not answer in time"));
+        return Err(Fault::TimedOut);
+    };
+    let response: Response = response.map_err(fault)?.unchecked_into();
+    let fields = headers::fields(&response.headers());
+    let length = fields.value("content-length").and_then(length);
+    let body = response.body().map(|body| streams::guarded(&body, length, request.idle_ms));
+    let body = body.transpose()?.map(Into::into);
+    Ok(UpstreamResponse { status: response.status(), fields, body })
 }
 
-/// The description of a response and its body; `null` where there is nobody to be asked.
-fn response(value: JsValue) -> Result<UpstreamResponse<JsValue>, Fault> {
-    let (description, body) = asked::pair(value).ok_or(Fault::Missing)?;
-    let description = asked::text(description)?;
-    let (status, lines) = description.split_once('\n').ok_or(Fault::Failed)?;
-    let status = status.parse().map_err(|_| Fault::Failed)?;
-    Ok(UpstreamResponse { status, fields: block::fields(lines), body: asked::body(body)? })
+fn init(
+    client: &Request,
+    request: &UpstreamRequest,
+    controller: &AbortController,
+) -> Result<RequestInit, JsValue> {
+    let init = RequestInit::new();
+    init.set_method(&request.method);
+    init.set_headers_headers(&headers::headers(&request.fields)?);
+    if request.with_body {
+        init.set_body_opt_readable_stream(client.body().as_ref());
+    }
+    init.set_redirect(RequestRedirect::Manual);
+    init.set_signal(Some(&controller.signal()));
+    // No crate has these two: the body as it came, and nothing cached on the way.
+    Reflect::set(&init, &"encodeResponseBody".into(), &"manual".into())?;
+    let cf = Object::new();
+    Reflect::set(&cf, &"cacheTtl".into(), &JsValue::from(-1))?;
+    Reflect::set(&init, &"cf".into(), &cf)?;
+    Ok(init)
+}
+
+/// Parses a `Content-Length`.
+fn length(value: &str) -> Option<u64> {
+    value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok()).flatten()
 }

@@ -51,7 +51,7 @@ function configured(text, store) {
 
 /** What `wrangler deploy --dry-run` prints; `deploy` is the README's command. */
 async function dryRun(text) {
-  const [, deploy] = step(/`make build && (npx wrangler deploy [^`]+)`/);
+  const [, deploy] = step(/`(npx wrangler deploy [^`]+)` builds the worker/);
   const cwd = checkout({ "wrangler.toml": () => text });
   const env = {
     ...process.env,

@@ -1,0 +1,80 @@
+//! Bindings of the environment, global objects, and the faults that their errors stand for.
+
+use js_sys::{ArrayBuffer, Error, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use web_sys::WorkerGlobalScope;
+use worker::Env;
+
+use crate::edge::task;
+use crate::serve::ports::Fault;
+use crate::site::ids::ContentHash;
+
+thread_local! {
+    static GLOBAL: WorkerGlobalScope = js_sys::global().unchecked_into();
+}
+
+/// Returns the global scope.
+pub fn global() -> WorkerGlobalScope {
+    GLOBAL.with(Clone::clone)
+}
+
+/// Returns the object bound to `name`.
+///
+/// Bypasses `Env::get_binding`, which compares `constructor.name`: a wrapper that a simulator puts
+/// around a binding may have another name, and each look costs four more calls.
+pub fn bound<T: JsCast>(env: &Env, name: &str) -> Result<T, Fault> {
+    let binding = Reflect::get(env, &name.into()).map_err(fault)?;
+    if binding.is_object() { Ok(binding.unchecked_into()) } else { Err(Fault::Missing) }
+}
+
+/// Returns the variable `name` if it is a string.
+///
+/// Bypasses `Env::var`, which reads the `constructor` of any value and traps on `null`.
+pub fn var(env: &Env, name: &str) -> Option<String> {
+    Reflect::get(env, &name.into()).ok()?.as_string()
+}
+
+/// Classifies an error of the runtime.
+pub fn fault(error: impl Into<JsValue>) -> Fault {
+    let error: JsValue = error.into();
+    let Some(error) = error.dyn_ref::<Error>() else { return Fault::Failed };
+    let message = String::from(error.message());
+    // KV says `KV GET failed: 429` when a key is read or written too often.
+    if message.starts_with("KV ") && message.contains("429") {
+        Fault::Busy
+    } else if error.name() == "TimeoutError" {
+        Fault::TimedOut
+    } else {
+        Fault::Failed
+    }
+}
+
+/// Returns whether the message of an error contains one of R2's error codes.
+pub fn has_code(error: &JsValue, codes: &[&str]) -> bool {
+    let message = error.dyn_ref::<Error>().map(|error| String::from(error.message()));
+    message.is_some_and(|message| codes.iter().any(|code| message.contains(code)))
+}
+
+/// Copies a buffer into wasm.
+pub fn copied(buffer: &ArrayBuffer) -> Vec<u8> {
+    Uint8Array::new(buffer).to_vec()
+}
+
+/// Copies a buffer that nothing else uses into wasm, and frees its memory.
+///
+/// V8 does not see how much memory its garbage holds: without this, reading the manifest of a
+/// million paths shard by shard left four times its size behind.
+pub fn taken(buffer: &ArrayBuffer) -> Vec<u8> {
+    let bytes = copied(buffer);
+    let _ = buffer.transfer_with_length(0);
+    bytes
+}
+
+/// Returns the SHA-256 of a buffer. The runtime's own is many times faster than one in wasm.
+pub async fn sha256(buffer: &ArrayBuffer) -> Result<ContentHash, Fault> {
+    let crypto = global().crypto().map_err(fault)?;
+    let digest = crypto.subtle().digest_with_str_and_buffer_source("SHA-256", buffer);
+    let digest = task::settled(&digest.map_err(fault)?).await.map_err(fault)?;
+    let digest: ArrayBuffer = digest.unchecked_into();
+    copied(&digest).try_into().map(ContentHash).map_err(|_| Fault::Failed)
+}

@@ -1,0 +1,278 @@
+//! KV: eventually consistent, without compare-and-swap.
+//!
+//! Conditions are checked by reading first. A lost race is therefore not prevented, but found by
+//! whoever reads back.
+
+use js_sys::{ArrayBuffer, Object as JsObject, Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use web_sys::{ReadableStream, Response};
+use worker::kv::KvStore;
+
+use crate::edge::bindings::{fault, sha256, taken};
+use crate::edge::response;
+use crate::edge::streams::{self, ignore};
+use crate::edge::task;
+use crate::serve::join::join_all;
+use crate::serve::ports::{
+    Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Upload,
+    Versioned, Written,
+};
+use crate::site::ids::ContentHash;
+use crate::wire::time::UnixMillis;
+
+/// How long a data centre may cache a blob, which never changes. It also remembers for that long
+/// that it has not seen a new one yet.
+const BLOB_CACHE_SECS: u32 = 300;
+/// Number of keys deleted concurrently: the platform queues what exceeds six connections.
+const DELETES_AT_ONCE: usize = 6;
+/// Hexadecimal digits of the hash in an object's entity tag.
+const ETAG_DIGITS: usize = 32;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Beside `worker`'s `KvStore`, which copies values into wasm and serialises the options of
+    /// every call with serde. Listing and deleting go through that.
+    #[wasm_bindgen(extends = JsObject)]
+    #[derive(Clone)]
+    pub type KvNamespace;
+    #[wasm_bindgen(method, catch)]
+    fn get(this: &KvNamespace, key: &str, options: &JsValue) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = getWithMetadata)]
+    fn get_with_metadata(this: &KvNamespace, key: &str, kind: &str) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn put(
+        this: &KvNamespace,
+        key: &str,
+        value: &JsValue,
+        options: &JsValue,
+    ) -> Result<Promise, JsValue>;
+}
+
+thread_local! {
+    static RECORD: JsValue = options(&[("type", "arrayBuffer".into())]);
+    static BLOB_BYTES: JsValue =
+        options(&[("type", "arrayBuffer".into()), ("cacheTtl", BLOB_CACHE_SECS.into())]);
+    static BLOB_STREAM: JsValue =
+        options(&[("type", "stream".into()), ("cacheTtl", BLOB_CACHE_SECS.into())]);
+}
+
+fn options(values: &[(&str, JsValue)]) -> JsValue {
+    let object = JsObject::new();
+    for (name, value) in values {
+        let _ = Reflect::set(&object, &(*name).into(), value);
+    }
+    object.into()
+}
+
+/// A namespace.
+pub struct Kv(pub KvNamespace);
+
+impl Kv {
+    /// Returns the namespace as `worker` has it. Its functions are looked up each time, so only
+    /// rare operations use it.
+    fn store(&self) -> Result<KvStore, Fault> {
+        let name = "namespace";
+        KvStore::from_this(&options(&[(name, self.0.clone().into())]), name).map_err(fault)
+    }
+
+    async fn get(&self, key: &str, options: &JsValue) -> Result<Option<JsValue>, Fault> {
+        let value = self.0.get(key, options).map_err(fault)?;
+        let value = task::settled(&value).await.map_err(fault)?;
+        Ok((!value.is_null()).then_some(value))
+    }
+
+    async fn put(&self, key: &str, value: &JsValue, options: &JsValue) -> Result<(), Fault> {
+        let put = self.0.put(key, value, options).map_err(fault)?;
+        task::settled(&put).await.map(|_| ()).map_err(fault)
+    }
+
+    /// Reads a small value; its version is its hash.
+    pub async fn read(&self, key: &str) -> Result<Option<Versioned>, Fault> {
+        let Some(value) = self.get(key, &RECORD.with(Clone::clone)).await? else {
+            return Ok(None);
+        };
+        let buffer: ArrayBuffer = value.unchecked_into();
+        let version = sha256(&buffer).await?.hex();
+        Ok(Some(Versioned { bytes: taken(&buffer), version }))
+    }
+
+    pub async fn hold(&self, key: &str) -> Result<Option<ArrayBuffer>, Fault> {
+        let value = self.get(key, &BLOB_BYTES.with(Clone::clone)).await?;
+        Ok(value.map(JsCast::unchecked_into))
+    }
+
+    /// KV has no ranges; cutting a buffer costs half as much as reading a stream up to the part.
+    pub async fn open(&self, key: &str, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
+        match part {
+            None => self.get(key, &BLOB_STREAM.with(Clone::clone)).await,
+            Some(part) => Ok(self.hold(key).await?.map(|bytes| response::cut(&bytes, part).into())),
+        }
+    }
+
+    pub async fn write(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        condition: &Condition,
+    ) -> Result<Written, Fault> {
+        if *condition != Condition::Any {
+            let current = self.read(key).await?;
+            if !is_met(condition, current.as_ref().map(|current| current.version.as_str())) {
+                return Ok(Written::Lost);
+            }
+        }
+        self.put(key, &Uint8Array::from(bytes), &JsValue::UNDEFINED).await?;
+        Ok(Written::Done)
+    }
+
+    /// Stores a body that must have the hash. KV checks nothing, so the check is here.
+    pub async fn write_checked(
+        &self,
+        key: &str,
+        body: JsValue,
+        hash: &ContentHash,
+    ) -> Result<Upload, Fault> {
+        let whole = Response::new_with_opt_buffer_source(Some(body.unchecked_ref()));
+        let whole = whole.and_then(|response| response.array_buffer()).map_err(fault)?;
+        let whole = task::settled(&whole).await.map_err(fault)?;
+        let whole: ArrayBuffer = whole.unchecked_into();
+        if sha256(&whole).await? != *hash {
+            return Ok(Upload::Mismatch);
+        }
+        self.put(key, &whole, &JsValue::UNDEFINED).await?;
+        Ok(Upload::Stored)
+    }
+
+    pub async fn delete(&self, key: &str) -> Result<(), Fault> {
+        self.store()?.delete(key).await.map_err(fault)
+    }
+
+    pub async fn delete_all(&self, keys: Vec<&str>) -> Result<(), Fault> {
+        let store = self.store()?;
+        for some in keys.chunks(DELETES_AT_ONCE) {
+            for deleted in join_all(some.iter().map(|key| store.delete(key))).await {
+                deleted.map_err(fault)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
+        let list = self.store()?.list().prefix(prefix.to_owned());
+        let list = match cursor {
+            Some(cursor) => list.cursor(cursor.to_owned()),
+            None => list,
+        };
+        let page = list.execute().await.map_err(fault)?;
+        let keys = page.keys.into_iter().map(|key| key.name).collect();
+        Ok(Listing { keys, cursor: page.cursor.filter(|_| !page.list_complete) })
+    }
+
+    pub async fn object_read(
+        &self,
+        key: &str,
+        known_etag: Option<&str>,
+        part: Option<Part>,
+    ) -> Result<Option<Object<JsValue>>, Fault> {
+        let kind = if part.is_some() { "arrayBuffer" } else { "stream" };
+        let Some((value, meta)) = self.found(key, kind).await? else { return Ok(None) };
+        let is_known = known_etag == Some(meta.etag.as_str());
+        Ok(Some(match part {
+            _ if is_known && part.is_some() => Object::NotModified(meta),
+            _ if is_known => {
+                ignore(&value.unchecked_ref::<ReadableStream>().cancel());
+                Object::NotModified(meta)
+            }
+            Some(part) => Object::Found(meta, response::cut(value.unchecked_ref(), part).into()),
+            None => Object::Found(meta, value),
+        }))
+    }
+
+    /// KV can't return the metadata of one key without its value.
+    pub async fn object_meta(&self, key: &str) -> Result<Option<ObjectMeta>, Fault> {
+        let Some((value, meta)) = self.found(key, "stream").await? else { return Ok(None) };
+        ignore(&value.unchecked_ref::<ReadableStream>().cancel());
+        Ok(Some(meta))
+    }
+
+    pub async fn object_write(
+        &self,
+        key: &str,
+        body: Option<ReadableStream>,
+        meta: &ObjectMeta,
+        condition: &Condition,
+    ) -> Result<ObjectWritten, Fault> {
+        let Some(bytes) = streams::hold(body, meta.length).await? else {
+            return Err(Fault::Failed);
+        };
+        if *condition != Condition::Any {
+            let current = self.object_meta(key).await?;
+            if !is_met(condition, current.as_ref().map(|current| current.etag.as_str())) {
+                return Ok(ObjectWritten::Lost);
+            }
+        }
+        let digits = sha256(&bytes).await?.hex();
+        let etag = format!("\"{}\"", digits.get(..ETAG_DIGITS).unwrap_or_default());
+        let text = written(bytes.byte_length(), &etag, meta);
+        self.put(key, &bytes, &options(&[("metadata", text.into())])).await?;
+        Ok(ObjectWritten::Done(etag))
+    }
+
+    pub async fn object_list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        count_max: u32,
+    ) -> Result<ObjectPage, Fault> {
+        let list = self.store()?.list().prefix(prefix.to_owned()).limit(count_max.into());
+        let list = match cursor {
+            Some(cursor) => list.cursor(cursor.to_owned()),
+            None => list,
+        };
+        let page = list.execute().await.map_err(fault)?;
+        let ours = page.keys.into_iter().filter_map(|key| {
+            let meta = parsed(key.metadata?.as_str()?)?;
+            Some((key.name, meta))
+        });
+        let objects = ours.collect();
+        Ok(ObjectPage { objects, cursor: page.cursor.filter(|_| !page.list_complete) })
+    }
+
+    /// Returns an object's value and metadata. A value without our metadata is not an object.
+    async fn found(&self, key: &str, kind: &str) -> Result<Option<(JsValue, ObjectMeta)>, Fault> {
+        let found = self.0.get_with_metadata(key, kind).map_err(fault)?;
+        let found = task::settled(&found).await.map_err(fault)?;
+        let get = |name: &str| Reflect::get(&found, &name.into()).map_err(fault);
+        let (value, metadata) = (get("value")?, get("metadata")?);
+        let meta = metadata.as_string().and_then(|text| parsed(&text));
+        Ok(meta.filter(|_| !value.is_null()).map(|meta| (value, meta)))
+    }
+}
+
+fn is_met(condition: &Condition, version: Option<&str>) -> bool {
+    match condition {
+        Condition::Any => true,
+        Condition::Absent => version.is_none(),
+        Condition::Is(expected) => version == Some(expected),
+    }
+}
+
+/// Formats an object's metadata: length, entity tag, media type, tags and time, a line each.
+fn written(length: u32, etag: &str, meta: &ObjectMeta) -> String {
+    let ObjectMeta { media_type, tags, written_ms, .. } = meta;
+    format!("{length}\n{etag}\n{media_type}\n{tags}\n{}", written_ms.0)
+}
+
+/// Parses an object's metadata. Returns `None` for anything else.
+fn parsed(text: &str) -> Option<ObjectMeta> {
+    let mut lines = text.split('\n');
+    let mut line = || lines.next();
+    let meta = ObjectMeta {
+        length: line()?.parse().ok()?,
+        etag: line()?.to_owned(),
+        media_type: line()?.to_owned(),
+        tags: line()?.to_owned(),
+        written_ms: UnixMillis(line()?.parse().ok()?),
+    };
+    line().is_none().then_some(meta)
+}

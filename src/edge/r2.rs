@@ -1,0 +1,279 @@
+//! R2: strongly consistent, with compare-and-swap by entity tag.
+
+use js_sys::{ArrayBuffer, Error};
+use wasm_bindgen::prelude::*;
+use web_sys::ReadableStream;
+use worker::worker_sys::{R2Bucket, R2ObjectBody};
+use worker::{Bucket, Conditional, Data, HttpMetadata, Include, Object as R2Object, Range};
+
+use crate::edge::bindings::{fault, has_code, taken};
+use crate::edge::task;
+use crate::serve::ports::{
+    Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Upload,
+    UploadedPart, Versioned, Written,
+};
+use crate::site::ids::ContentHash;
+use crate::wire::time::UnixMillis;
+
+/// R2's error for a wrong checksum.
+const BAD_DIGEST: [&str; 1] = ["10037"];
+/// R2's errors for parts that are too small, an unknown upload, unknown parts, and parts of
+/// different lengths.
+const BAD_UPLOAD: [&str; 4] = ["10011", "10024", "10025", "10048"];
+/// The key of custom metadata that holds an object's tags.
+const TAGS: &str = "tags";
+
+/// A bucket.
+pub struct R2(pub Bucket);
+
+impl R2 {
+    /// Reads an object's body without copying it into wasm, as `ObjectBody::bytes` does.
+    async fn get(&self, key: &str) -> Result<Option<R2ObjectBody>, Fault> {
+        let raw: &R2Bucket = self.0.as_ref().unchecked_ref();
+        let found = raw.get(key.to_owned(), JsValue::UNDEFINED).map_err(fault)?;
+        let found = task::settled(&found).await.map_err(fault)?;
+        Ok((!found.is_null()).then(|| found.unchecked_into()))
+    }
+
+    pub async fn read(&self, key: &str) -> Result<Option<Versioned>, Fault> {
+        let Some(found) = self.get(key).await? else { return Ok(None) };
+        let bytes = taken(&bytes_of(&found).await?);
+        Ok(Some(Versioned { bytes, version: found.etag().map_err(fault)? }))
+    }
+
+    pub async fn hold(&self, key: &str) -> Result<Option<ArrayBuffer>, Fault> {
+        let Some(found) = self.get(key).await? else { return Ok(None) };
+        bytes_of(&found).await.map(Some)
+    }
+
+    pub async fn open(&self, key: &str, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
+        if part.is_none() {
+            let Some(found) = self.get(key).await? else { return Ok(None) };
+            return found.body().map(|body| Some(body.into())).map_err(fault);
+        }
+        let found = self.0.get(key).range(range(part)).execute().await.map_err(fault)?;
+        found.map(|object| body_of(&object)).transpose()
+    }
+
+    pub async fn write(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        condition: &Condition,
+    ) -> Result<Written, Fault> {
+        let put = self.0.put(key, bytes.to_vec());
+        let put = match conditional(condition) {
+            Some(condition) => put.only_if(condition),
+            None => put,
+        };
+        let stored = put.execute().await.map_err(fault)?;
+        Ok(if stored.is_some() { Written::Done } else { Written::Lost })
+    }
+
+    /// Stores a body that must have the hash; R2 checks it.
+    pub async fn write_checked(
+        &self,
+        key: &str,
+        data: Data,
+        hash: &ContentHash,
+    ) -> Result<Upload, Fault> {
+        let put = self.0.put(key, data).sha256(hash.0.to_vec()).execute().await;
+        let stored = unless(put, &BAD_DIGEST)?;
+        Ok(if stored.is_some() { Upload::Stored } else { Upload::Mismatch })
+    }
+
+    pub async fn delete(&self, key: &str) -> Result<(), Fault> {
+        self.0.delete(key).await.map_err(fault)
+    }
+
+    pub async fn delete_all(&self, keys: Vec<&str>) -> Result<(), Fault> {
+        self.0.delete_multiple(keys).await.map_err(fault)
+    }
+
+    pub async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
+        let list = self.0.list().prefix(prefix);
+        let list = match cursor {
+            Some(cursor) => list.cursor(cursor),
+            None => list,
+        };
+        let page = list.execute().await.map_err(fault)?;
+        let keys = page.objects().iter().map(R2Object::key).collect();
+        Ok(Listing { keys, cursor: page.cursor().filter(|_| page.truncated()) })
+    }
+
+    pub async fn object_read(
+        &self,
+        key: &str,
+        known_etag: Option<&str>,
+        part: Option<Part>,
+    ) -> Result<Option<Object<JsValue>>, Fault> {
+        let get = match part {
+            Some(_) => self.0.get(key).range(range(part)),
+            None => self.0.get(key),
+        };
+        let get = match known_etag {
+            Some(etag) => get.only_if(Conditional {
+                etag_does_not_match: Some(opaque(etag)),
+                ..Conditional::default()
+            }),
+            None => get,
+        };
+        let Some(object) = get.execute().await.map_err(fault)? else { return Ok(None) };
+        let meta = meta_of(&object)?;
+        // R2 returns an object without a body if the condition does not hold.
+        Ok(Some(match object.body() {
+            Some(_) => Object::Found(meta, body_of(&object)?),
+            None => Object::NotModified(meta),
+        }))
+    }
+
+    pub async fn object_meta(&self, key: &str) -> Result<Option<ObjectMeta>, Fault> {
+        let found = self.0.head(key).await.map_err(fault)?;
+        found.map(|object| meta_of(&object)).transpose()
+    }
+
+    pub async fn object_write(
+        &self,
+        key: &str,
+        body: Option<ReadableStream>,
+        meta: &ObjectMeta,
+        condition: &Condition,
+    ) -> Result<ObjectWritten, Fault> {
+        let data = data(body.filter(|_| meta.length > 0));
+        let put = self.0.put(key, data).http_metadata(http_metadata(meta));
+        let put = put.custom_metadata(custom_metadata(meta));
+        let put = match conditional(condition) {
+            Some(condition) => put.only_if(condition),
+            None => put,
+        };
+        let stored = put.execute().await.map_err(fault)?;
+        Ok(stored.map_or(ObjectWritten::Lost, |object| ObjectWritten::Done(object.http_etag())))
+    }
+
+    pub async fn object_list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        count_max: u32,
+    ) -> Result<ObjectPage, Fault> {
+        let include = vec![Include::HttpMetadata, Include::CustomMetadata];
+        let list = self.0.list().prefix(prefix).limit(count_max).include(include);
+        let list = match cursor {
+            Some(cursor) => list.cursor(cursor),
+            None => list,
+        };
+        let page = list.execute().await.map_err(fault)?;
+        let objects = page.objects();
+        let objects = objects.iter().map(|object| Ok((object.key(), meta_of(object)?)));
+        let objects = objects.collect::<Result<_, Fault>>()?;
+        Ok(ObjectPage { objects, cursor: page.cursor().filter(|_| page.truncated()) })
+    }
+
+    pub async fn upload_begin(&self, key: &str, meta: &ObjectMeta) -> Result<String, Fault> {
+        let create = self.0.create_multipart_upload(key).http_metadata(http_metadata(meta));
+        let create = create.custom_metadata(custom_metadata(meta));
+        Ok(create.execute().await.map_err(fault)?.upload_id().await)
+    }
+
+    /// Returns the part's entity tag, or `None` if there is no such upload.
+    pub async fn upload_part(
+        &self,
+        key: &str,
+        id: &str,
+        number: u16,
+        body: Option<ReadableStream>,
+    ) -> Result<Option<String>, Fault> {
+        let upload = self.0.resume_multipart_upload(key, id).map_err(fault)?;
+        let part = upload.upload_part(number, data(body)).await;
+        Ok(unless(part, &BAD_UPLOAD)?.map(|part| part.etag()))
+    }
+
+    /// Returns the object's metadata, or `None` if there is no such upload or part.
+    pub async fn upload_finish(
+        &self,
+        key: &str,
+        id: &str,
+        parts: &[UploadedPart],
+    ) -> Result<Option<ObjectMeta>, Fault> {
+        let upload = self.0.resume_multipart_upload(key, id).map_err(fault)?;
+        let part = |part: &UploadedPart| worker::UploadedPart::new(part.number, part.etag.clone());
+        let object = upload.complete(parts.iter().map(part)).await;
+        unless(object, &BAD_UPLOAD)?.map(|object| meta_of(&object)).transpose()
+    }
+
+    pub async fn upload_drop(&self, key: &str, id: &str) -> Result<(), Fault> {
+        let upload = self.0.resume_multipart_upload(key, id).map_err(fault)?;
+        unless(upload.abort().await, &BAD_UPLOAD).map(|_| ())
+    }
+}
+
+/// Returns `None` if R2 failed with one of `codes`.
+fn unless<T>(result: worker::Result<T>, codes: &[&str]) -> Result<Option<T>, Fault> {
+    match result.map_err(JsValue::from) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_instance_of::<Error>() && has_code(&error, codes) => Ok(None),
+        Err(error) => Err(fault(error)),
+    }
+}
+
+/// Returns a request body as R2 takes it. The runtime knows its length, which R2 needs.
+pub fn data(body: Option<ReadableStream>) -> Data {
+    body.map_or(Data::Bytes(Vec::new()), Data::ReadableStream)
+}
+
+async fn bytes_of(found: &R2ObjectBody) -> Result<ArrayBuffer, Fault> {
+    let bytes = task::settled(&found.array_buffer().map_err(fault)?).await.map_err(fault)?;
+    Ok(bytes.unchecked_into())
+}
+
+fn body_of(object: &R2Object) -> Result<JsValue, Fault> {
+    match object.body().ok_or(Fault::Failed)?.response_body().map_err(fault)? {
+        worker::ResponseBody::Stream(stream) => Ok(stream.into()),
+        _ => Err(Fault::Failed),
+    }
+}
+
+/// Objects written by something else may have neither a media type nor tags.
+fn meta_of(object: &R2Object) -> Result<ObjectMeta, Fault> {
+    let tags = object.custom_metadata().map_err(fault)?.remove(TAGS);
+    Ok(ObjectMeta {
+        length: object.size(),
+        etag: object.http_etag(),
+        media_type: object.http_metadata().content_type.unwrap_or_default(),
+        tags: tags.unwrap_or_default(),
+        written_ms: UnixMillis(object.uploaded().as_millis()),
+    })
+}
+
+fn http_metadata(meta: &ObjectMeta) -> HttpMetadata {
+    HttpMetadata { content_type: Some(meta.media_type.clone()), ..HttpMetadata::default() }
+}
+
+fn custom_metadata(meta: &ObjectMeta) -> [(String, String); 1] {
+    [(TAGS.to_owned(), meta.tags.clone())]
+}
+
+fn conditional(condition: &Condition) -> Option<Conditional> {
+    match condition {
+        Condition::Any => None,
+        Condition::Absent => Some(Conditional {
+            etag_does_not_match: Some("*".to_owned()),
+            ..Conditional::default()
+        }),
+        Condition::Is(etag) => {
+            Some(Conditional { etag_matches: Some(opaque(etag)), ..Conditional::default() })
+        }
+    }
+}
+
+/// Returns an entity tag without its quotes, as R2 takes it.
+fn opaque(etag: &str) -> String {
+    etag.trim_matches('"').to_owned()
+}
+
+fn range(part: Option<Part>) -> Range {
+    match part {
+        Some(Part { first: offset, length }) => Range::OffsetWithLength { offset, length },
+        None => Range::OffsetToEnd { offset: 0 },
+    }
+}

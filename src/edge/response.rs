@@ -1,0 +1,108 @@
+//! Builds the `Response` for a reply.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use js_sys::{ArrayBuffer, Uint8Array};
+use wasm_bindgen::prelude::*;
+use web_sys::{Response, ResponseInit};
+use worker::worker_sys::ext::ResponseInitExt;
+
+use crate::edge::headers;
+use crate::edge::runtime::Runtime;
+use crate::serve::ports::Part;
+use crate::serve::reply::{Reply, ReplyBody};
+use crate::wire::fields::Fields;
+
+/// Maximum number of header blocks kept. When there are more, all are forgotten.
+const BLOCKS_MAX: usize = 512;
+
+/// Status and headers of responses built earlier, by their text.
+///
+/// Building `Headers` costs two calls for each field. Within a second the same asset has the same
+/// fields to the letter, so most responses reuse an entry.
+#[derive(Default)]
+struct Blocks {
+    known: HashMap<Box<str>, ResponseInit>,
+    /// Scratch space for the text of a block.
+    text: String,
+}
+
+thread_local! {
+    static BLOCKS: RefCell<Blocks> = RefCell::new(Blocks::default());
+}
+
+/// Builds the `Response` for `reply`.
+pub fn response(reply: Reply<Runtime>) -> JsValue {
+    // A status without a body must have none (RFC 9110 section 6.4.1), and the constructor throws.
+    let body = match reply.body {
+        _ if matches!(reply.status, 101 | 204 | 205 | 304) => JsValue::NULL,
+        ReplyBody::Empty => empty_body(reply.fields.value("content-length")),
+        ReplyBody::Constant(constant, form) => constant.body(form).into(),
+        ReplyBody::Bytes(bytes) => Uint8Array::from(&bytes[..]).into(),
+        ReplyBody::Held(buffer, part) => held(&buffer, part),
+        ReplyBody::Stream(stream) => stream,
+    };
+    let built = init(reply.status, &reply.fields).and_then(|init| {
+        // Every kind of body takes this constructor: it passes the value on as it is.
+        Response::new_with_opt_buffer_source_and_init(Some(body.unchecked_ref()), &init)
+    });
+    match built {
+        Ok(response) => response.into(),
+        // The entry module answers 503.
+        Err(error) => wasm_bindgen::throw_val(error),
+    }
+}
+
+fn init(status: u16, fields: &Fields) -> Result<ResponseInit, JsValue> {
+    BLOCKS.with_borrow_mut(|Blocks { known, text }| {
+        text.clear();
+        let _ = write!(text, "{status}");
+        for (name, value) in fields.iter() {
+            for part in ["\n", name, "\n", value] {
+                text.push_str(part);
+            }
+        }
+        if let Some(init) = known.get(text.as_str()) {
+            return Ok(init.clone());
+        }
+        let mut init = ResponseInit::new();
+        init.set_status(status);
+        init.set_headers_headers(&headers::headers(fields)?);
+        if fields.contains("content-encoding") {
+            // The body is in that coding already.
+            init.encode_body("manual")?;
+        }
+        if known.len() >= BLOCKS_MAX {
+            known.clear();
+        }
+        known.insert(text.as_str().into(), init.clone());
+        Ok(init)
+    })
+}
+
+/// Returns the body of a response without content.
+///
+/// The runtime sends `Content-Length: 0` only for an empty body; with a null body it keeps the
+/// field for HEAD alone. An empty string would add a `Content-Type`.
+fn empty_body(content_length: Option<&str>) -> JsValue {
+    match content_length {
+        Some("0") => Uint8Array::new_with_length(0).into(),
+        _ => JsValue::NULL,
+    }
+}
+
+fn held(buffer: &ArrayBuffer, part: Option<Part>) -> JsValue {
+    match part {
+        None => buffer.into(),
+        Some(part) => cut(buffer, part).into(),
+    }
+}
+
+/// Returns a view of a part of a buffer.
+pub fn cut(buffer: &ArrayBuffer, part: Part) -> Uint8Array {
+    // A buffer has less than 4 GiB.
+    let (first, length) = (part.first as u32, part.length as u32);
+    Uint8Array::new_with_byte_offset_and_length(buffer, first, length)
+}
