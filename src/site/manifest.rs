@@ -351,20 +351,20 @@ impl ManifestBuilder {
         if not_found_pages.len() > NOT_FOUND_PAGES_MAX {
             return Err(BuildError::TooManyNotFoundPages(not_found_pages.len()));
         }
+        let (application_page, application_path) = match self.config.not_found {
+            NotFoundMode::SinglePageApplication => {
+                (self.application_page().cloned(), self.application_page.clone())
+            }
+            NotFoundMode::Page | NotFoundMode::None => (None, None),
+        };
         let lengths = self.assets.values().map(|asset| asset.identity().length);
         Ok(Head {
             paths: self.assets.len() as u64,
             bytes: lengths.fold(0, u64::saturating_add),
             config: self.config.clone(),
             not_found_pages,
-            application_page: match self.config.not_found {
-                NotFoundMode::SinglePageApplication => self.application_page().cloned(),
-                NotFoundMode::Page | NotFoundMode::None => None,
-            },
-            application_path: match self.config.not_found {
-                NotFoundMode::SinglePageApplication => self.application_page.clone(),
-                NotFoundMode::Page | NotFoundMode::None => None,
-            },
+            application_page,
+            application_path,
             shards: Vec::new(),
         })
     }

@@ -18,6 +18,7 @@ use crate::publish::ingest::IngestedFile;
 use crate::site::asset::{Asset, Class};
 use crate::site::fingerprint::{Token, is_framework_output};
 use crate::wire::media_type;
+use crate::wire::path::file_extension;
 
 /// Of ten tokens in a folder, how many must be likely where none is strong.
 const LIKELY_OF_TEN: usize = 7;
@@ -102,7 +103,7 @@ pub fn warning(paths: &[String]) -> Option<Problem> {
     Some(Problem::of_path(first, message, hint))
 }
 
-/// What a file is for, as far as it matters here.
+/// The purpose of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
     /// Scripts, styles, fonts and wasm: what a page that is still open loads later.
@@ -144,26 +145,24 @@ impl Form {
 #[derive(Debug, Default)]
 struct Group<'a> {
     tokens: HashSet<&'a str>,
-    is_whole: bool,
     has_strong: bool,
     likely: usize,
 }
 
 impl<'a> Group<'a> {
-    fn add(&mut self, token: Token<'a>) {
-        self.is_whole = token.is_whole;
-        if self.tokens.insert(token.text) {
-            let strength = strength(token.text);
+    fn add(&mut self, token: &'a str) {
+        if self.tokens.insert(token) {
+            let strength = strength(token);
             self.has_strong |= strength == Strength::Strong;
             self.likely += usize::from(strength >= Strength::Likely);
         }
     }
 
-    fn is_hashed(&self) -> bool {
+    fn is_hashed(&self, form: Form) -> bool {
         let enough = self.likely * 10 >= self.tokens.len() * LIKELY_OF_TEN;
         let enough = enough && self.likely >= LIKELY_MIN;
         // A whole name is words more often than a suffix is: neither sign is enough alone.
-        if self.is_whole { self.has_strong && enough } else { self.has_strong || enough }
+        if form.is_whole { self.has_strong && enough } else { self.has_strong || enough }
     }
 }
 
@@ -182,7 +181,7 @@ struct Folder<'a> {
 
 impl Folder<'_> {
     fn is_hashed(&self) -> bool {
-        self.code.values().any(Group::is_hashed)
+        self.code.iter().any(|(form, group)| group.is_hashed(*form))
     }
 
     /// Returns whether every script and style of the folder has a token.
@@ -191,7 +190,7 @@ impl Folder<'_> {
     }
 }
 
-/// Everything that the listing as a whole tells.
+/// Evidence from the listing as a whole.
 struct Site<'a> {
     folders: HashMap<&'a str, Folder<'a>>,
     /// Folders below the root that hold hashed code, or another folder that does.
@@ -206,19 +205,21 @@ impl<'a> Site<'a> {
         for path in paths.iter().filter(|path| !is_framework_output(path)) {
             let folder = folders.entry(parent(path)).or_default();
             let token = Token::of(path);
-            let extension = token.map_or_else(|| extension(path), |token| token.extension);
+            let own = || file_extension(path).unwrap_or_default();
+            let extension = token.map_or_else(own, |token| token.extension);
             let is_code = use_of(extension) == Use::Code;
             folder.code_files += usize::from(is_code);
             let Some(token) = token else { continue };
             folder.code_files_with_token += usize::from(is_code);
             let groups = if is_code { &mut folder.code } else { &mut folder.other };
-            groups.entry(Form::of(token)).or_default().add(token);
+            groups.entry(Form::of(token)).or_default().add(token.text);
         }
         let hashed = || folders.iter().filter(|(_, folder)| folder.is_hashed());
         let near_code = hashed().flat_map(|(name, _)| [*name, parent(name)]);
         let near_code = near_code.filter(|name| !name.is_empty()).collect();
         let groups = hashed().flat_map(|(_, folder)| &folder.code);
-        let forms = groups.filter(|(_, group)| group.is_hashed()).map(|(form, _)| *form).collect();
+        let forms = groups.filter(|(form, group)| group.is_hashed(**form)).map(|(form, _)| *form);
+        let forms = forms.collect();
         Self { folders, near_code, forms }
     }
 
@@ -255,7 +256,7 @@ impl<'a> Site<'a> {
     fn is_hashed_code(&self, folder: &Folder, token: Token) -> bool {
         let words = if folder.is_uniform() { Words::Strict } else { Words::Loose };
         let form = Form::of(token);
-        let is_voted = folder.code.get(&form).is_some_and(Group::is_hashed)
+        let is_voted = folder.code.get(&form).is_some_and(|group| group.is_hashed(form))
             && !is_word(token.text)
             && !is_wordlike(token.text, words);
         match strength(token.text) {
@@ -269,7 +270,7 @@ impl<'a> Site<'a> {
     fn is_hashed_other(&self, folder: &Folder, token: Token) -> bool {
         let form = Form::of(token);
         let is_hashed =
-            |groups: &HashMap<Form, Group>| groups.get(&form).is_some_and(Group::is_hashed);
+            |groups: &HashMap<Form, Group>| groups.get(&form).is_some_and(|g| g.is_hashed(form));
         let is_voted = (is_hashed(&folder.code) || (!form.is_whole && is_hashed(&folder.other)))
             && !is_wordlike(token.text, Words::Loose)
             && !token.text.bytes().all(|b| b.is_ascii_digit());
@@ -303,8 +304,4 @@ fn is_word(token: &str) -> bool {
 /// The folder of a path, the empty string for the root.
 fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
-fn extension(path: &str) -> &str {
-    crate::wire::path::file_extension(path).unwrap_or_default()
 }
