@@ -115,7 +115,7 @@ function start(inspectorPort) {
     STATE_DIR,
     "--var",
     `STORE:${STORE}`,
-    // What wrangler.toml says of the deployed worker would keep this one from answering.
+    // The values in wrangler.toml are for the deployed worker; with them this one would not answer.
     "--var",
     "BASE_DOMAIN:localhost",
     "--var",

@@ -1,4 +1,4 @@
-// What has to be JavaScript beside the entry module, so that a trap is caught wherever it happens:
+// The part that must be JavaScript beside the entry module, so that traps are caught everywhere:
 // the promises of waiting tasks outlive the wasm instance, and wasm is entered through `step`.
 // wasm-bindgen copies this module beside its output. The entry module imports that same copy.
 

@@ -302,7 +302,7 @@ impl Client {
         }
     }
 
-    /// What a call ends with whose last attempt failed.
+    /// Returns the failure of a call whose last attempt failed.
     fn ended(&self, call: &str, trouble: Trouble, before: Option<&str>, failures: u32) -> Failure {
         if self.watchdog.is_expired() && &*trouble.failure.code == "unreachable" {
             let why = before.map_or_else(|| format!("the last call was {call}"), str::to_owned);

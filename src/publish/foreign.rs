@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::publish::config;
 use crate::publish::failure::Problem;
 
-/// What is done with a file of another host.
+/// Treatment of a configuration file of another host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
     /// The publish is refused: it may hold server code.

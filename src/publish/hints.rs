@@ -56,7 +56,7 @@ const FUNCTIONS: (&str, &str) = ("/functions/", "onRequest");
 /// Extensions of functions.
 const FUNCTION_EXTENSIONS: [&str; 5] = ["js", "mjs", "jsx", "ts", "tsx"];
 
-/// What publish says about a folder.
+/// Hints about a folder.
 #[derive(Debug, Default)]
 pub struct Hints {
     /// The site will not work, or shows what it should not.
@@ -96,7 +96,7 @@ impl Site<'_> {
         self.paths.contains(path)
     }
 
-    /// What says that the folder holds sources.
+    /// Returns the evidence that the folder holds sources.
     fn source_marker(&self) -> Option<String> {
         if self.folder.join("node_modules").is_dir() {
             return Some("node_modules".to_owned());

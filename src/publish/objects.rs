@@ -229,7 +229,7 @@ impl Place<'_> {
         }
     }
 
-    /// What the server says of a change, after another attempt to invalidate what it could not.
+    /// Returns the answer to a change, after one more attempt to invalidate edge copies.
     fn settled(&self, name: &ObjectName, mut answer: Value) -> Result<Value, Failure> {
         if !answer["warning"].is_object() {
             return Ok(answer);

@@ -133,7 +133,7 @@ pub struct Published {
     pub dry_run: bool,
     /// What is strange but harmless.
     pub warnings: Vec<Problem>,
-    /// What configuration was compiled to, and what could be better.
+    /// Notes on compiled configuration and possible improvements.
     pub notes: Vec<Problem>,
     /// How long it took.
     pub seconds: f64,

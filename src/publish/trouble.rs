@@ -210,11 +210,11 @@ impl Trouble {
 }
 
 const LOCAL_HINT: &str = "is `make dev` running, and on this port?";
-/// What to do about a server that is none of ours.
+/// Hint for a server that is not a Selvedge server.
 const NOT_SELVEDGE_HINT: &str = "check --url: it is the root of a Selvedge server, such as \
     https://example.com or http://localhost:8787, and not the address of a site";
 
-/// What a command ends with when the server has been silent for too long.
+/// Returns the failure for a server that has been silent for too long.
 pub fn silent(endpoint: &Endpoint, why: String, limit: Duration) -> Failure {
     let Endpoint { url, is_local, .. } = endpoint;
     let message = format!("`{url}` has not answered for {:.0} s", limit.as_secs_f64());

@@ -120,7 +120,7 @@ pub struct Memory<H> {
     breaker: RefCell<Breaker>,
     /// Who asks upstreams for what.
     pub board: Rc<Board>,
-    /// What requests of this isolate wait to have banned.
+    /// Bans that requests of this isolate are waiting for.
     pub pending_bans: Rc<PendingBans>,
 }
 

@@ -113,7 +113,7 @@ impl Settings {
         let mut vars = Vars { var, invalid: Vec::new() };
         let base_domain = vars.parsed("BASE_DOMAIN", |text| Hostname::parse(text).ok());
         let base_domain = base_domain.unwrap_or_else(Hostname::localhost);
-        // Nobody has a certificate for localhost; every other domain is meant for the public.
+        // There are no certificates for localhost; every other domain is public.
         let is_public = base_domain != Hostname::localhost();
         let second = 1_000;
         let mut settings = Self {

@@ -278,7 +278,7 @@ mod tests {
         assert!(bans.contains(&ban(63, collection("c0"))), "{bans:?}");
     }
 
-    /// What came after the merged ones keeps its own time.
+    /// Later bans keep their own time.
     #[test]
     fn a_later_ban_of_the_collection_stays() {
         let mut bans = vec![ban(9_000, collection("a"))];

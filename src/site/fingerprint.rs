@@ -23,7 +23,7 @@ const COMPANIONS: [&str; 2] = [".map", ".LICENSE.txt"];
 const FRAMEWORK_FOLDERS: [&str; 4] = ["/_next/static/", "/_astro/", "/_app/immutable/", "/_nuxt/"];
 /// The one file in them that changes under its name: Nuxt's pointer to the latest build.
 const FRAMEWORK_POINTER: &str = "/builds/latest.json";
-/// What precedes the hash in the names of images that Hugo makes.
+/// Text before the hash in the names of images that Hugo generates.
 const HUGO_MARK: &str = "_hu_";
 const HUGO_HASH_LENGTH: usize = 16;
 

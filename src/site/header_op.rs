@@ -73,7 +73,7 @@ pub const PROTECTED: [&str; 4] =
 /// A line that unsets or sets a [`PROTECTED`] header, for diagnostics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Touch {
-    /// What the line does.
+    /// The operation.
     pub op: HeaderOp,
     /// The line of the rule that it belongs to.
     pub rule_line: u32,

@@ -20,10 +20,10 @@ pub const LOCATION_BYTES_MAX: usize = 16_384;
 /// Longest target of a redirect: what Workers Static Assets takes of a line.
 pub const TARGET_BYTES_MAX: usize = 2_048;
 
-/// What is escaped in the path of a target, which may hold escapes already.
+/// Characters escaped in the path of a target, which may contain escapes already.
 const TARGET_PATH: &AsciiSet = &PATH.remove(b'%');
 
-/// What is escaped in a captured text within a query or fragment.
+/// Characters escaped in a captured text within a query or fragment.
 const COMPONENT: &AsciiSet = &VALUE.remove(b'/');
 
 /// A text with slots for what a pattern captured.

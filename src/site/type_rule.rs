@@ -13,9 +13,9 @@ use crate::wire::media_type::is_media_type;
 /// The name of the header.
 pub const CONTENT_TYPE: &str = "content-type";
 
-/// What is said of a rule that unsets the header.
+/// Message for a rule that unsets the header.
 pub const TYPE_UNSET: &str = "unsetting `content-type` has no effect: a file always has one";
-/// What to write instead.
+/// Remedy for such a rule.
 pub const TYPE_UNSET_REMEDY: &str = "Set the type it should have, as in `text/plain`.";
 
 /// The media type of the files that a pattern matches.

@@ -33,7 +33,7 @@ pub enum Value {
 /// Returns the members of a dictionary in their order; of two with the same key, the last counts.
 ///
 /// # Errors
-/// What is wrong, and at which byte, for anything that RFC 8941 section 4.2 would fail to parse.
+/// The reason and its byte offset, for any input that RFC 8941 section 4.2 fails to parse.
 ///
 /// # Example
 /// ```

@@ -51,7 +51,7 @@ pub fn is_compressible(media_type: &str) -> bool {
         || COMPRESSIBLE.contains(&essence.as_str())
 }
 
-/// What a browser may do with a response of a media type, given `nosniff`.
+/// Risk of a media type: how a browser treats it, given `nosniff`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Risk {
     /// Shown, played, downloaded or read as data.

@@ -586,7 +586,7 @@ fn purges() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
 
-/// What the deployment carries, and what a person is told.
+/// Checks the deployment and the note that is printed.
 #[test]
 fn the_built_in_collection_is_part_of_the_deployment_unless_files_are_in_its_way() {
     type Files<'a> = &'a [(&'a str, &'a str)];

@@ -258,7 +258,7 @@ fn one_object_is_invalidated_by_its_write_and_several_in_one_call() {
     assert_eq!(done(&["put", "large.bin"]), []);
 }
 
-/// What was changed before a failure is invalidated all the same.
+/// Changes before a failure are still invalidated.
 #[test]
 fn what_was_stored_before_a_failure_is_invalidated() {
     let (server, folder) = (server(), Folder::new());

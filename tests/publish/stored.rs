@@ -26,7 +26,7 @@ pub struct Objects {
     pub stored: BTreeMap<String, Stored>,
     /// By their ids: what the object will be, and its parts.
     pub uploads: BTreeMap<String, (Stored, BTreeMap<u64, Vec<u8>>)>,
-    /// What was changed while edge copies of it were left.
+    /// Objects changed without invalidating their edge copies.
     pub left: BTreeSet<String>,
     /// How many names each call to invalidate had; none for the whole collection.
     pub invalidations: Vec<Option<usize>>,

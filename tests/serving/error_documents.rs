@@ -14,7 +14,7 @@ use super::support::world::{Trouble, World};
 const CONFIG: &str = r#"{"not_found":"none","actions":[
     {"prefix":"/api/","upstream":"https://up.test"}],
     "collections":[{"name":"public","prefix":"/public/"}]}"#;
-/// What no answer may hold.
+/// Strings that no response may contain.
 const MARK: &str = "m4rk-of-the-request";
 
 fn world() -> World {

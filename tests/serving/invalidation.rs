@@ -122,7 +122,7 @@ fn every_change_is_in_force_within_the_bound() {
     }
 }
 
-/// What a bulk writer does: it leaves the copies, and invalidates them in one call at the end.
+/// A bulk writer leaves the copies, and invalidates them in one call at the end.
 #[test]
 fn copies_that_are_left_live_on_until_they_are_invalidated() {
     let world = world();
@@ -241,7 +241,7 @@ fn a_ban_that_fails_is_told_and_the_object_stays_stored() {
             world.heal();
             let object = call(&Isolate::new(&world), "GET", "public/x", b"").send();
             assert_eq!(object.status, if method == "PUT" { 200 } else { 404 }, "{shown}");
-            // What the warning says to do helps.
+            // The remedy in the warning works.
             assert_eq!(invalidate(&world, "public", &json!({ "names": ["x"] })).status, 200);
             world.pass_ms(30_000);
             assert_ne!(read(&elsewhere, "public/x").text(), "v1", "{shown}");

@@ -56,7 +56,7 @@ pub struct Loaded {
     pub config: SiteConfig,
     /// What concerns publishing only.
     pub publish: PublishSettings,
-    /// What the files say of paths without a file.
+    /// Settings for paths without a file.
     pub not_found: NotFound,
     /// Whether `html` is written.
     pub html_is_set: bool,

@@ -15,7 +15,7 @@ use crate::site::manifest::APPLICATION_PAGES;
 use crate::site::redirects_file;
 use crate::site::rules::RedirectRule;
 
-/// What the configuration files say of paths without a file.
+/// Settings of all configuration files for paths without a file.
 #[derive(Debug, Clone, Default)]
 pub struct NotFound {
     /// The mode, where a file or a catch-all line says one.

@@ -17,7 +17,7 @@ use crate::wire::percent::percent_decode;
 /// Most hops that are followed: browsers give up at about 20.
 const HOPS_MAX: usize = 20;
 
-/// What rules meet.
+/// The site that rules apply to.
 pub struct Site<'a> {
     /// How pages are found.
     pub html: HtmlMode,

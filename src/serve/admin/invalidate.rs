@@ -26,7 +26,7 @@ use crate::wire::time::UnixMillis;
 /// second of a key. Up to twice as long each, so that writers don't stay in step.
 const PAUSES_MS: [u64; 4] = [200, 400, 800, 1_600];
 
-/// What became of the edge copies of an object that was written or deleted.
+/// Result of invalidating the edge copies of a changed object.
 pub enum Copies {
     /// They are banned.
     Invalidated,
@@ -222,7 +222,7 @@ fn is_passing(error: &AdminError) -> bool {
     )
 }
 
-/// What a call bans: objects by name, or their collection.
+/// Scope of a ban: objects by name, or their collection.
 fn scopes(
     collection: &CollectionName,
     names: Option<&[String]>,

@@ -23,7 +23,7 @@ function step(pattern) {
   return found;
 }
 
-/** What is uncommented, from its first line to the end of the file. */
+/** The block to uncomment, from its first line to the end of the file. */
 function production(text) {
   const [, first] = step(/uncomment everything from `(\[env\.production\])` to the end/);
   const at = text.indexOf(`# ${first}\n`);

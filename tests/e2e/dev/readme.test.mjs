@@ -14,7 +14,7 @@ import { ROOT, freePort, scratch } from "../lib/worker.mjs";
 const README = readFileSync(join(ROOT, "README.md"), "utf8");
 const SECTION = README.match(/^## Publish a site of your own\n(.*?)^## /ms)[1];
 const FOLDER = "/tmp/hello";
-/** What the README says that one waits for. */
+/** The line that the README says to wait for. */
 const AGAIN = "ready again";
 /** How long a block may take; each is a few calls. */
 const BLOCK_MS_MAX = 60_000;

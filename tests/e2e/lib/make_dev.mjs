@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT, scratch } from "./worker.mjs";
 
 const READY_MS_MAX = 120_000;
-/** What a copy has of its own; the rest is linked, so that nothing is built again. */
+/** Files that are copied; the rest is linked, so that nothing is built again. */
 const COPIED = ["scripts", "wrangler.toml", "README.md"];
 const LEFT_OUT = [".git", ".dev.vars", ".wrangler", ...COPIED];
 
