@@ -20,8 +20,14 @@
 
 pub mod wire;
 pub mod site;
+pub mod ports;
+pub mod cache;
 pub mod serve;
+pub mod admin;
+pub mod pipeline;
 #[cfg(target_arch = "wasm32")]
 pub mod edge;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod publish;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod cli;

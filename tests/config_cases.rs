@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use selvedge::publish::config::{Fingerprint, Loaded, PublishSettings, load};
 use selvedge::site::codec::encode;
 use selvedge::site::config::SiteConfig;
-use selvedge::site::diagnostic::Located;
+use selvedge::site::source::diagnostic::Located;
 
 const RULE: &str = "\n----------\n";
 

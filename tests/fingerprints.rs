@@ -9,7 +9,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use selvedge::publish::fingerprint::judge;
-use selvedge::site::asset::Class;
+use selvedge::site::deployment::asset::Class;
 
 fn fixture(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);

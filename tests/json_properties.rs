@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use selvedge::site::codec::{decode, decode_object, encode};
 use selvedge::site::config::SiteConfig;
-use selvedge::site::live::LiveRecord;
-use selvedge::site::manifest::Head;
-use selvedge::site::record::{HostRecord, SiteRecord};
+use selvedge::site::deployment::manifest::Head;
+use selvedge::site::records::live::LiveRecord;
+use selvedge::site::records::site::{HostRecord, SiteRecord};
 
 const HEAD: &str = include_str!("formats/head.json");
 const LIVE: &str = include_str!("formats/live.json");

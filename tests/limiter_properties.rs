@@ -3,7 +3,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use proptest::prelude::*;
-use selvedge::serve::limiter::{Limiter, Pace, Rate, Verdict, WINDOW_SECS};
+use selvedge::ports::limiter::{Limiter, Pace, Rate, Verdict, WINDOW_SECS};
 use selvedge::wire::time::UnixMillis;
 
 const WINDOW_MS: u64 = WINDOW_SECS * 1_000;

@@ -6,13 +6,13 @@
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
-use selvedge::site::asset::{Asset, Class, Representation};
 use selvedge::site::config::SiteConfig;
+use selvedge::site::deployment::asset::{Asset, Class, Representation};
+use selvedge::site::deployment::manifest::{BuiltManifest, Manifest, ManifestBuilder, ShardPlace};
+use selvedge::site::deployment::shard::{self, Shard};
 use selvedge::site::ids::ContentHash;
-use selvedge::site::live::LiveRecord;
-use selvedge::site::manifest::{BuiltManifest, Manifest, ManifestBuilder, ShardPlace};
-use selvedge::site::record::{SiteRecord, TokenText};
-use selvedge::site::shard::{self, Shard};
+use selvedge::site::records::live::LiveRecord;
+use selvedge::site::records::site::{SiteRecord, TokenText};
 use selvedge::wire::coding::Coding;
 
 fn asset() -> impl Strategy<Value = Asset> {

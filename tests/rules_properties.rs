@@ -7,12 +7,12 @@ use proptest::prelude::*;
 use selvedge::publish::config::{app_config, selvedge_toml};
 use selvedge::publish::page;
 use selvedge::site::codec::{decode, encode};
-use selvedge::site::header_op::{HeaderOp, Origin};
-use selvedge::site::matching::CAPTURES_MAX;
-use selvedge::site::pattern::{Language, Pattern};
+use selvedge::site::rules::header_op::{HeaderOp, Origin};
+use selvedge::site::rules::matching::CAPTURES_MAX;
+use selvedge::site::rules::pattern::{Language, Pattern};
+use selvedge::site::rules::template::LOCATION_BYTES_MAX;
 use selvedge::site::rules::{HeaderRule, HeaderRules, RedirectOutcome, Redirects};
-use selvedge::site::template::LOCATION_BYTES_MAX;
-use selvedge::site::{headers_file, redirects_file};
+use selvedge::site::source::{headers_file, redirects_file};
 use selvedge::wire::fields::Fields;
 use selvedge::wire::path::RequestPath;
 

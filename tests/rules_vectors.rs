@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use selvedge::site::diagnostic::Severity;
-use selvedge::site::field_policy::is_disallowed;
+use selvedge::site::rules::header_policy::is_disallowed;
 use selvedge::site::rules::{HeaderRules, RedirectOutcome, Redirects};
-use selvedge::site::{headers_file, redirects_file};
+use selvedge::site::source::diagnostic::Severity;
+use selvedge::site::source::{headers_file, redirects_file};
 use selvedge::wire::fields::Fields;
 use selvedge::wire::path::RequestPath;
 

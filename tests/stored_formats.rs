@@ -13,13 +13,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use selvedge::site::asset::{Asset, Class, Representation};
 use selvedge::site::codec::{decode, encode};
 use selvedge::site::config::SiteConfig;
+use selvedge::site::deployment::asset::{Asset, Class, Representation};
+use selvedge::site::deployment::manifest::{Head, Manifest, ManifestBuilder};
 use selvedge::site::ids::ContentHash;
-use selvedge::site::live::LiveRecord;
-use selvedge::site::manifest::{Head, Manifest, ManifestBuilder};
-use selvedge::site::record::{HostRecord, SiteRecord};
+use selvedge::site::records::live::LiveRecord;
+use selvedge::site::records::site::{HostRecord, SiteRecord};
 use selvedge::wire::coding::Coding;
 
 #[track_caller]

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use selvedge::publish::fingerprint::judge;
-use selvedge::site::asset::Class;
+use selvedge::site::deployment::asset::Class;
 use sha2::{Digest, Sha256};
 
 fn www() -> PathBuf {

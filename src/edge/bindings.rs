@@ -6,7 +6,7 @@ use web_sys::WorkerGlobalScope;
 use worker::Env;
 
 use crate::edge::task;
-use crate::serve::ports::Fault;
+use crate::ports::Fault;
 use crate::site::ids::ContentHash;
 
 thread_local! {

@@ -14,7 +14,7 @@ use worker::worker_sys::ext::CacheStorageExt;
 use crate::edge::bindings::{fault, global};
 use crate::edge::runtime::Runtime;
 use crate::edge::task;
-use crate::serve::ports::{EdgeContent, Fault, Found};
+use crate::ports::{EdgeContent, Fault, Found};
 
 /// The header that holds our own text beside a body.
 const HEAD: &str = "selvedge-stored";

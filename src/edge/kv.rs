@@ -12,8 +12,8 @@ use crate::edge::bindings::{fault, sha256, taken};
 use crate::edge::response;
 use crate::edge::streams::{self, ignore};
 use crate::edge::task;
-use crate::serve::join::join_all;
-use crate::serve::ports::{
+use crate::ports::join::join_all;
+use crate::ports::{
     Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Upload,
     Versioned, Written,
 };

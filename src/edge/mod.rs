@@ -1,8 +1,8 @@
 //! The rim: the only code that knows the runtime. wasm32 only.
 //!
-//! It decides nothing. It turns a `Request` into an [`Ask`](crate::serve::ask::Ask), implements the
-//! ports over KV, R2, the Cache API and `fetch`, and turns a reply into a `Response`. Nothing here
-//! panics, and bodies that are only passed on are not copied.
+//! It decides nothing. It turns a `Request` into an [`Ask`](crate::serve::request::Ask), implements
+//! the ports over KV, R2, the Cache API and `fetch`, and turns a reply into a `Response`. Nothing
+//! here panics, and bodies that are only passed on are not copied.
 //!
 //! Bindings come from `worker` and `web_sys`. Where those lack something, a comment says what.
 
@@ -27,11 +27,11 @@ use web_sys::Request;
 use worker::Env;
 use worker::worker_sys::Context;
 
+use crate::cache::memory::Memory;
 use crate::edge::request::RequestHeaders;
 use crate::edge::runtime::Runtime;
-use crate::serve::memory::Memory;
-use crate::serve::pipeline::handle;
-use crate::serve::settings::Settings;
+use crate::pipeline::handle;
+use crate::ports::settings::Settings;
 
 /// State that an isolate keeps between requests.
 struct Isolate {

@@ -8,7 +8,7 @@ use worker::{Bucket, Conditional, Data, HttpMetadata, Include, Object as R2Objec
 
 use crate::edge::bindings::{fault, has_code, taken};
 use crate::edge::task;
-use crate::serve::ports::{
+use crate::ports::{
     Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Upload,
     UploadedPart, Versioned, Written,
 };

@@ -3,7 +3,7 @@
 use js_sys::Reflect;
 use worker::worker_sys::ext::RequestExt;
 
-use crate::serve::ask::{Field, Headers};
+use crate::serve::request::{Field, Headers};
 
 /// Reads the header fields that serving asks for.
 pub struct RequestHeaders {

@@ -11,8 +11,8 @@ use worker::worker_sys::ext::ResponseInitExt;
 
 use crate::edge::headers;
 use crate::edge::runtime::Runtime;
-use crate::serve::ports::Part;
-use crate::serve::reply::{Reply, ReplyBody};
+use crate::ports::Part;
+use crate::serve::response::{Reply, ReplyBody};
 use crate::wire::fields::Fields;
 
 /// Maximum number of header blocks kept. When there are more, all are forgotten.

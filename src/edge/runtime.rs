@@ -12,12 +12,12 @@ use crate::edge::bindings::{self, bound, copied, fault, taken};
 use crate::edge::kv::{Kv, KvNamespace};
 use crate::edge::r2::R2;
 use crate::edge::{cache, headers, streams, task, upstream};
-use crate::serve::ports::{
+use crate::ports::settings::{Settings, StoreKind};
+use crate::ports::{
     BodyFault, Condition, EdgeContent, Fault, Found, Listing, Object, ObjectMeta, ObjectPage,
     ObjectWritten, Part, Ports, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned,
     Written,
 };
-use crate::serve::settings::{Settings, StoreKind};
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
 use crate::wire::fields::Fields;

@@ -11,7 +11,7 @@ use worker::worker_sys::FixedLengthStream;
 
 use crate::edge::bindings::fault;
 use crate::edge::task;
-use crate::serve::ports::{Fault, Part};
+use crate::ports::{Fault, Part};
 
 /// Maximum length enforced on a body. A larger `Content-Length` is not checked.
 const CHECKED_LENGTH_MAX: u64 = u32::MAX as u64;

@@ -10,7 +10,7 @@ use worker::worker_sys::Fetcher;
 
 use crate::edge::bindings::{bound, fault, global};
 use crate::edge::{headers, streams, task};
-use crate::serve::ports::{Fault, UpstreamRequest, UpstreamResponse};
+use crate::ports::{Fault, UpstreamRequest, UpstreamResponse};
 use crate::site::action::Upstream;
 
 /// Sends `request`, with the client's body if it asks for that.

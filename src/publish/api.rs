@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::publish::client::Client;
 use crate::publish::failure::Failure;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
-use crate::site::live::Retained;
+use crate::site::records::live::Retained;
 
 /// What the server is and takes.
 #[derive(Debug, Clone, Deserialize)]

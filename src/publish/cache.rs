@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::publish::encode::{ENCODER_VERSION, Effort};
 use crate::publish::pack::{PackWriter, Place};
 use crate::publish::scan::Stat;
-use crate::site::asset::REPRESENTATIONS_MAX;
+use crate::site::deployment::asset::REPRESENTATIONS_MAX;
 use crate::site::ids::ContentHash;
 use crate::wire::coding::Coding;
 

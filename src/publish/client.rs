@@ -125,7 +125,7 @@ impl Client {
 
     /// Whether the token is the server's own, which may do everything.
     pub fn is_root(&self) -> bool {
-        !self.endpoint.token.starts_with(crate::site::record::TOKEN_PREFIX)
+        !self.endpoint.token.starts_with(crate::site::records::site::TOKEN_PREFIX)
     }
 
     /// Whether the server responded to any call.

@@ -11,11 +11,11 @@ use crate::publish::client::{Client, Payload};
 use crate::publish::failure::Failure;
 use crate::publish::flight::in_flight;
 use crate::site::api::{MissingBlobs, MissingQuestion};
-use crate::site::asset::Asset;
+use crate::site::deployment::asset::Asset;
+use crate::site::deployment::manifest::{BuiltManifest, Manifest, ShardPlace};
+use crate::site::deployment::shard::Shard;
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::keys::HexPrefix;
-use crate::site::manifest::{BuiltManifest, Manifest, ShardPlace};
-use crate::site::shard::Shard;
 
 /// Blobs of a site that one question should make the server list, at most.
 pub const LISTED_MAX: usize = 4_000;

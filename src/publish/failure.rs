@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::publish::words::counted;
-use crate::site::diagnostic::Diagnostic;
 use crate::site::ids::SiteName;
+use crate::site::source::diagnostic::Diagnostic;
 
 /// One thing about a folder that a person should change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use crate::publish::config::routes::{Route, RouteKind};
 use crate::publish::failure::Problem;
 use crate::publish::words::counted;
-use crate::site::diagnostic::Located;
-use crate::site::manifest::{APPLICATION_PAGES, spellings, stem};
-use crate::site::pattern::name_length;
+use crate::site::deployment::manifest::{APPLICATION_PAGES, spellings, stem};
+use crate::site::rules::pattern::name_length;
 use crate::site::rules::{RedirectRule, Redirects};
+use crate::site::source::diagnostic::Located;
 use crate::wire::percent::percent_decode;
 
 /// Most files that a warning names: enough to recognise the others by.

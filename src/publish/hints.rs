@@ -14,8 +14,8 @@ use crate::publish::foreign;
 use crate::publish::ingest::IngestedFile;
 use crate::publish::page::{link_path, tags};
 use crate::site::config::{HtmlMode, NotFoundMode};
-use crate::site::fallback::page_files;
-use crate::site::manifest::APPLICATION_PAGES;
+use crate::site::deployment::manifest::APPLICATION_PAGES;
+use crate::site::source::fallback::page_files;
 use crate::wire::media_type::is_html;
 use crate::wire::path::file_extension;
 

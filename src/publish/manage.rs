@@ -12,9 +12,9 @@ use crate::publish::api::{Activated, LiveView};
 use crate::publish::client::{Client, Payload};
 use crate::publish::failure::Failure;
 use crate::site::api::Purged;
-use crate::site::ban::BanScope;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
-use crate::site::record::Scope;
+use crate::site::records::ban::BanScope;
+use crate::site::records::site::Scope;
 
 #[derive(Deserialize)]
 struct Stages {

@@ -8,7 +8,7 @@ use std::path::{Component, Path};
 
 use unicode_normalization::{UnicodeNormalization, is_nfc_quick};
 
-use crate::site::shard::PATH_BYTES_MAX;
+use crate::site::deployment::shard::PATH_BYTES_MAX;
 use crate::wire::path::{self, RequestPath};
 
 /// Files that configure a site or its publishing: read, never served, wherever they lie.

@@ -17,9 +17,9 @@ use crate::publish::flight::in_flight;
 use crate::publish::manage;
 use crate::publish::names;
 use crate::publish::progress::{Progress, Unit};
-use crate::site::ban::OBJECT_BANS_MAX;
 use crate::site::collection::{CollectionName, ObjectName};
 use crate::site::ids::SiteName;
+use crate::site::records::ban::OBJECT_BANS_MAX;
 use crate::wire::{media_type, path, query};
 
 /// What every server takes at once, whatever it stores in; of more it is asked.

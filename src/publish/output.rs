@@ -10,9 +10,9 @@ use crate::publish::progress::bytes;
 use crate::publish::run::Published;
 use crate::publish::words::counted;
 use crate::site::api::{Purged, TakenDown};
-use crate::site::ban::{BanScope, BannedObject};
 use crate::site::ids::{SiteName, StageName};
-use crate::site::takedown::Takedown;
+use crate::site::records::ban::{BanScope, BannedObject};
+use crate::site::records::takedown::Takedown;
 use crate::wire::date::format_imf;
 use crate::wire::time::{UnixMillis, UnixSeconds};
 

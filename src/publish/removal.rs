@@ -10,7 +10,7 @@ use crate::publish::client::{Client, Payload, json as parse_json};
 use crate::publish::failure::{Failure, Problem};
 use crate::site::api::{DeletionStep, TakenDown};
 use crate::site::ids::{DeploymentId, SiteName};
-use crate::site::takedown::TakedownPath;
+use crate::site::records::takedown::TakedownPath;
 use crate::wire::query;
 
 /// Longest pause between two calls of a deletion in seconds, so that progress is shown.

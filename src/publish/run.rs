@@ -29,10 +29,10 @@ use crate::publish::types;
 use crate::publish::upload::{self, Blob, UploadError, Uploader};
 use crate::site::action::Upstream;
 use crate::site::api::Activate;
-use crate::site::asset::Class;
-use crate::site::diagnostic::Located;
+use crate::site::deployment::asset::Class;
+use crate::site::deployment::manifest::BuiltManifest;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
-use crate::site::manifest::BuiltManifest;
+use crate::site::source::diagnostic::Located;
 
 /// How often a publish starts over because files changed under it.
 pub const ROUNDS_MAX: u32 = 3;

@@ -17,7 +17,7 @@ use crate::publish::foreign::{Foreign, Treatment};
 use crate::publish::names::{self, JUNK, NEVER_SERVED, RESERVED, WELL_KNOWN};
 use crate::publish::progress::bytes;
 use crate::publish::words::in_shell;
-use crate::site::manifest::PATHS_MAX;
+use crate::site::deployment::manifest::PATHS_MAX;
 
 /// What a file was like when it was looked at: equal values mean that its bytes are the same.
 ///

@@ -11,7 +11,7 @@ use ureq::Timeout;
 
 use crate::publish::endpoint::Endpoint;
 use crate::publish::failure::{Ending, Failure};
-use crate::site::record::TokenText;
+use crate::site::records::site::TokenText;
 
 /// Whether another attempt may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

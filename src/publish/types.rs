@@ -6,8 +6,8 @@
 use crate::publish::failure::Problem;
 use crate::publish::hidden::named;
 use crate::publish::scan::ScannedFile;
-use crate::site::diagnostic::Located;
-use crate::site::type_rule::TypeRule;
+use crate::site::source::diagnostic::Located;
+use crate::site::source::type_rule::TypeRule;
 use crate::wire::media_type::risk;
 
 /// Sets the media types of the files that the rules match, and returns a warning for each rule that
@@ -62,7 +62,7 @@ pub fn apply(files: &mut [(ScannedFile, String)], rules: &[Located<TypeRule>]) -
 mod tests {
     use super::*;
     use crate::publish::scan::Stat;
-    use crate::site::header_op::Origin;
+    use crate::site::rules::header_op::Origin;
     use crate::wire::media_type::of_path;
 
     #[track_caller]

@@ -17,8 +17,8 @@ use crate::publish::ingest::IngestedFile;
 use crate::publish::pack;
 use crate::publish::progress::{Progress, Step, Unit};
 use crate::publish::scan::Stat;
+use crate::site::deployment::manifest::BuiltManifest;
 use crate::site::ids::{ContentHash, SiteName};
-use crate::site::manifest::BuiltManifest;
 use crate::wire::coding::Coding;
 
 /// Bytes of a frame of a batch before the blob: its hash and its length.

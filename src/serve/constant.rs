@@ -3,9 +3,9 @@
 //! Not templates: no byte of a request gets into one. All are `no-store`, so the choice of a form
 //! needs no `Vary`.
 
+use crate::ports::Ports;
 use crate::serve::error_document;
-use crate::serve::ports::Ports;
-use crate::serve::reply::{Reply, ReplyBody};
+use crate::serve::response::{Reply, ReplyBody};
 use crate::wire::fields::Fields;
 
 /// Seconds after which a client may try again when the store failed.

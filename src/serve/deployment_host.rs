@@ -7,61 +7,15 @@ use std::rc::Rc;
 
 use futures_util::future::join;
 
-use crate::serve::ask::Ask;
+use crate::cache::tiers::Tiers;
+use crate::cache::windows;
+use crate::ports::{Fault, Ports};
 use crate::serve::constant::Constant;
-use crate::serve::deadline;
-use crate::serve::memory::{Content, ContentKey, Memory};
-use crate::serve::ports::{Fault, Ports};
-use crate::serve::record_map::RecordMap;
-use crate::serve::reply::Reply;
+use crate::serve::request::Ask;
+use crate::serve::response::Reply;
 use crate::serve::site::{Serving, serve};
-use crate::serve::site_view::SiteView;
-use crate::serve::tiers::Tiers;
-use crate::serve::windows::{self, Current, RecordKey, Use};
-use crate::site::config::StageKind;
-use crate::site::ids::{DeploymentId, SiteName};
-use crate::site::keys;
-use crate::site::manifest::{Manifest, ROOT_BYTES_MAX};
-
-/// Names a deployment of a site.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct DeploymentKey(pub SiteName, pub DeploymentId);
-
-impl<P: Ports> RecordKey<P> for DeploymentKey {
-    type Record = ();
-
-    fn map(memory: &Memory<P::Held>) -> &RecordMap<Self, ()> {
-        &memory.deployments
-    }
-
-    fn kind((): &()) -> StageKind {
-        StageKind::Permanent
-    }
-
-    /// Reads the whole root, because a cold isolate needs it anyway.
-    async fn read(
-        &self,
-        ports: &P,
-        memory: &Memory<P::Held>,
-        ms: u64,
-    ) -> Result<Option<Current<()>>, Fault> {
-        let Self(site, id) = self;
-        let read_ms = ports.now();
-        let Some(root) = deadline::read(ports, ms, &keys::deployment(site, id)).await? else {
-            memory.deployments.forget(self);
-            return Ok(None);
-        };
-        if memory.manifest(site, id).is_none() {
-            let root = Some(root.bytes).filter(|root| root.len() <= ROOT_BYTES_MAX);
-            let manifest = root.and_then(|root| Manifest::parse_as(id, &root).ok());
-            let manifest = Rc::new(manifest.ok_or(Fault::Failed)?);
-            let key = ContentKey::Manifest(site.clone(), id.clone());
-            memory.keep(key, Content::Manifest(manifest));
-        }
-        let record = memory.deployments.keep(self.clone(), (), read_ms);
-        Ok(Some(Current { record, read_ms, use_of: Use::Read }))
-    }
-}
+use crate::site::ids::{DeploymentId, DeploymentKey, SiteName};
+use crate::site::records::view::SiteView;
 
 /// The reply of a deployment's own address.
 pub async fn answer<P: Ports>(

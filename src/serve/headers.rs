@@ -4,11 +4,11 @@
 //! explicit `Cache-Control`, with `Cache-Status`, and with what protects the client, whatever the
 //! site's own rules say.
 
-use crate::serve::live::Live;
-use crate::serve::tiers::Tier;
-use crate::serve::windows::Use;
-use crate::site::asset::Class;
+use crate::cache::live::Live;
+use crate::cache::tiers::Tier;
+use crate::cache::windows::Use;
 use crate::site::config::{Profile, SHORT_TTL_SECS, SiteConfig, StageKind, StagePolicy};
+use crate::site::deployment::asset::Class;
 use crate::site::ids::DeploymentId;
 use crate::wire::cache_status::{CacheStatus, Forward, State};
 use crate::wire::date;

@@ -16,39 +16,15 @@
     )
 )]
 
-pub mod pipeline;
-pub mod ask;
+pub mod request;
+pub mod response;
 pub mod route;
-pub mod freshness;
-pub mod freshen;
-pub mod windows;
-pub mod live;
-pub mod site_view;
-pub mod deployment_host;
-pub mod site;
-pub mod resolve;
-pub mod represent;
-pub mod object;
-pub mod fresh;
-pub mod limiter;
 pub mod headers;
 pub mod constant;
 pub mod error_document;
-pub mod stored;
-pub mod variants;
-pub mod board;
-pub mod upstream;
-pub mod action;
-pub mod collection;
-pub mod uncached;
 pub mod outcome;
-pub mod reply;
-pub mod tiers;
-pub mod memory;
-pub mod record_map;
-pub mod pending_bans;
-pub mod deadline;
-pub mod join;
-pub mod ports;
-pub mod settings;
-pub mod admin;
+pub mod assets;
+pub mod objects;
+pub mod actions;
+pub mod deployment_host;
+pub mod site;

@@ -2,13 +2,14 @@
 //!
 //! Not where it comes from. The invariant is RFC 9110's order: conditions are judged on what is
 //! there, then the range. A 304 or 206 of a stored response is made here and by nobody else; those
-//! of an object are [`crate::serve::uncached`]'s, which has the store send no more than they need.
+//! of an object are [`crate::serve::objects::uncached`]'s, which has the store send no more than
+//! they need.
 
-use crate::serve::ask::Ask;
+use crate::cache::entry::StoredResponse;
+use crate::ports::{Fault, Part, Ports, UpstreamResponse};
 use crate::serve::constant::Constant;
-use crate::serve::ports::{Fault, Part, Ports, UpstreamResponse};
-use crate::serve::reply::ReplyBody;
-use crate::serve::stored::StoredResponse;
+use crate::serve::request::Ask;
+use crate::serve::response::ReplyBody;
 use crate::wire::cache_status::{CacheStatus, Forward, State};
 use crate::wire::date;
 use crate::wire::fields::Fields;

@@ -60,6 +60,14 @@ fn split_last(label: &str) -> Option<(&str, &str)> {
     Some((label.get(..at)?, label.get(at.checked_add(2)?..)?))
 }
 
+/// The prefix of every path that belongs to the server and to no site.
+pub const RESERVED: &str = "/.selvedge/";
+
+/// Whether a decoded path is the reserved prefix or below it.
+pub fn is_reserved(path: &str) -> bool {
+    path.starts_with(RESERVED) || Some(path) == RESERVED.strip_suffix('/')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,30 +7,30 @@ use std::rc::Rc;
 
 use http::Method;
 
-use crate::serve::action::{self, Route};
-use crate::serve::ask::{Ask, Field};
-use crate::serve::collection;
+use crate::cache::live::Live;
+use crate::cache::tiers::{Tiers, Unavailable};
+use crate::cache::windows::{self, Current};
+use crate::ports::{Part, Ports};
+use crate::serve::actions::{self, Route};
+use crate::serve::assets::represent::{self, Selection};
+use crate::serve::assets::resolve::{Resolution, resolve, resolve_rewritten};
 use crate::serve::constant::Constant;
 use crate::serve::headers::{HeaderStage, Lifetime};
-use crate::serve::live::Live;
-use crate::serve::object;
-use crate::serve::ports::{Part, Ports};
-use crate::serve::reply::{Reply, ReplyBody};
-use crate::serve::represent::{self, Selection};
-use crate::serve::resolve::{Resolution, resolve, resolve_rewritten};
-use crate::serve::site_view::SiteView;
-use crate::serve::tiers::{Tiers, Unavailable};
-use crate::serve::windows::{self, Current};
+use crate::serve::objects;
+use crate::serve::objects::describe;
+use crate::serve::request::{Ask, Field};
+use crate::serve::response::{Reply, ReplyBody};
 use crate::site::action::Action;
-use crate::site::asset::{Asset, Class, Representation};
-use crate::site::ban::Ban;
 use crate::site::collection::Access;
 use crate::site::config::{NotFoundMode, StageKind, StagePolicy};
+use crate::site::deployment::asset::{Asset, Class, Representation};
+use crate::site::deployment::manifest::{APPLICATION_PAGES, Manifest, ShardPlace};
+use crate::site::deployment::shard::Shard;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::keys::StoredFor;
-use crate::site::manifest::{APPLICATION_PAGES, Manifest, ShardPlace};
+use crate::site::records::ban::Ban;
+use crate::site::records::view::SiteView;
 use crate::site::rules::RedirectOutcome;
-use crate::site::shard::Shard;
 use crate::wire::coding::{self, Coding};
 use crate::wire::fields::Fields;
 use crate::wire::path;
@@ -125,7 +125,7 @@ impl<P: Ports> Answer<'_, P> {
             stored_for: self.stored_for(),
             bans: self.bans(),
         };
-        let outcome = Box::pin(action::answer(self.tiers, self.ask, &route)).await;
+        let outcome = Box::pin(actions::answer(self.tiers, self.ask, &route)).await;
         let fields = self.stage(None).apply_mutable(outcome.fields, &outcome.cache_status);
         Reply { status: outcome.status, fields, body: outcome.body }
     }
@@ -136,19 +136,19 @@ impl<P: Ports> Answer<'_, P> {
         let found = config.collection(self.ask.path.decoded());
         let found = found.filter(|(collection, _)| collection.access == Access::Public);
         let Some((collection, name)) = found else { return self.no_object().await };
-        let route = collection::Route {
+        let route = objects::Route {
             collection,
             name: &name,
             site: &self.serving.site,
             stored_for: self.stored_for(),
             bans: self.bans(),
         };
-        let outcome = Box::pin(collection::answer(self.tiers, self.ask, &route)).await;
+        let outcome = Box::pin(objects::answer(self.tiers, self.ask, &route)).await;
         let Some(outcome) = outcome.map_err(Unavailable::Store)? else {
             return self.no_object().await;
         };
         let mut fields = self.stage(None).apply_mutable(outcome.fields, &outcome.cache_status);
-        object::keep_inert(collection, &mut fields);
+        describe::keep_inert(collection, &mut fields);
         Ok(Reply { status: outcome.status, fields, body: outcome.body })
     }
 

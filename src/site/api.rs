@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::site::ban::BanScope;
 use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
-use crate::site::takedown::Takedown;
+use crate::site::records::ban::BanScope;
+use crate::site::records::takedown::Takedown;
 use crate::wire::time::UnixMillis;
 
 /// The request of an activation.

@@ -39,7 +39,7 @@ pub fn decode_record<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
 /// # Example
 /// ```
 /// use selvedge::site::codec::decode_object;
-/// use selvedge::site::record::HostRecord;
+/// use selvedge::site::records::site::HostRecord;
 ///
 /// let text = br#"{"host":"www.example.com","site":"www","stage":7}"#;
 /// let error = decode_object::<HostRecord>(text).unwrap_err();

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::site::action::PathPrefix;
-use crate::site::field_policy::{FieldError, check_value};
+use crate::site::rules::header_policy::{FieldError, check_value};
 use crate::wire::path::{self, RequestPath};
 use crate::wire::time::DeltaSeconds;
 

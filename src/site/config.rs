@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::site::action::{ACTIONS_MAX, Action};
 use crate::site::collection::{COLLECTIONS_MAX, Collection, CollectionError, ObjectName};
-use crate::site::fingerprint::may_be_fingerprinted;
+use crate::site::deployment::fingerprint::may_be_fingerprinted;
 use crate::site::ids::StageName;
 use crate::site::rules::{HeaderRules, Redirects, RulesError};
 use crate::wire::path::file_extension;
@@ -70,7 +70,7 @@ pub enum Profile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fingerprints {
-    /// By their names and those beside them: see [`crate::site::fingerprint`].
+    /// By their names and those beside them: see [`crate::site::deployment::fingerprint`].
     #[default]
     Auto,
     /// By path patterns of the site's own: any file may be one.

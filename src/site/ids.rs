@@ -253,6 +253,14 @@ fn is_label(text: &str) -> bool {
         && !text.as_bytes().windows(2).any(|pair| pair == b"--")
 }
 
+/// Names a stage of a site.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StageKey(pub SiteName, pub StageName);
+
+/// Names a deployment of a site.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DeploymentKey(pub SiteName, pub DeploymentId);
+
 #[cfg(test)]
 mod tests {
     use super::*;

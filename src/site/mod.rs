@@ -19,30 +19,14 @@
     )
 )]
 
-pub mod codec;
 pub mod ids;
-pub mod asset;
-pub mod fingerprint;
-pub mod shard;
-pub mod manifest;
+pub mod keys;
+pub mod codec;
+pub mod api;
+pub mod action;
+pub mod collection;
 pub mod config;
 pub mod rules;
-pub mod pattern;
-pub mod matching;
-pub mod template;
-pub mod header_op;
-pub mod field_policy;
-pub mod dialect;
-pub mod fallback;
-pub mod headers_file;
-pub mod type_rule;
-pub mod redirects_file;
-pub mod diagnostic;
-pub mod action;
-pub mod api;
-pub mod collection;
-pub mod ban;
-pub mod takedown;
-pub mod live;
-pub mod record;
-pub mod keys;
+pub mod deployment;
+pub mod source;
+pub mod records;

@@ -49,6 +49,7 @@ pub mod fields;
 
 pub mod dictionary;
 
+pub mod bearer;
 pub mod cache_control;
 
 pub mod vary;

@@ -3,8 +3,8 @@
 use std::fs;
 
 use selvedge::publish::failure::Problem;
-use selvedge::site::asset::Class;
 use selvedge::site::config::NotFoundMode;
+use selvedge::site::deployment::asset::Class;
 
 use super::Folder;
 use super::server::Server;

@@ -1,7 +1,7 @@
 //! Files that look fingerprinted and change all the same.
 
 use selvedge::publish::run::{Extent, PublishOptions};
-use selvedge::site::asset::Class;
+use selvedge::site::deployment::asset::Class;
 
 use super::server::Server;
 use super::{Folder, publish};

@@ -614,7 +614,7 @@ fn the_built_in_collection_is_part_of_the_deployment_unless_files_are_in_its_way
         assert!(note.is_none_or(|note| named.is_some_and(|line| line.starts_with(note))), "{said}");
         let (id, _) = server.live("www", "production").unwrap();
         let root = server.with(|state| state.sites["www"].roots[&id].clone());
-        let manifest = selvedge::site::manifest::Manifest::parse(&root).unwrap();
+        let manifest = selvedge::site::deployment::manifest::Manifest::parse(&root).unwrap();
         let collections = &manifest.head().config.collections;
         let names: Vec<&str> = collections.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, expected, "{files:?}");

@@ -6,10 +6,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use selvedge::site::asset::Asset;
+use selvedge::site::deployment::asset::Asset;
+use selvedge::site::deployment::manifest::{Manifest, ShardPlace};
+use selvedge::site::deployment::shard::Shard;
 use selvedge::site::ids::{ContentHash, DeploymentId};
-use selvedge::site::manifest::{Manifest, ShardPlace};
-use selvedge::site::shard::Shard;
 use serde_json::{Value, json};
 
 use super::stored::{Lines, Objects};

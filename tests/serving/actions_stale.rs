@@ -4,7 +4,7 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use selvedge::serve::ports::Fault;
+use selvedge::ports::Fault;
 
 use super::support::acting::{API, Up, acting, acting_as, ask, came, get, together, upstreams};
 use super::support::response::Isolate;

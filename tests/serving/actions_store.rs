@@ -3,7 +3,7 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use selvedge::serve::stored::VARIANTS_MAX;
+use selvedge::cache::entry::VARIANTS_MAX;
 
 use super::support::acting::{API, Up, acting, acting_as, ask, came, get, upstreams};
 use super::support::response::{Isolate, Request};

@@ -3,8 +3,8 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use selvedge::serve::memory::HELD_BYTES_MAX;
-use selvedge::serve::ports::Fault;
+use selvedge::cache::memory::HELD_BYTES_MAX;
+use selvedge::ports::Fault;
 
 use super::support::acting::{API, acting, ask, get};
 use super::support::folder::{Folder, publish};

@@ -5,8 +5,8 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use std::rc::Rc;
 
-use selvedge::serve::object::INERT;
-use selvedge::serve::ports::Fault;
+use selvedge::ports::Fault;
+use selvedge::serve::objects::describe::INERT;
 
 use super::support::acting::came;
 use super::support::folder::{Folder, publish};

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use serde_json::{Value, json};
 
-use selvedge::serve::ports::Fault;
+use selvedge::ports::Fault;
 
 use super::protocol::{race, token};
 use super::support::folder::{Built, Folder, publish};

@@ -5,7 +5,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use serde_json::json;
 
-use selvedge::serve::ports::Fault;
+use selvedge::ports::Fault;
 
 use super::protocol::{race, token};
 use super::support::folder::{Built, Folder, publish};

@@ -6,10 +6,10 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use serde_json::{Value, json};
 
-use selvedge::serve::ports::Fault;
-use selvedge::site::ban::{BanScope, CLOCK_SKEW_MS, OBJECT_BANS_MAX};
+use selvedge::ports::Fault;
 use selvedge::site::ids::{SiteName, StageName};
-use selvedge::site::live::LiveRecord;
+use selvedge::site::records::ban::{BanScope, CLOCK_SKEW_MS, OBJECT_BANS_MAX};
+use selvedge::site::records::live::LiveRecord;
 
 use super::objects::token;
 use super::support::folder::{Folder, publish};

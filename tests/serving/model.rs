@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use selvedge::site::config::StageKind;
 use selvedge::site::ids::{DeploymentId, SiteName, StageName};
-use selvedge::site::live::{Activation, Change, LiveRecord, Move};
+use selvedge::site::records::live::{Activation, Change, LiveRecord, Move};
 use selvedge::wire::time::UnixMillis;
 
 /// Blobs of each deployment: two, of which the first is shared by all.

@@ -3,7 +3,7 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use selvedge::serve::ports::UpstreamRequest;
+use selvedge::ports::UpstreamRequest;
 
 use super::support::acting::{API, acting, ask};
 use super::support::response::{Isolate, Response};

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use serde_json::json;
 
-use selvedge::serve::ports::Fault;
+use selvedge::ports::Fault;
 use selvedge::site::ids::ContentHash;
 
 use super::support::folder::{Built, Folder, frame, publish};

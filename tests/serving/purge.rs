@@ -5,12 +5,12 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use serde_json::{Value, json};
 
-use selvedge::serve::live::StageKey;
-use selvedge::serve::ports::Fault;
-use selvedge::site::ban::{CLOCK_SKEW_MS, Subject, is_banned};
+use selvedge::ports::Fault;
 use selvedge::site::collection::CollectionName;
+use selvedge::site::ids::StageKey;
 use selvedge::site::ids::{SiteName, StageName};
-use selvedge::site::live::LiveRecord;
+use selvedge::site::records::ban::{CLOCK_SKEW_MS, Subject, is_banned};
+use selvedge::site::records::live::LiveRecord;
 use selvedge::wire::time::UnixMillis;
 
 use super::support::folder::{Folder, publish};

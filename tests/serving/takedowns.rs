@@ -8,8 +8,8 @@ use std::task::Poll;
 
 use serde_json::{Value, json};
 
-use selvedge::serve::ports::Fault;
-use selvedge::site::takedown::TAKEDOWNS_MAX;
+use selvedge::ports::Fault;
+use selvedge::site::records::takedown::TAKEDOWNS_MAX;
 
 use super::protocol::{race, token};
 use super::support::folder::{Built, Folder, publish};

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use selvedge::publish::config::{Loaded, load};
 use selvedge::publish::hidden;
-use selvedge::site::diagnostic::Severity;
+use selvedge::site::source::diagnostic::Severity;
 
 use super::support::folder::{Folder, publish};
 use super::support::response::{Isolate, Response};

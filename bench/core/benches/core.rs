@@ -3,10 +3,10 @@
 use std::hint::black_box;
 
 use divan::Bencher;
-use selvedge::serve::resolve::resolve;
+use selvedge::serve::assets::resolve::resolve;
 use selvedge::site::config::HtmlMode;
-use selvedge::site::manifest::{Manifest, ShardPlace};
-use selvedge::site::shard::Shard;
+use selvedge::site::deployment::manifest::{Manifest, ShardPlace};
+use selvedge::site::deployment::shard::Shard;
 use selvedge::wire::host::parse_authority;
 use selvedge::wire::path::RequestPath;
 use selvedge_bench::site::{self, SIZES};

@@ -6,9 +6,9 @@
 use selvedge::site::config::StageKind;
 use selvedge::site::ids::{ContentHash, SiteName, StageName};
 use selvedge::site::keys::{self, Key};
-use selvedge::site::live::LiveRecord;
-use selvedge::site::manifest::Manifest;
-use selvedge::site::record::SiteRecord;
+use selvedge::site::records::live::LiveRecord;
+use selvedge::site::deployment::manifest::Manifest;
+use selvedge::site::records::site::SiteRecord;
 use selvedge::wire::time::UnixMillis;
 
 use crate::site;

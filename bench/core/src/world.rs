@@ -7,16 +7,16 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use selvedge::serve::ask::{Field, Headers};
-use selvedge::serve::memory::Memory;
-use selvedge::serve::pipeline::handle;
-use selvedge::serve::ports::{
+use selvedge::serve::request::{Field, Headers};
+use selvedge::cache::memory::Memory;
+use selvedge::pipeline::handle;
+use selvedge::ports::{
     BodyFault, Condition, EdgeContent, Fault, Found, Listing, Object, ObjectMeta, ObjectPage,
     ObjectWritten, Part, Ports, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned,
     Written,
 };
-use selvedge::serve::reply::Reply;
-use selvedge::serve::settings::Settings;
+use selvedge::serve::response::Reply;
+use selvedge::ports::settings::Settings;
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
 use selvedge::wire::fields::Fields;

@@ -5,12 +5,12 @@
 
 use serde_norway::{Mapping, Value};
 
-use crate::site::diagnostic::{Diagnostic, Located, Report};
-use crate::site::dialect::{self, Refusal};
-use crate::site::field_policy::{FieldError, check_name, check_value};
-use crate::site::header_op::{HeaderOp, Origin, PROTECTED, Touch};
 use crate::site::rules::HeaderRule;
-use crate::site::type_rule::{CONTENT_TYPE, TypeError, TypeRule};
+use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
+use crate::site::rules::header_policy::{FieldError, check_name, check_value};
+use crate::site::source::diagnostic::{Diagnostic, Located, Report};
+use crate::site::source::dialect::{self, Refusal};
+use crate::site::source::type_rule::{CONTENT_TYPE, TypeError, TypeRule};
 
 /// The names of the files, in the published folder or beside it.
 pub const FILE_NAMES: [&str; 2] = ["app.config.yaml", "ext.config.yaml"];

@@ -27,13 +27,13 @@ use crate::publish::config::sources::Sources;
 use crate::publish::failure::Problem;
 use crate::site::action::Upstream;
 use crate::site::config::{Fingerprints, NotFoundMode, SiteConfig};
-use crate::site::diagnostic::{Diagnostic, Located, Report, Severity};
-use crate::site::fallback::Fallback;
-use crate::site::header_op::Touch;
-use crate::site::pattern::Pattern;
+use crate::site::rules::header_op::Touch;
+use crate::site::rules::pattern::Pattern;
 use crate::site::rules::{HeaderRule, RedirectRule};
-use crate::site::type_rule::TypeRule;
-use crate::site::{headers_file, redirects_file};
+use crate::site::source::diagnostic::{Diagnostic, Located, Report, Severity};
+use crate::site::source::fallback::Fallback;
+use crate::site::source::type_rule::TypeRule;
+use crate::site::source::{headers_file, redirects_file};
 
 /// Longest configuration file: more rules than a deployment can carry.
 pub const CONFIG_FILE_BYTES_MAX: u64 = 8 << 20;

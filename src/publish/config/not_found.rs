@@ -9,11 +9,11 @@ use crate::publish::config::Loaded;
 use crate::publish::config::review::{diagnostic, place};
 use crate::publish::failure::Problem;
 use crate::site::config::NotFoundMode;
-use crate::site::diagnostic::{Diagnostic, Located, Severity};
-use crate::site::fallback::{EVERYTHING, Fallback, page_files};
-use crate::site::manifest::APPLICATION_PAGES;
-use crate::site::redirects_file;
+use crate::site::deployment::manifest::APPLICATION_PAGES;
 use crate::site::rules::RedirectRule;
+use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
+use crate::site::source::fallback::{EVERYTHING, Fallback, page_files};
+use crate::site::source::redirects_file;
 
 /// Settings of all configuration files for paths without a file.
 #[derive(Debug, Clone, Default)]

@@ -3,9 +3,9 @@
 //! `serve::headers` puts these headers back after the site's rules.
 
 use crate::publish::config::review::diagnostic;
-use crate::site::diagnostic::{Diagnostic, Located, Severity};
-use crate::site::header_op::{HeaderOp, Touch};
 use crate::site::rules::HeaderRule;
+use crate::site::rules::header_op::{HeaderOp, Touch};
+use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
 
 /// Reports lines that change nothing.
 ///

@@ -7,7 +7,7 @@ use crate::publish::config::Loaded;
 use crate::publish::failure::Problem;
 use crate::site::action::PathPrefix;
 use crate::site::collection::{COLLECTIONS_MAX, Collection, CollectionName};
-use crate::site::manifest::stem;
+use crate::site::deployment::manifest::stem;
 
 /// The name of the built-in collection, and the default of `selvedge objects`.
 pub const NAME: &str = "public";

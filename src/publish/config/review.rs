@@ -6,12 +6,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::site::config::HtmlMode;
-use crate::site::diagnostic::{Diagnostic, Located, Severity};
-use crate::site::fallback::EVERYTHING;
 use crate::site::rules::{
     HEADER_RULES_MAX, HeaderRule, HeaderRules, REDIRECTS_PATTERN_MAX, REDIRECTS_STATIC_MAX,
     RedirectOutcome, RedirectRule, Redirects,
 };
+use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
+use crate::site::source::fallback::EVERYTHING;
 use crate::wire::percent::percent_decode;
 
 /// Most hops that are followed: browsers give up at about 20.

@@ -9,9 +9,9 @@ use crate::publish::config::review::{diagnostic, place};
 use crate::publish::config::sources::Sources;
 use crate::site::action::{ACTIONS_MAX, PathPrefix};
 use crate::site::collection::COLLECTIONS_MAX;
-use crate::site::diagnostic::{Diagnostic, Located, Severity};
-use crate::site::pattern::{Language, Pattern};
 use crate::site::rules::RedirectRule;
+use crate::site::rules::pattern::{Language, Pattern};
+use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
 use crate::wire::path::encode;
 
 /// The paths of an action or a collection.

@@ -10,18 +10,20 @@ use toml::de::DeTable;
 use crate::publish::config::sources::{self, Sources};
 use crate::publish::config::toml_source::{OnLine, TomlSource};
 use crate::publish::config::{Fingerprint, PublishSettings};
-use crate::site::asset::is_media_type;
 use crate::site::config::{CanonicalStatus, NotFoundMode, STAGES_MAX, SiteConfig, StageSettings};
-use crate::site::diagnostic::{Diagnostic, Located};
-use crate::site::dialect::{self, Refusal};
-use crate::site::fallback::Fallback;
-use crate::site::field_policy::{FieldError, check_name, check_value};
-use crate::site::header_op::{HeaderOp, Origin, PROTECTED, Touch};
+use crate::site::deployment::asset::is_media_type;
 use crate::site::ids::StageName;
-use crate::site::pattern::{Language, Pattern};
-use crate::site::redirects_file::STATUS_DEFAULT;
+use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
+use crate::site::rules::header_policy::{FieldError, check_name, check_value};
+use crate::site::rules::pattern::{Language, Pattern};
 use crate::site::rules::{HeaderRule, RedirectRule};
-use crate::site::type_rule::{CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeError, TypeRule};
+use crate::site::source::diagnostic::{Diagnostic, Located};
+use crate::site::source::dialect::{self, Refusal};
+use crate::site::source::fallback::Fallback;
+use crate::site::source::redirects_file::STATUS_DEFAULT;
+use crate::site::source::type_rule::{
+    CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeError, TypeRule,
+};
 use crate::wire::time::DeltaSeconds;
 
 /// The name of the file, in the published folder or beside it.

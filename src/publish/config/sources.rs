@@ -15,8 +15,8 @@ use crate::site::collection::{
     Access, BROWSER_DEFAULT, Collection, CollectionName, EDGE_TTL_SECS_DEFAULT,
     IF_ERROR_SECS_DEFAULT, OBJECT_LIFE_SECS_MAX, STALE_SECS_DEFAULT,
 };
-use crate::site::diagnostic::Located;
-use crate::site::field_policy::check_value;
+use crate::site::rules::header_policy::check_value;
+use crate::site::source::diagnostic::Located;
 use crate::wire::time::DeltaSeconds;
 
 const ACTION_KEYS: [&str; 10] = [

@@ -11,7 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::publish::config::nearest::nearest;
-use crate::site::diagnostic::Report;
+use crate::site::source::diagnostic::Report;
 use crate::wire::time::DeltaSeconds;
 
 /// A document with the report of what is wrong with it.

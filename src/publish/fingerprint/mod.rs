@@ -15,8 +15,8 @@ use crate::publish::config::Fingerprint;
 use crate::publish::failure::Problem;
 use crate::publish::fingerprint::token::{Strength, Words, is_wordlike, strength};
 use crate::publish::ingest::IngestedFile;
-use crate::site::asset::{Asset, Class};
-use crate::site::fingerprint::{Token, is_framework_output};
+use crate::site::deployment::asset::{Asset, Class};
+use crate::site::deployment::fingerprint::{Token, is_framework_output};
 use crate::wire::media_type;
 use crate::wire::path::file_extension;
 

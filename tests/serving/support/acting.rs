@@ -1,6 +1,6 @@
 //! Sites with actions, and upstreams that count.
 
-use selvedge::serve::ports::{Fault, UpstreamRequest};
+use selvedge::ports::{Fault, UpstreamRequest};
 
 use super::folder::{Folder, publish};
 use super::response::{Isolate, Request, Response};

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use selvedge::site::asset::{Asset, Class, Representation};
 use selvedge::site::codec;
 use selvedge::site::config::SiteConfig;
-use selvedge::site::fallback::{Fallback, page_files};
-use selvedge::site::fingerprint::may_be_fingerprinted;
+use selvedge::site::deployment::asset::{Asset, Class, Representation};
+use selvedge::site::deployment::fingerprint::may_be_fingerprinted;
+use selvedge::site::deployment::manifest::ManifestBuilder;
 use selvedge::site::ids::{ContentHash, DeploymentId};
-use selvedge::site::manifest::ManifestBuilder;
 use selvedge::site::rules::{HeaderRules, Redirects};
-use selvedge::site::{headers_file, redirects_file};
+use selvedge::site::source::fallback::{Fallback, page_files};
+use selvedge::site::source::{headers_file, redirects_file};
 use selvedge::wire::coding::Coding;
 use selvedge::wire::media_type;
 

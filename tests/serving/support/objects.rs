@@ -1,6 +1,6 @@
 //! Objects as the store of a world holds them.
 
-use selvedge::serve::ports::ObjectMeta;
+use selvedge::ports::ObjectMeta;
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
 use selvedge::wire::time::UnixMillis;

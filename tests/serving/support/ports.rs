@@ -5,13 +5,13 @@ use std::future::{Future, pending, poll_fn};
 use std::rc::Rc;
 use std::task::Poll;
 
-use selvedge::serve::deadline::within;
-use selvedge::serve::ports::{
+use selvedge::ports::deadline::within;
+use selvedge::ports::settings::{Settings, StoreKind};
+use selvedge::ports::{
     BodyFault, Condition, EdgeContent, Fault, Found, Listing, Object, ObjectMeta, ObjectPage,
     ObjectWritten, Part, Ports, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned,
     Written,
 };
-use selvedge::serve::settings::{Settings, StoreKind};
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
 use selvedge::wire::fields::Fields;

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
 
-use selvedge::serve::ask::{Field, Headers};
-use selvedge::serve::memory::Memory;
-use selvedge::serve::pipeline::handle;
-use selvedge::serve::reply::{Reply, ReplyBody};
+use selvedge::cache::memory::Memory;
+use selvedge::pipeline::handle;
+use selvedge::serve::request::{Field, Headers};
+use selvedge::serve::response::{Reply, ReplyBody};
 use selvedge::site::ids::ContentHash;
 use selvedge::wire::fields::Fields;
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use selvedge::serve::ports::{Fault, Part, UpstreamRequest, UpstreamResponse};
+use selvedge::ports::{Fault, Part, UpstreamRequest, UpstreamResponse};
 use selvedge::wire::fields::Fields;
 
 use super::world::{Bytes, World};

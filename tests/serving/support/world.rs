@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use selvedge::serve::ports::{Fault, UpstreamRequest};
-use selvedge::serve::settings::Settings;
+use selvedge::ports::settings::Settings;
+use selvedge::ports::{Fault, UpstreamRequest};
 use selvedge::wire::time::{DeltaSeconds, UnixMillis};
 
 use super::ports::{EdgeEntry, EdgeTier};

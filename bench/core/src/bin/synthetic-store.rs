@@ -12,7 +12,7 @@ use std::iter;
 use std::path::Path;
 use std::process::ExitCode;
 
-use selvedge::site::manifest::ShardPlace;
+use selvedge::site::deployment::manifest::ShardPlace;
 use selvedge_bench::command;
 use selvedge_bench::site::{self, mixed};
 use selvedge_bench::store::{self, Stored};

@@ -1,0 +1,154 @@
+//! Invalidation: one write of the live record, whatever it matches.
+//!
+//! Not a deletion: nothing is looked for. The invariant is that the ban is written before the call
+//! is answered, so that what the answer says of when it is in force everywhere can be relied on.
+
+use http::Method;
+use serde::Deserialize;
+
+use crate::admin::error::AdminError;
+use crate::admin::{Answer, Call};
+use crate::ports::{Fault, Ports};
+use crate::site::api::Purged;
+use crate::site::collection::CollectionName;
+use crate::site::ids::{SiteName, StageName};
+use crate::site::records::ban::{BAN_BYTES_MAX, Ban, BanScope};
+use crate::site::records::live::{Change, LiveRecord};
+use crate::wire::path::RequestPath;
+
+/// A misspelt member would leave something stored that was to go.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Purge {
+    #[serde(default = "StageName::production")]
+    stage: StageName,
+    #[serde(default)]
+    all: bool,
+    path: Option<String>,
+    prefix: Option<String>,
+    tag: Option<String>,
+    collection: Option<String>,
+}
+
+impl<P: Ports> Call<'_, P> {
+    /// Invalidates what is stored of a stage.
+    pub async fn purge(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
+        self.allow(&[Method::POST])?;
+        let body: Purge = self.json().await?;
+        let ban = Ban { at_ms: self.tiers.ports.now(), scope: scope(&body)? };
+        let change = |current: Option<&LiveRecord>| {
+            let record = current.ok_or(AdminError::NotFound("stage"))?;
+            Ok(Change::Write(record.banned([ban.clone()])))
+        };
+        let record = match self.change_live(site, &body.stage, &change).await {
+            Ok(Change::Write(record) | Change::Already(record)) => record,
+            // Nobody else's change stands against a purge: there were only too many at once.
+            Err(AdminError::LostRace(_)) => return Err(AdminError::Unavailable(Fault::Busy)),
+            Err(error) => return Err(error),
+        };
+        let purged = Purged {
+            stage: record.stage,
+            seq: record.seq,
+            at_ms: ban.at_ms,
+            scope: ban.scope,
+            effective_within_secs: self.bound_secs(record.kind),
+        };
+        Ok(Answer::json(200, &purged))
+    }
+}
+
+/// The one scope that a body names.
+fn scope(body: &Purge) -> Result<BanScope, AdminError> {
+    let Purge { all, path, prefix, tag, collection, .. } = body;
+    match (all, path, prefix, tag, collection) {
+        (true, None, None, None, None) => Ok(BanScope::All),
+        (false, Some(path), None, None, None) => Ok(BanScope::Path(decoded(path)?)),
+        (false, None, Some(prefix), None, None) => Ok(BanScope::Prefix(decoded(prefix)?)),
+        (false, None, None, Some(tag), None) if is_tag(tag) => Ok(BanScope::Tag(tag.clone())),
+        (false, None, None, Some(_), None) => Err(AdminError::Invalid(
+            "this is no tag",
+            "1 to 2,048 visible ASCII characters, no comma, no space; one tag a call",
+        )),
+        (false, None, None, None, Some(name)) => {
+            CollectionName::parse(name).map(BanScope::Collection).map_err(|_| {
+                AdminError::Invalid("this is no collection's name", "use the one in selvedge.toml")
+            })
+        }
+        _ => Err(AdminError::Invalid(
+            "a purge is of one thing",
+            "name exactly one of all, path, prefix, tag and collection",
+        )),
+    }
+}
+
+/// The decoded form of a path, which is what stored responses are known by.
+fn decoded(text: &str) -> Result<String, AdminError> {
+    let plain = !text.contains(['?', '#']) && text.len() <= BAN_BYTES_MAX;
+    let parsed = RequestPath::parse(text).ok().filter(|_| plain);
+    parsed.map(|path| path.decoded().to_owned()).ok_or(AdminError::Invalid(
+        "this is no path",
+        "write it as /content/a.json: no host, no query (all queries of a path go), 2,048 bytes",
+    ))
+}
+
+fn is_tag(tag: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_graphic() && b != b',';
+    (1..=BAN_BYTES_MAX).contains(&tag.len()) && tag.bytes().all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::codec::decode_object;
+
+    #[track_caller]
+    fn check(body: &str, expected: Option<BanScope>) {
+        let found = decode_object::<Purge>(body.as_bytes()).ok().and_then(|body| scope(&body).ok());
+        assert_eq!(found, expected, "{body}");
+    }
+
+    #[test]
+    fn exactly_one_scope() {
+        check(r#"{"all":true}"#, Some(BanScope::All));
+        check(r#"{"path":"/a%20b//c"}"#, Some(BanScope::Path("/a b/c".into())));
+        check(r#"{"all":false,"prefix":"/content/"}"#, Some(BanScope::Prefix("/content/".into())));
+        check(r#"{"prefix":"/"}"#, Some(BanScope::Prefix("/".into())));
+        check(r#"{"tag":"blog:7"}"#, Some(BanScope::Tag("blog:7".into())));
+        let content = CollectionName::parse("content").unwrap();
+        check(r#"{"collection":"content","stage":"x"}"#, Some(BanScope::Collection(content)));
+        for body in [
+            "{}",
+            r#"{"all":false}"#,
+            r#"{"all":true,"path":"/a"}"#,
+            r#"{"path":"/a","tag":"b"}"#,
+            r#"{"paths":["/a"]}"#,
+            r#"{"all":true,"staeg":"x"}"#,
+            r#"{"path":"a"}"#,
+            r#"{"path":""}"#,
+            r#"{"path":"/a/../b"}"#,
+            r#"{"path":"/a?x=1"}"#,
+            r#"{"path":"https://www.example.com/a"}"#,
+            r#"{"prefix":"/%zz"}"#,
+            r#"{"tag":""}"#,
+            r#"{"tag":"a,b"}"#,
+            r#"{"tag":"a b"}"#,
+            r#"{"tag":"a\nb"}"#,
+            r#"{"collection":"a/b"}"#,
+            r#"["production",true]"#,
+            r#" ["production",true]"#,
+        ] {
+            check(body, None);
+        }
+    }
+
+    #[test]
+    fn lengths() {
+        let of = |bytes: usize| format!(r#"{{"path":"/{}"}}"#, "a".repeat(bytes - 1));
+        check(&of(BAN_BYTES_MAX + 1), None);
+        let longest = format!("/{}", "a".repeat(BAN_BYTES_MAX - 1));
+        check(&of(BAN_BYTES_MAX), Some(BanScope::Path(longest)));
+        let tag = |bytes: usize| format!(r#"{{"tag":"{}"}}"#, "a".repeat(bytes));
+        check(&tag(BAN_BYTES_MAX + 1), None);
+        check(&tag(BAN_BYTES_MAX), Some(BanScope::Tag("a".repeat(BAN_BYTES_MAX))));
+    }
+}

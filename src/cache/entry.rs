@@ -1,0 +1,277 @@
+//! What the edge tier keeps of mutable sources, as text: a stored response, or where its variants
+//! are, or that it is gone.
+//!
+//! Not the body, which stands beside it, and not a policy. The text goes into one header field, so
+//! it is ASCII: words apart by spaces, all else percent-encoded. The invariant is that what was
+//! written comes back the same, and that anything else is nothing at all.
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::cache::freshness::Timing;
+use crate::site::ids::ContentHash;
+use crate::wire::fields::Fields;
+use crate::wire::percent::percent_decode;
+use crate::wire::time::UnixMillis;
+
+/// Longest text that is kept: production refuses responses with more than 32 KB of fields.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Most variants of one URL; the oldest make room.
+pub const VARIANTS_MAX: usize = 32;
+
+/// The bytes that are escaped in a word.
+const WORD: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// What is kept under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// A response; its body stands beside it.
+    Response(StoredResponse),
+    /// Where the variants are, newest first; none was asked for up to this instant.
+    Index(UnixMillis, Vec<Variant>),
+    /// Nothing that was asked for before this instant.
+    Gone(UnixMillis),
+}
+
+/// A response without its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredResponse {
+    /// The status code.
+    pub status: u16,
+    /// The header fields.
+    pub fields: Fields,
+    /// For how long it may be used.
+    pub timing: Timing,
+    /// The length of the body at hand.
+    pub length: u64,
+    /// The length of the complete body, where what is at hand is only its beginning.
+    pub complete: Option<u64>,
+}
+
+/// A variant of a URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variant {
+    /// The request fields that select it, as `Vary` lists them, lower-case.
+    pub names: Vec<String>,
+    /// The hash of what they held; the variant stands under it.
+    pub hash: ContentHash,
+}
+
+impl Stored {
+    /// The text; `None` when it is too long to be kept.
+    pub fn to_text(&self) -> Option<String> {
+        let mut out = String::with_capacity(256);
+        match self {
+            Self::Gone(at) => {
+                out.push_str("gone1");
+                push_number(&mut out, at.0);
+            }
+            Self::Index(gone_ms, variants) => {
+                out.push_str("index1");
+                push_number(&mut out, gone_ms.0);
+                for variant in variants {
+                    push_word(&mut out, &variant.names.join(","));
+                    push_word(&mut out, &variant.hash.hex());
+                }
+            }
+            Self::Response(response) => response.write(&mut out),
+        }
+        (out.len() <= HEAD_BYTES_MAX).then_some(out)
+    }
+
+    /// What a text says; `None` when it is none of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() > HEAD_BYTES_MAX {
+            return None;
+        }
+        let mut words = text.split(' ');
+        match words.next()? {
+            "gone1" => {
+                let at = UnixMillis(number(&mut words)?);
+                words.next().is_none().then_some(Self::Gone(at))
+            }
+            "index1" => {
+                let gone_ms = UnixMillis(number(&mut words)?);
+                index(words).map(|variants| Self::Index(gone_ms, variants))
+            }
+            "response1" => StoredResponse::read(words).map(Self::Response),
+            _ => None,
+        }
+    }
+}
+
+impl StoredResponse {
+    /// The entity tag as it is sent; empty where there is none.
+    pub fn etag(&self) -> &str {
+        self.fields.value("etag").unwrap_or_default()
+    }
+
+    fn write(&self, out: &mut String) {
+        out.push_str("response1");
+        let timing = &self.timing;
+        let numbers = [
+            u64::from(self.status),
+            self.length,
+            self.complete.map_or(0, |complete| complete.saturating_add(1)),
+            timing.requested_ms.0,
+            timing.received_ms.0,
+            timing.initial_age_ms,
+            timing.lifetime_ms,
+            timing.while_revalidate_ms,
+            timing.if_error_ms,
+            timing.if_lost_ms,
+            timing.life_ms,
+            u64::from(timing.always_validate),
+            u64::from(timing.never_stale),
+        ];
+        for number in numbers {
+            push_number(out, number);
+        }
+        for (name, value) in self.fields.iter() {
+            push_word(out, name);
+            push_word(out, value);
+        }
+    }
+
+    fn read<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Self> {
+        let mut next = || number(&mut words);
+        let status = u16::try_from(next()?).ok().filter(|status| (200..=599).contains(status))?;
+        let (length, complete) = (next()?, next()?.checked_sub(1));
+        let timing = Timing {
+            requested_ms: UnixMillis(next()?),
+            received_ms: UnixMillis(next()?),
+            initial_age_ms: next()?,
+            lifetime_ms: next()?,
+            while_revalidate_ms: next()?,
+            if_error_ms: next()?,
+            if_lost_ms: next()?,
+            life_ms: next()?,
+            always_validate: next()? != 0,
+            never_stale: next()? != 0,
+        };
+        let mut fields = Fields::with_capacity(16);
+        while let Some(name) = words.next() {
+            fields.append(word(name)?, word(words.next()?)?);
+        }
+        Some(Self { status, fields, timing, length, complete })
+    }
+}
+
+fn index<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Vec<Variant>> {
+    let mut variants = Vec::new();
+    while let Some(names) = words.next() {
+        if variants.len() == VARIANTS_MAX {
+            return None;
+        }
+        let names = word(names)?.split(',').map(str::to_owned).collect();
+        let hash = ContentHash::parse(words.next()?).ok()?;
+        variants.push(Variant { names, hash });
+    }
+    Some(variants)
+}
+
+fn push_number(out: &mut String, number: u64) {
+    out.push(' ');
+    out.push_str(&number.to_string());
+}
+
+/// An empty word is a lone `%`.
+fn push_word(out: &mut String, text: &str) {
+    out.push(' ');
+    if text.is_empty() {
+        out.push('%');
+    }
+    out.extend(utf8_percent_encode(text, WORD));
+}
+
+fn word(text: &str) -> Option<String> {
+    match text {
+        "" => None,
+        "%" => Some(String::new()),
+        text => percent_decode(text),
+    }
+}
+
+fn number<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<u64> {
+    words.next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response() -> StoredResponse {
+        let mut fields = Fields::new();
+        fields.append("content-type", "text/plain; charset=utf-8");
+        fields.append("set-cookie", "a=1");
+        fields.append("set-cookie", "b=2");
+        fields.append("x-empty", "");
+        fields.append("x-odd", "100 % \u{e9}\t\u{1f9f5}");
+        let timing = Timing {
+            requested_ms: UnixMillis(1),
+            received_ms: UnixMillis(u64::MAX),
+            initial_age_ms: 3,
+            lifetime_ms: 4,
+            while_revalidate_ms: 5,
+            if_error_ms: 6,
+            if_lost_ms: 8,
+            life_ms: 7,
+            always_validate: true,
+            never_stale: false,
+        };
+        StoredResponse { status: 200, fields, timing, length: 10, complete: Some(0) }
+    }
+
+    #[test]
+    fn what_is_written_comes_back() {
+        let variant =
+            Variant { names: vec!["accept".into(), "foo".into()], hash: ContentHash::of(b"x") };
+        let rows = [
+            Stored::Response(response()),
+            Stored::Response(StoredResponse { complete: None, ..response() }),
+            Stored::Index(UnixMillis(0), vec![]),
+            Stored::Index(UnixMillis(7), vec![variant; VARIANTS_MAX]),
+            Stored::Gone(UnixMillis(9)),
+        ];
+        for stored in rows {
+            let text = stored.to_text().unwrap();
+            assert!(text.bytes().all(|b| (b' '..=b'~').contains(&b)), "{text}");
+            assert_eq!(Stored::parse(&text), Some(stored));
+            for end in 0..text.len() {
+                assert_ne!(
+                    Stored::parse(&text[..end]).and_then(|s| s.to_text()),
+                    Some(text.clone())
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn anything_else_is_nothing() {
+        for text in [
+            "",
+            " ",
+            "gone1",
+            "gone1 x",
+            "gone1 1 2",
+            "gone2 1",
+            "index1",
+            "index1 a",
+            "index1 1 a",
+            "index1 1 a zz",
+            "response1 200",
+            "response1 199 0 0 0 0 0 0 0 0 0 0 0 0",
+            "response1 600 0 0 0 0 0 0 0 0 0 0 0 0",
+            "response1 200 0 0 0 0 0 0 0 0 0 0 0 0 name",
+            "response1 200 0 0 0 0 0 0 0 0 0 0 0 0 n %zz",
+        ] {
+            assert_eq!(Stored::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_text_is_bounded() {
+        let mut long = response();
+        long.fields.set("x-long", "a".repeat(HEAD_BYTES_MAX));
+        assert_eq!(Stored::Response(long).to_text(), None);
+    }
+}

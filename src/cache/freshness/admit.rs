@@ -1,0 +1,703 @@
+//! Admitting: whether a response may be stored, and for how long it may then be used.
+//!
+//! Not what is done with it later, and nothing is kept here. The invariant is that every clause of
+//! RFC 9111 section 3 is asked, and that what this cache adds to them only refuses more.
+
+use http::Method;
+
+use crate::cache::freshness::Timing;
+use crate::site::action::{Action, CAP_SECS_MAX, SetCookie};
+use crate::wire::cache_control::{RequestDirectives, ResponseDirectives, Seconds};
+use crate::wire::date;
+use crate::wire::dictionary;
+use crate::wire::fields::Fields;
+use crate::wire::time::{DeltaSeconds, UnixMillis, UnixSeconds};
+use crate::wire::url;
+use crate::wire::vary::Vary;
+
+/// What a site says about the storing of responses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// The age from which on nothing is used.
+    pub cap_ms: u64,
+    /// Whether a response without an explicit lifetime is given one (RFC 9111 section 4.2.2).
+    pub heuristic: bool,
+    /// Whether a response with `Set-Cookie` is stored.
+    pub set_cookie: SetCookie,
+}
+
+impl Policy {
+    /// The policy of an action.
+    pub fn of(action: &Action) -> Self {
+        let cap_secs = action.cap.0.min(CAP_SECS_MAX);
+        Self {
+            cap_ms: DeltaSeconds(cap_secs).millis(),
+            heuristic: action.heuristic,
+            set_cookie: action.set_cookie,
+        }
+    }
+}
+
+/// A request and its response, as far as storing depends on them.
+#[derive(Debug, Clone, Copy)]
+pub struct Exchange<'a> {
+    /// The request's method.
+    pub method: &'a Method,
+    /// The authority of the request's URL, as the client wrote it.
+    pub authority: &'a str,
+    /// Whether the request had an `Authorization` field.
+    pub has_authorization: bool,
+    /// The request's cache directives.
+    pub directives: RequestDirectives,
+    /// The response's status code.
+    pub status: u16,
+    /// The response's header fields.
+    pub fields: &'a Fields,
+    /// Whether the response's `Content-Location` is the URL that was asked for.
+    pub is_own_content_location: bool,
+    /// Whether the caller can store a part of a representation.
+    pub extent: Extent,
+    /// When the request was sent.
+    pub requested_ms: UnixMillis,
+    /// When the response came.
+    pub received_ms: UnixMillis,
+}
+
+/// How much of a representation can be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it or nothing.
+    Whole,
+    /// A part too: a 206 is taken like a 200.
+    Part,
+}
+
+/// Why a response is not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotStored {
+    /// Answers to its method are not reused.
+    Method,
+    /// Its status code is not final, or tells of this request alone.
+    Status,
+    /// It is a part of a representation.
+    Partial,
+    /// The request said `no-store`.
+    RequestNoStore,
+    /// It says `no-store`.
+    NoStore,
+    /// It says `no-store` to surrogates.
+    SurrogateNoStore,
+    /// It says `must-understand`, and its status code is not understood.
+    NotUnderstood,
+    /// It says `private`.
+    Private,
+    /// It sets a cookie.
+    SetCookie,
+    /// It depends on more than fields of the request, or on too many.
+    Vary,
+    /// The request had credentials, and it does not say that others may have the response.
+    Authorization,
+    /// It sends clients to another host.
+    OffsiteRedirect,
+    /// It has neither a lifetime nor a validator.
+    NoLifetime,
+    /// It says `no-cache`, and has no validator.
+    NoValidator,
+    /// It was stale when it came, and can't be validated; or it was past the cap.
+    Stale,
+}
+
+impl NotStored {
+    /// Whether another client's request might have got something that is stored.
+    pub fn is_of_request(self) -> bool {
+        use NotStored::{Authorization, Method, Partial, RequestNoStore, Status};
+        matches!(self, Authorization | Method | Partial | RequestNoStore | Status)
+    }
+
+    /// The reason as a token (RFC 8941 section 3.3.4), for the `detail` of Cache-Status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Status => "status",
+            Self::Partial => "partial",
+            Self::RequestNoStore => "request-no-store",
+            Self::NoStore => "no-store",
+            Self::SurrogateNoStore => "surrogate-no-store",
+            Self::NotUnderstood => "not-understood",
+            Self::Private => "private",
+            Self::SetCookie => "set-cookie",
+            Self::Vary => "vary",
+            Self::Authorization => "authorization",
+            Self::OffsiteRedirect => "offsite-redirect",
+            Self::NoLifetime => "no-lifetime",
+            Self::NoValidator => "no-validator",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// Whether a response may be stored, and for how long it may then be used.
+///
+/// After a 304, the exchange is made of what
+/// [`merge_304`](crate::cache::freshness::update::merge_304) returns and the stored status:
+/// freshness begins anew (RFC 9111 section 4.3.4), and the life with it, because whoever made the
+/// response has just said that it would make it again.
+///
+/// # Errors
+/// [`NotStored`] when it may not.
+///
+/// # Source
+/// RFC 9111 section 3
+pub fn admit(policy: &Policy, exchange: &Exchange<'_>) -> Result<Timing, NotStored> {
+    let governing = Governing::of(exchange.fields);
+    refuse_unstorable(policy, exchange, &governing.said)?;
+    let lifetime_ms = lifetime_ms(policy, exchange, &governing);
+    if exchange.method == Method::POST && lifetime_ms.is_none() {
+        return Err(NotStored::Method);
+    }
+    let is_validatable = has_validator(exchange.status, exchange.fields);
+    if lifetime_ms.is_none() && !is_validatable {
+        return Err(NotStored::NoLifetime);
+    }
+    let timing = timing(policy, exchange, &governing.said, lifetime_ms.unwrap_or(0));
+    if is_validatable {
+        let timing = Timing { life_ms: policy.cap_ms, ..timing };
+        return if timing.initial_age_ms < timing.life_ms {
+            Ok(timing)
+        } else {
+            Err(NotStored::Stale)
+        };
+    }
+    if timing.always_validate {
+        return Err(NotStored::NoValidator);
+    }
+    // What was never fresh is not kept for the case alone that its maker is lost.
+    let window_ms = timing.while_revalidate_ms.max(timing.if_error_ms);
+    let is_of_use = timing.initial_age_ms < timing.lifetime_ms.saturating_add(window_ms);
+    if is_of_use && timing.initial_age_ms < timing.life_ms {
+        Ok(timing)
+    } else {
+        Err(NotStored::Stale)
+    }
+}
+
+/// Whether a stored response can be asked for again by its validators: a 304 stands for a 200, and
+/// for no other status (RFC 9110 section 15.4.5).
+pub fn has_validator(status: u16, fields: &Fields) -> bool {
+    let has_etag = fields.value("etag").is_some_and(|etag| !etag.is_empty());
+    matches!(status, 200 | 203 | 206)
+        && (has_etag || date_of(fields, "last-modified", UnixSeconds(0)).is_some())
+}
+
+/// Statuses that may be given a lifetime although they come with none.
+///
+/// # Source
+/// RFC 9110 section 15.1; a 206 only where parts are stored
+const HEURISTIC: [u16; 12] = [200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501];
+
+/// Statuses that answer a field of the request that no key holds (credentials, preconditions,
+/// ranges, expectations, protocols): stored, they would be one client's answer to all.
+const ABOUT_THE_REQUEST: [u16; 7] = [304, 401, 407, 412, 416, 417, 426];
+
+/// Whether a status code is one whose caching requirements are met here.
+///
+/// # Source
+/// RFC 9111 section 5.2.2.3; the final codes of RFC 9110 section 15
+fn is_understood(status: u16) -> bool {
+    matches!(status, 200..=206 | 300..=303 | 307 | 308 | 400..=417 | 421 | 422 | 426 | 500..=505)
+}
+
+/// Which field governs, and what it says.
+struct Governing {
+    said: ResponseDirectives,
+    /// Whether it is Cache-Control, beside which Expires counts.
+    is_cache_control: bool,
+}
+
+impl Governing {
+    /// A targeted field that is valid and not empty governs alone (RFC 9213 section 2.2).
+    fn of(fields: &Fields) -> Self {
+        let targeted =
+            fields.value("cdn-cache-control").and_then(|text| dictionary::parse(text).ok());
+        if let Some(members) = targeted.filter(|members| !members.is_empty()) {
+            let said = ResponseDirectives::of_members(&members);
+            return Self { said, is_cache_control: false };
+        }
+        let text = fields.value("cache-control").unwrap_or_default();
+        Self { said: ResponseDirectives::parse(text), is_cache_control: true }
+    }
+}
+
+/// The clauses of RFC 9111 section 3, and what this cache adds to them.
+fn refuse_unstorable(
+    policy: &Policy,
+    exchange: &Exchange<'_>,
+    said: &ResponseDirectives,
+) -> Result<(), NotStored> {
+    let Exchange { status, fields, .. } = *exchange;
+    let refuse = |is_refused: bool, why: NotStored| if is_refused { Err(why) } else { Ok(()) };
+    // A GET reuses what a POST got when that says that it is the same, and for how long, which is
+    // asked later (RFC 9110 section 9.3.3).
+    let is_method = match *exchange.method {
+        Method::GET => true,
+        Method::POST => status == 200 && exchange.is_own_content_location,
+        _ => false,
+    };
+    refuse(!is_method, NotStored::Method)?;
+    let is_final = (200..=599).contains(&status) && !ABOUT_THE_REQUEST.contains(&status);
+    refuse(!is_final, NotStored::Status)?;
+    refuse(status == 206 && exchange.extent == Extent::Whole, NotStored::Partial)?;
+    refuse(exchange.directives.no_store, NotStored::RequestNoStore)?;
+    // RFC 9111 section 5.2.2.3: `must-understand` takes the place of `no-store`.
+    refuse(said.must_understand && !is_understood(status), NotStored::NotUnderstood)?;
+    refuse(said.no_store && !said.must_understand, NotStored::NoStore)?;
+    let surrogate = fields.value("surrogate-control").map(ResponseDirectives::parse);
+    refuse(surrogate.is_some_and(|said| said.no_store), NotStored::SurrogateNoStore)?;
+    refuse(said.private, NotStored::Private)?;
+    let sets_cookie = fields.contains("set-cookie") || fields.contains("set-cookie2");
+    refuse(sets_cookie && policy.set_cookie == SetCookie::Never, NotStored::SetCookie)?;
+    refuse(Vary::of(fields) == Vary::Any, NotStored::Vary)?;
+    // RFC 9111 section 3.5.
+    let is_shared =
+        said.public || said.must_revalidate || matches!(said.s_maxage, Some(Seconds::Valid(_)));
+    refuse(exchange.has_authorization && !is_shared, NotStored::Authorization)?;
+    let is_offsite = (300..=399).contains(&status)
+        && fields.value("location").is_some_and(|to| !stays_on(to, exchange.authority));
+    refuse(is_offsite, NotStored::OffsiteRedirect)
+}
+
+/// Whether every client that follows a `Location` stays on the authority, however it reads it.
+fn stays_on(location: &str, authority: &str) -> bool {
+    if location.contains(|c: char| c == '\\' || c.is_ascii_control()) {
+        return false;
+    }
+    if let Ok(parts) = url::split(location) {
+        return url::authority_agrees(&parts, Some(authority));
+    }
+    let path = location.trim_start_matches(' ').split(['?', '#']).next().unwrap_or_default();
+    let first = path.split('/').next().unwrap_or_default();
+    !path.starts_with("//") && !first.contains(':')
+}
+
+/// The freshness lifetime; None where there is none, which is not the same as zero.
+///
+/// # Source
+/// RFC 9111 sections 4.2.1 and 4.2.2
+fn lifetime_ms(policy: &Policy, exchange: &Exchange<'_>, governing: &Governing) -> Option<u64> {
+    let Exchange { status, fields, .. } = *exchange;
+    let said = &governing.said;
+    let received = exchange.received_ms.seconds();
+    let date = date_of(fields, "date", received).unwrap_or(received);
+    if let Some(seconds) = said.s_maxage.or(said.max_age) {
+        return Some(seconds.counted().millis());
+    }
+    if governing.is_cache_control && fields.contains("expires") {
+        // A date that can't be read is in the past (RFC 9111 section 5.3).
+        let expires = date_of(fields, "expires", received).unwrap_or(UnixSeconds(0));
+        return Some(expires.since(date).saturating_mul(1_000));
+    }
+    let may_guess = policy.heuristic
+        && exchange.method == Method::GET
+        && (said.public || HEURISTIC.contains(&status));
+    if !may_guess {
+        return None;
+    }
+    let last_modified = date_of(fields, "last-modified", received)?;
+    // A tenth of its age (RFC 9111 section 4.2.2).
+    Some(date.since(last_modified).saturating_mul(100))
+}
+
+fn timing(
+    policy: &Policy,
+    exchange: &Exchange<'_>,
+    said: &ResponseDirectives,
+    lifetime_ms: u64,
+) -> Timing {
+    // RFC 9111 sections 4.2.4 and 5.2.2.10.
+    let never_stale =
+        said.must_revalidate || said.proxy_revalidate || said.no_cache || said.s_maxage.is_some();
+    let window_ms = |seconds: Option<Seconds>, otherwise_ms: u64| match seconds {
+        _ if never_stale => 0,
+        Some(seconds) => seconds.counted().millis(),
+        None => otherwise_ms,
+    };
+    let lifetime_ms = lifetime_ms.min(policy.cap_ms);
+    let while_revalidate_ms = window_ms(said.stale_while_revalidate, 0);
+    let if_error_ms = window_ms(said.stale_if_error, 0);
+    // Nobody is better off with an error than with an old copy, unless its maker says so.
+    let if_lost_ms = window_ms(said.stale_if_error, policy.cap_ms.saturating_sub(lifetime_ms));
+    let widest_ms = while_revalidate_ms.max(if_error_ms).max(if_lost_ms);
+    Timing {
+        requested_ms: exchange.requested_ms,
+        received_ms: exchange.received_ms,
+        initial_age_ms: initial_age_ms(exchange),
+        lifetime_ms,
+        while_revalidate_ms,
+        if_error_ms,
+        if_lost_ms,
+        life_ms: lifetime_ms.saturating_add(widest_ms).min(policy.cap_ms),
+        always_validate: said.no_cache,
+        never_stale,
+    }
+}
+
+/// The age of a response when it came.
+///
+/// # Source
+/// RFC 9111 section 4.2.3
+fn initial_age_ms(exchange: &Exchange<'_>) -> u64 {
+    let Exchange { fields, received_ms, .. } = *exchange;
+    // Whole seconds, as the Date is: its part of a second is nobody's age.
+    let received = received_ms.seconds();
+    let date = date_of(fields, "date", received).unwrap_or(received);
+    let apparent_age_ms = received.since(date).saturating_mul(1_000);
+    // The first member counts, and garbage does not (RFC 9111 section 5.1).
+    let first = fields.value("age").and_then(|ages| ages.split(',').next()).unwrap_or_default();
+    let age_value = DeltaSeconds::parse(first.trim()).unwrap_or_default();
+    let response_delay_ms = received_ms.since(exchange.requested_ms);
+    apparent_age_ms.max(age_value.millis().saturating_add(response_delay_ms))
+}
+
+fn date_of(fields: &Fields, name: &str, now: UnixSeconds) -> Option<UnixSeconds> {
+    date::parse(fields.value(name)?, now).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::freshness::Freshness;
+
+    const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+    const POLICY: Policy =
+        Policy { cap_ms: 1_800_000, heuristic: false, set_cookie: SetCookie::Never };
+
+    /// Fields written as lines; `@60` is the date a minute after the response came.
+    fn fields(text: &str) -> Fields {
+        let mut fields = Fields::new();
+        for (name, value) in text.lines().filter_map(|line| line.trim().split_once(": ")) {
+            let at = value.strip_prefix('@').and_then(|offset| offset.parse::<i64>().ok());
+            let date = at.and_then(|at| NOW.seconds().0.checked_add_signed(at));
+            let value = date.map_or(value.to_owned(), |at| date::format_imf(UnixSeconds(at)));
+            fields.append(name.to_owned(), value);
+        }
+        fields
+    }
+
+    fn exchange(status: u16, fields: &Fields) -> Exchange<'_> {
+        Exchange {
+            method: &Method::GET,
+            authority: "a.test",
+            has_authorization: false,
+            directives: RequestDirectives::default(),
+            status,
+            fields,
+            is_own_content_location: false,
+            extent: Extent::Whole,
+            requested_ms: NOW,
+            received_ms: NOW,
+        }
+    }
+
+    /// What becomes of the next request, three seconds later.
+    fn next(policy: &Policy, exchange: &Exchange<'_>) -> &'static str {
+        match admit(policy, exchange) {
+            Err(why) => why.as_str(),
+            Ok(timing) => match timing.judge(NOW.plus(3_000)) {
+                Freshness::Fresh => "fresh",
+                Freshness::StaleWhileRevalidate => "while-revalidate",
+                Freshness::StaleIfError => "if-error",
+                Freshness::MustValidate => "validate",
+                Freshness::Miss => "miss",
+            },
+        }
+    }
+
+    #[track_caller]
+    fn check(policy: &Policy, rows: &[(u16, &str, &str)]) {
+        for (status, text, expected) in rows {
+            let fields = fields(text);
+            assert_eq!(next(policy, &exchange(*status, &fields)), *expected, "{status} {text}");
+        }
+    }
+
+    #[test]
+    fn lifetimes_have_an_order() {
+        let rows = [
+            (200, "", "no-lifetime"),
+            (200, "Cache-Control: max-age=3600", "fresh"),
+            (200, "Cache-Control: max-age=4", "fresh"),
+            (200, "Cache-Control: max-age=3", "if-error"),
+            (200, "Cache-Control: max-age=0", "stale"),
+            (200, "Cache-Control: max-age=0\nETag: \"a\"", "if-error"),
+            (200, "Cache-Control: max-age=2147483647", "fresh"),
+            (200, "Cache-Control: max-age=2147483649", "fresh"),
+            (200, "Cache-Control: max-age=99999999999", "fresh"),
+            (200, "Cache-Control: max-age=-3600", "stale"),
+            (200, "Cache-Control: foobar, max-age=3600", "fresh"),
+            (200, "Cache-Control: MaX-aGe=3600", "fresh"),
+            (200, "Cache-Control: max-age=3600\nDate: @-7200", "stale"),
+            (200, "Cache-Control: max-age=3600\nDate: @7200", "fresh"),
+            (200, "Cache-Control: max-age=3600\nExpires: @-7200\nDate: @0", "fresh"),
+            (200, "Cache-Control: max-age=3600\nExpires: 0\nDate: @0", "fresh"),
+            (200, "Cache-Control: max-age=0\nExpires: @3600\nDate: @0", "stale"),
+            (200, "Cache-Control: s-maxage=3600", "fresh"),
+            (200, "Cache-Control: max-age=3600, s-maxage=1\nETag: \"a\"", "validate"),
+            (200, "Cache-Control: s-maxage=1\nCache-Control: max-age=3600", "miss"),
+            (200, "Cache-Control: max-age=0, s-maxage=3600\nExpires: @-10", "fresh"),
+            (200, "Cache-Control: s-maxage=x, max-age=3600", "stale"),
+            (200, "Expires: @30\nDate: @0", "fresh"),
+            (200, "Expires: @30", "fresh"),
+            (200, "Expires: @30\nDate: foo", "fresh"),
+            (200, "Expires: @0\nDate: @0", "stale"),
+            (200, "Expires: 0\nDate: @0", "stale"),
+            (200, "Expires: @-10\nDate: @0", "stale"),
+            (200, "Expires: @30\nDate: @30", "stale"),
+            (200, "Expires: @-5\nDate: @-10", "stale"),
+            (200, "Expires: @10\nDate: @-10\nAge: 25", "stale"),
+            (200, "Expires: @30\nExpires: @60\nDate: @0", "stale"),
+        ];
+        check(&POLICY, &rows);
+    }
+
+    #[test]
+    fn the_first_age_counts() {
+        let rows = [
+            ("7200", "stale"),
+            ("abc", "fresh"),
+            ("-7200", "fresh"),
+            ("7200.0", "fresh"),
+            ("2147483647", "stale"),
+            ("2147483648", "stale"),
+            ("99999999999999999999999", "stale"),
+            ("7200, 0", "stale"),
+            ("0, 7200", "fresh"),
+            ("0, 0", "fresh"),
+            ("1796, 0", "fresh"),
+            ("1797, 0", "miss"),
+            ("1800, 0", "stale"),
+            ("7200;foo=bar", "fresh"),
+        ];
+        for (age, expected) in rows {
+            let text = format!("Cache-Control: max-age=3600\nDate: @0\nAge: {age}");
+            check(&POLICY, &[(200, &text, expected)]);
+        }
+    }
+
+    #[test]
+    fn ages_add_up() {
+        let rows = [
+            ("", 0, 0),
+            ("", 250, 250),
+            ("Age: 30", 250, 30_250),
+            ("Date: @-40\nAge: 30", 250, 40_000),
+            ("Date: @40\nAge: 30", 0, 30_000),
+            ("Date: @-40", 0, 40_000),
+        ];
+        for (text, delay_ms, expected) in rows {
+            let fields = fields(&format!("Cache-Control: max-age=3600\n{text}"));
+            let received_ms = NOW.plus(delay_ms);
+            let timing = admit(&POLICY, &Exchange { received_ms, ..exchange(200, &fields) });
+            assert_eq!(timing.map(|timing| timing.initial_age_ms), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn directives_restrict() {
+        let rows = [
+            (200, "Cache-Control: private, max-age=3600", "private"),
+            (200, "Cache-Control: private=\"a\", max-age=3600", "private"),
+            (200, "Cache-Control: no-store", "no-store"),
+            (200, "Cache-Control: No-StOrE, max-age=3600", "no-store"),
+            (200, "Cache-Control: public, max-age=600, no-store", "no-store"),
+            (200, "Cache-Control: no-cache, max-age=3600", "no-validator"),
+            (200, "Cache-Control: No-CaChE\nExpires: @3600", "no-validator"),
+            (200, "Cache-Control: no-cache\nETag: \"a\"", "validate"),
+            (200, "Cache-Control: no-cache=\"a\", max-age=3600\nETag: \"a\"", "validate"),
+            (404, "Cache-Control: no-cache\nETag: \"a\"", "no-lifetime"),
+            (200, "Cache-Control: max-age=9, must-revalidate", "fresh"),
+            (200, "Cache-Control: max-age=2, must-revalidate\nETag: \"a\"", "validate"),
+            (200, "Cache-Control: max-age=2, must-revalidate", "miss"),
+            (200, "Cache-Control: max-age=2, proxy-revalidate", "miss"),
+            (200, "Cache-Control: max-age=2, immutable", "if-error"),
+            (200, "Cache-Control: max-age=2, stale-while-revalidate=9", "while-revalidate"),
+            (200, "Cache-Control: max-age=2, stale-while-revalidate=1", "if-error"),
+            (200, "Cache-Control: max-age=0, stale-while-revalidate=9", "while-revalidate"),
+            (200, "Cache-Control: max-age=0, stale-if-error=9", "if-error"),
+            (200, "Cache-Control: s-maxage=2, stale-while-revalidate=9", "miss"),
+            (200, "Cache-Control: max-age=60\nSet-Cookie: a=b", "set-cookie"),
+            (200, "Cache-Control: max-age=60\nSet-Cookie2: a=b", "set-cookie"),
+            (200, "Cache-Control: max-age=60\nSurrogate-Control: no-store", "surrogate-no-store"),
+            (200, "Cache-Control: max-age=60\nSurrogate-Control: max-age=0", "fresh"),
+            (200, "Last-Modified: @-60", "if-error"),
+            (200, "ETag: \"a\"", "if-error"),
+            (200, "Last-Modified: yesterday", "no-lifetime"),
+            (200, "ETag: ", "no-lifetime"),
+        ];
+        check(&POLICY, &rows);
+        let store = Policy { set_cookie: SetCookie::Store, ..POLICY };
+        check(&store, &[(200, "Cache-Control: max-age=60\nSet-Cookie: a=b", "fresh")]);
+    }
+
+    #[test]
+    fn a_targeted_field_governs_alone() {
+        let rows = [
+            ("CDN-Cache-Control: max-age=3600", "fresh"),
+            ("CDN-Cache-Control: max-age=2147483648", "fresh"),
+            ("CDN-Cache-Control: max-age=99999999999", "fresh"),
+            ("CDN-Cache-Control: max-age=3600\nDate: @0\nAge: 7200", "stale"),
+            ("CDN-Cache-Control: max-age =100\nCache-Control: max-age=1", "if-error"),
+            ("CDN-Cache-Control: max-age= 100\nCache-Control: max-age=1", "if-error"),
+            ("CDN-Cache-Control: max-age=0", "stale"),
+            ("CDN-Cache-Control: foobar, max-age=3600", "fresh"),
+            ("CDN-Cache-Control: MaX-aGe=3600", "no-lifetime"),
+            ("CDN-Cache-Control: max-age=3600\nExpires: @-10000\nDate: @0", "fresh"),
+            ("CDN-Cache-Control: max-age=3600\nExpires: 0\nDate: @0", "fresh"),
+            ("CDN-Cache-Control: max-age=0\nExpires: @10000\nDate: @0", "stale"),
+            ("CDN-Cache-Control: max-age=3600\nCache-Control: max-age=1", "fresh"),
+            ("CDN-Cache-Control: max-age=1\nCache-Control: max-age=3600", "if-error"),
+            ("CDN-Cache-Control: private\nCache-Control: max-age=10000", "private"),
+            ("CDN-Cache-Control: no-cache\nCache-Control: max-age=10000", "no-lifetime"),
+            ("CDN-Cache-Control: no-store\nCache-Control: max-age=10000", "no-store"),
+            ("CDN-Cache-Control: max-age=10000\nCache-Control: no-store", "fresh"),
+            ("CDN-Cache-Control: max-age=10000, &&&&&\nCache-Control: no-store", "no-store"),
+            ("CDN-Cache-Control: max-age=\"10000\"\nCache-Control: no-store", "stale"),
+            ("CDN-Cache-Control: \nCache-Control: max-age=60", "fresh"),
+            ("CDN-Cache-Control: foo\nExpires: @60\nDate: @0", "no-lifetime"),
+            ("CDN-Cache-Control: max-age=9;x=1\nCDN-Cache-Control: no-store=?0", "fresh"),
+            ("CDN-Cache-Control: s-maxage=9, max-age=0", "fresh"),
+        ];
+        for (text, expected) in rows {
+            check(&POLICY, &[(200, text, expected)]);
+        }
+    }
+
+    #[test]
+    fn final_statuses_are_stored_when_they_say_for_how_long() {
+        for status in [200, 203, 204, 299, 300, 301, 302, 303, 307, 308] {
+            check(&POLICY, &[(status, "Cache-Control: max-age=60", "fresh")]);
+        }
+        for status in [400, 403, 404, 405, 410, 414, 499, 500, 501, 502, 503, 504, 599] {
+            check(&POLICY, &[(status, "Cache-Control: max-age=60", "fresh")]);
+            check(&POLICY, &[(status, "ETag: \"a\"\nLast-Modified: @-60", "no-lifetime")]);
+        }
+        for status in [0, 100, 101, 103, 199, 304, 401, 407, 412, 416, 417, 426, 600, 999] {
+            check(&POLICY, &[(status, "Cache-Control: max-age=60", "status")]);
+        }
+        let text = "Cache-Control: max-age=60, must-understand";
+        check(&POLICY, &[(200, text, "fresh"), (599, text, "not-understood")]);
+        let text = "Cache-Control: max-age=60, no-store, must-understand";
+        check(&POLICY, &[(200, text, "fresh"), (418, text, "not-understood")]);
+    }
+
+    #[test]
+    fn parts_are_for_those_who_take_them() {
+        let fields = fields("Cache-Control: max-age=60");
+        let whole = exchange(206, &fields);
+        assert_eq!(next(&POLICY, &whole), "partial");
+        assert_eq!(next(&POLICY, &Exchange { extent: Extent::Part, ..whole }), "fresh");
+    }
+
+    #[test]
+    fn lifetimes_are_guessed_only_where_asked_for() {
+        let guess = Policy { heuristic: true, ..POLICY };
+        let text = "Last-Modified: @-86400\nDate: @0";
+        for status in [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501] {
+            check(&guess, &[(status, text, "fresh"), (status, "Date: @0", "no-lifetime")]);
+        }
+        for status in [201, 202, 302, 307, 403, 500, 502, 503, 504, 599] {
+            check(&guess, &[(status, text, "no-lifetime")]);
+            check(&guess, &[(status, &format!("{text}\nCache-Control: public"), "fresh")]);
+        }
+        let rows = [
+            (200, "Last-Modified: @-31\nDate: @0", "fresh"),
+            (200, "Last-Modified: @-30\nDate: @0", "if-error"),
+            (200, "Last-Modified: @60\nDate: @0", "if-error"),
+            (200, "Last-Modified: @-86400\nDate: @0\nCache-Control: no-cache", "validate"),
+            (200, "Last-Modified: @-86400\nDate: @0\nExpires: 0", "if-error"),
+        ];
+        check(&guess, &rows);
+        check(&POLICY, &[(200, text, "if-error"), (404, text, "no-lifetime")]);
+    }
+
+    #[test]
+    fn vary_is_told_by_the_request_or_not_stored() {
+        for (vary, expected) in [
+            ("*", "vary"),
+            ("*, *", "vary"),
+            (", *", "vary"),
+            ("*, Foo", "vary"),
+            ("Foo, *", "vary"),
+            ("Foo Bar", "vary"),
+            ("Foo, Bar", "fresh"),
+            ("", "fresh"),
+        ] {
+            let text = format!("Cache-Control: max-age=60\nETag: \"a\"\nVary: {vary}");
+            check(&POLICY, &[(200, &text, expected)]);
+        }
+        check(&POLICY, &[(200, "Cache-Control: max-age=60\nVary: \nVary: *", "vary")]);
+    }
+
+    #[test]
+    fn credentials_are_shared_only_by_leave() {
+        for (text, expected) in [
+            ("Cache-Control: max-age=60", "authorization"),
+            ("Expires: @60\nDate: @0", "authorization"),
+            ("Cache-Control: max-age=60, public", "fresh"),
+            ("Cache-Control: max-age=60, must-revalidate", "fresh"),
+            ("Cache-Control: s-maxage=60", "fresh"),
+            ("Cache-Control: max-age=60, proxy-revalidate", "authorization"),
+            ("Cache-Control: s-maxage=x\nETag: \"a\"", "authorization"),
+            ("Cache-Control: max-age=60, public x", "authorization"),
+            ("CDN-Cache-Control: max-age=60\nCache-Control: public", "authorization"),
+        ] {
+            let fields = fields(text);
+            let asked = Exchange { has_authorization: true, ..exchange(200, &fields) };
+            assert_eq!(next(&POLICY, &asked), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn requests_have_a_say() {
+        let fields = fields("Cache-Control: max-age=60");
+        let get = exchange(200, &fields);
+        let directives = RequestDirectives { no_store: true, only_if_cached: false };
+        assert_eq!(next(&POLICY, &Exchange { directives, ..get }), "request-no-store");
+        for method in
+            [&Method::HEAD, &Method::PUT, &Method::OPTIONS, &Method::DELETE, &Method::TRACE]
+        {
+            assert_eq!(next(&POLICY, &Exchange { method, ..get }), "method", "{method:?}");
+        }
+        let post = Exchange { method: &Method::POST, is_own_content_location: true, ..get };
+        assert_eq!(next(&POLICY, &post), "fresh");
+        assert_eq!(next(&POLICY, &Exchange { status: 201, ..post }), "method");
+        assert_eq!(next(&POLICY, &Exchange { is_own_content_location: false, ..post }), "method");
+        let silent = super::tests::fields("ETag: \"a\"");
+        assert_eq!(next(&POLICY, &Exchange { fields: &silent, ..post }), "method");
+    }
+
+    #[test]
+    fn redirects_to_other_hosts_are_not_stored() {
+        for (location, expected) in [
+            ("/b", "fresh"),
+            ("b?c=d:e", "fresh"),
+            ("?x", "fresh"),
+            ("https://A.test/b", "fresh"),
+            ("https://a.test:443/b", "fresh"),
+            ("https://evil.test", "offsite-redirect"),
+            ("https://a.test.evil.test/", "offsite-redirect"),
+            ("https://a.test@evil.test/", "offsite-redirect"),
+            ("https://a.test:8443/", "offsite-redirect"),
+            ("//evil.test/", "offsite-redirect"),
+            (" //evil.test/", "offsite-redirect"),
+            ("/\\evil.test/", "offsite-redirect"),
+            ("/\t/evil.test/", "offsite-redirect"),
+            ("https:evil.test", "offsite-redirect"),
+            ("javascript:alert(1)", "offsite-redirect"),
+        ] {
+            let mut fields = fields("Cache-Control: max-age=60");
+            fields.set("location", location);
+            assert_eq!(next(&POLICY, &exchange(302, &fields)), expected, "{location:?}");
+            assert_eq!(next(&POLICY, &exchange(200, &fields)), "fresh", "{location:?}");
+        }
+    }
+}

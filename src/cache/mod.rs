@@ -1,0 +1,30 @@
+//! HTTP caching: the freshness engine, cache entries, and the tiers that hold them.
+//!
+//! [`freshness`] decides, as pure functions. [`tiers`] reads content named by its hash;
+//! [`variants`] reads and writes cache entries of objects and actions; [`windows`] keeps records.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::string_slice
+    )
+)]
+
+pub mod freshness;
+pub mod entry;
+pub mod variants;
+pub mod flight;
+pub mod memory;
+pub mod record_map;
+pub mod pending_bans;
+pub mod windows;
+pub mod live;
+pub mod site_view;
+pub mod deployment;
+pub mod tiers;

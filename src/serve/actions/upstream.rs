@@ -1,0 +1,296 @@
+//! What passes between a client and an upstream: fields of requests and of responses.
+//!
+//! Not the exchange itself. The invariant is that an upstream's address comes from the site's
+//! configuration and the canonical path alone, that nothing of one connection gets onto the other,
+//! and that what a client says of itself in a proxy's name is dropped, not believed.
+
+use crate::cache::freshness::update::end_to_end_but;
+use crate::ports::UpstreamRequest;
+use crate::serve::request::Ask;
+use crate::site::action::{Action, Upstream};
+use crate::site::records::site::{KEY_PREFIX, TOKEN_PREFIX};
+use crate::wire::cache_status::CACHE_NAME;
+use crate::wire::fields::Fields;
+
+/// Fields by which a proxy tells an upstream about the client, or another address or method is
+/// asked for: only we may say so. Those that begin with [`SPOOFED_PREFIXES`] are of the same kind.
+const SPOOFED: [&str; 13] = [
+    "forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "client-ip",
+    "true-client-ip",
+    "x-host",
+    "x-http-host-override",
+    "x-rewrite-url",
+    "x-method-override",
+    "x-http-method",
+    "x-http-method-override",
+    "x-middleware-subrequest",
+];
+const SPOOFED_PREFIXES: [&str; 4] = ["x-forwarded", "x-original-", "x-envoy-", "cf-"];
+
+/// What this gateway calls itself, with the version of HTTP that it may have received.
+const VIA: &str = "1.1 selvedge";
+
+/// Fields that ask for less than the whole response: they are the cache's to send.
+pub const CONDITIONS: [&str; 6] =
+    ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range"];
+
+/// What an upstream may be told about a client.
+#[derive(Clone, Copy)]
+pub struct Client<'a> {
+    /// The header fields of its request.
+    pub fields: &'a Fields,
+    /// Its address, where the operator says which field is to be believed.
+    pub ip: Option<&'a str>,
+    /// The root token, which no upstream ever sees.
+    pub root_token: Option<&'a str>,
+}
+
+/// The request that an action's upstream gets for a client's, without its conditions.
+pub fn request(action: &Action, ask: &Ask<'_>, client: &Client<'_>) -> UpstreamRequest {
+    let mut fields = end_to_end_but(client.fields, &|name| {
+        is_spoofed(name) || CONDITIONS.contains(&name) || matches!(name, "host" | "content-length")
+    });
+    for name in ["authorization", "x-api-key"] {
+        if fields.value(name).is_some_and(|value| is_ours(value, client.root_token)) {
+            fields.remove(name);
+        }
+    }
+    let (proto, is_read) = (ask.scheme.as_str(), ask.is_read());
+    let mut forwarded = String::new();
+    if let Some(ip) = client.ip {
+        // RFC 7239 §6: an IPv6 address stands in brackets, and so in quotes.
+        forwarded.push_str(if ip.contains(':') { "for=\"[" } else { "for=" });
+        forwarded.push_str(ip);
+        forwarded.push_str(if ip.contains(':') { "]\";" } else { ";" });
+        fields.set("x-forwarded-for", ip.to_owned());
+    }
+    let host = forwarded_host(ask);
+    forwarded.push_str("host=\"");
+    forwarded.push_str(&host);
+    forwarded.push_str("\";proto=");
+    forwarded.push_str(proto);
+    fields.set("forwarded", forwarded);
+    fields.set("x-forwarded-host", host);
+    fields.set("x-forwarded-proto", proto);
+    // RFC 9110 §7.6.3, RFC 8586 §2.
+    fields.append("via", VIA);
+    fields.append("cdn-loop", CACHE_NAME);
+    UpstreamRequest {
+        upstream: action.upstream.clone(),
+        url: url(action, ask),
+        method: if is_read { "GET" } else { ask.method.as_str() }.to_owned(),
+        fields,
+        with_body: !is_read,
+        timeout_ms: action.timeout.millis(),
+        idle_ms: action.idle_timeout.millis(),
+    }
+}
+
+/// The URL that an upstream is asked for.
+///
+/// A binding has no address; what it sees is the client's own.
+pub fn url(action: &Action, ask: &Ask<'_>) -> String {
+    let mut url = match &action.upstream {
+        Upstream::Service(_) => [ask.scheme.as_str(), "://", &forwarded_host(ask)].concat(),
+        origin @ Upstream::Origin { .. } => origin.to_string(),
+    };
+    url.push_str(&ask.path.canonical());
+    ask.with_query(url)
+}
+
+/// The host, and the port where it is not the scheme's own, as an upstream is told.
+pub fn forwarded_host(ask: &Ask<'_>) -> String {
+    let port = ask.authority.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    let mut host = ask.host.as_str().to_owned();
+    if let Some(port) = port.filter(|port| *port != ask.scheme.default_port()) {
+        host.push(':');
+        host.push_str(&port.to_string());
+    }
+    host
+}
+
+/// The fields of an upstream's response that are for the client.
+pub fn response_fields(fields: &Fields) -> Fields {
+    end_to_end_but(fields, &|name| name == "selvedge-deployment")
+}
+
+/// Whether a request has been through here already.
+///
+/// # Source
+/// RFC 8586 §2
+pub fn is_loop(client: &Fields) -> bool {
+    client.value("cdn-loop").is_some_and(|value| {
+        value.split(',').any(|member| {
+            member.split(';').next().is_some_and(|id| id.trim().eq_ignore_ascii_case(CACHE_NAME))
+        })
+    })
+}
+
+/// The path and query on this very host that a URL reference names, `None` for other hosts'.
+///
+/// Relative references without a slash at their beginning are not resolved: what they could name
+/// is below the path of the request, and stays.
+pub fn own_path(reference: &str, ask: &Ask<'_>) -> Option<String> {
+    let reference = reference.split('#').next().unwrap_or_default();
+    let path = match reference.split_once("://") {
+        None if reference.starts_with("//") => return None,
+        None => reference,
+        Some((scheme, rest)) => {
+            if !scheme.eq_ignore_ascii_case(ask.scheme.as_str()) {
+                return None;
+            }
+            let (authority, _) = rest.split_once('/').unwrap_or((rest, ""));
+            if !authority.eq_ignore_ascii_case(&forwarded_host(ask)) {
+                return None;
+            }
+            rest.strip_prefix(authority).unwrap_or_default()
+        }
+    };
+    path.starts_with('/').then(|| path.to_owned())
+}
+
+fn is_spoofed(name: &str) -> bool {
+    SPOOFED.contains(&name) || SPOOFED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether a credential is one of this CDN's own: no upstream ever sees those.
+fn is_ours(value: &str, root_token: Option<&str>) -> bool {
+    [Some(TOKEN_PREFIX), Some(KEY_PREFIX), root_token].iter().flatten().any(|it| value.contains(it))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+    use crate::serve::request::{Field, Headers};
+    use crate::site::codec;
+    use crate::wire::host::Hostname;
+    use crate::wire::path::RequestPath;
+    use crate::wire::url::Scheme;
+
+    struct Nothing;
+
+    impl Headers for Nothing {
+        fn field(&self, _: Field) -> Option<String> {
+            None
+        }
+    }
+
+    fn with_ask<T>(authority: &str, path: &str, f: impl Fn(&Ask<'_>) -> T) -> T {
+        let host = Hostname::parse(authority).unwrap();
+        let path = RequestPath::parse(path).unwrap();
+        let ask = Ask {
+            method: Method::GET,
+            scheme: Scheme::Http,
+            host: &host,
+            authority,
+            path: &path,
+            query: Some("q=1"),
+            headers: &Nothing,
+        };
+        f(&ask)
+    }
+
+    fn action(upstream: &str) -> Action {
+        let json = format!(r#"{{"prefix":"/api","upstream":"{upstream}"}}"#);
+        codec::decode(json.as_bytes()).unwrap()
+    }
+
+    fn fields(lines: &[(&str, &str)]) -> Fields {
+        let mut fields = Fields::new();
+        for (name, value) in lines {
+            fields.append((*name).to_owned(), (*value).to_owned());
+        }
+        fields
+    }
+
+    #[test]
+    fn what_an_upstream_sees() {
+        let client = fields(&[
+            ("host", "aa.test:8787"),
+            ("connection", "X-Secret, close"),
+            ("x-secret", "1"),
+            ("te", "trailers"),
+            ("proxy-authorization", "x"),
+            ("x-forwarded-host", "evil.test"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("forwarded", "for=evil"),
+            ("x-original-url", "/admin"),
+            ("cf-connecting-ip", "1.2.3.4"),
+            ("authorization", "Bearer slv_aa_1_x"),
+            ("x-api-key", "slk_aa_1_x"),
+            ("cookie", "a=1"),
+            ("cdn-loop", "other"),
+            ("accept", "*/*"),
+        ]);
+        let request = with_ask("AA.test:8787", "/api//a%20b", |ask| {
+            let client = Client { fields: &client, ip: Some("::1"), root_token: None };
+            request(&action("https://up.test"), ask, &client)
+        });
+        assert_eq!(request.url, "https://up.test/api/a%20b?q=1");
+        let seen: Vec<_> = request.fields.iter().collect();
+        assert_eq!(
+            seen,
+            [
+                ("cookie", "a=1"),
+                ("cdn-loop", "other, selvedge"),
+                ("accept", "*/*"),
+                ("x-forwarded-for", "::1"),
+                ("forwarded", "for=\"[::1]\";host=\"aa.test:8787\";proto=http"),
+                ("x-forwarded-host", "aa.test:8787"),
+                ("x-forwarded-proto", "http"),
+                ("via", "1.1 selvedge"),
+            ]
+        );
+    }
+
+    #[test]
+    fn credentials_of_others_pass() {
+        let client = fields(&[("authorization", "Basic abc"), ("x-api-key", "root")]);
+        let request = with_ask("aa.test", "/api/x", |ask| {
+            let client = Client { fields: &client, ip: None, root_token: Some("root") };
+            request(&action("service:API"), ask, &client)
+        });
+        assert_eq!(request.url, "http://aa.test/api/x?q=1");
+        assert_eq!(request.fields.value("authorization"), Some("Basic abc"));
+        assert!(!request.fields.contains("x-api-key"), "the root token");
+        assert!(!request.fields.contains("x-forwarded-for"));
+    }
+
+    #[test]
+    fn references_to_this_host() {
+        let rows = [
+            ("/a", Some("/a")),
+            ("http://aa.test:1/a?b", Some("/a?b")),
+            ("HTTP://AA.test:1/a#x", Some("/a")),
+            ("https://aa.test:1/a", None),
+            ("http://aa.test/a", None),
+            ("http://evil.test/a", None),
+            ("//aa.test:1/a", None),
+            ("//evil.test", None),
+            ("a", None),
+            ("", None),
+        ];
+        for (reference, path) in rows {
+            let found = with_ask("aa.test:1", "/", |ask| own_path(reference, ask));
+            assert_eq!(found.as_deref(), path, "{reference:?}");
+        }
+    }
+
+    #[test]
+    fn loops() {
+        for (value, is) in [
+            ("selvedge", true),
+            ("a, Selvedge;v=1", true),
+            ("selvedges", false),
+            ("a;b=selvedge", false),
+        ] {
+            assert_eq!(is_loop(&fields(&[("cdn-loop", value)])), is, "{value}");
+        }
+    }
+}

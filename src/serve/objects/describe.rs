@@ -1,0 +1,164 @@
+//! From an object of a collection to a response: media type, validators, preconditions, ranges.
+//!
+//! Not the object's bytes, and not whether a copy of it may be used. The invariant is that what
+//! somebody uploaded runs in no browser under the site's name, unless the site says that it may.
+
+use crate::ports::ObjectMeta;
+use crate::site::collection::{ActiveContent, Collection};
+use crate::wire::date;
+use crate::wire::fields::Fields;
+use crate::wire::media_type::{self, UNKNOWN, is_document, is_media_type, is_script};
+use crate::wire::precondition::Validators;
+
+/// What a document gets that must not do anything: no script, no request, an origin of its own.
+///
+/// # Source
+/// Content Security Policy Level 3 §6.3.2 (`sandbox`): it holds for the document itself, so that
+/// following a link to it is as harmless as framing it.
+pub const INERT: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+/// What a script is served as that must not run: with `nosniff` no browser takes it for one.
+const INERT_SCRIPT: &str = "text/plain; charset=utf-8";
+
+/// The fields that describe an object, but for its length.
+///
+/// # Source
+/// RFC 9110 §8; §15.4.5 for what a 304 repeats: all of these.
+pub fn object_fields(collection: &Collection, name: &str, meta: &ObjectMeta) -> Fields {
+    let mut fields = Fields::with_capacity(16);
+    fields.set("content-type", media_type(collection, name, meta).to_owned());
+    fields.set("etag", meta.etag.clone());
+    fields.set("last-modified", date::format_imf(meta.written_ms.seconds()));
+    fields.set("accept-ranges", "bytes");
+    keep_inert(collection, &mut fields);
+    fields
+}
+
+/// Makes sure that a document that must not do anything does not; to be called again after the
+/// site's own header rules, which may have set a policy of theirs.
+pub fn keep_inert(collection: &Collection, fields: &mut Fields) {
+    let is_document = fields.value("content-type").is_some_and(is_document);
+    if collection.active == ActiveContent::Serve || !is_document {
+        return;
+    }
+    let policy = match fields.value("content-security-policy") {
+        Some(own) if own.starts_with(INERT) => return,
+        // Of several policies all hold (Content Security Policy Level 3 §2.4).
+        Some(own) => [INERT, ", ", own].concat(),
+        None => INERT.to_owned(),
+    };
+    fields.set("content-security-policy", policy);
+}
+
+/// The validators of an object.
+pub fn validators(meta: &ObjectMeta) -> Validators<'_> {
+    Validators { etag: &meta.etag, last_modified: Some(meta.written_ms.seconds()) }
+}
+
+/// The media type that an object is served as: by its name, else as its writer declared, unless a
+/// browser would run that.
+fn media_type<'a>(collection: &Collection, name: &str, meta: &'a ObjectMeta) -> &'a str {
+    let is_inert = collection.active == ActiveContent::Inert;
+    match media_type::of_path(name) {
+        UNKNOWN => {
+            let declared = meta.media_type.as_str();
+            let is_active = is_document(declared) || is_script(declared);
+            let is_usable = is_media_type(declared) && !(is_inert && is_active);
+            if is_usable { declared } else { UNKNOWN }
+        }
+        known if is_inert && is_script(known) => INERT_SCRIPT,
+        known => known,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::site::action::PathPrefix;
+    use crate::site::collection::CollectionName;
+    use crate::wire::media_type::MEDIA_TYPE_BYTES_MAX;
+    use crate::wire::time::UnixMillis;
+
+    use super::*;
+
+    fn collection(active: ActiveContent) -> Collection {
+        let name = CollectionName::parse("public").unwrap();
+        let prefix = PathPrefix::parse("/public/").unwrap();
+        Collection { active, ..Collection::new(name, prefix) }
+    }
+
+    fn meta(media_type: &str) -> ObjectMeta {
+        ObjectMeta {
+            length: 10,
+            etag: "\"a\"".to_owned(),
+            media_type: media_type.to_owned(),
+            tags: String::new(),
+            written_ms: UnixMillis(784_111_777_999),
+        }
+    }
+
+    #[track_caller]
+    fn check(name: &str, declared: &str, inert: (&str, bool), served: &str) {
+        let found = |active| object_fields(&collection(active), name, &meta(declared));
+        let fields = found(ActiveContent::Inert);
+        let policy = fields.value("content-security-policy");
+        let shown = format!("{name} declared {declared:?}");
+        assert_eq!(fields.value("content-type"), Some(inert.0), "{shown}");
+        assert_eq!(policy, inert.1.then_some(INERT), "{shown}");
+        let fields = found(ActiveContent::Serve);
+        assert_eq!(fields.value("content-type"), Some(served), "{shown}, as it is");
+        assert_eq!(fields.value("content-security-policy"), None, "{shown}, as it is");
+    }
+
+    #[test]
+    fn media_types_and_what_a_browser_would_run() {
+        let (html, svg) = ("text/html; charset=utf-8", "image/svg+xml; charset=utf-8");
+        let (plain, script) = ("text/plain; charset=utf-8", "text/javascript; charset=utf-8");
+        let xml = "application/xml; charset=utf-8";
+        check("a.png", "text/html", ("image/png", false), "image/png");
+        check("a.html", "image/png", (html, true), html);
+        check("a.HTM", "", (html, true), html);
+        check("a.svg", "", (svg, true), svg);
+        check("a.xml", "", (xml, true), xml);
+        check("a.xhtml", "", ("application/xhtml+xml; charset=utf-8", true), {
+            "application/xhtml+xml; charset=utf-8"
+        });
+        check("a.rss", "", ("application/rss+xml; charset=utf-8", true), {
+            "application/rss+xml; charset=utf-8"
+        });
+        check("a.js", "", (plain, false), script);
+        check("b/a.mjs", "text/javascript", (plain, false), script);
+        check("a.css", "", ("text/css; charset=utf-8", false), "text/css; charset=utf-8");
+        check("a.pdf", "", ("application/pdf", false), "application/pdf");
+        check("a", "image/webp", ("image/webp", false), "image/webp");
+        check("a.what", "Text/Plain; charset=x", ("Text/Plain; charset=x", false), {
+            "Text/Plain; charset=x"
+        });
+        check("a", "TEXT/HTML ; x", (UNKNOWN, false), "TEXT/HTML ; x");
+        check("a", "application/atom+xml", (UNKNOWN, false), "application/atom+xml");
+        check("a", "application/x-javascript", (UNKNOWN, false), "application/x-javascript");
+        check("a", "multipart/x-mixed-replace", (UNKNOWN, false), "multipart/x-mixed-replace");
+        for broken in ["", "html", "text/", "/x", "text/html, x/y", "a/b\r\nc: d", "a/b;\u{e9}"] {
+            check("a", broken, (UNKNOWN, false), UNKNOWN);
+        }
+        check("a", &format!("a/{}", "b".repeat(MEDIA_TYPE_BYTES_MAX)), (UNKNOWN, false), UNKNOWN);
+    }
+
+    #[test]
+    fn no_rule_of_the_site_makes_a_document_active() {
+        let inert = collection(ActiveContent::Inert);
+        let own = "frame-ancestors 'self'";
+        let rows = [
+            (None, INERT.to_owned()),
+            (Some(own.to_owned()), format!("{INERT}, {own}")),
+            (Some(format!("{INERT}, {own}")), format!("{INERT}, {own}")),
+        ];
+        for (after_rules, expected) in rows {
+            let mut fields = object_fields(&inert, "a.html", &meta(""));
+            fields.remove("content-security-policy");
+            if let Some(policy) = after_rules {
+                fields.set("content-security-policy", policy);
+            }
+            keep_inert(&inert, &mut fields);
+            assert_eq!(fields.value("content-security-policy"), Some(expected.as_str()));
+        }
+    }
+}

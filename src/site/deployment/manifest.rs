@@ -1,0 +1,563 @@
+//! The manifest of a deployment: its root, and the shards that the root names.
+//!
+//! The root is the deployment: its hash is the id. It holds the compiled configuration, the
+//! not-found pages and either the only shard or the hashes of all of them; shards are blobs like
+//! any other. Everything that serving needs is in here, so that a rollback restores it all.
+//!
+//! The layout is by hand, as a shard's is: a general format would parse every path of a site before
+//! the first is looked up.
+//!
+//! # Shape
+//! ```text
+//! 0   "SVM1"
+//! 4   u32 little-endian   length of the head
+//! 8   head                JSON, see `Head`; unknown members are passed over
+//!     shard               to the end; empty when the head names shards
+//! ```
+//! The shard of a path is chosen by its [`stem`], which all spellings of a page share: `/a`,
+//! `/a/`, `/a.html` and `/a/index.html` are found with one read.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::site::codec::{self, DecodeError};
+use crate::site::config::{NotFoundMode, SiteConfig};
+use crate::site::deployment::asset::Asset;
+use crate::site::deployment::shard::{
+    self, PATH_BYTES_MAX, SHARD_BYTES_MAX, Shard, ShardError, path_hash,
+};
+use crate::site::ids::{ContentHash, DeploymentId};
+use crate::site::rules::RulesError;
+
+/// Largest root in bytes: read once per isolate and deployment.
+pub const ROOT_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Largest shard that stays in the root, so that a small site is two reads, not three.
+pub const INLINE_SHARD_BYTES_MAX: usize = 128 * 1024;
+/// About how large a shard is made: a memory too small for all of them reads one for each path that
+/// it does not know, and this much for it.
+pub const SHARD_BYTES_USUAL: usize = 64 * 1024;
+/// Most shards of a deployment; a million paths need about 2,000.
+pub const SHARDS_MAX: usize = 4_096;
+/// Most paths of a deployment.
+pub const PATHS_MAX: usize = 1_000_000;
+/// Most `404.html` pages of a deployment: they are kept in the root.
+pub const NOT_FOUND_PAGES_MAX: usize = 1_000;
+
+/// Pages of a single-page application, in the order in which they are looked for. Generators that
+/// prerender `index.html` (SvelteKit, Nuxt) write the page for all other routes to `200.html`.
+pub const APPLICATION_PAGES: [&str; 2] = ["/200.html", "/index.html"];
+
+const MAGIC: [u8; 4] = *b"SVM1";
+const HEAD_AT: usize = 8;
+
+/// Why bytes are no manifest root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ManifestError {
+    /// It does not begin with `SVM1`, or is cut off before its head ends.
+    Shape,
+    /// It is larger than [`ROOT_BYTES_MAX`].
+    TooLarge,
+    /// The head is not the JSON that it should be; the place is in the text.
+    Head(DecodeError),
+    /// The number of shards is not a power of two up to [`SHARDS_MAX`].
+    ShardCount(usize),
+    /// The shard inside is broken.
+    Shard(ShardError),
+    /// A rule can't be served.
+    Rules(RulesError),
+    /// The bytes do not hash to the id under which they were asked for.
+    Id,
+}
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shape => f.write_str("not a manifest of version 1"),
+            Self::TooLarge => write!(f, "the manifest root is larger than {ROOT_BYTES_MAX} bytes"),
+            Self::Head(error) => write!(f, "the manifest's head is broken: {error}"),
+            Self::ShardCount(count) => write!(f, "{count} shards: must be a power of two"),
+            Self::Shard(error) => error.fmt(f),
+            Self::Rules(error) => error.fmt(f),
+            Self::Id => f.write_str("the manifest does not hash to its id"),
+        }
+    }
+}
+
+impl std::error::Error for ManifestError {}
+
+/// What the root holds beside a shard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Head {
+    /// How many paths the deployment has.
+    pub paths: u64,
+    /// Their lengths, added up, in the identity coding.
+    pub bytes: u64,
+    /// The configuration.
+    pub config: SiteConfig,
+    /// `404.html` pages by their folder, `/` or `/a/b/`.
+    #[serde(default)]
+    pub not_found_pages: BTreeMap<String, Asset>,
+    /// The page that answers navigations, kept here for single-page applications only.
+    pub application_page: Option<Asset>,
+    /// Where that page is, unless it is one of [`APPLICATION_PAGES`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application_path: Option<String>,
+    /// The shards, by index; none when the only one is in the root.
+    #[serde(default)]
+    pub shards: Vec<ContentHash>,
+}
+
+/// Where the asset of a path is to be looked for.
+#[derive(Debug, PartialEq)]
+pub enum ShardPlace<'a> {
+    /// In the root itself.
+    Inline(&'a Shard),
+    /// In this blob.
+    Blob(ContentHash),
+}
+
+/// A manifest root, ready to be asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    id: DeploymentId,
+    head: Head,
+    inline: Option<Shard>,
+    size_bytes: usize,
+}
+
+impl Manifest {
+    /// The manifest whose root is these bytes.
+    ///
+    /// # Errors
+    /// [`ManifestError`] for the first thing that is wrong: tenants upload roots, so nothing is
+    /// believed.
+    pub fn parse(root: &[u8]) -> Result<Self, ManifestError> {
+        if root.len() > ROOT_BYTES_MAX {
+            return Err(ManifestError::TooLarge);
+        }
+        let (magic, rest) = root.split_first_chunk::<4>().ok_or(ManifestError::Shape)?;
+        let (length, rest) = rest.split_first_chunk::<4>().ok_or(ManifestError::Shape)?;
+        if *magic != MAGIC {
+            return Err(ManifestError::Shape);
+        }
+        let length = u32::from_le_bytes(*length) as usize;
+        let (head, tail) = rest.split_at_checked(length).ok_or(ManifestError::Shape)?;
+        let head: Head = codec::decode_object(head).map_err(ManifestError::Head)?;
+        head.config.check().map_err(ManifestError::Rules)?;
+        let count = head.shards.len();
+        let inline = match count {
+            0 => Some(Shard::parse(tail.to_vec()).map_err(ManifestError::Shard)?),
+            _ if count.is_power_of_two() && count <= SHARDS_MAX => None,
+            _ => return Err(ManifestError::ShardCount(count)),
+        };
+        Ok(Self { id: DeploymentId::of_root(root), head, inline, size_bytes: root.len() })
+    }
+
+    /// As [`Manifest::parse`], for a root that was asked for by its id.
+    ///
+    /// # Errors
+    /// [`ManifestError::Id`] when the store gave other bytes, and those of `parse`.
+    pub fn parse_as(id: &DeploymentId, root: &[u8]) -> Result<Self, ManifestError> {
+        let manifest = Self::parse(root)?;
+        if manifest.id == *id { Ok(manifest) } else { Err(ManifestError::Id) }
+    }
+
+    /// The deployment that this is the manifest of.
+    pub fn id(&self) -> &DeploymentId {
+        &self.id
+    }
+
+    /// The configuration, pages and shards.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// About how much memory the manifest takes, in bytes.
+    pub fn size_bytes(&self) -> usize {
+        self.size_bytes.saturating_mul(2)
+    }
+
+    /// Where the asset of a decoded path, and of all its spellings, is to be looked for.
+    pub fn shard_of(&self, path: &str) -> Option<ShardPlace<'_>> {
+        match &self.inline {
+            Some(shard) => Some(ShardPlace::Inline(shard)),
+            None => {
+                let index = shard_index(path, self.head.shards.len());
+                self.head.shards.get(index).copied().map(ShardPlace::Blob)
+            }
+        }
+    }
+
+    /// The nearest `404.html` up the tree from a decoded path that is shown; `is_shown` is given
+    /// its folder, which ends in a slash.
+    pub fn not_found_page(&self, path: &str, is_shown: &dyn Fn(&str) -> bool) -> Option<&Asset> {
+        if self.head.not_found_pages.is_empty() {
+            return None;
+        }
+        let mut folder = path;
+        while let Some((parent, _)) = folder.rsplit_once('/') {
+            let end = parent.len().saturating_add(1);
+            let folder_path = path.get(..end).unwrap_or_default();
+            if let Some(page) = self.head.not_found_pages.get(folder_path)
+                && is_shown(folder_path)
+            {
+                return Some(page);
+            }
+            folder = parent;
+        }
+        None
+    }
+}
+
+/// What all spellings of a page have in common: the path without `.html`, `/index` and `/`.
+///
+/// Stripped again and again, so that adding or taking one of them never leaves the shard.
+pub fn stem(path: &str) -> &str {
+    let mut stem = path;
+    loop {
+        let shorter = stem
+            .strip_suffix(".html")
+            .or_else(|| stem.strip_suffix("/index"))
+            .or_else(|| stem.strip_suffix('/'));
+        match shorter {
+            Some(shorter) => stem = shorter,
+            None => return stem,
+        }
+    }
+}
+
+/// Returns the paths at which an html mode may serve or redirect a file, its own among them.
+pub fn spellings(file: &str) -> Vec<Cow<'_, str>> {
+    let stem = stem(file);
+    let mut spellings = vec![Cow::Borrowed(file)];
+    if stem.len() < file.len() {
+        spellings.extend([Cow::Borrowed(stem), Cow::Owned([stem, "/"].concat())]);
+    }
+    spellings.retain(|spelling| !spelling.is_empty());
+    spellings
+}
+
+/// A manifest in the making.
+#[derive(Debug, Default)]
+pub struct ManifestBuilder {
+    config: SiteConfig,
+    assets: BTreeMap<String, Asset>,
+    application_page: Option<String>,
+}
+
+/// A manifest as it is stored.
+#[derive(Debug)]
+pub struct BuiltManifest {
+    /// The deployment's id.
+    pub id: DeploymentId,
+    /// The root's bytes.
+    pub root: Vec<u8>,
+    /// Shards that are blobs of their own.
+    pub shards: Vec<(ContentHash, Vec<u8>)>,
+}
+
+/// Why no manifest can be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuildError {
+    /// A path is longer than [`PATH_BYTES_MAX`] or has a media type that can't be sent.
+    Path(String),
+    /// There are more than [`PATHS_MAX`] paths.
+    TooManyPaths(usize),
+    /// There are more than [`NOT_FOUND_PAGES_MAX`] pages named `404.html`.
+    TooManyNotFoundPages(usize),
+    /// The root would be larger than [`ROOT_BYTES_MAX`].
+    RootTooLarge(usize),
+    /// The paths can't be spread over [`SHARDS_MAX`] shards.
+    TooManyShards,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => {
+                write!(f, "{path}: the path is longer than {PATH_BYTES_MAX} bytes; shorten it")
+            }
+            Self::TooManyPaths(count) => {
+                write!(f, "{count} paths: a deployment has {PATHS_MAX} at most; split the site")
+            }
+            Self::TooManyNotFoundPages(count) => write!(
+                f,
+                "{count} pages named 404.html: at most {NOT_FOUND_PAGES_MAX}; keep those that differ"
+            ),
+            Self::RootTooLarge(bytes) => write!(
+                f,
+                "the manifest root takes {bytes} bytes of {ROOT_BYTES_MAX}; use fewer redirects or rules"
+            ),
+            Self::TooManyShards => f.write_str("the paths are too long for so many; shorten them"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+impl ManifestBuilder {
+    /// A manifest without paths.
+    pub fn new(config: SiteConfig) -> Self {
+        Self { config, assets: BTreeMap::new(), application_page: None }
+    }
+
+    /// Sets the page of a single-page application, in the place of [`APPLICATION_PAGES`].
+    pub fn set_application_page(&mut self, path: &str) {
+        self.application_page = Some(path.to_owned());
+    }
+
+    /// Puts an asset at a decoded path, `/`-rooted.
+    pub fn insert(&mut self, path: &str, asset: Asset) {
+        self.assets.insert(path.to_owned(), asset);
+    }
+
+    /// The manifest, the same bytes for the same input.
+    ///
+    /// # Errors
+    /// [`BuildError`] when a bound is passed.
+    pub fn build(self) -> Result<BuiltManifest, BuildError> {
+        if self.assets.len() > PATHS_MAX {
+            return Err(BuildError::TooManyPaths(self.assets.len()));
+        }
+        let mut head = self.head()?;
+        let whole = write_shard(self.assets.iter())?;
+        if whole.len() <= INLINE_SHARD_BYTES_MAX {
+            return finish(&head, &whole, Vec::new());
+        }
+        let usual = whole.len().div_ceil(SHARD_BYTES_USUAL).next_power_of_two();
+        let mut count = usual.min(SHARDS_MAX);
+        while count <= SHARDS_MAX {
+            if let Some(shards) = self.spread(count)? {
+                let shards: Vec<_> =
+                    shards.into_iter().map(|bytes| (ContentHash::of(&bytes), bytes)).collect();
+                head.shards = shards.iter().map(|(hash, _)| *hash).collect();
+                return finish(&head, &[], shards);
+            }
+            count = count.saturating_mul(2);
+        }
+        Err(BuildError::TooManyShards)
+    }
+
+    fn head(&self) -> Result<Head, BuildError> {
+        let not_found_pages: BTreeMap<_, _> = self
+            .assets
+            .iter()
+            .filter_map(|(path, asset)| {
+                let folder = path.strip_suffix("404.html").filter(|f| f.ends_with('/'))?;
+                Some((folder.to_owned(), asset.clone()))
+            })
+            .collect();
+        if not_found_pages.len() > NOT_FOUND_PAGES_MAX {
+            return Err(BuildError::TooManyNotFoundPages(not_found_pages.len()));
+        }
+        let (application_page, application_path) = match self.config.not_found {
+            NotFoundMode::SinglePageApplication => {
+                (self.application_page().cloned(), self.application_page.clone())
+            }
+            NotFoundMode::Page | NotFoundMode::None => (None, None),
+        };
+        let lengths = self.assets.values().map(|asset| asset.identity().length);
+        Ok(Head {
+            paths: self.assets.len() as u64,
+            bytes: lengths.fold(0, u64::saturating_add),
+            config: self.config.clone(),
+            not_found_pages,
+            application_page,
+            application_path,
+            shards: Vec::new(),
+        })
+    }
+
+    fn application_page(&self) -> Option<&Asset> {
+        match &self.application_page {
+            Some(page) => self.assets.get(page),
+            None => APPLICATION_PAGES.iter().find_map(|page| self.assets.get(*page)),
+        }
+    }
+
+    fn spread(&self, count: usize) -> Result<Option<Vec<Vec<u8>>>, BuildError> {
+        let mut parts: Vec<Vec<(&String, &Asset)>> = vec![Vec::new(); count];
+        for (path, asset) in &self.assets {
+            if let Some(part) = parts.get_mut(shard_index(path, count)) {
+                part.push((path, asset));
+            }
+        }
+        let mut shards = Vec::with_capacity(count);
+        for part in parts {
+            let bytes = write_shard(part.into_iter())?;
+            if bytes.len() > SHARD_BYTES_MAX {
+                return Ok(None);
+            }
+            shards.push(bytes);
+        }
+        Ok(Some(shards))
+    }
+}
+
+fn shard_index(path: &str, count: usize) -> usize {
+    let mask = (count as u64).saturating_sub(1);
+    usize::try_from(path_hash(stem(path)) & mask).unwrap_or(0)
+}
+
+fn write_shard<'a>(
+    entries: impl Iterator<Item = (&'a String, &'a Asset)> + Clone,
+) -> Result<Vec<u8>, BuildError> {
+    let too_long = |(path, _): &(&String, &Asset)| path.len() > PATH_BYTES_MAX;
+    let culprit = entries.clone().find(too_long).map(|(path, _)| path.clone());
+    shard::write(entries.map(|(path, asset)| (path.as_str(), asset)))
+        .ok_or(BuildError::Path(culprit.unwrap_or_default()))
+}
+
+fn finish(
+    head: &Head,
+    inline: &[u8],
+    shards: Vec<(ContentHash, Vec<u8>)>,
+) -> Result<BuiltManifest, BuildError> {
+    let head = codec::encode(head).into_bytes();
+    let length = u32::try_from(head.len()).map_err(|_| BuildError::RootTooLarge(head.len()))?;
+    let mut root =
+        Vec::with_capacity(head.len().saturating_add(inline.len()).saturating_add(HEAD_AT));
+    root.extend_from_slice(&MAGIC);
+    root.extend_from_slice(&length.to_le_bytes());
+    root.extend_from_slice(&head);
+    root.extend_from_slice(inline);
+    if root.len() > ROOT_BYTES_MAX {
+        return Err(BuildError::RootTooLarge(root.len()));
+    }
+    Ok(BuiltManifest { id: DeploymentId::of_root(&root), root, shards })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::deployment::asset::{Class, Representation};
+    use crate::wire::coding::Coding;
+
+    fn asset(text: &str) -> Asset {
+        let hash = ContentHash::of(text.as_bytes());
+        let length = text.len() as u64;
+        let identity = Representation { coding: Coding::Identity, length, hash };
+        Asset::new(Class::Other, "text/plain", vec![identity]).unwrap()
+    }
+
+    fn built(paths: impl Iterator<Item = String>) -> BuiltManifest {
+        let mut builder = ManifestBuilder::default();
+        paths.for_each(|path| builder.insert(&path, asset(&path)));
+        builder.build().unwrap()
+    }
+
+    fn lookup(built: &BuiltManifest, manifest: &Manifest, path: &str) -> Option<Asset> {
+        match manifest.shard_of(path)? {
+            ShardPlace::Inline(shard) => shard.lookup(path),
+            ShardPlace::Blob(wanted) => {
+                let (_, bytes) = built.shards.iter().find(|(hash, _)| *hash == wanted)?;
+                Shard::parse(bytes.clone()).unwrap().lookup(path)
+            }
+        }
+    }
+
+    #[test]
+    fn stems() {
+        let rows = [
+            ("/", ""),
+            ("/index.html", ""),
+            ("/a", "/a"),
+            ("/a/", "/a"),
+            ("/a.html", "/a"),
+            ("/a/index.html", "/a"),
+            ("/a/index/index.html", "/a"),
+            ("/a.html.html", "/a"),
+            ("/a.html/index.html", "/a"),
+            ("/index", ""),
+            ("/xindex", "/xindex"),
+            ("/a.js", "/a.js"),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(stem(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_small_site_is_one_object() {
+        let built = built((0..100).map(|n| format!("/{n}.html")));
+        assert!(built.shards.is_empty());
+        let manifest = Manifest::parse_as(&built.id, &built.root).unwrap();
+        assert_eq!(manifest.head().paths, 100);
+        assert_eq!(lookup(&built, &manifest, "/7.html"), Some(asset("/7.html")));
+        assert_eq!(lookup(&built, &manifest, "/100.html"), None);
+    }
+
+    #[test]
+    fn a_large_site_is_spread_and_every_spelling_shares_a_shard() {
+        let built = built((0..20_000).map(|n| format!("/docs/{n}/index.html")));
+        let manifest = Manifest::parse(&built.root).unwrap();
+        assert!(built.shards.len() > 1);
+        assert!(built.shards.iter().all(|(_, bytes)| bytes.len() <= SHARD_BYTES_MAX));
+        for n in (0..20_000).step_by(997) {
+            let path = format!("/docs/{n}/index.html");
+            assert_eq!(lookup(&built, &manifest, &path), Some(asset(&path)));
+            let spellings =
+                [format!("/docs/{n}"), format!("/docs/{n}/"), format!("/docs/{n}.html")];
+            for spelling in spellings {
+                assert_eq!(manifest.shard_of(&spelling), manifest.shard_of(&path));
+            }
+        }
+    }
+
+    #[test]
+    fn one_edited_file_changes_one_shard() {
+        let paths = || (0..20_000).map(|n| format!("/docs/{n}/index.html"));
+        let before = built(paths());
+        let mut builder = ManifestBuilder::default();
+        paths().for_each(|path| builder.insert(&path, asset(&path)));
+        builder.insert("/docs/77/index.html", asset("edited"));
+        let after = builder.build().unwrap();
+        let known: Vec<_> = before.shards.iter().map(|(hash, _)| hash).collect();
+        let changed = after.shards.iter().filter(|(hash, _)| !known.contains(&hash)).count();
+        assert_eq!(changed, 1);
+        assert_ne!(before.id, after.id);
+    }
+
+    #[test]
+    fn the_same_input_is_the_same_deployment() {
+        let one = built(["/a".to_owned(), "/b".to_owned()].into_iter());
+        let two = built(["/b".to_owned(), "/a".to_owned()].into_iter());
+        assert_eq!(one.id, two.id);
+    }
+
+    #[test]
+    fn the_nearest_not_found_page() {
+        let pages = ["/404.html", "/es/404.html", "/a404.html", "/x/y/404.html"];
+        let manifest = Manifest::parse(&built(pages.iter().map(|p| (*p).to_owned())).root).unwrap();
+        let rows = [
+            ("/", "/404.html"),
+            ("/nope", "/404.html"),
+            ("/es/nope", "/es/404.html"),
+            ("/es/a/b/", "/es/404.html"),
+            ("/x/nope", "/404.html"),
+            ("/x/y/nope", "/x/y/404.html"),
+        ];
+        for (path, page) in rows {
+            assert_eq!(manifest.not_found_page(path, &|_| true), Some(&asset(page)), "{path}");
+        }
+    }
+
+    #[test]
+    fn refusals() {
+        let root = built(["/a".to_owned()].into_iter()).root;
+        for length in 0..root.len() {
+            assert!(Manifest::parse(&root[..length]).is_err() || length >= HEAD_AT, "{length}");
+        }
+        let other = DeploymentId::of_root(b"other");
+        assert_eq!(Manifest::parse_as(&other, &root), Err(ManifestError::Id));
+        assert_eq!(Manifest::parse(&vec![0; ROOT_BYTES_MAX + 1]), Err(ManifestError::TooLarge));
+        assert_eq!(Manifest::parse(b"SVM2\0\0\0\0"), Err(ManifestError::Shape));
+        let mut builder = ManifestBuilder::default();
+        let long = format!("/{}", "a".repeat(PATH_BYTES_MAX));
+        builder.insert(&long, asset("x"));
+        assert_eq!(builder.build().map(|b| b.id), Err(BuildError::Path(long)));
+    }
+}

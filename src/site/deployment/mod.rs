@@ -1,0 +1,6 @@
+//! The files of a deployment: the manifest, its shards, and the assets that they describe.
+
+pub mod asset;
+pub mod fingerprint;
+pub mod shard;
+pub mod manifest;

@@ -1,0 +1,330 @@
+//! A shard of the manifest: a sorted table of paths, looked up without parsing.
+//!
+//! Not a map in memory: the bytes are kept as they were stored, and a lookup is a binary search
+//! in them. Tenants upload them, so every read is checked; what can't be read is not there.
+//!
+//! # Shape
+//! Little-endian throughout.
+//! ```text
+//! 0   "SVS1"
+//! 4   u32      number of entries
+//! 8   entries x { u64 path hash, u32 offset of the entry }, ascending by hash
+//!     entries x { u16 path length, path, u8 class, u8 media type length, media type,
+//!                 u8 number of representations,
+//!                 representations x { u8 coding, u8 flags, u64 length, 32 bytes hash,
+//!                                     32 bytes dictionary hash when flags has DICTIONARY } }
+//! ```
+//! A representation with an unknown coding, or made against a dictionary (RFC 9842), is passed
+//! over: a later publisher may write them without an earlier worker serving them wrongly.
+
+use std::fmt;
+
+use crate::site::deployment::asset::{Asset, Class, MEDIA_TYPE_BYTES_MAX, Representation};
+use crate::site::ids::ContentHash;
+use crate::wire::coding::Coding;
+
+/// Largest shard in bytes: one store read that a cold request waits for.
+pub const SHARD_BYTES_MAX: usize = 256 * 1024;
+/// Longest decoded path in bytes: what every file system and store key limit allows for.
+pub const PATH_BYTES_MAX: usize = 1_024;
+
+const MAGIC: [u8; 4] = *b"SVS1";
+const INDEX_AT: usize = 8;
+const INDEX_ENTRY_BYTES: usize = 12;
+const DICTIONARY: u8 = 1;
+
+/// Why bytes are no shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShardError {
+    /// It does not begin with `SVS1`.
+    Magic,
+    /// The index does not fit into the bytes.
+    Truncated,
+    /// It is larger than [`SHARD_BYTES_MAX`].
+    TooLarge,
+}
+
+impl fmt::Display for ShardError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Magic => "not a manifest shard of version 1; publish again with this version",
+            Self::Truncated => "the manifest shard is cut off; publish again",
+            Self::TooLarge => "the manifest shard is larger than 256 KiB; publish again",
+        })
+    }
+}
+
+impl std::error::Error for ShardError {}
+
+/// A shard, ready to be looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shard {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Shard {
+    /// The shard that these bytes are.
+    ///
+    /// # Errors
+    /// [`ShardError`] when there is no complete index; entries are checked when they are read.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, ShardError> {
+        if bytes.len() > SHARD_BYTES_MAX {
+            return Err(ShardError::TooLarge);
+        }
+        let mut reader = Reader { bytes: &bytes, at: 0 };
+        if reader.array::<4>() != Some(MAGIC) {
+            return Err(ShardError::Magic);
+        }
+        let count = reader.u32().ok_or(ShardError::Truncated)? as usize;
+        let index_bytes = count.checked_mul(INDEX_ENTRY_BYTES).ok_or(ShardError::Truncated)?;
+        reader.take(index_bytes).ok_or(ShardError::Truncated)?;
+        Ok(Self { bytes, count })
+    }
+
+    /// The asset at a decoded path, `None` where nothing is.
+    pub fn lookup(&self, path: &str) -> Option<Asset> {
+        let wanted = path_hash(path);
+        let mut at = self.first_at_least(wanted);
+        while let Some((hash, offset)) = self.index(at) {
+            if hash != wanted {
+                return None;
+            }
+            let mut reader = Reader { bytes: &self.bytes, at: offset };
+            if reader.path()? == path {
+                return reader.asset();
+            }
+            at = at.saturating_add(1);
+        }
+        None
+    }
+
+    /// Every path with its asset, in the order of the index; unreadable entries are left out.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Asset)> {
+        (0..self.count).filter_map(|at| {
+            let (_, offset) = self.index(at)?;
+            let mut reader = Reader { bytes: &self.bytes, at: offset };
+            Some((reader.path()?, reader.asset()?))
+        })
+    }
+
+    /// How many entries the index names.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The size in memory and in the store.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn first_at_least(&self, wanted: u64) -> usize {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.index(middle) {
+                Some((hash, _)) if hash < wanted => low = middle.saturating_add(1),
+                _ => high = middle,
+            }
+        }
+        low
+    }
+
+    fn index(&self, at: usize) -> Option<(u64, usize)> {
+        if at >= self.count {
+            return None;
+        }
+        let at = at.checked_mul(INDEX_ENTRY_BYTES)?.checked_add(INDEX_AT)?;
+        let mut reader = Reader { bytes: &self.bytes, at };
+        Some((reader.u64()?, reader.u32()? as usize))
+    }
+}
+
+/// The bytes of the shard that holds these paths; `None` for a path or a type that is too long.
+pub fn write<'a>(entries: impl Iterator<Item = (&'a str, &'a Asset)>) -> Option<Vec<u8>> {
+    let mut entries: Vec<_> = entries.map(|(path, asset)| (path_hash(path), path, asset)).collect();
+    entries.sort_by_key(|(hash, path, _)| (*hash, *path));
+    let index_bytes = entries.len().checked_mul(INDEX_ENTRY_BYTES)?;
+    let mut offset = index_bytes.checked_add(INDEX_AT)?;
+    let mut heap = Vec::new();
+    let mut bytes = Vec::with_capacity(offset);
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&u32::try_from(entries.len()).ok()?.to_le_bytes());
+    for (hash, path, asset) in entries {
+        let before = heap.len();
+        write_entry(&mut heap, path, asset)?;
+        bytes.extend_from_slice(&hash.to_le_bytes());
+        bytes.extend_from_slice(&u32::try_from(offset).ok()?.to_le_bytes());
+        offset = offset.checked_add(heap.len().checked_sub(before)?)?;
+    }
+    bytes.extend_from_slice(&heap);
+    Some(bytes)
+}
+
+/// The hash by which paths are ordered and spread: FNV-1a, mixed so that every bit counts.
+///
+/// Not keyed: a tenant who makes paths collide slows down its own lookups, within one shard.
+pub fn path_hash(path: &str) -> u64 {
+    let fnv = path.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let mixed = (fnv ^ (fnv >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    mixed ^ (mixed >> 33)
+}
+
+fn write_entry(heap: &mut Vec<u8>, path: &str, asset: &Asset) -> Option<()> {
+    if path.len() > PATH_BYTES_MAX || asset.media_type().len() > MEDIA_TYPE_BYTES_MAX {
+        return None;
+    }
+    heap.extend_from_slice(&u16::try_from(path.len()).ok()?.to_le_bytes());
+    heap.extend_from_slice(path.as_bytes());
+    heap.push(asset.class().code());
+    heap.push(u8::try_from(asset.media_type().len()).ok()?);
+    heap.extend_from_slice(asset.media_type().as_bytes());
+    heap.push(u8::try_from(asset.representations().len()).ok()?);
+    for representation in asset.representations() {
+        heap.push(representation.coding.code());
+        heap.push(0);
+        heap.extend_from_slice(&representation.length.to_le_bytes());
+        heap.extend_from_slice(&representation.hash.0);
+    }
+    Some(())
+}
+
+/// Inlined, for a release that is compiled for size would call a function for every number.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    #[inline(always)]
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let end = self.at.checked_add(length)?;
+        let taken = self.bytes.get(self.at..end)?;
+        self.at = end;
+        Some(taken)
+    }
+
+    #[inline(always)]
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+
+    #[inline(always)]
+    fn u8(&mut self) -> Option<u8> {
+        self.array().map(u8::from_le_bytes)
+    }
+
+    #[inline(always)]
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    #[inline(always)]
+    fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn path(&mut self) -> Option<&'a str> {
+        let length = u16::from_le_bytes(self.array()?);
+        std::str::from_utf8(self.take(usize::from(length))?).ok()
+    }
+
+    fn asset(&mut self) -> Option<Asset> {
+        let class = Class::from_code(self.u8()?);
+        let media_type_length = self.u8()?;
+        let media_type = std::str::from_utf8(self.take(usize::from(media_type_length))?).ok()?;
+        let count = self.u8()?;
+        let mut representations = Vec::with_capacity(4);
+        for _ in 0..count {
+            let (coding, flags) = (Coding::from_code(self.u8()?), self.u8()?);
+            let (length, hash) = (self.u64()?, ContentHash(self.array()?));
+            if flags & DICTIONARY != 0 {
+                self.take(32)?;
+            } else if let Some(coding) = coding {
+                representations.push(Representation { coding, length, hash });
+            }
+        }
+        Asset::new(class, media_type, representations)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asset(n: u64) -> Asset {
+        let hash = ContentHash::of(&n.to_le_bytes());
+        let identity = Representation { coding: Coding::Identity, length: n, hash };
+        let brotli = Representation { coding: Coding::Brotli, length: n / 2, hash };
+        Asset::new(Class::Other, "text/plain", vec![identity, brotli]).unwrap()
+    }
+
+    fn shard(paths: &[String]) -> Vec<u8> {
+        let assets: Vec<_> = (0..paths.len() as u64).map(asset).collect();
+        write(paths.iter().map(String::as_str).zip(&assets)).unwrap()
+    }
+
+    #[test]
+    fn every_path_is_found_and_no_other() {
+        let paths: Vec<_> = (0..1_000).map(|n| format!("/p/{n}.html")).collect();
+        let shard = Shard::parse(shard(&paths)).unwrap();
+        for (n, path) in paths.iter().enumerate() {
+            assert_eq!(shard.lookup(path), Some(asset(n as u64)), "{path}");
+        }
+        assert_eq!(shard.lookup("/p/1000.html"), None);
+        assert_eq!(shard.lookup(""), None);
+        assert_eq!(shard.iter().count(), 1_000);
+    }
+
+    #[test]
+    fn an_empty_shard_holds_nothing() {
+        let empty = Shard::parse(shard(&[])).unwrap();
+        assert!(empty.is_empty());
+        assert_eq!(empty.lookup("/"), None);
+    }
+
+    #[test]
+    fn no_truncation_and_no_flipped_byte_panics() {
+        let paths: Vec<_> = (0..20).map(|n| format!("/{n}")).collect();
+        let whole = shard(&paths);
+        for length in 0..whole.len() {
+            if let Ok(cut) = Shard::parse(whole[..length].to_vec()) {
+                paths.iter().for_each(|path| drop(cut.lookup(path)));
+            }
+        }
+        for at in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 0xff;
+            if let Ok(shard) = Shard::parse(flipped) {
+                paths.iter().for_each(|path| drop(shard.lookup(path)));
+                assert!(shard.iter().count() <= 20);
+            }
+        }
+    }
+
+    #[test]
+    fn refusals() {
+        assert_eq!(Shard::parse(b"SVS2\0\0\0\0".to_vec()), Err(ShardError::Magic));
+        assert_eq!(Shard::parse(b"SVS1\x01\0\0\0".to_vec()), Err(ShardError::Truncated));
+        assert_eq!(Shard::parse(vec![0; SHARD_BYTES_MAX + 1]), Err(ShardError::TooLarge));
+        let long = "/".repeat(PATH_BYTES_MAX + 1);
+        assert!(write([(long.as_str(), &asset(1))].into_iter()).is_none());
+    }
+
+    #[test]
+    fn a_representation_made_against_a_dictionary_is_passed_over() {
+        let mut bytes = shard(&["/a".to_owned()]);
+        let last = bytes.len() - 42;
+        bytes[last + 1] = DICTIONARY;
+        bytes.extend_from_slice(&[7; 32]);
+        let found = Shard::parse(bytes).unwrap().lookup("/a").unwrap();
+        assert_eq!(found.representations().len(), 1);
+    }
+}

@@ -1,0 +1,351 @@
+//! The record of a site, its tokens and keys, and the record of a custom hostname.
+//!
+//! Not secrets: a token is kept as the hash of its text, and so is a key. The invariant is that
+//! either opens the site that it was made for and no other, a token for its scopes and a key for
+//! reading on the fresh host, until it expires; no token is a key, and no key a token.
+
+use serde::{Deserialize, Serialize};
+
+use crate::site::codec;
+use crate::site::ids::{ContentHash, SiteName, StageName};
+use crate::site::records::takedown::Takedown;
+use crate::wire::host::Hostname;
+use crate::wire::time::UnixMillis;
+
+/// Most tokens of a site: the record is read with every admin call.
+pub const TOKENS_MAX: usize = 100;
+/// Most custom hostnames of a site.
+pub const HOSTS_MAX: usize = 200;
+/// Most keys of a site: the fresh host goes through them with every request.
+pub const KEYS_MAX: usize = 100;
+/// Longest name of a token or a key in bytes; it is shown in lists and in the live record.
+pub const TOKEN_NAME_BYTES_MAX: usize = 80;
+/// What every site token begins with, so that secret scanners can find a leaked one.
+pub const TOKEN_PREFIX: &str = "slv_";
+/// What every key of the fresh host begins with, for the same reason.
+pub const KEY_PREFIX: &str = "slk_";
+
+/// What a token may do; no scope implies another, but that publishing includes reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Upload, commit, activate, promote and roll back.
+    Publish,
+    /// Invalidate.
+    Purge,
+    /// Write objects of collections.
+    Write,
+    /// See deployments and settings.
+    Read,
+}
+
+/// A site's token, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// Names the token in lists, and in its text.
+    pub id: String,
+    /// What its maker called it.
+    pub name: String,
+    /// SHA-256 of the text.
+    pub hash: ContentHash,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// When it was made.
+    pub created_ms: UnixMillis,
+    /// From when on it opens nothing.
+    pub expires_ms: Option<UnixMillis>,
+}
+
+/// A key of a site's fresh host, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// Names the key in lists, and in its text.
+    pub id: String,
+    /// What its maker called it.
+    pub name: String,
+    /// SHA-256 of the text.
+    pub hash: ContentHash,
+    /// When it was made.
+    pub created_ms: UnixMillis,
+    /// From when on it opens nothing.
+    pub expires_ms: Option<UnixMillis>,
+}
+
+/// A custom hostname of a site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostEntry {
+    /// The hostname.
+    pub host: Hostname,
+    /// The stage that it serves.
+    pub stage: StageName,
+}
+
+/// A site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteRecord {
+    /// The site's name.
+    pub site: SiteName,
+    /// When it was made.
+    pub created_ms: UnixMillis,
+    /// Its tokens.
+    #[serde(default)]
+    pub tokens: Vec<Token>,
+    /// The keys of its fresh host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<ApiKey>,
+    /// Its custom hostnames.
+    #[serde(default)]
+    pub hosts: Vec<HostEntry>,
+    /// Its takedowns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub takedowns: Vec<Takedown>,
+    /// Set while the site is being deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<Deletion>,
+}
+
+/// The state of a deletion in progress.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deletion {
+    /// When it began.
+    pub at_ms: UnixMillis,
+    /// The name of the token that began it.
+    pub by: String,
+    /// When the last live record was found deleted. The name is released once no isolate can still
+    /// use one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unserved_ms: Option<UnixMillis>,
+}
+
+/// What a custom hostname serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostRecord {
+    /// The hostname itself, so that a record read under another key is no record.
+    pub host: Hostname,
+    /// The site.
+    pub site: SiteName,
+    /// The stage.
+    pub stage: StageName,
+}
+
+/// The parts of the text of a site's token, or of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenText<'a> {
+    /// The site that it claims to be of.
+    pub site: SiteName,
+    /// The id of the token or the key.
+    pub id: &'a str,
+    text: &'a str,
+}
+
+impl<'a> TokenText<'a> {
+    /// The parts of a text, `None` when it is no site token.
+    ///
+    /// # Shape
+    /// `slv_<site>_<id>_<secret>`: a site's name has no underscore.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        Self::parts(TOKEN_PREFIX, text)
+    }
+
+    /// The parts of a text, `None` when it is no key of a fresh host.
+    ///
+    /// # Shape
+    /// `slk_<site>_<id>_<secret>`
+    pub fn parse_key(text: &'a str) -> Option<Self> {
+        Self::parts(KEY_PREFIX, text)
+    }
+
+    fn parts(prefix: &str, text: &'a str) -> Option<Self> {
+        let mut parts = text.strip_prefix(prefix)?.splitn(3, '_');
+        let site = SiteName::parse(parts.next()?).ok()?;
+        let id = parts.next()?;
+        let secret = parts.next()?;
+        (!id.is_empty() && !secret.is_empty()).then_some(Self { site, id, text })
+    }
+
+    /// The key that the text is, among those of its site that have not expired.
+    pub fn key_of<'k>(&self, keys: &'k [ApiKey], now: UnixMillis) -> Option<&'k ApiKey> {
+        let hash = self.hash();
+        keys.iter().find(|key| self.is(&hash, &key.id, &key.hash, key.expires_ms, now))
+    }
+
+    fn hash(&self) -> ContentHash {
+        ContentHash::of(self.text.as_bytes())
+    }
+
+    fn is(
+        &self,
+        own: &ContentHash,
+        id: &str,
+        hash: &ContentHash,
+        expires_ms: Option<UnixMillis>,
+        now: UnixMillis,
+    ) -> bool {
+        id == self.id
+            && equal_in_constant_time(&hash.0, &own.0)
+            && expires_ms.is_none_or(|expires| now < expires)
+    }
+}
+
+impl SiteRecord {
+    /// The record that these bytes are, of this site.
+    pub fn parse(bytes: &[u8], site: &SiteName) -> Option<Self> {
+        let record: Self = codec::decode_record(bytes)?;
+        (record.site == *site).then_some(record)
+    }
+
+    /// The record of a new site.
+    pub fn new(site: SiteName, created_ms: UnixMillis) -> Self {
+        Self {
+            site,
+            created_ms,
+            tokens: Vec::new(),
+            keys: Vec::new(),
+            hosts: Vec::new(),
+            takedowns: Vec::new(),
+            deletion: None,
+        }
+    }
+
+    /// The record as bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        codec::encode(self).into_bytes()
+    }
+
+    /// The token that a text is, when it is one of this site's and has not expired.
+    pub fn token(&self, text: &TokenText<'_>, now: UnixMillis) -> Option<&Token> {
+        let hash = text.hash();
+        self.tokens
+            .iter()
+            .find(|token| text.is(&hash, &token.id, &token.hash, token.expires_ms, now))
+    }
+}
+
+impl Token {
+    /// Whether the token may do what a scope names.
+    pub fn allows(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+            || (scope == Scope::Read && self.scopes.contains(&Scope::Publish))
+    }
+}
+
+impl HostRecord {
+    /// The record that these bytes are, of this hostname.
+    pub fn parse(bytes: &[u8], host: &Hostname) -> Option<Self> {
+        let record: Self = codec::decode_record(bytes)?;
+        (record.host == *host).then_some(record)
+    }
+
+    /// The record as bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        codec::encode(self).into_bytes()
+    }
+}
+
+/// Whether two secrets are the same text, in a time that tells nothing of either.
+///
+/// Hashes are compared, so that not even the length shows.
+pub fn is_same_secret(one: &str, other: &str) -> bool {
+    let (one, other) = (ContentHash::of(one.as_bytes()), ContentHash::of(other.as_bytes()));
+    equal_in_constant_time(&one.0, &other.0)
+}
+
+fn equal_in_constant_time(one: &[u8; 32], other: &[u8; 32]) -> bool {
+    let difference = one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b));
+    std::hint::black_box(difference) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> SiteRecord {
+        let token = |id: &str, scopes: &[Scope], expires_ms| Token {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            hash: ContentHash::of(format!("slv_aa_{id}_secret").as_bytes()),
+            scopes: scopes.to_vec(),
+            created_ms: UnixMillis(0),
+            expires_ms,
+        };
+        SiteRecord {
+            tokens: vec![
+                token("pub", &[Scope::Publish], None),
+                token("old", &[Scope::Publish], Some(UnixMillis(10))),
+            ],
+            ..SiteRecord::new(SiteName::parse("aa").unwrap(), UnixMillis(0))
+        }
+    }
+
+    #[track_caller]
+    fn check(text: &str, now: u64, expected: Option<&str>) {
+        let record = record();
+        let parsed = TokenText::parse(text);
+        let found = parsed.as_ref().and_then(|text| record.token(text, UnixMillis(now)));
+        assert_eq!(found.map(|token| token.id.as_str()), expected, "{text} at {now}");
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_version_still_parses() {
+        let text = br#"{"site":"aa","created_ms":3,"tokens":[],"hosts":[]}"#;
+        let site = SiteName::parse("aa").unwrap();
+        let record = SiteRecord::parse(text, &site).unwrap();
+        assert_eq!(record, SiteRecord::new(site, UnixMillis(3)));
+        assert_eq!(record.to_bytes(), text, "what is not set is not written");
+    }
+
+    #[test]
+    fn only_the_exact_unexpired_text_opens() {
+        check("slv_aa_pub_secret", 0, Some("pub"));
+        check("slv_aa_pub_secreT", 0, None);
+        check("slv_aa_pub_secret ", 0, None);
+        check("slv_aa_pub_", 0, None);
+        check("slv_aa_pub", 0, None);
+        check("slv_aa_old_secret", 9, Some("old"));
+        check("slv_aa_old_secret", 10, None);
+        check("slv_aa_none_secret", 0, None);
+        check("slv_bb_pub_secret", 0, None);
+        check("", 0, None);
+    }
+
+    #[test]
+    fn keys_are_no_tokens_and_tokens_no_keys() {
+        let key = |text: &str, expires_ms| ApiKey {
+            id: "build".to_owned(),
+            name: "build".to_owned(),
+            hash: ContentHash::of(text.as_bytes()),
+            created_ms: UnixMillis(0),
+            expires_ms,
+        };
+        let keys = [key("slk_aa_build_secret", Some(UnixMillis(10)))];
+        let rows = [
+            ("slk_aa_build_secret", 9, true),
+            ("slk_aa_build_secret", 10, false),
+            ("slk_aa_build_secreT", 0, false),
+            ("slk_bb_build_secret", 0, false),
+            ("slk_aa_other_secret", 0, false),
+            ("slv_aa_build_secret", 0, false),
+            ("slk_aa_build_", 0, false),
+        ];
+        for (text, now, opens) in rows {
+            let parsed = TokenText::parse_key(text);
+            let found = parsed.and_then(|text| text.key_of(&keys, UnixMillis(now)));
+            assert_eq!(found.is_some(), opens, "{text} at {now}");
+        }
+        assert_eq!(TokenText::parse("slk_aa_pub_secret"), None);
+        assert_eq!(TokenText::parse_key("slv_aa_pub_secret"), None);
+    }
+
+    #[test]
+    fn scopes_do_not_imply_each_other() {
+        let token = &record().tokens[0];
+        assert!(token.allows(Scope::Publish) && token.allows(Scope::Read));
+        assert!(!token.allows(Scope::Purge) && !token.allows(Scope::Write));
+    }
+
+    #[test]
+    fn secrets() {
+        assert!(is_same_secret("abc", "abc"));
+        assert!(!is_same_secret("abc", "abd") && !is_same_secret("abc", "ab"));
+    }
+}

@@ -1,0 +1,689 @@
+//! Compiled rules: redirects, rewrites and response headers, as a deployment carries them.
+//!
+//! Not the files that they come from: those are read by `headers_file`, `redirects_file` and the
+//! publisher. Tenants upload what is deserialised here, so everything is checked again.
+//!
+//! Invariant: a rule that exists can be served for any request. Its `Location` and its header
+//! values are printable, bounded, and never name a host that the site did not write.
+
+pub mod matching;
+pub mod pattern;
+pub mod template;
+pub mod header_policy;
+pub mod header_op;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::site::action::ActionError;
+use crate::site::codec::at_most;
+use crate::site::collection::CollectionError;
+use crate::site::rules::header_op::{HeaderOp, Origin};
+use crate::site::rules::header_policy::FieldError;
+use crate::site::rules::pattern::{Captures, Language, Pattern, PatternError};
+use crate::site::rules::template::{Purpose, Target, TargetError, Template, push_path};
+use crate::wire::fields::Fields;
+
+/// Most header rules: each is tried on every response.
+pub const HEADER_RULES_MAX: usize = 1_000;
+/// Most operations of one header rule.
+pub const HEADER_OPS_MAX: usize = 100;
+/// Most bytes that rules add to one response: well below the platform's 128 KB for all headers.
+pub const HEADER_BYTES_ADDED_MAX: usize = 32_768;
+/// Most redirects of one exact path each: they cost memory, not time.
+pub const REDIRECTS_STATIC_MAX: usize = 20_000;
+/// Most redirects with a splat or a placeholder: each is tried on every request.
+pub const REDIRECTS_PATTERN_MAX: usize = 1_000;
+
+/// The one header that only the production stage may set: every other sends `noindex`.
+const ROBOTS: &str = "x-robots-tag";
+
+/// What a redirect rule makes of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedirectOutcome {
+    /// The client is sent elsewhere.
+    Location {
+        /// 301, 302, 303, 307 or 308.
+        status: u16,
+        /// The field value: see [`Target::location`].
+        location: String,
+    },
+    /// Another path of the same deployment answers; rules are not tried on it.
+    Rewrite {
+        /// The decoded path: see [`Target::rewrite_path`].
+        path: String,
+    },
+}
+
+/// One redirect or rewrite.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RedirectText<'de>", into = "(String, String, u16)")]
+pub struct RedirectRule {
+    from: Pattern,
+    to: Target,
+    status: u16,
+}
+
+impl RedirectRule {
+    /// Returns the rule.
+    ///
+    /// # Errors
+    /// [`RulesError::Pattern`], [`RulesError::Target`] or [`RulesError::Status`].
+    pub fn parse(from: &str, to: &str, status: u16) -> Result<Self, RulesError> {
+        let from = Pattern::parse(from, Language::Rules)
+            .map_err(|error| RulesError::Pattern { text: from.into(), error })?;
+        let purpose = match status {
+            200 => Purpose::Rewrite,
+            301 | 302 | 303 | 307 | 308 => Purpose::Location,
+            _ => return Err(RulesError::Status(status)),
+        };
+        let to = Target::parse(to, from.names(), purpose)
+            .map_err(|error| RulesError::Target { text: to.into(), error })?;
+        Ok(Self { from, to, status })
+    }
+
+    /// Returns the pattern.
+    pub fn from(&self) -> &Pattern {
+        &self.from
+    }
+
+    /// Returns the target.
+    pub fn to(&self) -> &Target {
+        &self.to
+    }
+
+    /// Returns the status: 200 for a rewrite.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    fn outcome(&self, captures: &Captures, query: Option<&str>) -> Option<RedirectOutcome> {
+        match self.status {
+            200 => self.to.rewrite_path(captures).map(|path| RedirectOutcome::Rewrite { path }),
+            status => {
+                let location = self.to.location(captures, query)?;
+                Some(RedirectOutcome::Location { status, location })
+            }
+        }
+    }
+}
+
+/// Borrowed: a site can have 20,000 of these.
+#[derive(Deserialize)]
+#[serde(expecting = "a path, a target and a status")]
+struct RedirectText<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Cow<'a, str>, u16);
+
+impl TryFrom<RedirectText<'_>> for RedirectRule {
+    type Error = RulesError;
+    fn try_from(RedirectText(from, to, status): RedirectText<'_>) -> Result<Self, RulesError> {
+        Self::parse(&from, &to, status)
+    }
+}
+
+impl From<RedirectRule> for (String, String, u16) {
+    fn from(rule: RedirectRule) -> Self {
+        (rule.from.as_str().to_owned(), rule.to.as_str().to_owned(), rule.status)
+    }
+}
+
+/// The redirects and rewrites of a site, in the order written: the first that matches wins.
+///
+/// That is what Workers Static Assets does: there too an exact rule wins over the patterns
+/// written after it, and not over those written before it.
+///
+/// # Shape
+/// Exact paths are looked up in a table; only patterns are tried one by one.
+///
+/// # Example
+/// ```
+/// use selvedge::site::rules::{RedirectOutcome, RedirectRule, Redirects};
+///
+/// let rule = RedirectRule::parse("/old/*", "/new/:splat", 301).unwrap();
+/// let redirects = Redirects::new(vec![rule]).unwrap();
+/// let outcome = redirects.resolve("www.example.com", "/old/a b", Some("q=1"));
+/// let location = "/new/a%20b?q=1".to_owned();
+/// assert_eq!(outcome, Some(RedirectOutcome::Location { status: 301, location }));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Redirects {
+    rules: Vec<RedirectRule>,
+    exact: HashMap<Box<str>, Vec<usize>>,
+    patterns: Vec<usize>,
+}
+
+impl Redirects {
+    /// Returns the rules, indexed.
+    ///
+    /// # Errors
+    /// [`RulesError::TooMany`] over [`REDIRECTS_STATIC_MAX`] or [`REDIRECTS_PATTERN_MAX`].
+    pub fn new(rules: Vec<RedirectRule>) -> Result<Self, RulesError> {
+        let mut exact: HashMap<Box<str>, Vec<usize>> = HashMap::new();
+        let mut patterns = Vec::new();
+        for (index, rule) in rules.iter().enumerate() {
+            match rule.from.exact_path() {
+                Some(path) => exact.entry(path.into()).or_default().push(index),
+                None => patterns.push(index),
+            }
+        }
+        let redirects = Self { rules, exact, patterns };
+        redirects.check()?;
+        Ok(redirects)
+    }
+
+    /// Returns the rules in the order written.
+    pub fn rules(&self) -> &[RedirectRule] {
+        &self.rules
+    }
+
+    /// Returns nothing, when the rules are within their limits.
+    ///
+    /// # Errors
+    /// [`RulesError::TooMany`].
+    pub fn check(&self) -> Result<(), RulesError> {
+        let exact = self.rules.len().saturating_sub(self.patterns.len());
+        if exact > REDIRECTS_STATIC_MAX {
+            return Err(RulesError::TooMany {
+                what: "redirects of one path each",
+                max: REDIRECTS_STATIC_MAX,
+            });
+        }
+        if self.patterns.len() > REDIRECTS_PATTERN_MAX {
+            return Err(RulesError::TooMany {
+                what: "redirects with `*` or `:name`",
+                max: REDIRECTS_PATTERN_MAX,
+            });
+        }
+        Ok(())
+    }
+
+    /// Returns what the first matching rule makes of a request.
+    ///
+    /// # Shape
+    /// `host`: folded, no port. `path`: decoded, canonical. `query`: raw, without the `?`.
+    pub fn resolve(&self, host: &str, path: &str, query: Option<&str>) -> Option<RedirectOutcome> {
+        let (rule, captures) = self.matching(host, path)?;
+        rule.outcome(&captures, query)
+    }
+
+    /// Returns the first rule that matches a request, with its place in the order written.
+    pub fn matching<'s>(
+        &self,
+        host: &'s str,
+        path: &'s str,
+    ) -> Option<(&RedirectRule, Captures<'s>)> {
+        let attempt = |index: &usize| {
+            let rule = self.rules.get(*index)?;
+            rule.from.matches(host, path).map(|captures| (*index, rule, captures))
+        };
+        let exact = self.exact.get(path).and_then(|at| at.iter().find_map(attempt));
+        let before = exact.as_ref().map_or(usize::MAX, |(index, ..)| *index);
+        let mut earlier = self.patterns.iter().take_while(|index| **index < before);
+        let (_, rule, captures) = earlier.find_map(attempt).or(exact)?;
+        Some((rule, captures))
+    }
+}
+
+impl Serialize for Redirects {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.rules.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Redirects {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let rules = at_most::<_, _, { REDIRECTS_STATIC_MAX + REDIRECTS_PATTERN_MAX }>(deserializer);
+        Self::new(rules?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// One header rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "UncheckedRule", into = "UncheckedRule")]
+pub struct HeaderRule {
+    pattern: Pattern,
+    origin: Origin,
+    ops: Vec<(HeaderOp, Option<Template>)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct UncheckedRule {
+    #[serde(rename = "for")]
+    pattern: String,
+    origin: Origin,
+    ops: Vec<HeaderOp>,
+}
+
+impl TryFrom<UncheckedRule> for HeaderRule {
+    type Error = RulesError;
+    fn try_from(rule: UncheckedRule) -> Result<Self, RulesError> {
+        Self::parse(&rule.pattern, rule.origin, rule.ops)
+    }
+}
+
+impl From<HeaderRule> for UncheckedRule {
+    fn from(rule: HeaderRule) -> Self {
+        let pattern = rule.pattern.as_str().to_owned();
+        let ops = rule.ops.into_iter().map(|(op, _)| op).collect();
+        Self { pattern, origin: rule.origin, ops }
+    }
+}
+
+impl HeaderRule {
+    /// Returns the rule.
+    ///
+    /// # Errors
+    /// [`RulesError::Pattern`], [`RulesError::TooMany`] or [`RulesError::Field`].
+    pub fn parse(pattern: &str, origin: Origin, ops: Vec<HeaderOp>) -> Result<Self, RulesError> {
+        if ops.len() > HEADER_OPS_MAX {
+            return Err(RulesError::TooMany { what: "headers in one rule", max: HEADER_OPS_MAX });
+        }
+        let pattern = Pattern::parse(pattern, origin.language())
+            .map_err(|error| RulesError::Pattern { text: pattern.into(), error })?;
+        for op in &ops {
+            op.check().map_err(|error| RulesError::Field { name: op.name().into(), error })?;
+        }
+        let compile = |op: HeaderOp| {
+            let template = op.value().map(|value| Template::parse(value, pattern.names()));
+            // A selector has captures without a name to write them by.
+            let names_captures = origin == Origin::HeadersFile;
+            let template = template.filter(|made| names_captures && made.as_text().is_none());
+            (op, template)
+        };
+        let ops = ops.into_iter().map(compile).collect();
+        Ok(Self { pattern, origin, ops })
+    }
+
+    /// Returns the pattern.
+    pub fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+
+    /// Returns the operations in the order in which they are applied.
+    pub fn ops(&self) -> impl Iterator<Item = &HeaderOp> {
+        self.ops.iter().map(|(op, _)| op)
+    }
+
+    fn captures<'s>(
+        &self,
+        host: &'s str,
+        path: &'s str,
+        file: Option<&'s str>,
+    ) -> Option<Captures<'s>> {
+        let by_path = self.pattern.matches(host, path);
+        match self.origin {
+            Origin::HeadersFile => by_path,
+            // Selectors name files: `*.html` means pages, whatever address they answer at.
+            Origin::Selector => by_path.or_else(|| self.pattern.matches(host, file?)),
+        }
+    }
+}
+
+/// The header rules of a site, in the order in which they are applied.
+///
+/// # Example
+/// ```
+/// use selvedge::site::rules::header_op::{HeaderOp, Origin};
+/// use selvedge::site::rules::{HeaderRule, HeaderRules};
+/// use selvedge::wire::fields::Fields;
+///
+/// let ops = vec![HeaderOp::Set("x-frame-options".into(), "DENY".into())];
+/// let rule = HeaderRule::parse("/docs/*", Origin::Selector, ops).unwrap();
+/// let mut fields = Fields::new();
+/// let rules = HeaderRules::new(vec![rule]).unwrap();
+/// rules.apply("www.example.com", "/docs/a", None, false, &mut fields);
+/// assert_eq!(fields.value("x-frame-options"), Some("DENY"));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeaderRules(
+    #[serde(deserialize_with = "at_most::<_, _, HEADER_RULES_MAX>")] Vec<HeaderRule>,
+);
+
+impl HeaderRules {
+    /// Returns the rules.
+    ///
+    /// # Errors
+    /// [`RulesError::TooMany`] over [`HEADER_RULES_MAX`].
+    pub fn new(rules: Vec<HeaderRule>) -> Result<Self, RulesError> {
+        let rules = Self(rules);
+        rules.check().map(|()| rules)
+    }
+
+    /// Returns the rules in the order in which they are applied.
+    pub fn rules(&self) -> &[HeaderRule] {
+        &self.0
+    }
+
+    /// Returns nothing, when the rules are within their limits.
+    ///
+    /// # Errors
+    /// [`RulesError::TooMany`].
+    pub fn check(&self) -> Result<(), RulesError> {
+        if self.0.len() > HEADER_RULES_MAX {
+            return Err(RulesError::TooMany { what: "header rules", max: HEADER_RULES_MAX });
+        }
+        Ok(())
+    }
+
+    /// Applies every rule that matches a request to the headers of its response.
+    ///
+    /// `file` is the path of the asset that answers, where one does: selectors match it too.
+    /// On a `noindex_stage` no rule touches `X-Robots-Tag`. Once the rules have added
+    /// [`HEADER_BYTES_ADDED_MAX`] bytes, what would add more is left out.
+    pub fn apply(
+        &self,
+        host: &str,
+        path: &str,
+        file: Option<&str>,
+        noindex_stage: bool,
+        fields: &mut Fields,
+    ) {
+        let mut set_by_file: Vec<&str> = Vec::new();
+        let mut room = HEADER_BYTES_ADDED_MAX;
+        for rule in &self.0 {
+            let Some(captures) = rule.captures(host, path, file) else { continue };
+            for (op, template) in &rule.ops {
+                if noindex_stage && op.name() == ROBOTS {
+                    continue;
+                }
+                let value = expand(op, template.as_ref(), &captures);
+                let Some(left) = room.checked_sub(value.len()) else { continue };
+                room = left;
+                let name = op.name();
+                let in_file = rule.origin == Origin::HeadersFile;
+                match op {
+                    HeaderOp::Unset(_) => fields.remove(name),
+                    HeaderOp::Append(..) => fields.append(name.to_owned(), value),
+                    HeaderOp::Set(..) if in_file && set_by_file.contains(&name) => {
+                        fields.append(name.to_owned(), value);
+                    }
+                    HeaderOp::Set(..) => {
+                        fields.set(name.to_owned(), value);
+                        if in_file {
+                            set_by_file.push(name);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn expand(op: &HeaderOp, template: Option<&Template>, captures: &Captures) -> String {
+    match template {
+        Some(template) => {
+            let mut value = String::new();
+            template.expand(captures, push_path, &mut value);
+            value.trim().to_owned()
+        }
+        None => op.value().unwrap_or("").to_owned(),
+    }
+}
+
+/// Why a set of rules can't be served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RulesError {
+    /// More than a limit allows.
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        max: usize,
+    },
+    /// A pattern is wrong.
+    Pattern {
+        /// The pattern as written.
+        text: Box<str>,
+        /// What is wrong with it.
+        error: PatternError,
+    },
+    /// The target of a redirect is wrong.
+    Target {
+        /// The target as written.
+        text: Box<str>,
+        /// What is wrong with it.
+        error: TargetError,
+    },
+    /// The status of a redirect is none that there is.
+    Status(u16),
+    /// The action of a prefix can't be one.
+    Action(Box<str>, ActionError),
+    /// The collection of a name can't be one.
+    Collection(Box<str>, CollectionError),
+    /// A header can't be set.
+    Field {
+        /// The header's name.
+        name: Box<str>,
+        /// What is wrong with it.
+        error: FieldError,
+    },
+}
+
+impl RulesError {
+    /// Returns what to write instead.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::TooMany { max, .. } => {
+                format!("Keep {max}, or write fewer with `*` or `:name`.")
+            }
+            Self::Pattern { error, .. } => error.remedy().to_owned(),
+            Self::Target { error, .. } => error.remedy(),
+            Self::Status(_) => {
+                "Write 301, 302 (the default), 303, 307 or 308, or 200 to serve another path."
+                    .to_owned()
+            }
+            Self::Field { error, .. } => error.remedy().to_owned(),
+            Self::Action(..) | Self::Collection(..) => "Keep within that.".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for RulesError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooMany { what, max } => write!(formatter, "more than {max} {what}"),
+            Self::Pattern { text, error } => write!(formatter, "the pattern `{text}` {error}"),
+            Self::Target { text, error } => write!(formatter, "the target `{text}` {error}"),
+            Self::Status(status) => write!(formatter, "{status} is not the status of a redirect"),
+            Self::Field { name, error } => write!(formatter, "the header `{name}` {error}"),
+            Self::Action(prefix, error) => write!(formatter, "the action `{prefix}`: {error}"),
+            Self::Collection(name, error) => write!(formatter, "the collection `{name}`: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RulesError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::codec;
+
+    fn set(name: &str, value: &str) -> HeaderOp {
+        HeaderOp::Set(name.to_owned(), value.to_owned())
+    }
+
+    fn append(name: &str, value: &str) -> HeaderOp {
+        HeaderOp::Append(name.to_owned(), value.to_owned())
+    }
+
+    fn unset(name: &str) -> HeaderOp {
+        HeaderOp::Unset(name.to_owned())
+    }
+
+    type Rules = Vec<(&'static str, Origin, Vec<HeaderOp>)>;
+    type Row<'r> = (&'r str, Rules, &'r [(&'r str, &'r str)]);
+
+    /// Applies the rules to `/docs/a`, which `/docs/a.html` answers, with `x-a: policy` there.
+    #[track_caller]
+    fn check(name: &str, rules: Rules, noindex_stage: bool, expected: &[(&str, &str)]) {
+        let parse = |(pattern, origin, ops)| HeaderRule::parse(pattern, origin, ops).unwrap();
+        let rules = HeaderRules::new(rules.into_iter().map(parse).collect()).unwrap();
+        let mut fields = Fields::new();
+        fields.set("x-a", "policy");
+        rules.apply("h", "/docs/a", Some("/docs/a.html"), noindex_stage, &mut fields);
+        let found: Vec<(&str, &str)> = fields.iter().collect();
+        assert_eq!(found, expected, "{name}");
+        let text = codec::encode(&rules);
+        assert_eq!(codec::decode::<HeaderRules>(text.as_bytes()).unwrap(), rules, "{name}");
+    }
+
+    #[test]
+    fn header_rules() {
+        use Origin::{HeadersFile as File, Selector};
+        const POLICY: (&str, &str) = ("x-a", "policy");
+        let rows: Vec<Row> = vec![
+            ("no match", vec![("/b", File, vec![set("x-a", "1")])], &[POLICY]),
+            ("the first set replaces", vec![("/*", File, vec![set("x-a", "1")])], &[("x-a", "1")]),
+            (
+                "a later set of the file adds",
+                vec![("/*", File, vec![set("x-a", "1")]), ("/docs/*", File, vec![set("x-a", "2")])],
+                &[("x-a", "1, 2")],
+            ),
+            (
+                "a later selector overrides",
+                vec![
+                    ("/*", Selector, vec![set("x-a", "1")]),
+                    ("/docs/*", Selector, vec![set("x-a", "2")]),
+                ],
+                &[("x-a", "2")],
+            ),
+            (
+                "a selector adds where it says so",
+                vec![
+                    ("/*", Selector, vec![set("x-a", "1")]),
+                    ("/docs/*", Selector, vec![append("x-a", "2")]),
+                ],
+                &[("x-a", "1, 2")],
+            ),
+            (
+                "a selector after the file overrides",
+                vec![("/*", File, vec![set("x-a", "1")]), ("/*", Selector, vec![set("x-a", "2")])],
+                &[("x-a", "2")],
+            ),
+            ("unset", vec![("/*", File, vec![unset("x-a")])], &[]),
+            (
+                "unset, then set",
+                vec![
+                    ("/*", File, vec![set("x-a", "1")]),
+                    ("/*", File, vec![unset("x-a"), set("x-a", "2")]),
+                ],
+                &[("x-a", "2")],
+            ),
+            (
+                "captures are encoded",
+                vec![("/:dir/*", File, vec![set("x-b", ":dir :splat :other")])],
+                &[POLICY, ("x-b", "docs a :other")],
+            ),
+            (
+                "selectors don't fill values",
+                vec![("/docs/*", Selector, vec![set("x-b", ":splat")])],
+                &[POLICY, ("x-b", ":splat")],
+            ),
+            (
+                "selectors match the file",
+                vec![("*.html", Selector, vec![set("x-b", "1")])],
+                &[POLICY, ("x-b", "1")],
+            ),
+            ("patterns don't", vec![("/*.html", File, vec![set("x-b", "1")])], &[POLICY]),
+            (
+                "robots on production",
+                vec![("/*", File, vec![set("x-robots-tag", "all")])],
+                &[POLICY, ("x-robots-tag", "all")],
+            ),
+        ];
+        for (name, rules, expected) in rows {
+            check(name, rules, false, expected);
+        }
+        let robots = vec![("/*", File, vec![set("x-robots-tag", "all"), unset("x-robots-tag")])];
+        check("robots elsewhere", robots, true, &[POLICY]);
+    }
+
+    #[test]
+    fn bytes_added_are_bounded() {
+        let value = "v".repeat(1_024);
+        let rule = HeaderRule::parse("/*", Origin::Selector, vec![append("x-b", &value)]).unwrap();
+        let rules = HeaderRules::new(vec![rule; HEADER_RULES_MAX]).unwrap();
+        let mut fields = Fields::new();
+        rules.apply("h", "/", None, false, &mut fields);
+        let values = fields.value("x-b").unwrap().split(", ").count();
+        assert_eq!(values, HEADER_BYTES_ADDED_MAX / 1_024);
+    }
+
+    fn redirects(rules: &[(&str, &str, u16)]) -> Redirects {
+        let parse = |(from, to, status): &(&str, &str, u16)| RedirectRule::parse(from, to, *status);
+        Redirects::new(rules.iter().map(|rule| parse(rule).unwrap()).collect()).unwrap()
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_wins() {
+        let rows = [
+            ("exact before pattern", vec![("/a", "/1", 301), ("/*", "/2", 302)], Some("/1")),
+            ("pattern before exact", vec![("/*", "/1", 301), ("/a", "/2", 302)], Some("/1")),
+            ("exact twice", vec![("/a", "/1", 301), ("/a", "/2", 302)], Some("/1")),
+            ("host first", vec![("https://h/a", "/1", 301), ("/a", "/2", 302)], Some("/1")),
+            ("another host", vec![("https://i/a", "/1", 301), ("/a", "/2", 302)], Some("/2")),
+            (
+                "pattern of another host",
+                vec![("https://i/*", "/1", 301), ("/a", "/2", 302)],
+                Some("/2"),
+            ),
+            ("none", vec![("/b", "/1", 301)], None),
+        ];
+        for (name, rules, expected) in rows {
+            let location =
+                redirects(&rules).resolve("h", "/a", None).map(|outcome| match outcome {
+                    RedirectOutcome::Location { location, .. } => location,
+                    RedirectOutcome::Rewrite { path } => path,
+                });
+            assert_eq!(location.as_deref(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn limits() {
+        let exact = |count| vec![RedirectRule::parse("/a", "/b", 301).unwrap(); count];
+        let pattern = |count| vec![RedirectRule::parse("/*", "/b", 301).unwrap(); count];
+        assert!(Redirects::new(exact(REDIRECTS_STATIC_MAX)).is_ok());
+        assert!(Redirects::new(exact(REDIRECTS_STATIC_MAX + 1)).is_err());
+        assert!(Redirects::new(pattern(REDIRECTS_PATTERN_MAX)).is_ok());
+        assert!(Redirects::new(pattern(REDIRECTS_PATTERN_MAX + 1)).is_err());
+        let rule = |ops| HeaderRule::parse("/*", Origin::Selector, vec![set("x-a", "1"); ops]);
+        assert!(rule(HEADER_OPS_MAX).is_ok());
+        assert!(rule(HEADER_OPS_MAX + 1).is_err());
+        let rules = |count| HeaderRules::new(vec![rule(1).unwrap(); count]);
+        assert!(rules(HEADER_RULES_MAX).is_ok());
+        assert!(rules(HEADER_RULES_MAX + 1).is_err());
+    }
+
+    #[test]
+    fn what_tenants_upload_is_checked_again() {
+        let redirects = [
+            r#"[["/a","//evil",302]]"#,
+            r#"[["/a","/b\r\nx: y",302]]"#,
+            r#"[["/a","/b",304]]"#,
+            r#"[["a","/b",302]]"#,
+            r#"[["/a","/b"]]"#,
+            "{}",
+        ];
+        for text in redirects {
+            assert!(codec::decode::<Redirects>(text.as_bytes()).is_err(), "{text}");
+        }
+        let headers = [
+            r#"[{"for":"/*","origin":"selector","ops":[{"set":["content-length","1"]}]}]"#,
+            r#"[{"for":"/*","origin":"selector","ops":[{"set":["content-type","text/html"]}]}]"#,
+            r#"[{"for":"/*","origin":"selector","ops":[{"set":["X-A","1"]}]}]"#,
+            r#"[{"for":"/*","origin":"selector","ops":[{"set":["x a","1"]}]}]"#,
+            r#"[{"for":"/*","origin":"selector","ops":[{"set":["x-a","1\r\n"]}]}]"#,
+            r#"[{"for":"/*","origin":"selector","ops":[{"append":["x-a","☃"]}]}]"#,
+            r#"[{"for":"/*","origin":"selector","ops":[{"unset":"vary"}]}]"#,
+            r#"[{"for":"a","origin":"selector","ops":[]}]"#,
+            r#"[{"for":"/*","origin":"other","ops":[]}]"#,
+        ];
+        for text in headers {
+            assert!(codec::decode::<HeaderRules>(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,509 @@
+//! Path patterns of a site's rules, compiled once and matched on every request.
+//!
+//! Two languages share one compiled form. `_headers` and `_redirects` write
+//! `[https://host]/path` with one splat `*` and placeholders `:name`; `selvedge.toml` headers and
+//! App Builder write selectors: `/*`, `/dir/*`, `/dir/*.html`, `*.js`, `/file`. It is not a glob
+//! and not a regular expression: there is no alternation, no class and no escape.
+//!
+//! Invariant: a pattern that exists can be matched with any path; see `matching` for how.
+
+use std::fmt;
+
+use crate::site::rules::matching::{CAPTURES_MAX, Token, match_tokens};
+use crate::wire::percent::percent_decode;
+
+/// Longest pattern: no request path is longer either (`wire::path`).
+pub const PATTERN_BYTES_MAX: usize = 2_048;
+
+/// The name under which a splat is captured.
+pub const SPLAT_NAME: &str = "splat";
+
+/// The grammar that a pattern is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// `_headers` and `_redirects`: an optional `https://host`, one `*`, placeholders `:name`.
+    Rules,
+    /// App Builder and `selvedge.toml` headers: one `*`, which may come first; nothing else.
+    Selector,
+}
+
+/// A compiled pattern.
+///
+/// # Shape
+/// Literal text is percent-decoded, as request paths are when they are matched.
+///
+/// # Example
+/// ```
+/// use selvedge::site::rules::pattern::{Language, Pattern};
+///
+/// let pattern = Pattern::parse("/blog/:year/*", Language::Rules).unwrap();
+/// let captures = pattern.matches("www.example.com", "/blog/2026/a/b").unwrap();
+/// assert_eq!(captures.value(0), "2026");
+/// assert_eq!(captures.value(1), "a/b");
+/// assert!(pattern.matches("www.example.com", "/blog/2026").is_none());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    text: Box<str>,
+    language: Language,
+    host: Option<Box<[Token]>>,
+    path: Box<[Token]>,
+    names: Vec<Box<str>>,
+}
+
+/// What a pattern captured: one value for each name, in the order of [`Pattern::names`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Captures<'s> {
+    values: [&'s str; CAPTURES_MAX],
+}
+
+impl<'s> Captures<'s> {
+    /// Returns the decoded text captured in a slot; empty for a slot that the pattern lacks.
+    pub fn value(&self, slot: usize) -> &'s str {
+        self.values.get(slot).copied().unwrap_or("")
+    }
+}
+
+impl Pattern {
+    /// Returns the compiled pattern.
+    ///
+    /// # Errors
+    /// A [`PatternError`] names what can't be compiled and what to write instead.
+    pub fn parse(text: &str, language: Language) -> Result<Self, PatternError> {
+        if text.len() > PATTERN_BYTES_MAX {
+            return Err(PatternError::TooLong);
+        }
+        let mut names = Vec::new();
+        let (host, path) = split_host(text, language)?;
+        let host = match host {
+            Some(host) => {
+                check_host(host)?;
+                let tokens = tokenize(host, language, &mut names)?;
+                Some(tokens.into_iter().map(Token::lower_case).collect())
+            }
+            None => None,
+        };
+        let path = tokenize(path, language, &mut names)?;
+        check_path(&path)?;
+        Ok(Self { text: text.into(), language, host, path: path.into(), names })
+    }
+
+    /// Returns the pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the grammar that the pattern was written in.
+    pub fn language(&self) -> Language {
+        self.language
+    }
+
+    /// Returns whether the pattern matches on some hosts only.
+    pub fn has_host(&self) -> bool {
+        self.host.is_some()
+    }
+
+    /// Returns the names of what the pattern captures, by slot.
+    pub fn names(&self) -> &[Box<str>] {
+        &self.names
+    }
+
+    /// Returns the one decoded path that the pattern matches, where there is only one.
+    pub fn exact_path(&self) -> Option<&str> {
+        match (&*self.path, self.host.as_deref()) {
+            ([Token::Literal(path)], None | Some([Token::Literal(_)])) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Returns what the pattern captures of a request, or `None` where it does not match.
+    ///
+    /// # Shape
+    /// `host`: folded, without a port. `path`: `/`-rooted, decoded, canonical.
+    pub fn matches<'s>(&self, host: &'s str, path: &'s str) -> Option<Captures<'s>> {
+        let mut values = [""; CAPTURES_MAX];
+        if let Some(tokens) = &self.host
+            && !match_tokens(tokens, host, '.', &mut values)
+        {
+            return None;
+        }
+        match_tokens(&self.path, path, '/', &mut values).then_some(Captures { values })
+    }
+
+    /// Returns whether the pattern certainly matches every request that `other` matches.
+    ///
+    /// A `false` proves nothing: this finds the shapes that people write (`/dir/*` before
+    /// `/dir/more/*`), not all of them.
+    pub fn covers(&self, other: &Self) -> bool {
+        if self.host.is_some() && self.host != other.host {
+            return false;
+        }
+        if self.path == other.path {
+            return true;
+        }
+        if let [Token::Literal(path)] = &*other.path {
+            return match_tokens(&self.path, path, '/', &mut [""; CAPTURES_MAX]);
+        }
+        match (&*self.path, &*other.path) {
+            ([Token::Splat(_)], _) => true,
+            ([Token::Literal(all), Token::Splat(_)], [Token::Literal(some), ..]) => {
+                some.starts_with(&**all)
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns a host that the pattern matches, with `x` for whatever is captured of it.
+    pub fn example_host(&self) -> String {
+        self.host.as_deref().map_or_else(|| "x".to_owned(), Token::example)
+    }
+
+    /// Returns a request path that the pattern matches, with `x` for whatever is captured.
+    pub fn example_path(&self) -> String {
+        let path = Token::example(&self.path);
+        if path.starts_with('/') { path } else { format!("/{path}") }
+    }
+}
+
+/// Returns the character count of the identifier that `text` begins with, `0` where there is none.
+///
+/// # Shape
+/// A letter, then letters, digits and `_`: what may follow the `:` of a placeholder.
+pub fn name_length(text: &str) -> usize {
+    if !text.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        return 0;
+    }
+    text.find(|next: char| !next.is_ascii_alphanumeric() && next != '_').unwrap_or(text.len())
+}
+
+fn split_host(text: &str, language: Language) -> Result<(Option<&str>, &str), PatternError> {
+    if text.contains(['?', '#']) {
+        return Err(PatternError::QueryOrFragment);
+    }
+    if text.starts_with('/') || language == Language::Selector && text.starts_with('*') {
+        return Ok((None, text));
+    }
+    if language == Language::Selector {
+        return Err(PatternError::NotRooted);
+    }
+    match text.split_once("://") {
+        Some(("https", rest)) => match rest.find('/') {
+            Some(at) => rest.split_at_checked(at).ok_or(PatternError::BadHost),
+            None => Ok((rest, "/")),
+        }
+        .map(|(host, path)| (Some(host), path)),
+        Some(_) => Err(PatternError::NotHttps),
+        None => Err(PatternError::NotRooted),
+    }
+}
+
+fn check_host(host: &str) -> Result<(), PatternError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let port = host.rsplit_once(':').is_some_and(|(_, port)| {
+        !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    if port {
+        return Err(PatternError::Port);
+    }
+    match host.bytes().all(|byte| plain(byte) || matches!(byte, b':' | b'*')) {
+        true if !host.is_empty() => Ok(()),
+        _ => Err(PatternError::BadHost),
+    }
+}
+
+fn tokenize(
+    text: &str,
+    language: Language,
+    names: &mut Vec<Box<str>>,
+) -> Result<Vec<Token>, PatternError> {
+    let mut tokens = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let after = rest.get(next.len_utf8()..).unwrap_or("");
+        let (token, after) = match next {
+            '*' => (Token::Splat(add_name(names, SPLAT_NAME, PatternError::TwoSplats)?), after),
+            ':' if language == Language::Rules && name_length(after) > 0 => {
+                let (name, after) =
+                    after.split_at_checked(name_length(after)).unwrap_or((after, ""));
+                let again = PatternError::NameTwice(name.into());
+                (Token::Placeholder(add_name(names, name, again)?), after)
+            }
+            other => {
+                literal.push(other);
+                rest = after;
+                continue;
+            }
+        };
+        push_literal(&mut tokens, &mut literal)?;
+        tokens.push(token);
+        rest = after;
+    }
+    push_literal(&mut tokens, &mut literal)?;
+    Ok(tokens)
+}
+
+fn add_name(
+    names: &mut Vec<Box<str>>,
+    name: &str,
+    again: PatternError,
+) -> Result<usize, PatternError> {
+    if names.iter().any(|known| **known == *name) {
+        return Err(again);
+    }
+    if names.len() == CAPTURES_MAX {
+        return Err(PatternError::TooManyCaptures);
+    }
+    names.push(name.into());
+    Ok(names.len().saturating_sub(1))
+}
+
+fn push_literal(tokens: &mut Vec<Token>, literal: &mut String) -> Result<(), PatternError> {
+    if literal.is_empty() {
+        return Ok(());
+    }
+    let decoded = percent_decode(literal).ok_or(PatternError::BadEscape)?;
+    if decoded.contains(|next: char| next == '\\' || next.is_control()) {
+        return Err(PatternError::BadCharacter);
+    }
+    tokens.push(Token::Literal(decoded.into()));
+    literal.clear();
+    Ok(())
+}
+
+fn check_path(tokens: &[Token]) -> Result<(), PatternError> {
+    // A placeholder or splat may stand for anything, so only what is literal is judged.
+    let shape: String = tokens
+        .iter()
+        .map(|token| if let Token::Literal(text) = token { text } else { "*" })
+        .collect();
+    if shape.contains("//") || shape.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return Err(PatternError::NeverAPath);
+    }
+    Ok(())
+}
+
+/// Why a text is no pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PatternError {
+    /// Longer than [`PATTERN_BYTES_MAX`].
+    TooLong,
+    /// Begins with neither `/` nor what else its language allows.
+    NotRooted,
+    /// Begins with a scheme other than `https`.
+    NotHttps,
+    /// The host holds something that no hostname holds.
+    BadHost,
+    /// The host has a port.
+    Port,
+    /// Holds `?` or `#`.
+    QueryOrFragment,
+    /// A `*` after a `*`, or beside a placeholder called `:splat`.
+    TwoSplats,
+    /// The same placeholder twice.
+    NameTwice(Box<str>),
+    /// More than [`CAPTURES_MAX`] placeholders.
+    TooManyCaptures,
+    /// A `%` without two hexadecimal digits, or bytes that are not UTF-8.
+    BadEscape,
+    /// A backslash or a control character.
+    BadCharacter,
+    /// `//`, `.` or `..`: no request path holds them when it is matched.
+    NeverAPath,
+}
+
+impl PatternError {
+    /// Returns what to write instead.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::TooLong => "Shorten it: no request path is that long.",
+            Self::NotRooted => "Begin it with `/`.",
+            Self::NotHttps => "Write `https://`, or only the path: it holds for http too.",
+            Self::BadHost => "Write a hostname such as `https://www.example.com/path`.",
+            Self::Port => "Leave the port out: a pattern with a host matches any port.",
+            Self::QueryOrFragment => {
+                "Leave out everything from `?` or `#`: only paths are matched."
+            }
+            Self::TwoSplats => {
+                "Keep one `*` (it matches any number of folders) and name the others, as `:name`."
+            }
+            Self::NameTwice(_) => "Give each placeholder a name of its own.",
+            Self::TooManyCaptures => "Use `*` for the rest of the path.",
+            Self::BadEscape => "Write `%25` for a percent sign.",
+            Self::BadCharacter => "Write `/` between folders, and no control characters.",
+            Self::NeverAPath => "Write the path as it is after `.`, `..` and `//` are resolved.",
+        }
+    }
+}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => write!(formatter, "is longer than {PATTERN_BYTES_MAX} bytes"),
+            Self::NotRooted => formatter.write_str("does not begin with `/`"),
+            Self::NotHttps => formatter.write_str("begins with a scheme other than `https://`"),
+            Self::BadHost => formatter.write_str("has a host that is no hostname"),
+            Self::Port => formatter.write_str("has a port in its host"),
+            Self::QueryOrFragment => formatter.write_str("holds a query or a fragment"),
+            Self::TwoSplats => formatter.write_str("holds more than one `*`"),
+            Self::NameTwice(name) => write!(formatter, "holds `:{name}` more than once"),
+            Self::TooManyCaptures => {
+                write!(formatter, "holds more than {CAPTURES_MAX} placeholders")
+            }
+            Self::BadEscape => formatter.write_str("holds a `%` that escapes nothing"),
+            Self::BadCharacter => formatter.write_str("holds a backslash or a control character"),
+            Self::NeverAPath => formatter.write_str("holds `//`, `.` or `..`, as no path does"),
+        }
+    }
+}
+
+impl std::error::Error for PatternError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(pattern: &str, language: Language, host: &str, path: &str, expected: Option<&[&str]>) {
+        let pattern = Pattern::parse(pattern, language).unwrap();
+        let found = pattern.matches(host, path);
+        let values = found.map(|found| {
+            (0..pattern.names().len()).map(|slot| found.value(slot)).collect::<Vec<_>>()
+        });
+        assert_eq!(values.as_deref(), expected, "{} {host} {path}", pattern.as_str());
+    }
+
+    #[test]
+    fn rules() {
+        let rows: [(&str, &str, Option<&[&str]>); 30] = [
+            ("/", "/", Some(&[])),
+            ("/", "/a", None),
+            ("/foo", "/foo", Some(&[])),
+            ("/foo", "/foo/", None),
+            ("/foo", "/Foo", None),
+            ("/*", "/", Some(&[""])),
+            ("/*", "/a/b", Some(&["a/b"])),
+            ("/dir/*", "/dir/", Some(&[""])),
+            ("/dir/*", "/dir", None),
+            ("/dir/*", "/dirbar", None),
+            ("/dir*", "/dirbar/x", Some(&["bar/x"])),
+            ("/a/*/z", "/a/b/c/z", Some(&["b/c"])),
+            ("/a/*/z", "/a/z", None),
+            ("/:x", "/", None),
+            ("/:x", "/a", Some(&["a"])),
+            ("/:x", "/a/b", None),
+            ("/:x/", "/a/", Some(&["a"])),
+            ("/:x/:y", "/a/b", Some(&["a", "b"])),
+            ("/v:x.html", "/v1.html", Some(&["1"])),
+            ("/:x-:y", "/a-b-c", Some(&["a-b", "c"])),
+            ("/:x:y", "/abc", Some(&["ab", "c"])),
+            ("/:x:y", "/a", None),
+            ("/:x*", "/ab/c", Some(&["ab", "/c"])),
+            ("/*:x", "/ab/c", Some(&["ab/", "c"])),
+            ("/:x/b*", "/x/bb", Some(&["x", "b"])),
+            ("/caf%C3%A9", "/café", Some(&[])),
+            ("/:x:y", "/é逕", Some(&["é", "逕"])),
+            ("/12:30", "/12:30", Some(&[])),
+            ("/a%2Ab", "/a*b", Some(&[])),
+            ("/a%2Ab", "/axb", None),
+        ];
+        for (pattern, path, expected) in rows {
+            check(pattern, Language::Rules, "x", path, expected);
+        }
+    }
+
+    #[test]
+    fn hosts() {
+        let rows: [(&str, &str, &str, Option<&[&str]>); 8] = [
+            ("https://Example.com/a", "example.com", "/a", Some(&[])),
+            ("https://example.com/a", "www.example.com", "/a", None),
+            ("https://example.com/a", "exampleXcom", "/a", None),
+            ("https://example.com", "example.com", "/", Some(&[])),
+            ("https://:name.example.com/*", "a.example.com", "/b", Some(&["a", "b"])),
+            ("https://:name.example.com/*", "a.b.example.com", "/b", None),
+            ("https://*.example.com/:x", "a.b.example.com", "/c", Some(&["a.b", "c"])),
+            ("https://:name/*", "localhost", "/", Some(&["localhost", ""])),
+        ];
+        for (pattern, host, path, expected) in rows {
+            check(pattern, Language::Rules, host, path, expected);
+        }
+    }
+
+    #[test]
+    fn selectors() {
+        let rows: [(&str, &str, bool); 13] = [
+            ("/*", "/", true),
+            ("/*", "/a/b", true),
+            ("/dir/*", "/dir/a/b", true),
+            ("/dir/*", "/dirbar", false),
+            ("/dir/*.html", "/dir/a.html", true),
+            ("/dir/*.html", "/dir/a/b.html", true),
+            ("/dir/*.html", "/dir/a.htm", false),
+            ("/dir/*.html", "/a.html", false),
+            ("*.js", "/a/b.js", true),
+            ("*.js", "/a.json", false),
+            ("/file", "/file", true),
+            ("/file", "/file/a", false),
+            ("/a:b", "/a:b", true),
+        ];
+        for (pattern, path, expected) in rows {
+            let pattern = Pattern::parse(pattern, Language::Selector).unwrap();
+            assert_eq!(pattern.matches("x", path).is_some(), expected, "{} {path}", pattern.text);
+        }
+    }
+
+    #[test]
+    fn mistakes() {
+        let long = format!("/{}", "a".repeat(PATTERN_BYTES_MAX));
+        let many: String = (0..=CAPTURES_MAX).map(|n| format!("/:n{n}")).collect();
+        let rows = [
+            (&*long, PatternError::TooLong),
+            ("", PatternError::NotRooted),
+            ("a", PatternError::NotRooted),
+            ("*.js", PatternError::NotRooted),
+            ("http://a/b", PatternError::NotHttps),
+            ("https:///b", PatternError::BadHost),
+            ("https://a b/c", PatternError::BadHost),
+            ("https://user@a/c", PatternError::BadHost),
+            ("https://a:80/c", PatternError::Port),
+            ("/a?b", PatternError::QueryOrFragment),
+            ("/a#b", PatternError::QueryOrFragment),
+            ("/*/*", PatternError::TwoSplats),
+            ("/:splat/*", PatternError::TwoSplats),
+            ("/:a/:a", PatternError::NameTwice("a".into())),
+            (&*many, PatternError::TooManyCaptures),
+            ("/%", PatternError::BadEscape),
+            ("/%ff", PatternError::BadEscape),
+            ("/a\\b", PatternError::BadCharacter),
+            ("/%00", PatternError::BadCharacter),
+            ("/a//b", PatternError::NeverAPath),
+            ("/../b", PatternError::NeverAPath),
+            ("/%2e/b", PatternError::NeverAPath),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(Pattern::parse(text, Language::Rules), Err(expected), "{text}");
+        }
+        assert!(Pattern::parse(&long[..PATTERN_BYTES_MAX], Language::Rules).is_ok());
+        assert!(Pattern::parse(&many[..many.len() - 5], Language::Rules).is_ok());
+        assert_eq!(Pattern::parse("a", Language::Selector), Err(PatternError::NotRooted));
+    }
+
+    #[test]
+    fn covering() {
+        let rows = [
+            ("/*", "/a", true),
+            ("/a", "/a", true),
+            ("/a/*", "/a/b/*", true),
+            ("/a/b/*", "/a/*", false),
+            ("/a/*", "/ab/*", false),
+            ("/:x", "/a", true),
+            ("/:x", "/:y/z", false),
+            ("/*", "https://h/a", true),
+            ("https://h/*", "/a", false),
+        ];
+        for (first, second, expected) in rows {
+            let parse = |text| Pattern::parse(text, Language::Rules).unwrap();
+            assert_eq!(parse(first).covers(&parse(second)), expected, "{first} {second}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Bearer tokens (RFC 6750).
+
+/// Maximum length of a token in bytes. Ours have about 90.
+pub const TOKEN_BYTES_MAX: usize = 256;
+
+/// Returns the token of an `Authorization` header that has exactly one.
+///
+/// Two lines arrive joined by a comma, and are rejected.
+///
+/// # Source
+/// RFC 6750 section 2.1
+pub fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b'+');
+    let whole = !token.is_empty() && token.len() <= TOKEN_BYTES_MAX && token.bytes().all(plain);
+    (scheme.eq_ignore_ascii_case("bearer") && whole).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bearer_token_and_nothing_else() {
+        let rows = [
+            ("Bearer abc", Some("abc")),
+            ("bearer a-b_c.d", Some("a-b_c.d")),
+            ("Bearer", None),
+            ("Bearer ", None),
+            ("Bearer  abc", None),
+            ("Bearer abc ", None),
+            ("Bearer a, Bearer b", None),
+            ("Basic abc", None),
+            ("Token abc", None),
+            ("Bearer a%00", None),
+            ("", None),
+        ];
+        for (value, expected) in rows {
+            assert_eq!(bearer(value), expected, "{value:?}");
+        }
+        let long = format!("Bearer {}", "a".repeat(TOKEN_BYTES_MAX + 1));
+        assert_eq!(bearer(&long), None);
+    }
+}
