@@ -41,14 +41,14 @@ use crate::ports::{Fault, Ports};
 use crate::serve::constant::Constant;
 use crate::serve::deployment_host;
 use crate::serve::objects::fresh_host;
-use crate::serve::request::{Ask, Field, Headers, goes_to_a_page};
+use crate::serve::request::{Ask, RequestHeader, RequestHeaders, goes_to_a_page};
 use crate::serve::response::{Reply, ReplyBody};
 use crate::serve::route::{Place, is_reserved, place};
 use crate::serve::site::{Serving, serve};
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::keys;
 use crate::site::records::site::HostRecord;
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::host::{Hostname, parse_authority};
 use crate::wire::path::RequestPath;
 use crate::wire::url::{self, Scheme};
@@ -62,7 +62,7 @@ pub async fn handle<P: Ports>(
     memory: Rc<Memory<P::Held>>,
     method: &str,
     url: &str,
-    headers: &dyn Headers,
+    headers: &dyn RequestHeaders,
 ) -> Reply<P> {
     let reply = route(Tiers::new(ports, memory), method, url, headers).await;
     let reply = match &reply.body {
@@ -76,14 +76,14 @@ async fn route<P: Ports>(
     tiers: Tiers<P>,
     token: &str,
     url: &str,
-    headers: &dyn Headers,
+    headers: &dyn RequestHeaders,
 ) -> Reply<P> {
     let parts = match url::split(url) {
         Ok(parts) => parts,
         Err(error) if error.is_too_long() => return Constant::TooLong.reply(),
         Err(_) => return Constant::BadRequest.reply(),
     };
-    if !url::authority_agrees(&parts, headers.field(Field::Host).as_deref()) {
+    if !url::authority_agrees(&parts, headers.value(RequestHeader::Host).as_deref()) {
         return Constant::BadRequest.reply();
     }
     let Ok((host, _)) = parse_authority(parts.authority) else {
@@ -208,11 +208,11 @@ fn redirects_to_https<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> bool {
 /// The same address over HTTPS, on its default port.
 fn to_https<P: Ports>(ask: &Ask<'_>) -> Reply<P> {
     let address = format!("https://{}{}", ask.host.as_str(), ask.path.canonical());
-    let mut fields = Fields::with_capacity(6);
-    fields.set("location", ask.with_query(address));
-    fields.set("content-length", "0");
-    fields.set("cache-control", "no-store");
-    fields.set("x-content-type-options", "nosniff");
-    fields.set("cache-status", "selvedge; fwd=bypass; detail=https-only");
-    Reply { status: 308, fields, body: ReplyBody::Empty }
+    let mut headers = Headers::with_capacity(6);
+    headers.set("location", ask.with_query(address));
+    headers.set("content-length", "0");
+    headers.set("cache-control", "no-store");
+    headers.set("x-content-type-options", "nosniff");
+    headers.set("cache-status", "selvedge; fwd=bypass; detail=https-only");
+    Reply { status: 308, headers, body: ReplyBody::Empty }
 }

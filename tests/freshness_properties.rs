@@ -17,7 +17,7 @@ use selvedge::site::action::{CAP_SECS_MAX, SetCookie};
 use selvedge::wire::cache_control::{RequestDirectives, ResponseDirectives, Seconds};
 use selvedge::wire::date;
 use selvedge::wire::dictionary::{self, Value};
-use selvedge::wire::fields::Fields;
+use selvedge::wire::headers::Headers;
 use selvedge::wire::time::{DeltaSeconds, UnixMillis, UnixSeconds};
 use selvedge::wire::vary::{VARY_NAMES_MAX, Vary, selecting};
 
@@ -88,19 +88,19 @@ impl Case {
         self.request.contains(&line.as_str())
     }
 
-    fn fields(&self) -> Fields {
-        let mut fields = Fields::new();
+    fn headers(&self) -> Headers {
+        let mut headers = Headers::new();
         for (name, value) in self.response() {
-            fields.append(name.to_owned(), value);
+            headers.append(name.to_owned(), value);
         }
-        fields
+        headers
     }
 
     fn says(&self) -> ResponseDirectives {
         ResponseDirectives::parse(&self.values("cache-control").join(", "))
     }
 
-    fn ours(&self, policy: &Policy, fields: &Fields) -> Result<Timing, NotStored> {
+    fn ours(&self, policy: &Policy, headers: &Headers) -> Result<Timing, NotStored> {
         let request = lines(self.request.iter().copied());
         let directives = request.iter().filter(|line| line.0 == "cache-control");
         let directives: Vec<_> = directives.map(|line| line.1.as_str()).collect();
@@ -110,7 +110,7 @@ impl Case {
             has_authorization: self.asks("authorization"),
             directives: RequestDirectives::parse(&directives.join(", ")),
             status: self.status,
-            fields,
+            headers,
             is_own_content_location: self.values("content-location").contains(&"/b".to_owned()),
             extent: Extent::Whole,
             requested_ms: NOW,
@@ -123,7 +123,7 @@ impl Case {
     fn is_fresh_for_us(&self, secs: u64) -> bool {
         // The other implementation knows of no cap.
         let policy = Policy { cap_ms: u64::MAX, ..POLICY };
-        let timing = self.ours(&policy, &self.fields());
+        let timing = self.ours(&policy, &self.headers());
         timing.is_ok_and(|timing| timing.judge(NOW.plus(secs * 1_000)) == Freshness::Fresh)
     }
 
@@ -202,7 +202,7 @@ const DIRECTIVES: &[&str] = &[
     "foo",
 ];
 
-/// Other fields of responses.
+/// Other headers of responses.
 const LINES: &[&str] = &[
     "date: @0",
     "date: @0",
@@ -281,7 +281,7 @@ proptest! {
     /// V15: a later verdict is never milder, and every window is within the life.
     #[test]
     fn age_only_restricts(case in case(), mut ages in prop::collection::vec(0..4_000_000_u64, 8)) {
-        let Ok(timing) = case.ours(&POLICY, &case.fields()) else {
+        let Ok(timing) = case.ours(&POLICY, &case.headers()) else {
             return Ok(());
         };
         ages.sort_unstable();
@@ -315,7 +315,7 @@ proptest! {
             let mut lines = vec![line.as_str()];
             lines.extend(&others);
             let case = Case::get(&lines);
-            let timing = case.ours(&POLICY, &case.fields());
+            let timing = case.ours(&POLICY, &case.headers());
             timing.map_or(Freshness::Miss, |timing| timing.judge(NOW.plus(age_ms)))
         };
         let (before, after) = (verdict(&directives), verdict(&format!("{directives}, {tighter}")));
@@ -331,12 +331,12 @@ proptest! {
         age_ms in 0..4_000_000_u64,
     ) {
         let policy = Policy { cap_ms: DeltaSeconds(cap_secs).millis(), ..POLICY };
-        let mut fields = end_to_end(&first.fields());
+        let mut headers = end_to_end(&first.headers());
         let mut sent = first.clone();
         for update in updates.into_iter().map(Some).chain([None]) {
-            if let Ok(timing) = first.ours(&policy, &fields) {
+            if let Ok(timing) = first.ours(&policy, &headers) {
                 // Generation, as the last message alone tells it.
-                let sent = sent.fields();
+                let sent = sent.headers();
                 let aged = sent.value("age").and_then(DeltaSeconds::parse);
                 let date = sent.value("date").map(|at| date::parse(at, NOW.seconds()));
                 let dated = date.and_then(Result::ok).map_or(0, |at| NOW.seconds().since(at));
@@ -346,7 +346,7 @@ proptest! {
             }
             if let Some(response) = update {
                 sent = Case { response, ..first.clone() };
-                fields = merge_304(&fields, &sent.fields());
+                headers = merge_304(&headers, &sent.headers());
             }
         }
     }
@@ -354,8 +354,8 @@ proptest! {
     /// V17: what must not be stored is not, whatever else is said.
     #[test]
     fn what_must_not_be_stored_is_not(case in case()) {
-        let fields = case.fields();
-        let stored = case.ours(&POLICY, &fields).is_ok();
+        let headers = case.headers();
+        let stored = case.ours(&POLICY, &headers).is_ok();
         let is_targeted = !case.values("cdn-cache-control").is_empty();
         let said = case.says();
         let has = |name: &str| case.has(name);

@@ -13,7 +13,7 @@ use selvedge::site::rules::pattern::{Language, Pattern};
 use selvedge::site::rules::template::LOCATION_BYTES_MAX;
 use selvedge::site::rules::{HeaderRule, HeaderRules, RedirectOutcome, Redirects};
 use selvedge::site::source::{headers_file, redirects_file};
-use selvedge::wire::fields::Fields;
+use selvedge::wire::headers::Headers;
 use selvedge::wire::path::RequestPath;
 
 /// A backtracking matcher: `*` is `.*`, `:a` is `[^/]+`, earlier ones greedy. Slow and obvious.
@@ -240,9 +240,9 @@ proptest! {
         let json = encode(&rules);
         prop_assert_eq!(&decode::<HeaderRules>(json.as_bytes()).unwrap(), &rules);
         let Ok(path) = RequestPath::parse(&path) else { return Ok(()) };
-        let mut fields = Fields::new();
-        rules.apply("site.example", path.decoded(), None, false, &mut fields);
-        for (name, value) in fields.iter() {
+        let mut headers = Headers::new();
+        rules.apply("site.example", path.decoded(), None, false, &mut headers);
+        for (name, value) in headers.iter() {
             prop_assert!(http::HeaderName::from_bytes(name.as_bytes()).is_ok(), "{}", name);
             prop_assert!(sendable(value), "{}: {:?}", name, value);
         }

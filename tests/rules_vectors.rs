@@ -8,7 +8,7 @@ use selvedge::site::rules::header_policy::is_disallowed;
 use selvedge::site::rules::{HeaderRules, RedirectOutcome, Redirects};
 use selvedge::site::source::diagnostic::Severity;
 use selvedge::site::source::{headers_file, redirects_file};
-use selvedge::wire::fields::Fields;
+use selvedge::wire::headers::Headers;
 use selvedge::wire::path::RequestPath;
 
 #[derive(serde::Deserialize)]
@@ -64,13 +64,13 @@ fn check_headers(index: usize, row: &Vector, text: &str, path: &str) {
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
     assert_eq!(errors.count(), 0, "row {index}: {diagnostics:?}");
     let rules = HeaderRules::new(rules.into_iter().map(|located| located.rule).collect());
-    let mut fields = Fields::new();
-    rules.unwrap().apply("fakehost", path, None, false, &mut fields);
+    let mut headers = Headers::new();
+    rules.unwrap().apply("fakehost", path, None, false, &mut headers);
     for (name, expected) in &row.response_headers {
         let name = name.to_ascii_lowercase();
         // The server keeps these to itself, and says so when the file is read.
         if !is_disallowed(&name) {
-            assert_eq!(fields.value(&name), expected.as_deref(), "row {index}: {name}");
+            assert_eq!(headers.value(&name), expected.as_deref(), "row {index}: {name}");
         }
     }
 }

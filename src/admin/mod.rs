@@ -43,7 +43,7 @@ use crate::admin::auth::Caller;
 use crate::admin::error::AdminError;
 use crate::cache::tiers::Tiers;
 use crate::ports::{ObjectMeta, Ports};
-use crate::serve::request::{Ask, Field};
+use crate::serve::request::{Ask, RequestHeader};
 use crate::serve::response::{Reply, ReplyBody};
 use crate::serve::route::RESERVED;
 use crate::site::action::Upstream;
@@ -51,7 +51,7 @@ use crate::site::codec;
 use crate::site::deployment::manifest::{PATHS_MAX, ROOT_BYTES_MAX};
 use crate::site::ids::{ContentHash, DeploymentId, NameError, SiteName, StageName};
 use crate::site::records::site::Scope;
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::host::Hostname;
 
 /// Largest JSON body in bytes: ten thousand hashes and some air.
@@ -120,14 +120,14 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Reply<P> {
     match dispatch(tiers, ask).await {
         Ok(Answer::Json(status, json)) => json_reply(status, json, None),
         Ok(Answer::Bytes(body, length)) => {
-            let mut fields = admin_fields("application/octet-stream", length);
-            fields.set("content-disposition", "attachment");
-            Reply { status: 200, fields, body }
+            let mut headers = admin_headers("application/octet-stream", length);
+            headers.set("content-disposition", "attachment");
+            Reply { status: 200, headers, body }
         }
         Ok(Answer::Object(meta, body)) => {
-            let mut fields = admin_fields("application/octet-stream", meta.length);
-            objects::object_fields(&meta, &mut fields);
-            Reply { status: 200, fields, body }
+            let mut headers = admin_headers("application/octet-stream", meta.length);
+            objects::object_headers(&meta, &mut headers);
+            Reply { status: 200, headers, body }
         }
         Err(error) => json_reply(error.status(), error.body(), Some(&error)),
     }
@@ -272,7 +272,7 @@ impl<P: Ports> Call<'_, P> {
 
     /// The length of the request's body.
     pub fn content_length(&self) -> Result<u64, AdminError> {
-        let length = self.ask.headers.field(Field::ContentLength);
+        let length = self.ask.headers.value(RequestHeader::ContentLength);
         length.and_then(|text| text.parse().ok()).ok_or(AdminError::Invalid(
             "the length is not known",
             "send Content-Length; the store takes no body of unknown length",
@@ -312,27 +312,27 @@ fn parsed<T>(name: Result<T, NameError>) -> Result<T, AdminError> {
 fn json_reply<P: Ports>(status: u16, json: String, error: Option<&AdminError>) -> Reply<P> {
     let mut bytes = json.into_bytes();
     bytes.push(b'\n');
-    let mut fields = admin_fields("application/json", bytes.len() as u64);
+    let mut headers = admin_headers("application/json", bytes.len() as u64);
     match error {
-        Some(AdminError::Unauthorized) => fields.set("www-authenticate", "Bearer"),
+        Some(AdminError::Unauthorized) => headers.set("www-authenticate", "Bearer"),
         Some(AdminError::NotStored(_) | AdminError::Unavailable(_)) => {
-            fields.set("retry-after", "2")
+            headers.set("retry-after", "2")
         }
         Some(AdminError::MethodNotAllowed(methods)) => {
             let allow: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
-            fields.set("allow", allow.join(", "));
+            headers.set("allow", allow.join(", "));
         }
         _ => {}
     }
-    Reply { status, fields, body: ReplyBody::Bytes(bytes) }
+    Reply { status, headers, body: ReplyBody::Bytes(bytes) }
 }
 
-fn admin_fields(media_type: &'static str, length: u64) -> Fields {
-    let mut fields = Fields::with_capacity(8);
-    fields.set("content-type", media_type);
-    fields.set("content-length", length.to_string());
-    fields.set("cache-control", "no-store");
-    fields.set("x-content-type-options", "nosniff");
-    fields.set("cache-status", "selvedge; fwd=bypass; detail=admin");
-    fields
+fn admin_headers(media_type: &'static str, length: u64) -> Headers {
+    let mut headers = Headers::with_capacity(8);
+    headers.set("content-type", media_type);
+    headers.set("content-length", length.to_string());
+    headers.set("cache-control", "no-store");
+    headers.set("x-content-type-options", "nosniff");
+    headers.set("cache-status", "selvedge; fwd=bypass; detail=admin");
+    headers
 }

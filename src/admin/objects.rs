@@ -13,14 +13,14 @@ use crate::admin::{Answer, Call};
 use crate::ports::deadline::{self, persistently, within};
 use crate::ports::settings::StoreKind;
 use crate::ports::{Condition, Object, ObjectMeta, ObjectWritten, Ports};
-use crate::serve::request::Field;
+use crate::serve::request::RequestHeader;
 use crate::serve::response::ReplyBody;
 use crate::site::collection::{Access, Collection, CollectionName, ObjectName};
 use crate::site::config::STAGES_MAX;
 use crate::site::ids::{SiteName, StageName};
 use crate::site::keys::{self, Key};
 use crate::wire::etag::{Member, members};
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::path::RequestPath;
 use crate::wire::time::UnixMillis;
 use crate::wire::{media_type, path, query};
@@ -247,12 +247,12 @@ impl<P: Ports> Call<'_, P> {
 
     /// What the writer says of an object.
     pub fn declared(&self, target: &Target<'_>, length: u64) -> Result<ObjectMeta, AdminError> {
-        let fields = self.tiers.ports.request_fields();
+        let headers = self.tiers.ports.request_headers();
         Ok(ObjectMeta {
             length,
             etag: String::new(),
-            media_type: declared_media_type(&fields, &target.name)?,
-            tags: declared_tags(&fields)?,
+            media_type: declared_media_type(&headers, &target.name)?,
+            tags: declared_tags(&headers)?,
             written_ms: self.tiers.ports.now(),
         })
     }
@@ -349,20 +349,22 @@ impl<P: Ports> Call<'_, P> {
     }
 
     fn wanted(&self) -> Result<Wanted, AdminError> {
-        let (if_match, if_none_match) =
-            (self.ask.headers.field(Field::IfMatch), self.ask.headers.field(Field::IfNoneMatch));
+        let (if_match, if_none_match) = (
+            self.ask.headers.value(RequestHeader::IfMatch),
+            self.ask.headers.value(RequestHeader::IfNoneMatch),
+        );
         wanted(if_match.as_deref(), if_none_match.as_deref())
     }
 }
 
-/// The fields that describe an object to who may read it here; browsers are to save it, whatever
+/// The headers that describe an object to who may read it here; browsers are to save it, whatever
 /// it is.
-pub fn object_fields(meta: &ObjectMeta, fields: &mut Fields) {
-    fields.set("content-disposition", "attachment");
-    fields.set("etag", meta.etag.clone());
-    fields.set("selvedge-media-type", meta.media_type.clone());
+pub fn object_headers(meta: &ObjectMeta, headers: &mut Headers) {
+    headers.set("content-disposition", "attachment");
+    headers.set("etag", meta.etag.clone());
+    headers.set("selvedge-media-type", meta.media_type.clone());
     if !meta.tags.is_empty() {
-        fields.set("selvedge-tags", meta.tags.clone());
+        headers.set("selvedge-tags", meta.tags.clone());
     }
 }
 
@@ -396,8 +398,8 @@ fn wanted(if_match: Option<&str>, if_none_match: Option<&str>) -> Result<Wanted,
 }
 
 /// The media type that the writer says, or the name does.
-fn declared_media_type(fields: &Fields, name: &ObjectName) -> Result<String, AdminError> {
-    let declared = fields.value("content-type").unwrap_or_default().trim();
+fn declared_media_type(headers: &Headers, name: &ObjectName) -> Result<String, AdminError> {
+    let declared = headers.value("content-type").unwrap_or_default().trim();
     let plain = declared.bytes().all(|b| (b' '..=b'~').contains(&b));
     match declared {
         "" => Ok(media_type::of_path(name.as_str()).to_owned()),
@@ -412,8 +414,8 @@ fn declared_media_type(fields: &Fields, name: &ObjectName) -> Result<String, Adm
 }
 
 /// The tags that the writer says, joined by commas.
-fn declared_tags(fields: &Fields) -> Result<String, AdminError> {
-    let declared = fields.value("selvedge-tags").unwrap_or_default();
+fn declared_tags(headers: &Headers) -> Result<String, AdminError> {
+    let declared = headers.value("selvedge-tags").unwrap_or_default();
     let tags: Vec<&str> = declared.split([',', ' ', '\t']).filter(|tag| !tag.is_empty()).collect();
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-');
     let valid = tags.iter().all(|tag| tag.len() <= TAG_BYTES_MAX && tag.bytes().all(plain));
@@ -481,20 +483,20 @@ mod tests {
             ("a,b\nc", None),
         ];
         for (value, expected) in rows {
-            let mut fields = Fields::new();
-            fields.set("selvedge-tags", value.to_owned());
-            assert_eq!(declared_tags(&fields).ok().as_deref(), expected, "{value:?}");
+            let mut headers = Headers::new();
+            headers.set("selvedge-tags", value.to_owned());
+            assert_eq!(declared_tags(&headers).ok().as_deref(), expected, "{value:?}");
         }
         let mut refused = vec![format!("{long}a"), format!("{fitting},{long}")];
         refused.push(["a"; TAGS_MAX + 1].join(","));
         for value in refused {
-            let mut fields = Fields::new();
-            fields.set("selvedge-tags", value);
-            assert!(declared_tags(&fields).is_err());
+            let mut headers = Headers::new();
+            headers.set("selvedge-tags", value);
+            assert!(declared_tags(&headers).is_err());
         }
-        let mut fields = Fields::new();
-        fields.set("selvedge-tags", ["a"; TAGS_MAX].join(","));
-        assert!(declared_tags(&fields).is_ok());
+        let mut headers = Headers::new();
+        headers.set("selvedge-tags", ["a"; TAGS_MAX].join(","));
+        assert!(declared_tags(&headers).is_ok());
     }
 
     #[test]
@@ -511,9 +513,9 @@ mod tests {
             ("a/b\tc", None),
         ];
         for (value, expected) in rows {
-            let mut fields = Fields::new();
-            fields.set("content-type", value.to_owned());
-            let found = declared_media_type(&fields, &name).ok();
+            let mut headers = Headers::new();
+            headers.set("content-type", value.to_owned());
+            let found = declared_media_type(&headers, &name).ok();
             assert_eq!(found.as_deref(), expected, "{value:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! What the edge tier keeps of mutable sources, as text: a stored response, or where its variants
 //! are, or that it is gone.
 //!
-//! Not the body, which stands beside it, and not a policy. The text goes into one header field, so
+//! Not the body, which stands beside it, and not a policy. The text goes into one header, so
 //! it is ASCII: words apart by spaces, all else percent-encoded. The invariant is that what was
 //! written comes back the same, and that anything else is nothing at all.
 
@@ -9,11 +9,11 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::cache::freshness::Timing;
 use crate::site::ids::ContentHash;
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::percent::percent_decode;
 use crate::wire::time::UnixMillis;
 
-/// Longest text that is kept: production refuses responses with more than 32 KB of fields.
+/// Longest text that is kept: production refuses responses with more than 32 KB of headers.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Most variants of one URL; the oldest make room.
 pub const VARIANTS_MAX: usize = 32;
@@ -37,8 +37,8 @@ pub enum Stored {
 pub struct StoredResponse {
     /// The status code.
     pub status: u16,
-    /// The header fields.
-    pub fields: Fields,
+    /// The headers.
+    pub headers: Headers,
     /// For how long it may be used.
     pub timing: Timing,
     /// The length of the body at hand.
@@ -50,7 +50,7 @@ pub struct StoredResponse {
 /// A variant of a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variant {
-    /// The request fields that select it, as `Vary` lists them, lower-case.
+    /// The request headers that select it, as `Vary` lists them, lower-case.
     pub names: Vec<String>,
     /// The hash of what they held; the variant stands under it.
     pub hash: ContentHash,
@@ -102,7 +102,7 @@ impl Stored {
 impl StoredResponse {
     /// The entity tag as it is sent; empty where there is none.
     pub fn etag(&self) -> &str {
-        self.fields.value("etag").unwrap_or_default()
+        self.headers.value("etag").unwrap_or_default()
     }
 
     fn write(&self, out: &mut String) {
@@ -126,7 +126,7 @@ impl StoredResponse {
         for number in numbers {
             push_number(out, number);
         }
-        for (name, value) in self.fields.iter() {
+        for (name, value) in self.headers.iter() {
             push_word(out, name);
             push_word(out, value);
         }
@@ -148,11 +148,11 @@ impl StoredResponse {
             always_validate: next()? != 0,
             never_stale: next()? != 0,
         };
-        let mut fields = Fields::with_capacity(16);
+        let mut headers = Headers::with_capacity(16);
         while let Some(name) = words.next() {
-            fields.append(word(name)?, word(words.next()?)?);
+            headers.append(word(name)?, word(words.next()?)?);
         }
-        Some(Self { status, fields, timing, length, complete })
+        Some(Self { status, headers, timing, length, complete })
     }
 }
 
@@ -200,12 +200,12 @@ mod tests {
     use super::*;
 
     fn response() -> StoredResponse {
-        let mut fields = Fields::new();
-        fields.append("content-type", "text/plain; charset=utf-8");
-        fields.append("set-cookie", "a=1");
-        fields.append("set-cookie", "b=2");
-        fields.append("x-empty", "");
-        fields.append("x-odd", "100 % \u{e9}\t\u{1f9f5}");
+        let mut headers = Headers::new();
+        headers.append("content-type", "text/plain; charset=utf-8");
+        headers.append("set-cookie", "a=1");
+        headers.append("set-cookie", "b=2");
+        headers.append("x-empty", "");
+        headers.append("x-odd", "100 % \u{e9}\t\u{1f9f5}");
         let timing = Timing {
             requested_ms: UnixMillis(1),
             received_ms: UnixMillis(u64::MAX),
@@ -218,7 +218,7 @@ mod tests {
             always_validate: true,
             never_stale: false,
         };
-        StoredResponse { status: 200, fields, timing, length: 10, complete: Some(0) }
+        StoredResponse { status: 200, headers, timing, length: 10, complete: Some(0) }
     }
 
     #[test]
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn the_text_is_bounded() {
         let mut long = response();
-        long.fields.set("x-long", "a".repeat(HEAD_BYTES_MAX));
+        long.headers.set("x-long", "a".repeat(HEAD_BYTES_MAX));
         assert_eq!(Stored::Response(long).to_text(), None);
     }
 }

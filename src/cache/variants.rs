@@ -1,9 +1,9 @@
-//! Stored responses of mutable sources in the edge tier: found by URL and selecting fields, kept,
+//! Stored responses of mutable sources in the edge tier: found by URL and selecting headers, kept,
 //! and given up.
 //!
 //! Not a policy: whether one may be stored or used is [`crate::cache::freshness`]'s. The runtime's
 //! cache is a plain store here: it sees bare keys, never a `Vary`, a condition or a range. The
-//! invariant is that a variant is found by exactly those whose selecting fields it was made for.
+//! invariant is that a variant is found by exactly those whose selecting headers it was made for.
 
 use crate::cache::entry::{Stored, StoredResponse, VARIANTS_MAX, Variant};
 use crate::cache::flight::Flight;
@@ -14,7 +14,7 @@ use crate::ports::{EdgeContent, Fault, Ports};
 use crate::serve::response::ReplyBody;
 use crate::site::ids::ContentHash;
 use crate::site::keys::{self, Key};
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 use crate::wire::vary::{self, Vary};
 
@@ -37,8 +37,8 @@ pub enum Lookup<B> {
     VaryMiss,
 }
 
-/// What is stored under a key for a request with these fields.
-pub async fn find<P: Ports>(tiers: &Tiers<P>, key: &Key, request: &Fields) -> Lookup<P::Body> {
+/// What is stored under a key for a request with these headers.
+pub async fn find<P: Ports>(tiers: &Tiers<P>, key: &Key, request: &Headers) -> Lookup<P::Body> {
     let variants = match read(tiers, key).await {
         Some((Stored::Response(response), body)) => return Lookup::Found(response, body),
         Some((Stored::Index(_, variants), _)) => variants,
@@ -64,10 +64,10 @@ pub async fn keep<P: Ports>(
     key: &Key,
     response: StoredResponse,
     content: EdgeContent<P>,
-    request: &Fields,
+    request: &Headers,
 ) -> bool {
     let ttl = response.timing.keep_secs();
-    let Vary::Names(names) = Vary::of(&response.fields) else { return false };
+    let Vary::Names(names) = Vary::of(&response.headers) else { return false };
     let requested_ms = response.timing.requested_ms;
     let Some(head) = Stored::Response(response).to_text() else { return false };
     let present = read(tiers, key).await.map(|(stored, _)| stored);
@@ -102,7 +102,7 @@ pub fn keep_behind<P: Ports>(
     key: &Key,
     response: StoredResponse,
     content: EdgeContent<P>,
-    request: &Fields,
+    request: &Headers,
     flight: Option<Flight>,
 ) {
     let (behind, key, request) = (tiers.clone(), key.clone(), request.clone());
@@ -142,7 +142,7 @@ pub fn refresh_behind<P: Ports, F: Future<Output = ()> + 'static>(
 pub async fn claim_refresh<P: Ports>(
     tiers: &Tiers<P>,
     key: &Key,
-    request: &Fields,
+    request: &Headers,
 ) -> Option<(StoredResponse, P::Body)> {
     let Lookup::Found(stored, body) = find(tiers, key, request).await else { return None };
     let lock = keys::refresh_lock(key);
@@ -201,7 +201,7 @@ async fn put<P: Ports>(
     done.is_ok()
 }
 
-fn selecting_hash(names: &[String], request: &Fields) -> ContentHash {
+fn selecting_hash(names: &[String], request: &Headers) -> ContentHash {
     let field = |name: &str| request.value(name).map(str::to_owned);
     ContentHash::of(vary::selecting(names, &field).as_bytes())
 }

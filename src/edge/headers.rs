@@ -1,31 +1,30 @@
-//! Header fields to and from `web_sys::Headers`.
+//! Headers to and from `web_sys::Headers`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
-use web_sys::Headers;
 
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 
-/// Builds `Headers` from fields.
-pub fn headers(fields: &Fields) -> Result<Headers, JsValue> {
-    let headers = Headers::new()?;
-    for (name, value) in fields.iter() {
-        headers.append(name, value)?;
+/// Builds the runtime's headers.
+pub fn to_runtime(headers: &Headers) -> Result<web_sys::Headers, JsValue> {
+    let built = web_sys::Headers::new()?;
+    for (name, value) in headers.iter() {
+        built.append(name, value)?;
     }
-    Ok(headers)
+    Ok(built)
 }
 
-/// Reads all fields. The runtime lists each `Set-Cookie` line separately.
-pub fn fields(headers: &Headers) -> Fields {
-    let fields = Rc::new(RefCell::new(Fields::with_capacity(24)));
-    let collected = fields.clone();
+/// Reads all headers. The runtime lists each `Set-Cookie` line separately.
+pub fn from_runtime(headers: &web_sys::Headers) -> Headers {
+    let read = Rc::new(RefCell::new(Headers::with_capacity(24)));
+    let collected = read.clone();
     let append = Closure::<dyn FnMut(String, String)>::new(move |value, name: String| {
         collected.borrow_mut().append(name, value);
     });
-    // `for_each` is one call; iterating costs six for each field.
+    // `for_each` is one call; iterating costs six for each header.
     let _ = headers.for_each(append.as_ref().unchecked_ref());
     drop(append);
-    Rc::try_unwrap(fields).map(RefCell::into_inner).unwrap_or_default()
+    Rc::try_unwrap(read).map(RefCell::into_inner).unwrap_or_default()
 }

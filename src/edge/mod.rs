@@ -28,7 +28,7 @@ use worker::Env;
 use worker::worker_sys::Context;
 
 use crate::cache::memory::Memory;
-use crate::edge::request::RequestHeaders;
+use crate::edge::request::LazyHeaders;
 use crate::edge::runtime::Runtime;
 use crate::pipeline::handle;
 use crate::ports::settings::Settings;
@@ -77,7 +77,7 @@ async fn answer(request: Request, env: Env, context: Context) -> JsValue {
     });
     let (method, url) = (request.method(), request.url());
     // A second reference; `request.clone()` would be JavaScript's, which copies the body.
-    let headers = RequestHeaders::of(Clone::clone(&request));
+    let headers = LazyHeaders::of(Clone::clone(&request));
     let runtime = Runtime::new(request, env, context, settings);
     let reply = handle(runtime, memory, &method, &url, &headers).await;
     response::response(reply)

@@ -3,16 +3,16 @@
 use js_sys::Reflect;
 use worker::worker_sys::ext::RequestExt;
 
-use crate::serve::request::{Field, Headers};
+use crate::serve::request::{RequestHeader, RequestHeaders};
 
-/// Reads the header fields that serving asks for.
-pub struct RequestHeaders {
+/// Reads the headers that serving asks for.
+pub struct LazyHeaders {
     request: web_sys::Request,
     headers: web_sys::Headers,
 }
 
-impl RequestHeaders {
-    /// Returns the header fields of `request`.
+impl LazyHeaders {
+    /// Returns the headers of `request`.
     pub fn of(request: web_sys::Request) -> Self {
         let headers = request.headers();
         Self { request, headers }
@@ -34,14 +34,14 @@ impl RequestHeaders {
     }
 }
 
-impl Headers for RequestHeaders {
-    fn field(&self, field: Field) -> Option<String> {
-        let value = self.headers.get(field.name()).ok().flatten()?;
-        let value = match field {
-            Field::AcceptEncoding => self.sent_encoding(value),
+impl RequestHeaders for LazyHeaders {
+    fn value(&self, header: RequestHeader) -> Option<String> {
+        let value = self.headers.get(header.name()).ok().flatten()?;
+        let value = match header {
+            RequestHeader::AcceptEncoding => self.sent_encoding(value),
             _ => value,
         };
-        // For every field read here, empty means the same as absent.
+        // For every header read here, empty means the same as absent.
         (!value.is_empty()).then_some(value)
     }
 }

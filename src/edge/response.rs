@@ -13,7 +13,7 @@ use crate::edge::headers;
 use crate::edge::runtime::Runtime;
 use crate::ports::Part;
 use crate::serve::response::{Reply, ReplyBody};
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 
 /// Maximum number of header blocks kept. When there are more, all are forgotten.
 const BLOCKS_MAX: usize = 512;
@@ -21,7 +21,7 @@ const BLOCKS_MAX: usize = 512;
 /// Status and headers of responses built earlier, by their text.
 ///
 /// Building `Headers` costs two calls for each field. Within a second the same asset has the same
-/// fields to the letter, so most responses reuse an entry.
+/// headers to the letter, so most responses reuse an entry.
 #[derive(Default)]
 struct Blocks {
     known: HashMap<Box<str>, ResponseInit>,
@@ -38,13 +38,13 @@ pub fn response(reply: Reply<Runtime>) -> JsValue {
     // A status without a body must have none (RFC 9110 section 6.4.1), and the constructor throws.
     let body = match reply.body {
         _ if matches!(reply.status, 101 | 204 | 205 | 304) => JsValue::NULL,
-        ReplyBody::Empty => empty_body(reply.fields.value("content-length")),
+        ReplyBody::Empty => empty_body(reply.headers.value("content-length")),
         ReplyBody::Constant(constant, form) => constant.body(form).into(),
         ReplyBody::Bytes(bytes) => Uint8Array::from(&bytes[..]).into(),
         ReplyBody::Held(buffer, part) => held(&buffer, part),
         ReplyBody::Stream(stream) => stream,
     };
-    let built = init(reply.status, &reply.fields).and_then(|init| {
+    let built = init(reply.status, &reply.headers).and_then(|init| {
         // Every kind of body takes this constructor: it passes the value on as it is.
         Response::new_with_opt_buffer_source_and_init(Some(body.unchecked_ref()), &init)
     });
@@ -55,11 +55,11 @@ pub fn response(reply: Reply<Runtime>) -> JsValue {
     }
 }
 
-fn init(status: u16, fields: &Fields) -> Result<ResponseInit, JsValue> {
+fn init(status: u16, headers: &Headers) -> Result<ResponseInit, JsValue> {
     BLOCKS.with_borrow_mut(|Blocks { known, text }| {
         text.clear();
         let _ = write!(text, "{status}");
-        for (name, value) in fields.iter() {
+        for (name, value) in headers.iter() {
             for part in ["\n", name, "\n", value] {
                 text.push_str(part);
             }
@@ -69,8 +69,8 @@ fn init(status: u16, fields: &Fields) -> Result<ResponseInit, JsValue> {
         }
         let mut init = ResponseInit::new();
         init.set_status(status);
-        init.set_headers_headers(&headers::headers(fields)?);
-        if fields.contains("content-encoding") {
+        init.set_headers_headers(&headers::to_runtime(headers)?);
+        if headers.contains("content-encoding") {
             // The body is in that coding already.
             init.encode_body("manual")?;
         }

@@ -20,7 +20,7 @@ use crate::ports::{
 };
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 
 /// The name of the R2 binding.
@@ -232,8 +232,8 @@ impl Ports for Runtime {
         cache::keep(&self.edge_url(key), head, content, ttl.seconds()).await
     }
 
-    fn request_fields(&self) -> Fields {
-        headers::fields(&self.0.request.headers())
+    fn request_headers(&self) -> Headers {
+        headers::from_runtime(&self.0.request.headers())
     }
 
     async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<JsValue>, Fault> {

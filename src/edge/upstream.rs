@@ -34,11 +34,11 @@ pub async fn fetch(
         return Err(Fault::TimedOut);
     };
     let response: Response = response.map_err(fault)?.unchecked_into();
-    let fields = headers::fields(&response.headers());
-    let length = fields.value("content-length").and_then(length);
+    let headers = headers::from_runtime(&response.headers());
+    let length = headers.value("content-length").and_then(length);
     let body = response.body().map(|body| streams::guarded(&body, length, request.idle_ms));
     let body = body.transpose()?.map(Into::into);
-    Ok(UpstreamResponse { status: response.status(), fields, body })
+    Ok(UpstreamResponse { status: response.status(), headers, body })
 }
 
 fn init(
@@ -48,7 +48,7 @@ fn init(
 ) -> Result<RequestInit, JsValue> {
     let init = RequestInit::new();
     init.set_method(&request.method);
-    init.set_headers_headers(&headers::headers(&request.fields)?);
+    init.set_headers_headers(&headers::to_runtime(&request.headers)?);
     if request.with_body {
         init.set_body_opt_readable_stream(client.body().as_ref());
     }

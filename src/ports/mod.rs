@@ -31,7 +31,7 @@ use crate::ports::settings::Settings;
 use crate::site::action::Upstream;
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 
 /// Why a port gave no answer. Never a reason to say that something does not exist.
@@ -123,8 +123,8 @@ pub struct UpstreamRequest {
     pub url: String,
     /// The method, as the client wrote it.
     pub method: String,
-    /// The header fields.
-    pub fields: Fields,
+    /// The headers.
+    pub headers: Headers,
     /// Whether the client's body goes along.
     pub with_body: bool,
     /// How long the response may take to begin.
@@ -138,8 +138,8 @@ pub struct UpstreamRequest {
 pub struct UpstreamResponse<B> {
     /// The status code.
     pub status: u16,
-    /// The header fields.
-    pub fields: Fields,
+    /// The headers.
+    pub headers: Headers,
     /// The body as it came over the wire, its content coding untouched; `None` where there is none.
     pub body: Option<B>,
 }
@@ -306,8 +306,8 @@ pub trait Ports: Clone + 'static {
         ttl: DeltaSeconds,
     ) -> impl Future<Output = Result<(), Fault>>;
 
-    /// All header fields of the request, for those who pass them on.
-    fn request_fields(&self) -> Fields;
+    /// All headers of the request, for those who pass them on.
+    fn request_headers(&self) -> Headers;
     /// Asks an upstream; never follows a redirect.
     fn fetch(
         &self,

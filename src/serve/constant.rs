@@ -6,7 +6,7 @@
 use crate::ports::Ports;
 use crate::serve::error_document;
 use crate::serve::response::{Reply, ReplyBody};
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 
 /// Seconds after which a client may try again when the store failed.
 const RETRY_AFTER_SECS: &str = "5";
@@ -115,39 +115,39 @@ impl Constant {
         }
     }
 
-    /// The fields of the representation: type and length, and what the status asks for.
-    pub fn fields(self) -> Fields {
-        let mut fields = Fields::with_capacity(12);
-        fields.set("content-type", "text/plain; charset=utf-8");
-        fields.set("content-length", self.text().len().to_string());
+    /// The headers of the representation: type and length, and what the status asks for.
+    pub fn headers(self) -> Headers {
+        let mut headers = Headers::with_capacity(12);
+        headers.set("content-type", "text/plain; charset=utf-8");
+        headers.set("content-length", self.text().len().to_string());
         match self {
-            Self::MethodNotAllowed => fields.set("allow", "GET, HEAD, OPTIONS"),
-            Self::Unauthorized => fields.set("www-authenticate", "Bearer"),
+            Self::MethodNotAllowed => headers.set("allow", "GET, HEAD, OPTIONS"),
+            Self::Unauthorized => headers.set("www-authenticate", "Bearer"),
             Self::BadGateway | Self::Unavailable | Self::GatewayTimeout => {
-                fields.set("retry-after", RETRY_AFTER_SECS);
+                headers.set("retry-after", RETRY_AFTER_SECS);
             }
             _ => {}
         }
-        fields
+        headers
     }
 
     /// The whole answer, for requests that no site is known for.
     pub fn reply<P: Ports>(self) -> Reply<P> {
-        let mut fields = self.fields();
-        fields.set("cache-control", "no-store");
-        fields.set("x-content-type-options", "nosniff");
-        fields.set("content-security-policy", "default-src 'none'");
-        fields.set("x-robots-tag", "noindex");
-        fields.set("cache-status", "selvedge; fwd=bypass; detail=constant");
-        Reply { status: self.status(), fields, body: self.into() }
+        let mut headers = self.headers();
+        headers.set("cache-control", "no-store");
+        headers.set("x-content-type-options", "nosniff");
+        headers.set("content-security-policy", "default-src 'none'");
+        headers.set("x-robots-tag", "noindex");
+        headers.set("cache-status", "selvedge; fwd=bypass; detail=constant");
+        Reply { status: self.status(), headers, body: self.into() }
     }
 
     /// Describes the document in place of the text. The policy takes the place of a site's own,
     /// which is not made for this document.
-    pub fn describe_document(self, fields: &mut Fields) {
-        fields.set("content-type", error_document::MEDIA_TYPE);
-        fields.set("content-length", self.body(Form::Document).len().to_string());
-        fields.set("content-security-policy", error_document::POLICY);
+    pub fn describe_document(self, headers: &mut Headers) {
+        headers.set("content-type", error_document::MEDIA_TYPE);
+        headers.set("content-length", self.body(Form::Document).len().to_string());
+        headers.set("content-security-policy", error_document::POLICY);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::site::deployment::asset::Class;
 use crate::site::ids::DeploymentId;
 use crate::wire::cache_status::{CacheStatus, Forward, State};
 use crate::wire::date;
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::time::UnixMillis;
 
 /// What fingerprinted files are sent with: a year, and never asked for again (RFC 8246 §2).
@@ -24,7 +24,7 @@ const UNSAID: &str = "private, no-cache";
 /// A year over HTTPS only (RFC 6797 §6.1); subdomains are other sites' business.
 const HSTS: &str = "max-age=31536000";
 
-/// Fields that tell caches how long they may keep a response (RFC 9111 §5.2, RFC 9213 §2).
+/// Headers that tell caches how long they may keep a response (RFC 9111 §5.2, RFC 9213 §2).
 const CACHING: [&str; 4] =
     ["cache-control", "cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
 
@@ -72,51 +72,51 @@ pub struct HeaderStage<'a> {
 }
 
 impl HeaderStage<'_> {
-    /// The fields of a response, given its status and those of its representation.
-    pub fn apply(&self, status: u16, mut fields: Fields, lifetime: Lifetime) -> Fields {
+    /// The headers of a response, given its status and those of its representation.
+    pub fn apply(&self, status: u16, mut headers: Headers, lifetime: Lifetime) -> Headers {
         let policy = self.cache_control(lifetime);
-        fields.set("cache-control", policy.clone());
+        headers.set("cache-control", policy.clone());
         let rules = &self.config.headers;
-        rules.apply(self.host, self.path, self.file, !self.is_indexed, &mut fields);
-        if !matches!(lifetime, Lifetime::Of(_)) || !fields.contains("cache-control") {
-            fields.set("cache-control", policy);
+        rules.apply(self.host, self.path, self.file, !self.is_indexed, &mut headers);
+        if !matches!(lifetime, Lifetime::Of(_)) || !headers.contains("cache-control") {
+            headers.set("cache-control", policy);
         }
-        self.sandbox(&mut fields);
-        self.protect(&mut fields);
-        self.tell(status, &mut fields);
-        fields
+        self.sandbox(&mut headers);
+        self.protect(&mut headers);
+        self.tell(status, &mut headers);
+        headers
     }
 
-    /// The fields of a response of a mutable source, whose own lifetimes stand.
+    /// The headers of a response of a mutable source, whose own lifetimes stand.
     ///
     /// Site rules can't change what it says of caching: that would let them store what is one
     /// client's.
-    pub fn apply_mutable(&self, mut fields: Fields, cache_status: &CacheStatus) -> Fields {
-        let said = CACHING.map(|name| fields.value(name).map(str::to_owned));
+    pub fn apply_mutable(&self, mut headers: Headers, cache_status: &CacheStatus) -> Headers {
+        let said = CACHING.map(|name| headers.value(name).map(str::to_owned));
         let rules = &self.config.headers;
-        rules.apply(self.host, self.path, self.file, !self.is_indexed, &mut fields);
+        rules.apply(self.host, self.path, self.file, !self.is_indexed, &mut headers);
         for (name, value) in CACHING.iter().zip(said) {
             match value {
-                Some(value) => fields.set(*name, value),
-                None => fields.remove(name),
+                Some(value) => headers.set(*name, value),
+                None => headers.remove(name),
             }
         }
-        if !fields.contains("cache-control") && !fields.contains("expires") {
-            fields.set("cache-control", UNSAID);
+        if !headers.contains("cache-control") && !headers.contains("expires") {
+            headers.set("cache-control", UNSAID);
         }
-        self.sandbox(&mut fields);
-        if fields.contains("x-content-type-options") {
-            self.protect_all_but_type(&mut fields);
+        self.sandbox(&mut headers);
+        if headers.contains("x-content-type-options") {
+            self.protect_all_but_type(&mut headers);
         } else {
-            self.protect(&mut fields);
+            self.protect(&mut headers);
         }
         // RFC 9211 §2: each cache on the way adds its member at the end.
-        fields.append("cache-status", cache_status.text());
-        fields.set("selvedge-deployment", self.deployment_and_stage());
-        if !fields.contains("date") {
-            fields.set("date", date::format_imf(self.now.seconds()));
+        headers.append("cache-status", cache_status.text());
+        headers.set("selvedge-deployment", self.deployment_and_stage());
+        if !headers.contains("date") {
+            headers.set("date", date::format_imf(self.now.seconds()));
         }
-        fields
+        headers
     }
 
     fn cache_control(&self, lifetime: Lifetime) -> String {
@@ -134,38 +134,38 @@ impl HeaderStage<'_> {
         }
     }
 
-    fn sandbox(&self, fields: &mut Fields) {
+    fn sandbox(&self, headers: &mut Headers) {
         if self.policy.kind != StageKind::Sandbox {
             return;
         }
-        let permanent = fields.value("cache-control").unwrap_or(NO_STORE).to_owned();
-        fields.set("x-cache-control", permanent);
-        fields.set("cache-control", NO_STORE);
+        let permanent = headers.value("cache-control").unwrap_or(NO_STORE).to_owned();
+        headers.set("x-cache-control", permanent);
+        headers.set("cache-control", NO_STORE);
     }
 
-    fn protect(&self, fields: &mut Fields) {
-        fields.set("x-content-type-options", "nosniff");
-        self.protect_all_but_type(fields);
+    fn protect(&self, headers: &mut Headers) {
+        headers.set("x-content-type-options", "nosniff");
+        self.protect_all_but_type(headers);
     }
 
-    fn protect_all_but_type(&self, fields: &mut Fields) {
+    fn protect_all_but_type(&self, headers: &mut Headers) {
         let permanent = self.policy.kind == StageKind::Permanent;
-        if self.is_secure && permanent && !fields.contains("strict-transport-security") {
-            fields.set("strict-transport-security", HSTS);
+        if self.is_secure && permanent && !headers.contains("strict-transport-security") {
+            headers.set("strict-transport-security", HSTS);
         }
         if !self.is_indexed {
-            fields.set("x-robots-tag", "noindex");
+            headers.set("x-robots-tag", "noindex");
         }
     }
 
-    fn tell(&self, status: u16, fields: &mut Fields) {
+    fn tell(&self, status: u16, headers: &mut Headers) {
         let cache_status = self.cache_status(status);
-        fields.set("cache-status", cache_status.text());
+        headers.set("cache-status", cache_status.text());
         if let (State::Hit, Some(live)) = (cache_status.state, self.live) {
-            fields.set("age", (self.now.since(live.read_ms) / 1_000).to_string());
+            headers.set("age", (self.now.since(live.read_ms) / 1_000).to_string());
         }
-        fields.set("selvedge-deployment", self.deployment_and_stage());
-        fields.set("date", date::format_imf(self.now.seconds()));
+        headers.set("selvedge-deployment", self.deployment_and_stage());
+        headers.set("date", date::format_imf(self.now.seconds()));
     }
 
     fn deployment_and_stage(&self) -> String {

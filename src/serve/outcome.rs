@@ -12,7 +12,7 @@ use crate::serve::request::Ask;
 use crate::serve::response::ReplyBody;
 use crate::wire::cache_status::{CacheStatus, Forward, State};
 use crate::wire::date;
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::precondition::{Validators, Verdict};
 use crate::wire::range::{self, RangeOutcome};
 
@@ -20,8 +20,8 @@ use crate::wire::range::{self, RangeOutcome};
 pub struct Outcome<P: Ports> {
     /// The status code.
     pub status: u16,
-    /// The header fields.
-    pub fields: Fields,
+    /// The headers.
+    pub headers: Headers,
     /// The body.
     pub body: ReplyBody<P>,
     /// How it came about.
@@ -42,11 +42,11 @@ impl<P: Ports> Outcome<P> {
 
     /// A constant answer, of a place that is never cached.
     pub fn constant(constant: Constant) -> Self {
-        let mut fields = constant.fields();
-        fields.set("cache-control", "no-store");
+        let mut headers = constant.headers();
+        headers.set("cache-control", "no-store");
         let body = constant.into();
         let cache_status = CacheStatus::forward(Forward::Bypass);
-        Self { status: constant.status(), fields, body, cache_status }
+        Self { status: constant.status(), headers, body, cache_status }
     }
 
     /// The answer to a method that is not one of these; none are all that a fetch can send.
@@ -59,7 +59,7 @@ impl<P: Ports> Outcome<P> {
             [] => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".to_owned(),
             methods => methods.join(", "),
         };
-        outcome.fields.set("allow", allow);
+        outcome.headers.set("allow", allow);
         outcome
     }
 
@@ -69,18 +69,18 @@ impl<P: Ports> Outcome<P> {
     /// RFC 9110 §15.5.17
     pub fn unsatisfiable(length: u64) -> Self {
         let mut outcome = Self::constant(Constant::RangeNotSatisfiable);
-        outcome.fields.set("content-range", range::content_range_unsatisfied(length));
+        outcome.headers.set("content-range", range::content_range_unsatisfied(length));
         outcome
     }
 
     /// What OPTIONS gets where only reading is possible.
     pub fn options() -> Self {
-        let mut fields = Fields::with_capacity(8);
+        let mut headers = Headers::with_capacity(8);
         // A 204 has no `Content-Length` (RFC 9110 §8.6).
-        fields.set("allow", "GET, HEAD, OPTIONS");
-        fields.set("cache-control", "no-store");
+        headers.set("allow", "GET, HEAD, OPTIONS");
+        headers.set("cache-control", "no-store");
         let cache_status = CacheStatus::forward(Forward::Bypass);
-        Self { status: 204, fields, body: ReplyBody::Empty, cache_status }
+        Self { status: 204, headers, body: ReplyBody::Empty, cache_status }
     }
 
     /// What is said when an upstream gave no answer.
@@ -101,7 +101,7 @@ impl<P: Ports> Outcome<P> {
             return Self::gateway_error(502, "upstream-status");
         }
         let body = response.body.map_or(ReplyBody::Empty, ReplyBody::Stream);
-        Self { status: response.status, fields: response.fields, body, cache_status }
+        Self { status: response.status, headers: response.headers, body, cache_status }
     }
 }
 
@@ -117,14 +117,14 @@ pub fn present<P: Ports>(
     cache_status: CacheStatus,
 ) -> Outcome<P> {
     let now = ports.now();
-    let mut fields = stored.fields;
-    fields.set("age", (stored.timing.age_ms(now) / 1_000).to_string());
-    let mut outcome = Outcome { status: stored.status, fields, body, cache_status };
+    let mut headers = stored.headers;
+    headers.set("age", (stored.timing.age_ms(now) / 1_000).to_string());
+    let mut outcome = Outcome { status: stored.status, headers, body, cache_status };
     if !(200..300).contains(&stored.status) {
         return outcome;
     }
-    let etag = outcome.fields.value("etag").unwrap_or_default();
-    let last_modified = outcome.fields.value("last-modified");
+    let etag = outcome.headers.value("etag").unwrap_or_default();
+    let last_modified = outcome.headers.value("last-modified");
     let last_modified = last_modified.and_then(|text| date::parse(text, now.seconds()).ok());
     let validators = Validators { etag, last_modified };
     match ask.evaluate(&validators, now.seconds()) {
@@ -135,7 +135,7 @@ pub fn present<P: Ports>(
         }
     }
     // A stream of unknown length has no ranges.
-    let length = outcome.fields.value("content-length").and_then(|text| text.parse().ok());
+    let length = outcome.headers.value("content-length").and_then(|text| text.parse().ok());
     let Some(length) = length.filter(|_| stored.status == 200) else { return outcome };
     match ask.part(&validators, length, now.seconds()) {
         RangeOutcome::Full => outcome,
@@ -151,8 +151,8 @@ pub fn present<P: Ports>(
                 other => other,
             };
             outcome.status = 206;
-            outcome.fields.set("content-range", range::content_range(first, last, length));
-            outcome.fields.set("content-length", part.length.to_string());
+            outcome.headers.set("content-range", range::content_range(first, last, length));
+            outcome.headers.set("content-length", part.length.to_string());
             outcome
         }
     }
@@ -178,9 +178,9 @@ pub fn hit<P: Ports>(
 
 /// RFC 9110 §15.4.5: what a 200 would have said, but for what describes a body.
 fn not_modified<P: Ports>(outcome: Outcome<P>) -> Outcome<P> {
-    let mut fields = outcome.fields;
+    let mut headers = outcome.headers;
     for name in ["content-length", "content-type", "content-encoding", "content-range"] {
-        fields.remove(name);
+        headers.remove(name);
     }
-    Outcome { status: 304, fields, body: ReplyBody::Empty, ..outcome }
+    Outcome { status: 304, headers, body: ReplyBody::Empty, ..outcome }
 }

@@ -1,6 +1,6 @@
 //! The request as data: what of it the pipeline may see.
 //!
-//! Not the request: bodies stay with the ports, and of the header fields only the ones listed here
+//! Not the request: bodies stay with the ports, and of the headers only the ones listed here
 //! are ever read. The invariant is that nothing reaches a decision but these, so that no other
 //! header of a client can change what anybody gets.
 
@@ -13,9 +13,9 @@ use crate::wire::range::{self, RangeOutcome};
 use crate::wire::time::UnixSeconds;
 use crate::wire::url::Scheme;
 
-/// The request header fields that serving reads: the whole list.
+/// The request headers that serving reads: the whole list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
+pub enum RequestHeader {
     /// RFC 9110 §12.5.3.
     AcceptEncoding,
     /// RFC 9110 §7.2.
@@ -44,8 +44,8 @@ pub enum Field {
     XApiKey,
 }
 
-impl Field {
-    /// The fields that every request for an asset is read for, in the order of their numbers.
+impl RequestHeader {
+    /// The headers that every request for an asset is read for, in the order of their numbers.
     pub const USUAL: [Self; 7] = [
         Self::AcceptEncoding,
         Self::Host,
@@ -76,10 +76,10 @@ impl Field {
     }
 }
 
-/// Where header fields come from.
-pub trait Headers {
-    /// The value of a field, lines joined by `, `; `None` when it is absent.
-    fn field(&self, field: Field) -> Option<String>;
+/// Where headers come from.
+pub trait RequestHeaders {
+    /// Returns the value of a header, its lines joined by `, `; `None` when it is absent.
+    fn value(&self, header: RequestHeader) -> Option<String>;
 }
 
 /// A request for something that a site serves.
@@ -96,8 +96,8 @@ pub struct Ask<'a> {
     pub path: &'a RequestPath,
     /// The query, without its `?`.
     pub query: Option<&'a str>,
-    /// The header fields.
-    pub headers: &'a dyn Headers,
+    /// The headers.
+    pub headers: &'a dyn RequestHeaders,
 }
 
 impl Ask<'_> {
@@ -111,10 +111,11 @@ impl Ask<'_> {
     /// # Source
     /// RFC 9110 §13.2.2
     pub fn evaluate(&self, current: &Validators<'_>, now: UnixSeconds) -> Verdict {
-        let field = |name| self.headers.field(name);
-        let (if_match, if_none_match) = (field(Field::IfMatch), field(Field::IfNoneMatch));
-        let modified = field(Field::IfModifiedSince);
-        let unmodified = field(Field::IfUnmodifiedSince);
+        let field = |name| self.headers.value(name);
+        let (if_match, if_none_match) =
+            (field(RequestHeader::IfMatch), field(RequestHeader::IfNoneMatch));
+        let modified = field(RequestHeader::IfModifiedSince);
+        let unmodified = field(RequestHeader::IfUnmodifiedSince);
         let conditions = Conditions {
             if_match: if_match.as_deref(),
             if_none_match: if_none_match.as_deref(),
@@ -136,7 +137,7 @@ impl Ask<'_> {
     /// The `Range` field where it counts: of a GET.
     pub fn range(&self) -> Option<String> {
         match self.method {
-            Method::GET => self.headers.field(Field::Range),
+            Method::GET => self.headers.value(RequestHeader::Range),
             _ => None,
         }
     }
@@ -147,7 +148,7 @@ impl Ask<'_> {
     /// RFC 9110 §13.1.5 and §14.2
     pub fn part(&self, current: &Validators<'_>, length: u64, now: UnixSeconds) -> RangeOutcome {
         let Some(range) = self.range() else { return RangeOutcome::Full };
-        let if_range = self.headers.field(Field::IfRange);
+        let if_range = self.headers.value(RequestHeader::IfRange);
         match precondition::if_range_holds(if_range.as_deref(), current, now) {
             true => range::resolve(&range, length),
             false => RangeOutcome::Full,
@@ -159,7 +160,7 @@ impl Ask<'_> {
     /// `Sec-Fetch-Mode` where the browser sends it; else a client that accepts HTML and asks for
     /// a path without a file extension.
     pub fn is_navigation(&self) -> bool {
-        match self.headers.field(Field::SecFetchMode) {
+        match self.headers.value(RequestHeader::SecFetchMode) {
             Some(mode) => mode == NAVIGATE,
             None => {
                 accepts_html(self.headers)
@@ -172,15 +173,15 @@ impl Ask<'_> {
 /// The mode of a request that a person makes by going to a page (Fetch Metadata §2.2).
 const NAVIGATE: &str = "navigate";
 
-fn accepts_html(headers: &dyn Headers) -> bool {
-    headers.field(Field::Accept).is_some_and(|accept| accept.contains("text/html"))
+fn accepts_html(headers: &dyn RequestHeaders) -> bool {
+    headers.value(RequestHeader::Accept).is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// Whether a person is going to a page, whatever its address: for what is shown in place of one.
 ///
 /// `Sec-Fetch-Mode` where the browser sends it, else whether HTML is accepted by name.
-pub fn goes_to_a_page(headers: &dyn Headers) -> bool {
-    match headers.field(Field::SecFetchMode) {
+pub fn goes_to_a_page(headers: &dyn RequestHeaders) -> bool {
+    match headers.value(RequestHeader::SecFetchMode) {
         Some(mode) => mode == NAVIGATE,
         None => accepts_html(headers),
     }

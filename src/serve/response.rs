@@ -1,4 +1,4 @@
-//! The response as data: a status, header fields, and where the body comes from.
+//! The response as data: a status, headers, and where the body comes from.
 //!
 //! Not a runtime's response. The invariant is that a reply's length is known before its body is
 //! opened, and that one without a body has none to open. A status is a plain number everywhere: it
@@ -6,7 +6,7 @@
 
 use crate::ports::{Part, Ports};
 use crate::serve::constant::{Constant, Form};
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 
 /// Where a body comes from.
 pub enum ReplyBody<P: Ports> {
@@ -26,8 +26,8 @@ pub enum ReplyBody<P: Ports> {
 pub struct Reply<P: Ports> {
     /// The status code.
     pub status: u16,
-    /// The header fields, in order.
-    pub fields: Fields,
+    /// The headers, in order.
+    pub headers: Headers,
     /// The body.
     pub body: ReplyBody<P>,
 }
@@ -37,7 +37,7 @@ impl<P: Ports> Reply<P> {
     pub fn to_person(mut self) -> Self {
         if let ReplyBody::Constant(constant, form) = &mut self.body {
             *form = Form::Document;
-            constant.describe_document(&mut self.fields);
+            constant.describe_document(&mut self.headers);
         }
         self
     }

@@ -18,7 +18,7 @@ use crate::serve::constant::Constant;
 use crate::serve::headers::{HeaderStage, Lifetime};
 use crate::serve::objects;
 use crate::serve::objects::describe;
-use crate::serve::request::{Ask, Field};
+use crate::serve::request::{Ask, RequestHeader};
 use crate::serve::response::{Reply, ReplyBody};
 use crate::site::action::Action;
 use crate::site::collection::Access;
@@ -32,7 +32,7 @@ use crate::site::records::ban::Ban;
 use crate::site::records::view::SiteView;
 use crate::site::rules::RedirectOutcome;
 use crate::wire::coding::{self, Coding};
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::path;
 use crate::wire::range;
 use crate::wire::url::Scheme;
@@ -126,8 +126,8 @@ impl<P: Ports> Answer<'_, P> {
             bans: self.bans(),
         };
         let outcome = Box::pin(actions::answer(self.tiers, self.ask, &route)).await;
-        let fields = self.stage(None).apply_mutable(outcome.fields, &outcome.cache_status);
-        Reply { status: outcome.status, fields, body: outcome.body }
+        let headers = self.stage(None).apply_mutable(outcome.headers, &outcome.cache_status);
+        Reply { status: outcome.status, headers, body: outcome.body }
     }
 
     /// The object of a collection, or that there is none: nothing else is looked for.
@@ -147,9 +147,9 @@ impl<P: Ports> Answer<'_, P> {
         let Some(outcome) = outcome.map_err(Unavailable::Store)? else {
             return self.no_object().await;
         };
-        let mut fields = self.stage(None).apply_mutable(outcome.fields, &outcome.cache_status);
-        describe::keep_inert(collection, &mut fields);
-        Ok(Reply { status: outcome.status, fields, body: outcome.body })
+        let mut headers = self.stage(None).apply_mutable(outcome.headers, &outcome.cache_status);
+        describe::keep_inert(collection, &mut headers);
+        Ok(Reply { status: outcome.status, headers, body: outcome.body })
     }
 
     async fn no_object(&self) -> Result<Reply<P>, Unavailable> {
@@ -214,28 +214,28 @@ impl<P: Ports> Answer<'_, P> {
         match represent::select(self.ask, asset, now) {
             Selection::PreconditionFailed => Ok(self.constant(Constant::PreconditionFailed)),
             Selection::NotModified(of) => {
-                let fields = representation_fields(asset, &of);
-                Ok(self.finish(304, Some(file), fields, lifetime, ReplyBody::Empty))
+                let headers = representation_headers(asset, &of);
+                Ok(self.finish(304, Some(file), headers, lifetime, ReplyBody::Empty))
             }
             Selection::Full(of) => {
-                let mut fields = representation_fields(asset, &of);
-                fields.set("content-length", of.length.to_string());
+                let mut headers = representation_headers(asset, &of);
+                headers.set("content-length", of.length.to_string());
                 let body = self.body(&of, None).await?;
-                Ok(self.finish(200, Some(file), fields, lifetime, body))
+                Ok(self.finish(200, Some(file), headers, lifetime, body))
             }
             Selection::Part { of, first, last } => {
                 let length = last.saturating_sub(first).saturating_add(1);
-                let mut fields = representation_fields(asset, &of);
-                fields.set("content-range", range::content_range(first, last, of.length));
-                fields.set("content-length", length.to_string());
+                let mut headers = representation_headers(asset, &of);
+                headers.set("content-range", range::content_range(first, last, of.length));
+                headers.set("content-length", length.to_string());
                 let body = self.body(&of, Some(Part { first, length })).await?;
-                Ok(self.finish(206, Some(file), fields, lifetime, body))
+                Ok(self.finish(206, Some(file), headers, lifetime, body))
             }
             Selection::Unsatisfiable { length } => {
-                let mut fields = Constant::RangeNotSatisfiable.fields();
-                fields.set("content-range", range::content_range_unsatisfied(length));
+                let mut headers = Constant::RangeNotSatisfiable.headers();
+                headers.set("content-range", range::content_range_unsatisfied(length));
                 let body = Constant::RangeNotSatisfiable.into();
-                Ok(self.finish(416, Some(file), fields, Lifetime::Never, body))
+                Ok(self.finish(416, Some(file), headers, Lifetime::Never, body))
             }
         }
     }
@@ -336,17 +336,17 @@ impl<P: Ports> Answer<'_, P> {
         page: &Asset,
         lifetime: Lifetime,
     ) -> Result<Reply<P>, Unavailable> {
-        let accept_encoding = self.ask.headers.field(Field::AcceptEncoding);
+        let accept_encoding = self.ask.headers.value(RequestHeader::AcceptEncoding);
         let available = page.representations().iter().map(|r| (r.coding, r.length));
         let of = page.representation(coding::negotiate(accept_encoding.as_deref(), available));
-        let mut fields = representation_fields(page, &of);
-        fields.remove("accept-ranges");
+        let mut headers = representation_headers(page, &of);
+        headers.remove("accept-ranges");
         if lifetime == Lifetime::Never {
-            fields.remove("etag");
+            headers.remove("etag");
         }
-        fields.set("content-length", of.length.to_string());
+        headers.set("content-length", of.length.to_string());
         let body = self.body(&of, None).await?;
-        Ok(self.finish(status, None, fields, lifetime, body))
+        Ok(self.finish(status, None, headers, lifetime, body))
     }
 
     async fn body(
@@ -361,33 +361,33 @@ impl<P: Ports> Answer<'_, P> {
     }
 
     fn options(&self) -> Reply<P> {
-        let mut fields = Fields::with_capacity(12);
+        let mut headers = Headers::with_capacity(12);
         // A 204 has no `Content-Length` (RFC 9110 §8.6).
-        fields.set("allow", "GET, HEAD, OPTIONS");
-        self.finish(204, None, fields, Lifetime::Never, ReplyBody::Empty)
+        headers.set("allow", "GET, HEAD, OPTIONS");
+        self.finish(204, None, headers, Lifetime::Never, ReplyBody::Empty)
     }
 
     fn redirect(&self, status: u16, location: String) -> Reply<P> {
-        let mut fields = Fields::with_capacity(12);
-        fields.set("location", location);
-        fields.set("content-length", "0");
-        self.finish(status, None, fields, Lifetime::Of(Class::Other), ReplyBody::Empty)
+        let mut headers = Headers::with_capacity(12);
+        headers.set("location", location);
+        headers.set("content-length", "0");
+        self.finish(status, None, headers, Lifetime::Of(Class::Other), ReplyBody::Empty)
     }
 
     fn constant(&self, constant: Constant) -> Reply<P> {
-        self.finish(constant.status(), None, constant.fields(), Lifetime::Never, constant.into())
+        self.finish(constant.status(), None, constant.headers(), Lifetime::Never, constant.into())
     }
 
     fn finish(
         &self,
         status: u16,
         file: Option<&str>,
-        fields: Fields,
+        headers: Headers,
         lifetime: Lifetime,
         body: ReplyBody<P>,
     ) -> Reply<P> {
         let header_stage = self.stage(file);
-        Reply { status, fields: header_stage.apply(status, fields, lifetime), body }
+        Reply { status, headers: header_stage.apply(status, headers, lifetime), body }
     }
 
     fn policy(&self) -> StagePolicy {
@@ -441,20 +441,20 @@ impl Table {
     }
 }
 
-/// The fields that describe a representation, but for its length.
+/// The headers that describe a representation, but for its length.
 ///
 /// # Source
 /// RFC 9110 §8 and §12.5.5; §15.4.5 for what a 304 repeats: all of these.
-fn representation_fields(asset: &Asset, of: &Representation) -> Fields {
-    let mut fields = Fields::with_capacity(16);
-    fields.set("content-type", asset.media_type().to_owned());
+fn representation_headers(asset: &Asset, of: &Representation) -> Headers {
+    let mut headers = Headers::with_capacity(16);
+    headers.set("content-type", asset.media_type().to_owned());
     if of.coding != Coding::Identity {
-        fields.set("content-encoding", of.coding.token());
+        headers.set("content-encoding", of.coding.token());
     }
-    fields.set("etag", represent::entity_tag(asset, of));
+    headers.set("etag", represent::entity_tag(asset, of));
     if asset.is_negotiated() {
-        fields.set("vary", "accept-encoding");
+        headers.set("vary", "accept-encoding");
     }
-    fields.set("accept-ranges", "bytes");
-    fields
+    headers.set("accept-ranges", "bytes");
+    headers
 }

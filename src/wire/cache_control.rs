@@ -1,4 +1,4 @@
-//! The Cache-Control field: what its directives say, read once into fields.
+//! The Cache-Control field: what its directives say, read once into headers.
 //!
 //! RFC 9111 section 5.2. Not a policy: what a cache makes of the directives is decided in `serve`.
 //! The invariant is that nothing malformed ever permits: a directive that can't be read counts
@@ -43,11 +43,11 @@ pub struct ResponseDirectives {
     pub max_age: Option<Seconds>,
     /// `s-maxage`.
     pub s_maxage: Option<Seconds>,
-    /// `no-cache`, naming fields or not.
+    /// `no-cache`, naming headers or not.
     pub no_cache: bool,
     /// `no-store`.
     pub no_store: bool,
-    /// `private`, naming fields or not.
+    /// `private`, naming headers or not.
     pub private: bool,
     /// `public`.
     pub public: bool,

@@ -108,7 +108,7 @@ impl fmt::Display for DateError {
 
 impl std::error::Error for DateError {}
 
-/// A date but for its year. The order of the fields is the order of time.
+/// A date but for its year. The order of the headers is the order of time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct YearlessDate {
     month: u64,

@@ -1,4 +1,4 @@
-//! Dictionaries of structured fields: what a targeted field such as CDN-Cache-Control is made of.
+//! Dictionaries of structured headers: what a targeted field such as CDN-Cache-Control is made of.
 //!
 //! Parsed by `sfv` into what directives take: integers and booleans keep their value, other types
 //! don't. RFC 9213 names RFC 8941, so dates and display strings (RFC 9651) are refused.

@@ -5,7 +5,7 @@
 //! total, and says what is wrong with the input in a small error of its own.
 //!
 //! The reading order is the order of a request: [`url`], [`host`], [`path`], [`query`],
-//! then the header fields that choose a representation, then those that describe the answer.
+//! then the headers that choose a representation, then those that describe the answer.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -45,7 +45,7 @@ pub mod time;
 
 pub mod media_type;
 
-pub mod fields;
+pub mod headers;
 
 pub mod dictionary;
 

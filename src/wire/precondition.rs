@@ -8,7 +8,7 @@ use crate::wire::date;
 use crate::wire::etag::{self, EntityTag, Member};
 use crate::wire::time::UnixSeconds;
 
-/// The precondition fields of a request, as they came.
+/// The precondition headers of a request, as they came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conditions<'a> {
     /// If-Match (RFC 9110 section 13.1.1).
@@ -161,8 +161,8 @@ mod tests {
     const CURRENT: Validators<'_> =
         Validators { etag: "\"a\"", last_modified: Some(UnixSeconds(784_111_777)) };
 
-    fn conditions<'a>(fields: &[(&str, &'a str)]) -> Conditions<'a> {
-        let value = |name: &str| fields.iter().find(|field| field.0 == name).map(|field| field.1);
+    fn conditions<'a>(headers: &[(&str, &'a str)]) -> Conditions<'a> {
+        let value = |name: &str| headers.iter().find(|field| field.0 == name).map(|field| field.1);
         Conditions {
             if_match: value("if-match"),
             if_none_match: value("if-none-match"),
@@ -172,8 +172,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(fields: &[(&str, &str)], expected: Verdict) {
-        assert_eq!(evaluate(true, &conditions(fields), &CURRENT, NOW), expected, "{fields:?}");
+    fn check(headers: &[(&str, &str)], expected: Verdict) {
+        assert_eq!(evaluate(true, &conditions(headers), &CURRENT, NOW), expected, "{headers:?}");
     }
 
     #[test]
@@ -231,7 +231,8 @@ mod tests {
 
     #[test]
     fn other_methods_get_a_412_and_no_date_check() {
-        let verdict = |fields: &[(&str, &str)]| evaluate(false, &conditions(fields), &CURRENT, NOW);
+        let verdict =
+            |headers: &[(&str, &str)]| evaluate(false, &conditions(headers), &CURRENT, NOW);
         assert_eq!(verdict(&[("if-none-match", "\"a\"")]), PreconditionFailed);
         assert_eq!(verdict(&[("if-none-match", "*")]), PreconditionFailed);
         assert_eq!(verdict(&[("if-none-match", "\"b\"")]), Proceed);

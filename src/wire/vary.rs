@@ -1,11 +1,11 @@
-//! The Vary field: which fields of a request a stored response depends on, and their values.
+//! The Vary field: which headers of a request a stored response depends on, and their values.
 //!
 //! RFC 9111 section 4.1. Not a key: the values of one response are compared with those of another
 //! request, or hashed, by whoever stores. The invariant is that two requests with the same
 //! selecting values would, by everything that HTTP says, get the same representation.
 
 use crate::wire::cache_control::is_token_byte;
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 
 /// Most field names that a response may depend on: more would make a variant of each client.
 pub const VARY_NAMES_MAX: usize = 16;
@@ -15,7 +15,7 @@ pub const VARY_NAMES_MAX: usize = 16;
 pub enum Vary {
     /// Something that no request tells, or too much: never the same twice.
     Any,
-    /// The values of these fields of the request: lower-case, in order, each once.
+    /// The values of these headers of the request: lower-case, in order, each once.
     Names(Vec<String>),
 }
 
@@ -39,7 +39,7 @@ impl Vary {
     pub fn parse(value: &str) -> Vary {
         let mut names: Vec<String> = Vec::new();
         for name in value.split(',').map(|name| name.trim_matches(WHITE)) {
-            // Names are matched to fields of a request: a name that is none matches nothing.
+            // Names are matched to headers of a request: a name that is none matches nothing.
             if name == "*" || !name.bytes().all(is_token_byte) {
                 return Vary::Any;
             }
@@ -56,13 +56,13 @@ impl Vary {
         Vary::Names(names)
     }
 
-    /// Returns what a response with these fields depends on.
-    pub fn of(fields: &Fields) -> Vary {
-        fields.value("vary").map_or_else(|| Vary::Names(Vec::new()), Vary::parse)
+    /// Returns what a response with these headers depends on.
+    pub fn of(headers: &Headers) -> Vary {
+        headers.value("vary").map_or_else(|| Vary::Names(Vec::new()), Vary::parse)
     }
 }
 
-/// Returns the values of the named fields of a request, to be compared or hashed.
+/// Returns the values of the named headers of a request, to be compared or hashed.
 ///
 /// White space around the commas of a list does not count, nor does the case of letters in
 /// Accept-Language; the order of a list does. An absent field differs from an empty one.
@@ -88,7 +88,7 @@ pub fn selecting(names: &[String], field: &dyn Fn(&str) -> Option<String>) -> St
 /// White space of a field value; line breaks are no part of one, and stay out of the lines here.
 const WHITE: [char; 4] = [' ', '\t', '\r', '\n'];
 
-/// Fields whose values are one client's: where they select, not a byte may differ.
+/// Headers whose values are one client's: where they select, not a byte may differ.
 const EXACT: [&str; 2] = ["authorization", "cookie"];
 
 fn push_normalised(out: &mut String, name: &str, value: &str) {

@@ -151,7 +151,7 @@ fn copies_that_lost_their_end() {
         let world = acting();
         let isolate = Isolate::new(&world);
         let sent = body.clone();
-        world.on_fetch(move |request, _| match request.fields.contains("if-none-match") {
+        world.on_fetch(move |request, _| match request.headers.contains("if-none-match") {
             true => Answer::new(304, lines, ""),
             false => Answer::new(200, lines, &sent),
         });

@@ -105,7 +105,7 @@ fn what_was_under_way_does_not_come_back() {
             world.on_fetch(move |request, _| {
                 let (tag, body) = if version.get() { ("\"n\"", "new") } else { ("\"o\"", "old") };
                 let lines = "cache-control: max-age=60, stale-while-revalidate=30";
-                let is_known = request.fields.value("if-none-match") == Some(tag);
+                let is_known = request.headers.value("if-none-match") == Some(tag);
                 let (status, body) = if is_known { (304, "") } else { (200, body) };
                 Answer::new(status, lines, body).with("etag", tag).after(delay_ms)
             });

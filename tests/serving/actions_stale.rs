@@ -293,7 +293,7 @@ fn what_an_upstream_is_asked_to_validate() {
     let asked: Vec<_> = fetched
         .iter()
         .map(|request| {
-            let field = |name: &str| request.fields.value(name).unwrap_or("-").to_owned();
+            let field = |name: &str| request.headers.value(name).unwrap_or("-").to_owned();
             (field("if-none-match"), field("if-modified-since"))
         })
         .collect();

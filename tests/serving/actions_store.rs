@@ -24,11 +24,11 @@ fn check(world: &World, name: &str, first: Lines, answer: Answer, second: Lines,
     let before = world.fetches();
     let at = format!("/api/{before}");
     world.on_fetch(move |request, world| {
-        let cookie = request.fields.value("cookie").unwrap_or_default();
+        let cookie = request.headers.value("cookie").unwrap_or_default();
         let body = format!("{} {cookie}", world.fetches()).into_bytes();
         let mut answer = answer.clone();
-        if answer.fields.contains("content-length") {
-            answer.fields.set("content-length", body.len().to_string());
+        if answer.headers.contains("content-length") {
+            answer.headers.set("content-length", body.len().to_string());
         }
         answer.body.bytes = body.into();
         answer
@@ -112,8 +112,8 @@ fn sites_stages_and_addresses_never_share() {
     let world = acting();
     let isolate = Isolate::new(&world);
     world.on_fetch(|request, _| {
-        let host = request.fields.value("x-forwarded-host").unwrap_or_default();
-        let body = [host, request.fields.value("x-forwarded-proto").unwrap_or_default()].join(" ");
+        let host = request.headers.value("x-forwarded-host").unwrap_or_default();
+        let body = [host, request.headers.value("x-forwarded-proto").unwrap_or_default()].join(" ");
         Answer::new(200, "cache-control: max-age=600", body)
     });
     let added = isolate.admin("PUT", "/sites/aa/hosts/www.example.test", b"{}");
@@ -151,7 +151,7 @@ fn variants_are_found_by_their_own() {
     let world = acting();
     let isolate = Isolate::new(&world);
     world.on_fetch(|request, _| {
-        let language = request.fields.value("accept-language").unwrap_or("none").to_owned();
+        let language = request.headers.value("accept-language").unwrap_or("none").to_owned();
         Answer::new(200, "cache-control: max-age=600\nvary: Accept-Language", language)
     });
     let get = |language: &str| {
@@ -235,7 +235,7 @@ fn what_was_asked_before_a_change_is_not_stored() {
             let isolate = Isolate::new(&world);
             let lines = format!("cache-control: max-age=600{vary}");
             world.on_fetch(move |request, world| {
-                let delay_ms = if request.fields.contains("x-slow") { 1_000 } else { 0 };
+                let delay_ms = if request.headers.contains("x-slow") { 1_000 } else { 0 };
                 let body = if world.fetches() > 1 { "new" } else { "old" };
                 Answer::new(200, &lines, body).after(delay_ms)
             });
@@ -373,7 +373,7 @@ fn a_beginning_is_completed() {
     for (name, first, then, rest, fetches) in rows {
         let world = acting();
         let isolate = Isolate::new(&world);
-        world.on_fetch(move |request, _| match request.fields.value("range") {
+        world.on_fetch(move |request, _| match request.headers.value("range") {
             None => Answer::new(200, "cache-control: max-age=600", WHOLE).after(1),
             Some("bytes=0-3") => {
                 let lines = format!("cache-control: max-age=600\n{FIRST}\n{first}");
@@ -419,7 +419,7 @@ fn a_beginning_without_a_strong_validator_is_not_completed() {
             assert!(!part.field("cache-status").contains("stored"), "{name}: {part:?}");
             assert_eq!(world.fetches(), fetches, "{name}");
         }
-        let ranges = world.fetched().iter().filter(|asked| asked.fields.contains("range")).count();
+        let ranges = world.fetched().iter().filter(|asked| asked.headers.contains("range")).count();
         assert_eq!(ranges, 0, "{name}: the rest was asked for");
     }
 }

@@ -55,7 +55,7 @@ fn put(world: &World, site: &str, collection: &str, name: &str, text: &str) {
         colo: Rc::default(),
         isolate: 0,
         body: Rc::new(text.as_bytes().to_vec()),
-        fields: Default::default(),
+        headers: Default::default(),
         settings: world.settings(),
     };
     world.run(ports.object_write(&key, &meta, &Condition::Any)).unwrap().unwrap();

@@ -134,7 +134,7 @@ fn no_other_header_and_no_query_changes_anything() {
         }
         for query in ["?", "?x=1", "?stage=staging", "?utm_source=a&path=/page", "?%00"] {
             let mut with = isolate.ask("GET", &format!("{url}{query}")).send().lasting();
-            for (name, value) in &mut with.fields {
+            for (name, value) in &mut with.headers {
                 if name == "location" {
                     *value = value.split('?').next().unwrap().to_owned();
                 }

@@ -85,7 +85,7 @@ enum Kind {
 
 /// A plausible upstream, whose answer depends on nothing but the request.
 fn answer(kind: Kind, lines: &str, request: &UpstreamRequest) -> Answer {
-    let field = |name: &str| request.fields.value(name);
+    let field = |name: &str| request.headers.value(name);
     if field("x-bad").is_some() {
         return Answer::new(400, "cache-control: no-store", "bad");
     }
@@ -144,7 +144,7 @@ fn world(kind: Kind, lines: &'static str) -> World {
 fn victim(isolate: &Isolate) -> Response {
     let response = ask(isolate, "GET", API).header("accept", "*/*").send();
     let mut response = response.lasting();
-    response.fields.sort();
+    response.headers.sort();
     response
 }
 
@@ -216,7 +216,7 @@ fn attacks_take_nothing_away() {
                                  stale-if-error=600";
                     let mut answer = answer(Kind::Plain, lines, request);
                     for name in ["etag", "last-modified"] {
-                        answer.fields.remove(name);
+                        answer.headers.remove(name);
                     }
                     answer
                 });

@@ -1,10 +1,10 @@
 //! Synthetic sites: as many paths as asked for, of the shapes that real sites have.
 
+use selvedge::site::config::SiteConfig;
 use selvedge::site::deployment::asset::{Asset, Class, Representation};
 use selvedge::site::deployment::fingerprint::may_be_fingerprinted;
-use selvedge::site::config::SiteConfig;
-use selvedge::site::ids::ContentHash;
 use selvedge::site::deployment::manifest::{BuiltManifest, ManifestBuilder};
+use selvedge::site::ids::ContentHash;
 use selvedge::wire::coding::Coding;
 
 /// The sizes that are measured.

@@ -4,10 +4,10 @@
 //! made by `site::keys` and the values by what publishing writes them with.
 
 use selvedge::site::config::StageKind;
+use selvedge::site::deployment::manifest::Manifest;
 use selvedge::site::ids::{ContentHash, SiteName, StageName};
 use selvedge::site::keys::{self, Key};
 use selvedge::site::records::live::LiveRecord;
-use selvedge::site::deployment::manifest::Manifest;
 use selvedge::site::records::site::SiteRecord;
 use selvedge::wire::time::UnixMillis;
 

@@ -7,19 +7,19 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use selvedge::serve::request::{Field, Headers};
 use selvedge::cache::memory::Memory;
 use selvedge::pipeline::handle;
+use selvedge::ports::settings::Settings;
 use selvedge::ports::{
     BodyFault, Condition, EdgeContent, Fault, Found, Listing, Object, ObjectMeta, ObjectPage,
     ObjectWritten, Part, Ports, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned,
     Written,
 };
+use selvedge::serve::request::{RequestHeader, RequestHeaders};
 use selvedge::serve::response::Reply;
-use selvedge::ports::settings::Settings;
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
-use selvedge::wire::fields::Fields;
+use selvedge::wire::headers::Headers;
 use selvedge::wire::time::{DeltaSeconds, UnixMillis};
 
 use crate::store;
@@ -53,7 +53,7 @@ impl World {
         let memory = Rc::new(Memory::new(settings.memory_bytes_max));
         let ports = InMemory(Rc::new(Inner { settings, values }));
         let world = Self { ports, memory, tag: OnceCell::new() };
-        let tag = world.ask("/page", None).fields.value("etag").map(str::to_owned);
+        let tag = world.ask("/page", None).headers.value("etag").map(str::to_owned);
         world.tag.get_or_init(|| tag.expect("a page with an entity tag"));
         world
     }
@@ -66,7 +66,7 @@ impl World {
     /// The reply to a GET of a path.
     pub fn ask(&self, path: &str, if_none_match: Option<&str>) -> Reply<InMemory> {
         let url = format!("http://{HOST}{path}");
-        let headers = RequestHeaders { if_none_match };
+        let headers = SentHeaders { if_none_match };
         let (ports, memory) = (self.ports.clone(), self.memory.clone());
         ready(handle(ports, memory, "GET", &url, &headers))
     }
@@ -80,16 +80,16 @@ fn ready<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-struct RequestHeaders<'a> {
+struct SentHeaders<'a> {
     if_none_match: Option<&'a str>,
 }
 
-impl Headers for RequestHeaders<'_> {
-    fn field(&self, field: Field) -> Option<String> {
-        match field {
-            Field::Host => Some(HOST.to_owned()),
-            Field::AcceptEncoding => Some("br, gzip".to_owned()),
-            Field::IfNoneMatch => self.if_none_match.map(str::to_owned),
+impl RequestHeaders for SentHeaders<'_> {
+    fn value(&self, header: RequestHeader) -> Option<String> {
+        match header {
+            RequestHeader::Host => Some(HOST.to_owned()),
+            RequestHeader::AcceptEncoding => Some("br, gzip".to_owned()),
+            RequestHeader::IfNoneMatch => self.if_none_match.map(str::to_owned),
             _ => None,
         }
     }
@@ -194,8 +194,8 @@ impl Ports for InMemory {
         Err(Fault::Missing)
     }
 
-    fn request_fields(&self) -> Fields {
-        Fields::new()
+    fn request_headers(&self) -> Headers {
+        Headers::new()
     }
 
     async fn fetch(&self, _: &UpstreamRequest) -> Result<UpstreamResponse<Self::Body>, Fault> {

@@ -10,7 +10,7 @@ use crate::site::action::{Action, CAP_SECS_MAX, SetCookie};
 use crate::wire::cache_control::{RequestDirectives, ResponseDirectives, Seconds};
 use crate::wire::date;
 use crate::wire::dictionary;
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::time::{DeltaSeconds, UnixMillis, UnixSeconds};
 use crate::wire::url;
 use crate::wire::vary::Vary;
@@ -51,8 +51,8 @@ pub struct Exchange<'a> {
     pub directives: RequestDirectives,
     /// The response's status code.
     pub status: u16,
-    /// The response's header fields.
-    pub fields: &'a Fields,
+    /// The response's headers.
+    pub headers: &'a Headers,
     /// Whether the response's `Content-Location` is the URL that was asked for.
     pub is_own_content_location: bool,
     /// Whether the caller can store a part of a representation.
@@ -93,7 +93,7 @@ pub enum NotStored {
     Private,
     /// It sets a cookie.
     SetCookie,
-    /// It depends on more than fields of the request, or on too many.
+    /// It depends on more than headers of the request, or on too many.
     Vary,
     /// The request had credentials, and it does not say that others may have the response.
     Authorization,
@@ -149,13 +149,13 @@ impl NotStored {
 /// # Source
 /// RFC 9111 section 3
 pub fn admit(policy: &Policy, exchange: &Exchange<'_>) -> Result<Timing, NotStored> {
-    let governing = Governing::of(exchange.fields);
+    let governing = Governing::of(exchange.headers);
     refuse_unstorable(policy, exchange, &governing.said)?;
     let lifetime_ms = lifetime_ms(policy, exchange, &governing);
     if exchange.method == Method::POST && lifetime_ms.is_none() {
         return Err(NotStored::Method);
     }
-    let is_validatable = has_validator(exchange.status, exchange.fields);
+    let is_validatable = has_validator(exchange.status, exchange.headers);
     if lifetime_ms.is_none() && !is_validatable {
         return Err(NotStored::NoLifetime);
     }
@@ -183,10 +183,10 @@ pub fn admit(policy: &Policy, exchange: &Exchange<'_>) -> Result<Timing, NotStor
 
 /// Whether a stored response can be asked for again by its validators: a 304 stands for a 200, and
 /// for no other status (RFC 9110 section 15.4.5).
-pub fn has_validator(status: u16, fields: &Fields) -> bool {
-    let has_etag = fields.value("etag").is_some_and(|etag| !etag.is_empty());
+pub fn has_validator(status: u16, headers: &Headers) -> bool {
+    let has_etag = headers.value("etag").is_some_and(|etag| !etag.is_empty());
     matches!(status, 200 | 203 | 206)
-        && (has_etag || date_of(fields, "last-modified", UnixSeconds(0)).is_some())
+        && (has_etag || date_of(headers, "last-modified", UnixSeconds(0)).is_some())
 }
 
 /// Statuses that may be given a lifetime although they come with none.
@@ -216,14 +216,14 @@ struct Governing {
 
 impl Governing {
     /// A targeted field that is valid and not empty governs alone (RFC 9213 section 2.2).
-    fn of(fields: &Fields) -> Self {
+    fn of(headers: &Headers) -> Self {
         let targeted =
-            fields.value("cdn-cache-control").and_then(|text| dictionary::parse(text).ok());
+            headers.value("cdn-cache-control").and_then(|text| dictionary::parse(text).ok());
         if let Some(members) = targeted.filter(|members| !members.is_empty()) {
             let said = ResponseDirectives::of_members(&members);
             return Self { said, is_cache_control: false };
         }
-        let text = fields.value("cache-control").unwrap_or_default();
+        let text = headers.value("cache-control").unwrap_or_default();
         Self { said: ResponseDirectives::parse(text), is_cache_control: true }
     }
 }
@@ -234,7 +234,7 @@ fn refuse_unstorable(
     exchange: &Exchange<'_>,
     said: &ResponseDirectives,
 ) -> Result<(), NotStored> {
-    let Exchange { status, fields, .. } = *exchange;
+    let Exchange { status, headers, .. } = *exchange;
     let refuse = |is_refused: bool, why: NotStored| if is_refused { Err(why) } else { Ok(()) };
     // A GET reuses what a POST got when that says that it is the same, and for how long, which is
     // asked later (RFC 9110 section 9.3.3).
@@ -251,18 +251,18 @@ fn refuse_unstorable(
     // RFC 9111 section 5.2.2.3: `must-understand` takes the place of `no-store`.
     refuse(said.must_understand && !is_understood(status), NotStored::NotUnderstood)?;
     refuse(said.no_store && !said.must_understand, NotStored::NoStore)?;
-    let surrogate = fields.value("surrogate-control").map(ResponseDirectives::parse);
+    let surrogate = headers.value("surrogate-control").map(ResponseDirectives::parse);
     refuse(surrogate.is_some_and(|said| said.no_store), NotStored::SurrogateNoStore)?;
     refuse(said.private, NotStored::Private)?;
-    let sets_cookie = fields.contains("set-cookie") || fields.contains("set-cookie2");
+    let sets_cookie = headers.contains("set-cookie") || headers.contains("set-cookie2");
     refuse(sets_cookie && policy.set_cookie == SetCookie::Never, NotStored::SetCookie)?;
-    refuse(Vary::of(fields) == Vary::Any, NotStored::Vary)?;
+    refuse(Vary::of(headers) == Vary::Any, NotStored::Vary)?;
     // RFC 9111 section 3.5.
     let is_shared =
         said.public || said.must_revalidate || matches!(said.s_maxage, Some(Seconds::Valid(_)));
     refuse(exchange.has_authorization && !is_shared, NotStored::Authorization)?;
     let is_offsite = (300..=399).contains(&status)
-        && fields.value("location").is_some_and(|to| !stays_on(to, exchange.authority));
+        && headers.value("location").is_some_and(|to| !stays_on(to, exchange.authority));
     refuse(is_offsite, NotStored::OffsiteRedirect)
 }
 
@@ -284,16 +284,16 @@ fn stays_on(location: &str, authority: &str) -> bool {
 /// # Source
 /// RFC 9111 sections 4.2.1 and 4.2.2
 fn lifetime_ms(policy: &Policy, exchange: &Exchange<'_>, governing: &Governing) -> Option<u64> {
-    let Exchange { status, fields, .. } = *exchange;
+    let Exchange { status, headers, .. } = *exchange;
     let said = &governing.said;
     let received = exchange.received_ms.seconds();
-    let date = date_of(fields, "date", received).unwrap_or(received);
+    let date = date_of(headers, "date", received).unwrap_or(received);
     if let Some(seconds) = said.s_maxage.or(said.max_age) {
         return Some(seconds.counted().millis());
     }
-    if governing.is_cache_control && fields.contains("expires") {
+    if governing.is_cache_control && headers.contains("expires") {
         // A date that can't be read is in the past (RFC 9111 section 5.3).
-        let expires = date_of(fields, "expires", received).unwrap_or(UnixSeconds(0));
+        let expires = date_of(headers, "expires", received).unwrap_or(UnixSeconds(0));
         return Some(expires.since(date).saturating_mul(1_000));
     }
     let may_guess = policy.heuristic
@@ -302,7 +302,7 @@ fn lifetime_ms(policy: &Policy, exchange: &Exchange<'_>, governing: &Governing) 
     if !may_guess {
         return None;
     }
-    let last_modified = date_of(fields, "last-modified", received)?;
+    let last_modified = date_of(headers, "last-modified", received)?;
     // A tenth of its age (RFC 9111 section 4.2.2).
     Some(date.since(last_modified).saturating_mul(100))
 }
@@ -346,20 +346,20 @@ fn timing(
 /// # Source
 /// RFC 9111 section 4.2.3
 fn initial_age_ms(exchange: &Exchange<'_>) -> u64 {
-    let Exchange { fields, received_ms, .. } = *exchange;
+    let Exchange { headers, received_ms, .. } = *exchange;
     // Whole seconds, as the Date is: its part of a second is nobody's age.
     let received = received_ms.seconds();
-    let date = date_of(fields, "date", received).unwrap_or(received);
+    let date = date_of(headers, "date", received).unwrap_or(received);
     let apparent_age_ms = received.since(date).saturating_mul(1_000);
     // The first member counts, and garbage does not (RFC 9111 section 5.1).
-    let first = fields.value("age").and_then(|ages| ages.split(',').next()).unwrap_or_default();
+    let first = headers.value("age").and_then(|ages| ages.split(',').next()).unwrap_or_default();
     let age_value = DeltaSeconds::parse(first.trim()).unwrap_or_default();
     let response_delay_ms = received_ms.since(exchange.requested_ms);
     apparent_age_ms.max(age_value.millis().saturating_add(response_delay_ms))
 }
 
-fn date_of(fields: &Fields, name: &str, now: UnixSeconds) -> Option<UnixSeconds> {
-    date::parse(fields.value(name)?, now).ok()
+fn date_of(headers: &Headers, name: &str, now: UnixSeconds) -> Option<UnixSeconds> {
+    date::parse(headers.value(name)?, now).ok()
 }
 
 #[cfg(test)]
@@ -371,26 +371,26 @@ mod tests {
     const POLICY: Policy =
         Policy { cap_ms: 1_800_000, heuristic: false, set_cookie: SetCookie::Never };
 
-    /// Fields written as lines; `@60` is the date a minute after the response came.
-    fn fields(text: &str) -> Fields {
-        let mut fields = Fields::new();
+    /// Headers written as lines; `@60` is the date a minute after the response came.
+    fn headers(text: &str) -> Headers {
+        let mut headers = Headers::new();
         for (name, value) in text.lines().filter_map(|line| line.trim().split_once(": ")) {
             let at = value.strip_prefix('@').and_then(|offset| offset.parse::<i64>().ok());
             let date = at.and_then(|at| NOW.seconds().0.checked_add_signed(at));
             let value = date.map_or(value.to_owned(), |at| date::format_imf(UnixSeconds(at)));
-            fields.append(name.to_owned(), value);
+            headers.append(name.to_owned(), value);
         }
-        fields
+        headers
     }
 
-    fn exchange(status: u16, fields: &Fields) -> Exchange<'_> {
+    fn exchange(status: u16, headers: &Headers) -> Exchange<'_> {
         Exchange {
             method: &Method::GET,
             authority: "a.test",
             has_authorization: false,
             directives: RequestDirectives::default(),
             status,
-            fields,
+            headers,
             is_own_content_location: false,
             extent: Extent::Whole,
             requested_ms: NOW,
@@ -415,8 +415,8 @@ mod tests {
     #[track_caller]
     fn check(policy: &Policy, rows: &[(u16, &str, &str)]) {
         for (status, text, expected) in rows {
-            let fields = fields(text);
-            assert_eq!(next(policy, &exchange(*status, &fields)), *expected, "{status} {text}");
+            let headers = headers(text);
+            assert_eq!(next(policy, &exchange(*status, &headers)), *expected, "{status} {text}");
         }
     }
 
@@ -494,9 +494,9 @@ mod tests {
             ("Date: @-40", 0, 40_000),
         ];
         for (text, delay_ms, expected) in rows {
-            let fields = fields(&format!("Cache-Control: max-age=3600\n{text}"));
+            let headers = headers(&format!("Cache-Control: max-age=3600\n{text}"));
             let received_ms = NOW.plus(delay_ms);
-            let timing = admit(&POLICY, &Exchange { received_ms, ..exchange(200, &fields) });
+            let timing = admit(&POLICY, &Exchange { received_ms, ..exchange(200, &headers) });
             assert_eq!(timing.map(|timing| timing.initial_age_ms), Ok(expected), "{text}");
         }
     }
@@ -591,8 +591,8 @@ mod tests {
 
     #[test]
     fn parts_are_for_those_who_take_them() {
-        let fields = fields("Cache-Control: max-age=60");
-        let whole = exchange(206, &fields);
+        let headers = headers("Cache-Control: max-age=60");
+        let whole = exchange(206, &headers);
         assert_eq!(next(&POLICY, &whole), "partial");
         assert_eq!(next(&POLICY, &Exchange { extent: Extent::Part, ..whole }), "fresh");
     }
@@ -650,16 +650,16 @@ mod tests {
             ("Cache-Control: max-age=60, public x", "authorization"),
             ("CDN-Cache-Control: max-age=60\nCache-Control: public", "authorization"),
         ] {
-            let fields = fields(text);
-            let asked = Exchange { has_authorization: true, ..exchange(200, &fields) };
+            let headers = headers(text);
+            let asked = Exchange { has_authorization: true, ..exchange(200, &headers) };
             assert_eq!(next(&POLICY, &asked), expected, "{text}");
         }
     }
 
     #[test]
     fn requests_have_a_say() {
-        let fields = fields("Cache-Control: max-age=60");
-        let get = exchange(200, &fields);
+        let headers = headers("Cache-Control: max-age=60");
+        let get = exchange(200, &headers);
         let directives = RequestDirectives { no_store: true, only_if_cached: false };
         assert_eq!(next(&POLICY, &Exchange { directives, ..get }), "request-no-store");
         for method in
@@ -671,8 +671,8 @@ mod tests {
         assert_eq!(next(&POLICY, &post), "fresh");
         assert_eq!(next(&POLICY, &Exchange { status: 201, ..post }), "method");
         assert_eq!(next(&POLICY, &Exchange { is_own_content_location: false, ..post }), "method");
-        let silent = super::tests::fields("ETag: \"a\"");
-        assert_eq!(next(&POLICY, &Exchange { fields: &silent, ..post }), "method");
+        let silent = super::tests::headers("ETag: \"a\"");
+        assert_eq!(next(&POLICY, &Exchange { headers: &silent, ..post }), "method");
     }
 
     #[test]
@@ -694,10 +694,10 @@ mod tests {
             ("https:evil.test", "offsite-redirect"),
             ("javascript:alert(1)", "offsite-redirect"),
         ] {
-            let mut fields = fields("Cache-Control: max-age=60");
-            fields.set("location", location);
-            assert_eq!(next(&POLICY, &exchange(302, &fields)), expected, "{location:?}");
-            assert_eq!(next(&POLICY, &exchange(200, &fields)), "fresh", "{location:?}");
+            let mut headers = headers("Cache-Control: max-age=60");
+            headers.set("location", location);
+            assert_eq!(next(&POLICY, &exchange(302, &headers)), expected, "{location:?}");
+            assert_eq!(next(&POLICY, &exchange(200, &headers)), "fresh", "{location:?}");
         }
     }
 }

@@ -143,15 +143,15 @@ mod tests {
     use crate::cache::freshness::admit::{Exchange, Extent, Policy, admit};
     use crate::site::action::SetCookie;
     use crate::wire::cache_control::RequestDirectives;
-    use crate::wire::fields::Fields;
+    use crate::wire::headers::Headers;
 
     const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
     /// The timing of a response that says this, with an entity tag or an empty one, which is none.
     fn timing(cache_control: &'static str, etag: &'static str) -> Timing {
-        let mut fields = Fields::new();
-        fields.set("cache-control", cache_control);
-        fields.set("etag", etag);
+        let mut headers = Headers::new();
+        headers.set("cache-control", cache_control);
+        headers.set("etag", etag);
         let policy = Policy { cap_ms: 1_800_000, heuristic: false, set_cookie: SetCookie::Never };
         let exchange = Exchange {
             method: &Method::GET,
@@ -159,7 +159,7 @@ mod tests {
             has_authorization: false,
             directives: RequestDirectives::default(),
             status: 200,
-            fields: &fields,
+            headers: &headers,
             is_own_content_location: false,
             extent: Extent::Whole,
             requested_ms: NOW,

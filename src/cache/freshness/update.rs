@@ -1,11 +1,11 @@
-//! Freshening: what becomes of a stored response's fields, when it is stored and after a 304.
+//! Freshening: what becomes of a stored response's headers, when it is stored and after a 304.
 //!
 //! Not a decision whether to store ([`crate::cache::freshness`]). The invariant is that a field of
 //! one connection is never stored, and that no 304 changes what a stored body is said to be.
 
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 
-/// Fields of a response that are for one connection alone.
+/// Headers of a response that are for one connection alone.
 ///
 /// # Source
 /// RFC 9110 section 7.6.1, RFC 9111 section 3.1
@@ -22,28 +22,28 @@ const CONNECTION_FIELDS: [&str; 10] = [
     "upgrade",
 ];
 
-/// Fields that a 304 leaves as they are: they say what the stored body is.
+/// Headers that a 304 leaves as they are: they say what the stored body is.
 ///
 /// # Source
 /// RFC 9111 section 3.2
 const BODY_FIELDS: [&str; 5] =
     ["content-encoding", "content-length", "content-md5", "content-range", "etag"];
 
-/// The fields of a response but for those of its connection, and those that it names as such.
+/// The headers of a response but for those of its connection, and those that it names as such.
 ///
 /// # Source
 /// RFC 9111 section 3.1
-pub fn end_to_end(fields: &Fields) -> Fields {
-    end_to_end_but(fields, &|_| false)
+pub fn end_to_end(headers: &Headers) -> Headers {
+    end_to_end_but(headers, &|_| false)
 }
 
-/// The fields of a message but for those of its connection, and some more, by their name.
-pub fn end_to_end_but(fields: &Fields, is_dropped: &dyn Fn(&str) -> bool) -> Fields {
-    let named = fields.value("connection").unwrap_or_default();
+/// The headers of a message but for those of its connection, and some more, by their name.
+pub fn end_to_end_but(headers: &Headers, is_dropped: &dyn Fn(&str) -> bool) -> Headers {
+    let named = headers.value("connection").unwrap_or_default();
     let is_named =
         |name: &str| named.split(',').any(|other| other.trim().eq_ignore_ascii_case(name));
-    let mut kept = Fields::with_capacity(fields.len());
-    for (name, value) in fields.iter() {
+    let mut kept = Headers::with_capacity(headers.len());
+    for (name, value) in headers.iter() {
         if !CONNECTION_FIELDS.contains(&name) && !is_named(name) && !is_dropped(name) {
             kept.append(name.to_owned(), value.to_owned());
         }
@@ -51,20 +51,20 @@ pub fn end_to_end_but(fields: &Fields, is_dropped: &dyn Fn(&str) -> bool) -> Fie
     kept
 }
 
-/// The fields of a stored response after a 304 has come for it.
+/// The headers of a stored response after a 304 has come for it.
 ///
 /// What the 304 says replaces what was stored, but for what describes the stored body. `Age` and
 /// `Date` are those of the 304 or of nobody: they tell of the message, not of the representation.
 ///
 /// # Source
 /// RFC 9111 sections 3.2 and 4.3.4
-pub fn merge_304(stored: &Fields, fresh: &Fields) -> Fields {
+pub fn merge_304(stored: &Headers, fresh: &Headers) -> Headers {
     let fresh = end_to_end(fresh);
     let is_replaced = |name: &str| {
         let is_of_message = name == "age" || name == "date";
         is_of_message || (fresh.contains(name) && !BODY_FIELDS.contains(&name))
     };
-    let mut merged = Fields::with_capacity(stored.len().saturating_add(fresh.len()));
+    let mut merged = Headers::with_capacity(stored.len().saturating_add(fresh.len()));
     for (name, value) in stored.iter().filter(|(name, _)| !is_replaced(name)) {
         merged.append(name.to_owned(), value.to_owned());
     }
@@ -80,17 +80,17 @@ pub fn merge_304(stored: &Fields, fresh: &Fields) -> Fields {
 mod tests {
     use super::*;
 
-    fn fields(lines: &[(&'static str, &'static str)]) -> Fields {
-        let mut fields = Fields::new();
+    fn headers(lines: &[(&'static str, &'static str)]) -> Headers {
+        let mut headers = Headers::new();
         for (name, value) in lines {
-            fields.append(*name, *value);
+            headers.append(*name, *value);
         }
-        fields
+        headers
     }
 
     #[test]
     fn fields_of_the_connection_stay_behind() {
-        let stored = end_to_end(&fields(&[
+        let stored = end_to_end(&headers(&[
             ("connection", "close, X-Hop,a"),
             ("keep-alive", "timeout=5"),
             ("proxy-authenticate", "Basic"),
@@ -134,26 +134,26 @@ mod tests {
         let hops = ["connection", "keep-alive", "te", "transfer-encoding", "upgrade"];
         for (names, expected) in [(&replaced[..], "new"), (&kept, "old"), (&hops, "old")] {
             for name in names {
-                let merged = merge_304(&fields(&[(name, "old")]), &fields(&[(name, "new")]));
+                let merged = merge_304(&headers(&[(name, "old")]), &headers(&[(name, "new")]));
                 let lines: Vec<_> = merged.iter().collect();
                 assert_eq!(lines, [(*name, expected)]);
             }
         }
         for name in ["connection", "keep-alive", "te", "transfer-encoding", "upgrade"] {
-            assert!(merge_304(&Fields::new(), &fields(&[(name, "new")])).is_empty(), "{name}");
+            assert!(merge_304(&Headers::new(), &headers(&[(name, "new")])).is_empty(), "{name}");
         }
     }
 
     #[test]
     fn a_304_leaves_what_it_does_not_send() {
-        let stored = fields(&[
+        let stored = headers(&[
             ("a", "1"),
             ("date", "then"),
             ("age", "9"),
             ("set-cookie", "a=1"),
             ("b", "2"),
         ]);
-        let fresh = fields(&[("set-cookie", "c=3"), ("set-cookie", "d=4"), ("etag", "\"x\"")]);
+        let fresh = headers(&[("set-cookie", "c=3"), ("set-cookie", "d=4"), ("etag", "\"x\"")]);
         let lines = [
             ("a", "1"),
             ("b", "2"),

@@ -14,7 +14,7 @@ use crate::serve::request::Ask;
 use crate::serve::response::ReplyBody;
 use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::date;
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::time::UnixMillis;
 
 /// Largest body of unknown length that is stored, after the response.
@@ -35,11 +35,12 @@ impl<P: Ports> Plan<P> {
         flight: Option<Flight>,
     ) -> Outcome<P> {
         // The beginning of something takes no stale copy's place: that may yet bridge a failure.
-        let is_part = is_completable(response.status, &response.fields) && reason != Forward::Stale;
+        let is_part =
+            is_completable(response.status, &response.headers) && reason != Forward::Stale;
         let exchange = Exchange {
             method: &ask.method,
             extent: if is_part { Extent::Part } else { Extent::Whole },
-            ..self.exchange(response.status, &response.fields, asked_ms)
+            ..self.exchange(response.status, &response.headers, asked_ms)
         };
         match admit(&self.policy, &exchange) {
             Ok(timing) => self.store(ask, response, timing, reason, flight).await,
@@ -67,8 +68,8 @@ impl<P: Ports> Plan<P> {
         flight: Option<Flight>,
     ) -> Outcome<P> {
         let mut status = CacheStatus::forward(reason);
-        let age = response.fields.value("age").map(str::to_owned);
-        let (mut stored, length) = described(response.status, response.fields, timing);
+        let age = response.headers.value("age").map(str::to_owned);
+        let (mut stored, length) = described(response.status, response.headers, timing);
         // Of a beginning that is longer, nobody holds the whole.
         let bytes_max = if stored.complete.is_some() { HELD_BYTES_MAX } else { STORED_BYTES_MAX };
         let ports = &self.tiers.ports;
@@ -97,8 +98,8 @@ impl<P: Ports> Plan<P> {
         let mut outcome = present(ports, ask, stored, body, status);
         // It is passed on as it came, whatever was stored of it.
         match age {
-            Some(age) => outcome.fields.set("age", age),
-            None => outcome.fields.remove("age"),
+            Some(age) => outcome.headers.set("age", age),
+            None => outcome.headers.remove("age"),
         }
         outcome
     }
@@ -133,7 +134,7 @@ impl<P: Ports> Plan<P> {
         if !matches!(content, EdgeContent::Stream(..)) {
             return self.keep(stored, content).await;
         }
-        let request = &self.request.fields;
+        let request = &self.request.headers;
         variants::keep_behind(&self.tiers, &self.key, stored, content, request, flight);
         false
     }
@@ -163,17 +164,17 @@ impl<P: Ports> Plan<P> {
 
     /// Brings a stale response up to date, behind the one that was served of it.
     async fn refresh(&self) {
-        let claimed = variants::claim_refresh(&self.tiers, &self.key, &self.request.fields).await;
+        let claimed = variants::claim_refresh(&self.tiers, &self.key, &self.request.headers).await;
         let Some((stored, body)) = claimed else { return };
         let asked_ms = self.now();
-        let request = match has_validator(stored.status, &stored.fields) {
+        let request = match has_validator(stored.status, &stored.headers) {
             true => self.conditional(&stored),
             false => self.request.clone(),
         };
         // What fails leaves the stale response as it is, to the end of its window.
         let Ok(response) = fetch(&self.tiers.ports, &request).await else { return };
         if response.status == 304 {
-            match self.freshened(stored, &response.fields, asked_ms) {
+            match self.freshened(stored, &response.headers, asked_ms) {
                 // A copy that is gone meanwhile is asked for again by the next request.
                 (stored, true) => drop(self.keep_again(stored, body).await),
                 (_, false) => self.give_up(asked_ms).await,
@@ -183,7 +184,7 @@ impl<P: Ports> Plan<P> {
         if response.status >= 500 {
             return;
         }
-        let exchange = self.exchange(response.status, &response.fields, asked_ms);
+        let exchange = self.exchange(response.status, &response.headers, asked_ms);
         match admit(&self.policy, &exchange) {
             Ok(timing) => self.store_only(response, timing).await,
             Err(refusal) if self.tells_of_all(refusal, response.status) => {
@@ -197,7 +198,7 @@ impl<P: Ports> Plan<P> {
     /// and not only that this client can't have it.
     fn tells_of_all(&self, refusal: NotStored, status: u16) -> bool {
         match status {
-            200..=399 => !refusal.is_of_request() && !self.request.fields.contains("cookie"),
+            200..=399 => !refusal.is_of_request() && !self.request.headers.contains("cookie"),
             400 | 405 | 406 | 408 | 411 | 413..=415 | 422 | 429 | 431 => false,
             400..=499 => !refusal.is_of_request(),
             _ => false,
@@ -205,7 +206,7 @@ impl<P: Ports> Plan<P> {
     }
 
     async fn store_only(&self, response: UpstreamResponse<P::Body>, timing: Timing) {
-        let (mut stored, length) = described(response.status, response.fields, timing);
+        let (mut stored, length) = described(response.status, response.headers, timing);
         let content = match (response.body, length) {
             (None, _) => EdgeContent::Bytes(Vec::new()),
             (Some(body), Some(length)) if length <= STORED_BYTES_MAX => {
@@ -226,8 +227,8 @@ impl<P: Ports> Plan<P> {
         let mut request = self.request.clone();
         let conditions = [("if-none-match", "etag"), ("if-modified-since", "last-modified")];
         for (condition, validator) in conditions {
-            if let Some(value) = stored.fields.value(validator) {
-                request.fields.set(condition, value.to_owned());
+            if let Some(value) = stored.headers.value(validator) {
+                request.headers.set(condition, value.to_owned());
             }
         }
         request
@@ -237,25 +238,25 @@ impl<P: Ports> Plan<P> {
     pub(super) fn freshened(
         &self,
         stored: StoredResponse,
-        sent: &Fields,
+        sent: &Headers,
         asked_ms: UnixMillis,
     ) -> (StoredResponse, bool) {
-        let mut fields = merge_304(&stored.fields, sent);
-        let exchange = self.exchange(stored.status, &fields, asked_ms);
+        let mut headers = merge_304(&stored.headers, sent);
+        let exchange = self.exchange(stored.status, &headers, asked_ms);
         let admitted = admit(&self.policy, &exchange);
         let received_ms = exchange.received_ms;
-        settle(&mut fields, received_ms);
+        settle(&mut headers, received_ms);
         let timing = admitted.unwrap_or(Timing { received_ms, initial_age_ms: 0, ..stored.timing });
-        (StoredResponse { fields, timing, ..stored }, admitted.is_ok())
+        (StoredResponse { headers, timing, ..stored }, admitted.is_ok())
     }
 }
 
 /// What is stored of a response but for its body, and how long that is, where this is told.
-fn described(status: u16, mut fields: Fields, timing: Timing) -> (StoredResponse, Option<u64>) {
-    settle(&mut fields, timing.received_ms);
-    let length = fields.value("content-length").and_then(|text| text.parse().ok());
-    let complete = prefix_of(status, &fields);
-    (StoredResponse { status, fields, timing, length: 0, complete }, length)
+fn described(status: u16, mut headers: Headers, timing: Timing) -> (StoredResponse, Option<u64>) {
+    settle(&mut headers, timing.received_ms);
+    let length = headers.value("content-length").and_then(|text| text.parse().ok());
+    let complete = prefix_of(status, &headers);
+    (StoredResponse { status, headers, timing, length: 0, complete }, length)
 }
 
 /// Takes out the age, which is told by the time; puts in when a response came where it does not say
@@ -263,10 +264,10 @@ fn described(status: u16, mut fields: Fields, timing: Timing) -> (StoredResponse
 ///
 /// # Source
 /// RFC 9110 §6.6.1
-fn settle(fields: &mut Fields, received_ms: UnixMillis) {
-    fields.remove("age");
-    if !fields.contains("date") {
-        fields.set("date", date::format_imf(received_ms.seconds()));
+fn settle(headers: &mut Headers, received_ms: UnixMillis) {
+    headers.remove("age");
+    if !headers.contains("date") {
+        headers.set("date", date::format_imf(received_ms.seconds()));
     }
 }
 
@@ -274,10 +275,10 @@ fn settle(fields: &mut Fields, received_ms: UnixMillis) {
 ///
 /// # Source
 /// RFC 9111 §3.4: parts are combined only under one strong validator.
-fn is_completable(status: u16, fields: &Fields) -> bool {
-    let has_strong_validator = fields.value("etag").is_some_and(is_strong);
+fn is_completable(status: u16, headers: &Headers) -> bool {
+    let has_strong_validator = headers.value("etag").is_some_and(is_strong);
     has_strong_validator
-        && prefix_of(status, fields).is_some_and(|complete| complete <= HELD_BYTES_MAX)
+        && prefix_of(status, headers).is_some_and(|complete| complete <= HELD_BYTES_MAX)
 }
 
 /// Returns whether an entity tag is a strong validator.
@@ -292,10 +293,11 @@ pub(super) fn is_strong(etag: &str) -> bool {
 ///
 /// # Source
 /// RFC 9110 §14.4
-fn prefix_of(status: u16, fields: &Fields) -> Option<u64> {
-    let span = fields.value("content-range").filter(|_| status == 206)?.strip_prefix("bytes 0-")?;
+fn prefix_of(status: u16, headers: &Headers) -> Option<u64> {
+    let span =
+        headers.value("content-range").filter(|_| status == 206)?.strip_prefix("bytes 0-")?;
     let (last, complete) = span.split_once('/')?;
     let (last, complete) = (last.parse::<u64>().ok()?, complete.parse::<u64>().ok()?);
-    let length = fields.value("content-length")?.parse::<u64>().ok()?;
+    let length = headers.value("content-length")?.parse::<u64>().ok()?;
     (last.checked_add(1) == Some(length) && length < complete).then_some(complete)
 }

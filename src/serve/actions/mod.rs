@@ -34,7 +34,7 @@ use crate::site::keys::{self, Key, StoredFor};
 use crate::site::records::ban::{Ban, Subject};
 use crate::wire::cache_control::RequestDirectives;
 use crate::wire::cache_status::{CacheStatus, Forward};
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::time::UnixMillis;
 
 /// What is known of an action's request before anybody is asked.
@@ -55,7 +55,7 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, route: &Route<'_>
     if !route.action.takes(ask.method.as_str()) {
         return Outcome::not_allowed(&route.action.methods);
     }
-    let client = tiers.ports.request_fields();
+    let client = tiers.ports.request_headers();
     if !settings.allowed_origins.contains(&route.action.upstream) {
         return Outcome::gateway_error(502, "upstream-not-allowed");
     }
@@ -63,7 +63,7 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, route: &Route<'_>
         return Outcome::gateway_error(508, "loop");
     }
     let ip = settings.client_ip_field.as_deref().and_then(|name| client.value(name));
-    let told = Client { fields: &client, ip, root_token: settings.admin_token.as_deref() };
+    let told = Client { headers: &client, ip, root_token: settings.admin_token.as_deref() };
     let request = upstream::request(route.action, ask, &told);
     let Some(of) = route.stored_for else {
         let request = as_the_client_asks(request, ask, &client);
@@ -76,7 +76,7 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, route: &Route<'_>
         tiers: tiers.clone(),
         key: key(route.site, &of, ask, &request.url),
         directives: RequestDirectives::parse(client.value("cache-control").unwrap_or_default()),
-        has_authorization: request.fields.contains("authorization"),
+        has_authorization: request.headers.contains("authorization"),
         client,
         request,
         authority: upstream::forwarded_host(ask),
@@ -94,13 +94,13 @@ fn key(site: &SiteName, of: &StoredFor<'_>, ask: &Ask<'_>, url: &str) -> Key {
     keys::stored(site, of, &ContentHash::of(selected.as_bytes()))
 }
 
-/// What an upstream answers, with those of its fields that are for the client.
+/// What an upstream answers, with those of its headers that are for the client.
 async fn fetch<P: Ports>(
     ports: &P,
     request: &UpstreamRequest,
 ) -> Result<UpstreamResponse<P::Body>, Fault> {
     let mut response = ports.fetch(request).await?;
-    response.fields = upstream::response_fields(&response.fields);
+    response.headers = upstream::response_headers(&response.headers);
     Ok(response)
 }
 
@@ -108,12 +108,12 @@ async fn fetch<P: Ports>(
 fn as_the_client_asks(
     mut request: UpstreamRequest,
     ask: &Ask<'_>,
-    client: &Fields,
+    client: &Headers,
 ) -> UpstreamRequest {
     request.method = ask.method.as_str().to_owned();
     for name in CONDITIONS {
         if let Some(value) = client.value(name) {
-            request.fields.set(name, value.to_owned());
+            request.headers.set(name, value.to_owned());
         }
     }
     request
@@ -124,7 +124,7 @@ fn as_the_client_asks(
 struct Plan<P: Ports> {
     tiers: Tiers<P>,
     key: Key,
-    client: Fields,
+    client: Headers,
     request: UpstreamRequest,
     directives: RequestDirectives,
     has_authorization: bool,
@@ -139,14 +139,14 @@ impl<P: Ports> Plan<P> {
     }
 
     fn keep(&self, stored: StoredResponse, content: EdgeContent<P>) -> impl Future<Output = bool> {
-        variants::keep(&self.tiers, &self.key, stored, content, &self.request.fields)
+        variants::keep(&self.tiers, &self.key, stored, content, &self.request.headers)
     }
 
     /// What may be done with a stored response now.
     fn judge(&self, ask: &Ask<'_>, bans: &[Ban], stored: &StoredResponse) -> Freshness {
         let subject = Subject {
             path: ask.path.decoded(),
-            tags: stored.fields.value("cache-tag").unwrap_or_default(),
+            tags: stored.headers.value("cache-tag").unwrap_or_default(),
             collection: None,
             object: None,
             requested_ms: stored.timing.requested_ms,
@@ -157,7 +157,7 @@ impl<P: Ports> Plan<P> {
     fn exchange<'a>(
         &'a self,
         status: u16,
-        fields: &'a Fields,
+        headers: &'a Headers,
         asked_ms: UnixMillis,
     ) -> Exchange<'a> {
         Exchange {
@@ -166,7 +166,7 @@ impl<P: Ports> Plan<P> {
             has_authorization: self.has_authorization,
             directives: self.directives,
             status,
-            fields,
+            headers,
             is_own_content_location: false,
             extent: Extent::Whole,
             requested_ms: asked_ms,

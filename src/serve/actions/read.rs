@@ -33,7 +33,7 @@ impl<P: Ports> Plan<P> {
         let waits_until = started_ms.plus(FLIGHT_MS);
         let mut turn = None;
         loop {
-            let found = variants::find(&self.tiers, &self.key, &self.request.fields).await;
+            let found = variants::find(&self.tiers, &self.key, &self.request.headers).await;
             let (stored, reason) = match found {
                 Lookup::Found(stored, body) => match self.judge(ask, bans, &stored) {
                     Freshness::Fresh if stored.complete.is_none() => {
@@ -102,7 +102,7 @@ impl<P: Ports> Plan<P> {
         flight: Option<Flight>,
     ) -> Outcome<P> {
         let validated = stored.as_ref().map(|(stored, _)| stored).filter(|stored| {
-            ask.method == Method::GET && has_validator(stored.status, &stored.fields)
+            ask.method == Method::GET && has_validator(stored.status, &stored.headers)
         });
         let (request, validates) = match validated {
             Some(stored) => (self.conditional(stored), true),
@@ -129,7 +129,7 @@ impl<P: Ports> Plan<P> {
                 hit(&self.tiers.ports, ask, stored, body, "stale-if-error")
             }
             (Ok(response), Some((stored, body))) if validates && response.status == 304 => {
-                let (stored, is_kept) = self.freshened(stored, &response.fields, asked_ms);
+                let (stored, is_kept) = self.freshened(stored, &response.headers, asked_ms);
                 self.validated(ask, stored, body, is_kept, asked_ms, flight).await
             }
             (Ok(response), _) => self.answered(ask, response, asked_ms, reason, flight).await,
@@ -175,9 +175,9 @@ impl<P: Ports> Plan<P> {
         if ask.method == Method::GET && !self.client.contains("range") {
             let asked_ms = self.now();
             let mut request = self.request.clone();
-            request.fields.set("range", format!("bytes={}-", stored.length));
+            request.headers.set("range", format!("bytes={}-", stored.length));
             if is_strong(stored.etag()) {
-                request.fields.set("if-range", stored.etag().to_owned());
+                request.headers.set("if-range", stored.etag().to_owned());
             }
             let response = match fetch(&self.tiers.ports, &request).await {
                 Ok(response) => response,
@@ -206,9 +206,9 @@ impl<P: Ports> Plan<P> {
         asked_ms: UnixMillis,
     ) -> Option<(StoredResponse, P::Held)> {
         let complete = stored.complete.filter(|complete| *complete <= HELD_BYTES_MAX)?;
-        let same = is_strong(stored.etag()) && rest.fields.value("etag") == Some(stored.etag());
+        let same = is_strong(stored.etag()) && rest.headers.value("etag") == Some(stored.etag());
         let expected = range::content_range(stored.length, complete.saturating_sub(1), complete);
-        if !same || rest.fields.value("content-range") != Some(expected.as_str()) {
+        if !same || rest.headers.value("content-range") != Some(expected.as_str()) {
             return None;
         }
         let ports = &self.tiers.ports;
@@ -218,13 +218,13 @@ impl<P: Ports> Plan<P> {
         if whole.len() as u64 != complete {
             return None;
         }
-        let mut fields = merge_304(&stored.fields, &rest.fields);
-        fields.remove("content-range");
-        fields.remove("age");
-        fields.set("content-length", complete.to_string());
-        let timing = admit(&self.policy, &self.exchange(200, &fields, asked_ms)).ok()?;
+        let mut headers = merge_304(&stored.headers, &rest.headers);
+        headers.remove("content-range");
+        headers.remove("age");
+        headers.set("content-length", complete.to_string());
+        let timing = admit(&self.policy, &self.exchange(200, &headers, asked_ms)).ok()?;
         let stored =
-            StoredResponse { status: 200, fields, timing, length: complete, complete: None };
+            StoredResponse { status: 200, headers, timing, length: complete, complete: None };
         Some((stored, ports.held_of(&whole)))
     }
 }

@@ -1,4 +1,4 @@
-//! What passes between a client and an upstream: fields of requests and of responses.
+//! What passes between a client and an upstream: headers of requests and of responses.
 //!
 //! Not the exchange itself. The invariant is that an upstream's address comes from the site's
 //! configuration and the canonical path alone, that nothing of one connection gets onto the other,
@@ -10,9 +10,9 @@ use crate::serve::request::Ask;
 use crate::site::action::{Action, Upstream};
 use crate::site::records::site::{KEY_PREFIX, TOKEN_PREFIX};
 use crate::wire::cache_status::CACHE_NAME;
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 
-/// Fields by which a proxy tells an upstream about the client, or another address or method is
+/// Headers by which a proxy tells an upstream about the client, or another address or method is
 /// asked for: only we may say so. Those that begin with [`SPOOFED_PREFIXES`] are of the same kind.
 const SPOOFED: [&str; 13] = [
     "forwarded",
@@ -34,15 +34,15 @@ const SPOOFED_PREFIXES: [&str; 4] = ["x-forwarded", "x-original-", "x-envoy-", "
 /// What this gateway calls itself, with the version of HTTP that it may have received.
 const VIA: &str = "1.1 selvedge";
 
-/// Fields that ask for less than the whole response: they are the cache's to send.
+/// Headers that ask for less than the whole response: they are the cache's to send.
 pub const CONDITIONS: [&str; 6] =
     ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range"];
 
 /// What an upstream may be told about a client.
 #[derive(Clone, Copy)]
 pub struct Client<'a> {
-    /// The header fields of its request.
-    pub fields: &'a Fields,
+    /// The headers of its request.
+    pub headers: &'a Headers,
     /// Its address, where the operator says which field is to be believed.
     pub ip: Option<&'a str>,
     /// The root token, which no upstream ever sees.
@@ -51,12 +51,12 @@ pub struct Client<'a> {
 
 /// The request that an action's upstream gets for a client's, without its conditions.
 pub fn request(action: &Action, ask: &Ask<'_>, client: &Client<'_>) -> UpstreamRequest {
-    let mut fields = end_to_end_but(client.fields, &|name| {
+    let mut headers = end_to_end_but(client.headers, &|name| {
         is_spoofed(name) || CONDITIONS.contains(&name) || matches!(name, "host" | "content-length")
     });
     for name in ["authorization", "x-api-key"] {
-        if fields.value(name).is_some_and(|value| is_ours(value, client.root_token)) {
-            fields.remove(name);
+        if headers.value(name).is_some_and(|value| is_ours(value, client.root_token)) {
+            headers.remove(name);
         }
     }
     let (proto, is_read) = (ask.scheme.as_str(), ask.is_read());
@@ -66,24 +66,24 @@ pub fn request(action: &Action, ask: &Ask<'_>, client: &Client<'_>) -> UpstreamR
         forwarded.push_str(if ip.contains(':') { "for=\"[" } else { "for=" });
         forwarded.push_str(ip);
         forwarded.push_str(if ip.contains(':') { "]\";" } else { ";" });
-        fields.set("x-forwarded-for", ip.to_owned());
+        headers.set("x-forwarded-for", ip.to_owned());
     }
     let host = forwarded_host(ask);
     forwarded.push_str("host=\"");
     forwarded.push_str(&host);
     forwarded.push_str("\";proto=");
     forwarded.push_str(proto);
-    fields.set("forwarded", forwarded);
-    fields.set("x-forwarded-host", host);
-    fields.set("x-forwarded-proto", proto);
+    headers.set("forwarded", forwarded);
+    headers.set("x-forwarded-host", host);
+    headers.set("x-forwarded-proto", proto);
     // RFC 9110 §7.6.3, RFC 8586 §2.
-    fields.append("via", VIA);
-    fields.append("cdn-loop", CACHE_NAME);
+    headers.append("via", VIA);
+    headers.append("cdn-loop", CACHE_NAME);
     UpstreamRequest {
         upstream: action.upstream.clone(),
         url: url(action, ask),
         method: if is_read { "GET" } else { ask.method.as_str() }.to_owned(),
-        fields,
+        headers,
         with_body: !is_read,
         timeout_ms: action.timeout.millis(),
         idle_ms: action.idle_timeout.millis(),
@@ -113,16 +113,16 @@ pub fn forwarded_host(ask: &Ask<'_>) -> String {
     host
 }
 
-/// The fields of an upstream's response that are for the client.
-pub fn response_fields(fields: &Fields) -> Fields {
-    end_to_end_but(fields, &|name| name == "selvedge-deployment")
+/// The headers of an upstream's response that are for the client.
+pub fn response_headers(headers: &Headers) -> Headers {
+    end_to_end_but(headers, &|name| name == "selvedge-deployment")
 }
 
 /// Whether a request has been through here already.
 ///
 /// # Source
 /// RFC 8586 §2
-pub fn is_loop(client: &Fields) -> bool {
+pub fn is_loop(client: &Headers) -> bool {
     client.value("cdn-loop").is_some_and(|value| {
         value.split(',').any(|member| {
             member.split(';').next().is_some_and(|id| id.trim().eq_ignore_ascii_case(CACHE_NAME))
@@ -167,7 +167,7 @@ mod tests {
     use http::Method;
 
     use super::*;
-    use crate::serve::request::{Field, Headers};
+    use crate::serve::request::{RequestHeader, RequestHeaders};
     use crate::site::codec;
     use crate::wire::host::Hostname;
     use crate::wire::path::RequestPath;
@@ -175,8 +175,8 @@ mod tests {
 
     struct Nothing;
 
-    impl Headers for Nothing {
-        fn field(&self, _: Field) -> Option<String> {
+    impl RequestHeaders for Nothing {
+        fn value(&self, _: RequestHeader) -> Option<String> {
             None
         }
     }
@@ -201,17 +201,17 @@ mod tests {
         codec::decode(json.as_bytes()).unwrap()
     }
 
-    fn fields(lines: &[(&str, &str)]) -> Fields {
-        let mut fields = Fields::new();
+    fn headers(lines: &[(&str, &str)]) -> Headers {
+        let mut headers = Headers::new();
         for (name, value) in lines {
-            fields.append((*name).to_owned(), (*value).to_owned());
+            headers.append((*name).to_owned(), (*value).to_owned());
         }
-        fields
+        headers
     }
 
     #[test]
     fn what_an_upstream_sees() {
-        let client = fields(&[
+        let client = headers(&[
             ("host", "aa.test:8787"),
             ("connection", "X-Secret, close"),
             ("x-secret", "1"),
@@ -229,11 +229,11 @@ mod tests {
             ("accept", "*/*"),
         ]);
         let request = with_ask("AA.test:8787", "/api//a%20b", |ask| {
-            let client = Client { fields: &client, ip: Some("::1"), root_token: None };
+            let client = Client { headers: &client, ip: Some("::1"), root_token: None };
             request(&action("https://up.test"), ask, &client)
         });
         assert_eq!(request.url, "https://up.test/api/a%20b?q=1");
-        let seen: Vec<_> = request.fields.iter().collect();
+        let seen: Vec<_> = request.headers.iter().collect();
         assert_eq!(
             seen,
             [
@@ -251,15 +251,15 @@ mod tests {
 
     #[test]
     fn credentials_of_others_pass() {
-        let client = fields(&[("authorization", "Basic abc"), ("x-api-key", "root")]);
+        let client = headers(&[("authorization", "Basic abc"), ("x-api-key", "root")]);
         let request = with_ask("aa.test", "/api/x", |ask| {
-            let client = Client { fields: &client, ip: None, root_token: Some("root") };
+            let client = Client { headers: &client, ip: None, root_token: Some("root") };
             request(&action("service:API"), ask, &client)
         });
         assert_eq!(request.url, "http://aa.test/api/x?q=1");
-        assert_eq!(request.fields.value("authorization"), Some("Basic abc"));
-        assert!(!request.fields.contains("x-api-key"), "the root token");
-        assert!(!request.fields.contains("x-forwarded-for"));
+        assert_eq!(request.headers.value("authorization"), Some("Basic abc"));
+        assert!(!request.headers.contains("x-api-key"), "the root token");
+        assert!(!request.headers.contains("x-forwarded-for"));
     }
 
     #[test]
@@ -290,7 +290,7 @@ mod tests {
             ("selvedges", false),
             ("a;b=selvedge", false),
         ] {
-            assert_eq!(is_loop(&fields(&[("cdn-loop", value)])), is, "{value}");
+            assert_eq!(is_loop(&headers(&[("cdn-loop", value)])), is, "{value}");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::serve::outcome::Outcome;
 use crate::serve::request::Ask;
 use crate::site::keys::Key;
 use crate::wire::cache_status::{CacheStatus, Forward};
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::path::RequestPath;
 
 impl<P: Ports> Plan<P> {
@@ -35,19 +35,19 @@ impl<P: Ports> Plan<P> {
         let now = self.now();
         variants::give_up(&self.tiers, &self.key, now).await;
         for name in ["location", "content-location"] {
-            let path = response.fields.value(name).and_then(|to| upstream::own_path(to, ask));
+            let path = response.headers.value(name).and_then(|to| upstream::own_path(to, ask));
             if let Some(key) = path.and_then(|path| key_of_path(route, ask, &path)) {
                 variants::give_up(&self.tiers, &key, now).await;
             }
         }
-        if ask.method != Method::POST || !stands_for_get(ask, &response.fields) {
+        if ask.method != Method::POST || !stands_for_get(ask, &response.headers) {
             return Outcome::relayed(response, status);
         }
         // Stored as if it had been asked for after what it did.
         let exchange = Exchange {
             method: &Method::POST,
             is_own_content_location: true,
-            ..self.exchange(response.status, &response.fields, asked_ms)
+            ..self.exchange(response.status, &response.headers, asked_ms)
         };
         let Ok(mut timing) = admit(&self.policy, &exchange) else {
             return Outcome::relayed(response, status);
@@ -58,8 +58,8 @@ impl<P: Ports> Plan<P> {
 }
 
 /// Whether a response to POST is what a GET of the same URL would get.
-fn stands_for_get(ask: &Ask<'_>, fields: &Fields) -> bool {
-    let location = fields.value("content-location");
+fn stands_for_get(ask: &Ask<'_>, headers: &Headers) -> bool {
+    let location = headers.value("content-location");
     let named = location.and_then(|to| upstream::own_path(to, ask));
     named == Some(ask.with_query(ask.path.canonical()))
 }

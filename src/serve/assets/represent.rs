@@ -3,7 +3,7 @@
 //! Not the bytes: all of it is decided from the manifest, before anything is opened. The invariant
 //! is that 304, 412 and 416 are decided here and nowhere else, and need no blob.
 
-use crate::serve::request::{Ask, Field};
+use crate::serve::request::{Ask, RequestHeader};
 use crate::site::deployment::asset::{Asset, Representation};
 use crate::wire::coding;
 use crate::wire::precondition::{self, Validators, Verdict};
@@ -71,7 +71,7 @@ pub fn select(ask: &Ask<'_>, asset: &Asset, now: UnixSeconds) -> Selection {
         Verdict::Proceed => {}
     }
     let Some(outcome) = ranged else { return Selection::Full(selected) };
-    let if_range = ask.headers.field(Field::IfRange);
+    let if_range = ask.headers.value(RequestHeader::IfRange);
     if !precondition::if_range_holds(if_range.as_deref(), &validators, now) {
         return Selection::Full(negotiate(ask, asset));
     }
@@ -86,7 +86,7 @@ fn negotiate(ask: &Ask<'_>, asset: &Asset) -> Representation {
     if !asset.is_negotiated() {
         return asset.identity();
     }
-    let accept_encoding = ask.headers.field(Field::AcceptEncoding);
+    let accept_encoding = ask.headers.value(RequestHeader::AcceptEncoding);
     let available = asset.representations().iter().map(|r| (r.coding, r.length));
     asset.representation(coding::negotiate(accept_encoding.as_deref(), available))
 }

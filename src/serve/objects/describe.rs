@@ -6,7 +6,7 @@
 use crate::ports::ObjectMeta;
 use crate::site::collection::{ActiveContent, Collection};
 use crate::wire::date;
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::media_type::{self, UNKNOWN, is_document, is_media_type, is_script};
 use crate::wire::precondition::Validators;
 
@@ -19,34 +19,34 @@ pub const INERT: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 /// What a script is served as that must not run: with `nosniff` no browser takes it for one.
 const INERT_SCRIPT: &str = "text/plain; charset=utf-8";
 
-/// The fields that describe an object, but for its length.
+/// The headers that describe an object, but for its length.
 ///
 /// # Source
 /// RFC 9110 §8; §15.4.5 for what a 304 repeats: all of these.
-pub fn object_fields(collection: &Collection, name: &str, meta: &ObjectMeta) -> Fields {
-    let mut fields = Fields::with_capacity(16);
-    fields.set("content-type", media_type(collection, name, meta).to_owned());
-    fields.set("etag", meta.etag.clone());
-    fields.set("last-modified", date::format_imf(meta.written_ms.seconds()));
-    fields.set("accept-ranges", "bytes");
-    keep_inert(collection, &mut fields);
-    fields
+pub fn object_headers(collection: &Collection, name: &str, meta: &ObjectMeta) -> Headers {
+    let mut headers = Headers::with_capacity(16);
+    headers.set("content-type", media_type(collection, name, meta).to_owned());
+    headers.set("etag", meta.etag.clone());
+    headers.set("last-modified", date::format_imf(meta.written_ms.seconds()));
+    headers.set("accept-ranges", "bytes");
+    keep_inert(collection, &mut headers);
+    headers
 }
 
 /// Makes sure that a document that must not do anything does not; to be called again after the
 /// site's own header rules, which may have set a policy of theirs.
-pub fn keep_inert(collection: &Collection, fields: &mut Fields) {
-    let is_document = fields.value("content-type").is_some_and(is_document);
+pub fn keep_inert(collection: &Collection, headers: &mut Headers) {
+    let is_document = headers.value("content-type").is_some_and(is_document);
     if collection.active == ActiveContent::Serve || !is_document {
         return;
     }
-    let policy = match fields.value("content-security-policy") {
+    let policy = match headers.value("content-security-policy") {
         Some(own) if own.starts_with(INERT) => return,
         // Of several policies all hold (Content Security Policy Level 3 §2.4).
         Some(own) => [INERT, ", ", own].concat(),
         None => INERT.to_owned(),
     };
-    fields.set("content-security-policy", policy);
+    headers.set("content-security-policy", policy);
 }
 
 /// The validators of an object.
@@ -97,15 +97,15 @@ mod tests {
 
     #[track_caller]
     fn check(name: &str, declared: &str, inert: (&str, bool), served: &str) {
-        let found = |active| object_fields(&collection(active), name, &meta(declared));
-        let fields = found(ActiveContent::Inert);
-        let policy = fields.value("content-security-policy");
+        let found = |active| object_headers(&collection(active), name, &meta(declared));
+        let headers = found(ActiveContent::Inert);
+        let policy = headers.value("content-security-policy");
         let shown = format!("{name} declared {declared:?}");
-        assert_eq!(fields.value("content-type"), Some(inert.0), "{shown}");
+        assert_eq!(headers.value("content-type"), Some(inert.0), "{shown}");
         assert_eq!(policy, inert.1.then_some(INERT), "{shown}");
-        let fields = found(ActiveContent::Serve);
-        assert_eq!(fields.value("content-type"), Some(served), "{shown}, as it is");
-        assert_eq!(fields.value("content-security-policy"), None, "{shown}, as it is");
+        let headers = found(ActiveContent::Serve);
+        assert_eq!(headers.value("content-type"), Some(served), "{shown}, as it is");
+        assert_eq!(headers.value("content-security-policy"), None, "{shown}, as it is");
     }
 
     #[test]
@@ -152,13 +152,13 @@ mod tests {
             (Some(format!("{INERT}, {own}")), format!("{INERT}, {own}")),
         ];
         for (after_rules, expected) in rows {
-            let mut fields = object_fields(&inert, "a.html", &meta(""));
-            fields.remove("content-security-policy");
+            let mut headers = object_headers(&inert, "a.html", &meta(""));
+            headers.remove("content-security-policy");
             if let Some(policy) = after_rules {
-                fields.set("content-security-policy", policy);
+                headers.set("content-security-policy", policy);
             }
-            keep_inert(&inert, &mut fields);
-            assert_eq!(fields.value("content-security-policy"), Some(expected.as_str()));
+            keep_inert(&inert, &mut headers);
+            assert_eq!(headers.value("content-security-policy"), Some(expected.as_str()));
         }
     }
 }

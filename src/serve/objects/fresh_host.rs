@@ -18,7 +18,7 @@ use crate::serve::headers::HeaderStage;
 use crate::serve::objects::describe;
 use crate::serve::objects::uncached;
 use crate::serve::outcome::Outcome;
-use crate::serve::request::{Ask, Field};
+use crate::serve::request::{Ask, RequestHeader};
 use crate::serve::response::Reply;
 use crate::site::ids::{SiteName, StageName};
 use crate::site::records::site::{ApiKey, TokenText};
@@ -49,7 +49,7 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, site: &SiteName) 
     match (verdict, key) {
         (Verdict::Wait(secs), _) => {
             let mut reply = constant(Constant::TooManyRequests);
-            reply.fields.set("retry-after", secs.to_string());
+            reply.headers.set("retry-after", secs.to_string());
             reply
         }
         (Verdict::Pass, None) => constant(Constant::Unauthorized),
@@ -81,8 +81,8 @@ async fn key<P: Ports>(
 
 /// The one key that a request shows; two that differ are none.
 fn shown(ask: &Ask<'_>) -> Option<String> {
-    let authorization = ask.headers.field(Field::Authorization);
-    let api_key = ask.headers.field(Field::XApiKey);
+    let authorization = ask.headers.value(RequestHeader::Authorization);
+    let api_key = ask.headers.value(RequestHeader::XApiKey);
     let fits = |key: &String| key.len() <= TOKEN_BYTES_MAX;
     match (authorization, api_key) {
         (None, api_key) => api_key.filter(fits),
@@ -154,7 +154,7 @@ async fn serve<P: Ports>(
         None => None,
     };
     let mut outcome = outcome.unwrap_or_else(|| Outcome::constant(Constant::NotFound));
-    outcome.fields.set("cache-control", "no-store");
+    outcome.headers.set("cache-control", "no-store");
     let header_stage = HeaderStage {
         host: ask.host.as_str(),
         path: ask.path.decoded(),
@@ -171,17 +171,17 @@ async fn serve<P: Ports>(
         is_kept: tiers.is_kept(),
         now: tiers.ports.now(),
     };
-    let mut fields = header_stage.apply_mutable(outcome.fields, &outcome.cache_status);
+    let mut headers = header_stage.apply_mutable(outcome.headers, &outcome.cache_status);
     if let Some((collection, _)) = named {
-        describe::keep_inert(collection, &mut fields);
+        describe::keep_inert(collection, &mut headers);
     }
-    fields.set("cache-status", CACHE_STATUS);
-    Ok(Reply { status: outcome.status, fields, body: outcome.body })
+    headers.set("cache-status", CACHE_STATUS);
+    Ok(Reply { status: outcome.status, headers, body: outcome.body })
 }
 
 /// A constant, where nothing of a site is to be told.
 fn constant<P: Ports>(constant: Constant) -> Reply<P> {
     let mut reply = constant.reply();
-    reply.fields.set("cache-status", CACHE_STATUS);
+    reply.headers.set("cache-status", CACHE_STATUS);
     reply
 }

@@ -23,7 +23,7 @@ use crate::site::ids::{ContentHash, SiteName};
 use crate::site::keys::{self, Key, StoredFor};
 use crate::site::records::ban::{Ban, Subject};
 use crate::wire::cache_status::{CacheStatus, Forward};
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 
 /// Where the tags of a copy are kept; no client gets the field.
@@ -77,9 +77,9 @@ async fn from_store<P: Ports>(
 
 fn for_clients<P: Ports>(mut outcome: Outcome<P>, collection: &Collection) -> Outcome<P> {
     if matches!(outcome.status, 200 | 206 | 304) {
-        outcome.fields.set("cache-control", collection.browser.clone());
+        outcome.headers.set("cache-control", collection.browser.clone());
     }
-    outcome.fields.remove(TAGS_FIELD);
+    outcome.headers.remove(TAGS_FIELD);
     outcome
 }
 
@@ -93,7 +93,7 @@ struct Copy<'a, P: Ports> {
 impl<P: Ports> Copy<'_, P> {
     async fn read(&self, ask: &Ask<'_>) -> Result<Option<Outcome<P>>, Fault> {
         let ports = &self.tiers.ports;
-        let (stored, reason) = match variants::find(self.tiers, &self.key, &Fields::new()).await {
+        let (stored, reason) = match variants::find(self.tiers, &self.key, &Headers::new()).await {
             Lookup::Found(stored, body) => match self.judge(ask, &stored) {
                 Freshness::Fresh => return Ok(Some(hit(ports, ask, stored, body, "edge"))),
                 Freshness::StaleWhileRevalidate => {
@@ -157,7 +157,7 @@ impl<P: Ports> Copy<'_, P> {
     fn judge(&self, ask: &Ask<'_>, stored: &StoredResponse) -> Freshness {
         let subject = Subject {
             path: ask.path.decoded(),
-            tags: stored.fields.value(TAGS_FIELD).unwrap_or_default(),
+            tags: stored.headers.value(TAGS_FIELD).unwrap_or_default(),
             collection: Some(&self.route.collection.name),
             object: Some(self.route.name),
             requested_ms: stored.timing.requested_ms,
@@ -167,10 +167,10 @@ impl<P: Ports> Copy<'_, P> {
 
     fn stored(&self, meta: &ObjectMeta, asked_ms: UnixMillis) -> StoredResponse {
         let Route { collection, name, .. } = *self.route;
-        let mut fields = describe::object_fields(collection, name.as_str(), meta);
-        fields.set("content-length", meta.length.to_string());
+        let mut headers = describe::object_headers(collection, name.as_str(), meta);
+        headers.set("content-length", meta.length.to_string());
         if !meta.tags.is_empty() {
-            fields.set(TAGS_FIELD, meta.tags.clone());
+            headers.set(TAGS_FIELD, meta.tags.clone());
         }
         let Collection { edge_ttl, stale_while_revalidate, stale_if_error, .. } = *collection;
         let widest = stale_while_revalidate.max(stale_if_error);
@@ -187,13 +187,13 @@ impl<P: Ports> Copy<'_, P> {
             always_validate: false,
             never_stale: false,
         };
-        StoredResponse { status: 200, fields, timing, length: meta.length, complete: None }
+        StoredResponse { status: 200, headers, timing, length: meta.length, complete: None }
     }
 
     /// Keeps a copy behind the response; the body comes back.
     async fn keep(&self, stored: StoredResponse, body: P::Body) -> Result<ReplyBody<P>, Fault> {
         let (body, content) = self.split(body, stored.length).await?;
-        variants::keep_behind(self.tiers, &self.key, stored, content, &Fields::new(), None);
+        variants::keep_behind(self.tiers, &self.key, stored, content, &Headers::new(), None);
         Ok(body)
     }
 
@@ -206,7 +206,7 @@ impl<P: Ports> Copy<'_, P> {
         status: &mut CacheStatus,
     ) -> Result<ReplyBody<P>, Fault> {
         let (body, content) = self.split(body, stored.length).await?;
-        let none = Fields::new();
+        let none = Headers::new();
         match content {
             EdgeContent::Stream(..) => {
                 variants::keep_behind(self.tiers, &self.key, stored, content, &none, None);
@@ -244,7 +244,7 @@ impl<P: Ports> Copy<'_, P> {
     }
 
     async fn refresh(&self) {
-        let claimed = variants::claim_refresh(self.tiers, &self.key, &Fields::new()).await;
+        let claimed = variants::claim_refresh(self.tiers, &self.key, &Headers::new()).await;
         let Some((stored, body)) = claimed else { return };
         let asked_ms = self.tiers.ports.now();
         let (meta, body) = match self.open(Some(stored.etag())).await {
@@ -256,7 +256,7 @@ impl<P: Ports> Copy<'_, P> {
         };
         let stored = self.stored(&meta, asked_ms);
         let content = EdgeContent::Stream(body, meta.length);
-        variants::keep(self.tiers, &self.key, stored, content, &Fields::new()).await;
+        variants::keep(self.tiers, &self.key, stored, content, &Headers::new()).await;
     }
 
     async fn open(&self, known_etag: Option<&str>) -> Result<Option<Object<P::Body>>, Fault> {

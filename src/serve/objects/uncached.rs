@@ -11,14 +11,14 @@ use crate::ports::{Fault, Object, ObjectMeta, Part, Ports};
 use crate::serve::constant::Constant;
 use crate::serve::objects::describe;
 use crate::serve::outcome::Outcome;
-use crate::serve::request::{Ask, Field};
+use crate::serve::request::{Ask, RequestHeader};
 use crate::serve::response::ReplyBody;
 use crate::site::collection::{Collection, ObjectName};
 use crate::site::ids::SiteName;
 use crate::site::keys::{self, Key};
 use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::etag::{self, Member};
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 use crate::wire::precondition::Verdict;
 use crate::wire::range::{self, RangeOutcome};
 
@@ -90,10 +90,10 @@ impl<P: Ports> Read<'_, P> {
         let part = Part { first, length: last.saturating_sub(first).saturating_add(1) };
         match open(self.tiers, &self.key, None, Some(part)).await? {
             Some(Object::Found(found, body)) if found.etag == meta.etag => {
-                let mut fields = self.fields(meta);
-                fields.set("content-range", range::content_range(first, last, meta.length));
-                fields.set("content-length", part.length.to_string());
-                Ok(Some(outcome(206, fields, ReplyBody::Stream(body))))
+                let mut headers = self.headers(meta);
+                headers.set("content-range", range::content_range(first, last, meta.length));
+                headers.set("content-length", part.length.to_string());
+                Ok(Some(outcome(206, headers, ReplyBody::Stream(body))))
             }
             // It was written anew meanwhile: a part of the new one is not what was asked.
             _ => Ok(None),
@@ -102,7 +102,7 @@ impl<P: Ports> Read<'_, P> {
 
     /// All of an object, which the store does not send when the client has it.
     async fn whole(&self) -> Result<Option<Outcome<P>>, Fault> {
-        let known = self.ask.headers.field(Field::IfNoneMatch);
+        let known = self.ask.headers.value(RequestHeader::IfNoneMatch);
         let known = known.as_deref().and_then(single_tag);
         let (meta, body) = match open(self.tiers, &self.key, known.as_deref(), None).await? {
             None => return Ok(None),
@@ -134,24 +134,24 @@ impl<P: Ports> Read<'_, P> {
     }
 
     fn full(&self, meta: &ObjectMeta, body: ReplyBody<P>) -> Outcome<P> {
-        let mut fields = self.fields(meta);
-        fields.set("content-length", meta.length.to_string());
-        outcome(200, fields, body)
+        let mut headers = self.headers(meta);
+        headers.set("content-length", meta.length.to_string());
+        outcome(200, headers, body)
     }
 
     fn not_modified(&self, meta: &ObjectMeta) -> Outcome<P> {
-        outcome(304, self.fields(meta), ReplyBody::Empty)
+        outcome(304, self.headers(meta), ReplyBody::Empty)
     }
 
-    fn fields(&self, meta: &ObjectMeta) -> Fields {
-        describe::object_fields(self.collection, self.name.as_str(), meta)
+    fn headers(&self, meta: &ObjectMeta) -> Headers {
+        describe::object_headers(self.collection, self.name.as_str(), meta)
     }
 }
 
-fn outcome<P: Ports>(status: u16, fields: Fields, body: ReplyBody<P>) -> Outcome<P> {
+fn outcome<P: Ports>(status: u16, headers: Headers, body: ReplyBody<P>) -> Outcome<P> {
     let detail = Some("store");
     let cache_status = CacheStatus { detail, ..CacheStatus::forward(Forward::Bypass) };
-    Outcome { status, fields, body, cache_status }
+    Outcome { status, headers, body, cache_status }
 }
 
 /// The entity tag of an `If-None-Match` that has one alone, as a store compares it.

@@ -1,4 +1,4 @@
-//! Which response header fields a site's rules may touch, and what values may hold.
+//! Which response headers a site's rules may touch, and what values may hold.
 //!
 //! Invariant: a name and a value that pass can be handed to any runtime's header list without
 //! an exception, and change neither the framing of a response nor what caches make of it.
@@ -10,7 +10,7 @@ pub const HEADER_NAME_BYTES_MAX: usize = 128;
 /// Longest header value as written.
 pub const HEADER_VALUE_BYTES_MAX: usize = 4_096;
 
-/// Fields that belong to the server: framing, validators, caching, connection, its own reports.
+/// Headers that belong to the server: framing, validators, caching, connection, its own reports.
 /// `x-robots-tag` is not here: it is the site's on production, and ignored elsewhere.
 const DISALLOWED: [&str; 26] = [
     "accept-ranges",

@@ -25,7 +25,7 @@ use crate::site::rules::header_op::{HeaderOp, Origin};
 use crate::site::rules::header_policy::FieldError;
 use crate::site::rules::pattern::{Captures, Language, Pattern, PatternError};
 use crate::site::rules::template::{Purpose, Target, TargetError, Template, push_path};
-use crate::wire::fields::Fields;
+use crate::wire::headers::Headers;
 
 /// Most header rules: each is tried on every response.
 pub const HEADER_RULES_MAX: usize = 1_000;
@@ -327,14 +327,14 @@ impl HeaderRule {
 /// ```
 /// use selvedge::site::rules::header_op::{HeaderOp, Origin};
 /// use selvedge::site::rules::{HeaderRule, HeaderRules};
-/// use selvedge::wire::fields::Fields;
+/// use selvedge::wire::headers::Headers;
 ///
 /// let ops = vec![HeaderOp::Set("x-frame-options".into(), "DENY".into())];
 /// let rule = HeaderRule::parse("/docs/*", Origin::Selector, ops).unwrap();
-/// let mut fields = Fields::new();
+/// let mut headers = Headers::new();
 /// let rules = HeaderRules::new(vec![rule]).unwrap();
-/// rules.apply("www.example.com", "/docs/a", None, false, &mut fields);
-/// assert_eq!(fields.value("x-frame-options"), Some("DENY"));
+/// rules.apply("www.example.com", "/docs/a", None, false, &mut headers);
+/// assert_eq!(headers.value("x-frame-options"), Some("DENY"));
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeaderRules(
@@ -378,7 +378,7 @@ impl HeaderRules {
         path: &str,
         file: Option<&str>,
         noindex_stage: bool,
-        fields: &mut Fields,
+        headers: &mut Headers,
     ) {
         let mut set_by_file: Vec<&str> = Vec::new();
         let mut room = HEADER_BYTES_ADDED_MAX;
@@ -394,13 +394,13 @@ impl HeaderRules {
                 let name = op.name();
                 let in_file = rule.origin == Origin::HeadersFile;
                 match op {
-                    HeaderOp::Unset(_) => fields.remove(name),
-                    HeaderOp::Append(..) => fields.append(name.to_owned(), value),
+                    HeaderOp::Unset(_) => headers.remove(name),
+                    HeaderOp::Append(..) => headers.append(name.to_owned(), value),
                     HeaderOp::Set(..) if in_file && set_by_file.contains(&name) => {
-                        fields.append(name.to_owned(), value);
+                        headers.append(name.to_owned(), value);
                     }
                     HeaderOp::Set(..) => {
-                        fields.set(name.to_owned(), value);
+                        headers.set(name.to_owned(), value);
                         if in_file {
                             set_by_file.push(name);
                         }
@@ -521,10 +521,10 @@ mod tests {
     fn check(name: &str, rules: Rules, noindex_stage: bool, expected: &[(&str, &str)]) {
         let parse = |(pattern, origin, ops)| HeaderRule::parse(pattern, origin, ops).unwrap();
         let rules = HeaderRules::new(rules.into_iter().map(parse).collect()).unwrap();
-        let mut fields = Fields::new();
-        fields.set("x-a", "policy");
-        rules.apply("h", "/docs/a", Some("/docs/a.html"), noindex_stage, &mut fields);
-        let found: Vec<(&str, &str)> = fields.iter().collect();
+        let mut headers = Headers::new();
+        headers.set("x-a", "policy");
+        rules.apply("h", "/docs/a", Some("/docs/a.html"), noindex_stage, &mut headers);
+        let found: Vec<(&str, &str)> = headers.iter().collect();
         assert_eq!(found, expected, "{name}");
         let text = codec::encode(&rules);
         assert_eq!(codec::decode::<HeaderRules>(text.as_bytes()).unwrap(), rules, "{name}");
@@ -606,9 +606,9 @@ mod tests {
         let value = "v".repeat(1_024);
         let rule = HeaderRule::parse("/*", Origin::Selector, vec![append("x-b", &value)]).unwrap();
         let rules = HeaderRules::new(vec![rule; HEADER_RULES_MAX]).unwrap();
-        let mut fields = Fields::new();
-        rules.apply("h", "/", None, false, &mut fields);
-        let values = fields.value("x-b").unwrap().split(", ").count();
+        let mut headers = Headers::new();
+        rules.apply("h", "/", None, false, &mut headers);
+        let values = headers.value("x-b").unwrap().split(", ").count();
         assert_eq!(values, HEADER_BYTES_ADDED_MAX / 1_024);
     }
 

@@ -43,12 +43,12 @@ pub enum Up {
     Lost(Fault),
 }
 
-/// Makes upstreams answer so, with these fields, after some time.
+/// Makes upstreams answer so, with these headers, after some time.
 pub fn upstreams(world: &World, up: Up, lines: &str, delay_ms: u64) {
     let lines = lines.to_owned();
     world.on_fetch(move |request: &UpstreamRequest, world| {
         let body = format!("v{}", world.fetches());
-        let is_known = request.fields.contains("if-none-match");
+        let is_known = request.headers.contains("if-none-match");
         let answer = match up {
             Up::Same if is_known => Answer::new(304, &lines, ""),
             Up::New | Up::Same => Answer::new(200, &lines, body),

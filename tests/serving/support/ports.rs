@@ -14,7 +14,7 @@ use selvedge::ports::{
 };
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
-use selvedge::wire::fields::Fields;
+use selvedge::wire::headers::Headers;
 use selvedge::wire::time::{DeltaSeconds, UnixMillis};
 
 use super::objects::{etag_of, object, object_of, upload_key};
@@ -31,7 +31,7 @@ pub struct SimPorts {
     pub colo: Colo,
     pub isolate: usize,
     pub body: Bytes,
-    pub fields: Fields,
+    pub headers: Headers,
     pub settings: Rc<Settings>,
 }
 
@@ -310,8 +310,8 @@ impl Ports for SimPorts {
         self.edge_keep(Op::StoredKeep, key, head, content, ttl).await
     }
 
-    fn request_fields(&self) -> Fields {
-        self.fields.clone()
+    fn request_headers(&self) -> Headers {
+        self.headers.clone()
     }
 
     async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<Stream>, Fault> {

@@ -6,10 +6,10 @@ use std::rc::Rc;
 
 use selvedge::cache::memory::Memory;
 use selvedge::pipeline::handle;
-use selvedge::serve::request::{Field, Headers};
+use selvedge::serve::request::{RequestHeader, RequestHeaders};
 use selvedge::serve::response::{Reply, ReplyBody};
 use selvedge::site::ids::ContentHash;
-use selvedge::wire::fields::Fields;
+use selvedge::wire::headers::Headers;
 
 use super::ports::SimPorts;
 use super::upstream::End;
@@ -86,9 +86,9 @@ pub struct Request {
 
 struct Lines(Vec<(String, String)>);
 
-impl Headers for Lines {
-    fn field(&self, field: Field) -> Option<String> {
-        let of_name = |(name, _): &&(String, String)| name.eq_ignore_ascii_case(field.name());
+impl RequestHeaders for Lines {
+    fn value(&self, header: RequestHeader) -> Option<String> {
+        let of_name = |(name, _): &&(String, String)| name.eq_ignore_ascii_case(header.name());
         let values: Vec<_> = self.0.iter().filter(of_name).map(|(_, v)| v.as_str()).collect();
         (!values.is_empty()).then(|| values.join(", "))
     }
@@ -161,11 +161,11 @@ impl Request {
     pub fn future(self) -> impl Future<Output = Reply<SimPorts>> + 'static {
         let Isolate { world, colo, memory, number } = self.isolate;
         let settings = world.settings();
-        let mut fields = Fields::new();
+        let mut headers = Headers::new();
         for (name, value) in &self.lines {
-            fields.append(name.clone(), value.clone());
+            headers.append(name.clone(), value.clone());
         }
-        let ports = SimPorts { world, colo, isolate: number, body: self.body, fields, settings };
+        let ports = SimPorts { world, colo, isolate: number, body: self.body, headers, settings };
         let (method, url, headers) = (self.method, self.url, Lines(self.lines));
         async move { handle(ports, memory, &method, &url, &headers).await }
     }
@@ -175,7 +175,7 @@ impl Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
-    pub fields: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
     /// Whether the client sees that it did not get all of it.
     pub is_cut: bool,
@@ -183,7 +183,7 @@ pub struct Response {
 
 impl Response {
     pub fn of(reply: Reply<SimPorts>) -> Self {
-        let length = reply.fields.value("content-length").and_then(|text| text.parse().ok());
+        let length = reply.headers.value("content-length").and_then(|text| text.parse().ok());
         let is_cut = match &reply.body {
             ReplyBody::Stream(stream) => {
                 let differs = length.is_some_and(|length: usize| length != stream.bytes.len());
@@ -201,8 +201,8 @@ impl Response {
                 bytes[part.first as usize..(part.first + part.length) as usize].to_vec()
             }
         };
-        let fields = reply.fields.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
-        Self { status: reply.status, fields, body, is_cut }
+        let headers = reply.headers.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+        Self { status: reply.status, headers, body, is_cut }
     }
 
     /// The value of a field, or nothing.
@@ -211,7 +211,7 @@ impl Response {
     }
 
     pub fn has(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     pub fn text(&self) -> &str {
@@ -231,14 +231,14 @@ impl Response {
     pub fn lasting(&self) -> Self {
         let passing = ["date", "age", "cache-status"];
         let mut lasting = self.clone();
-        lasting.fields.retain(|(name, _)| !passing.contains(&name.as_str()));
+        lasting.headers.retain(|(name, _)| !passing.contains(&name.as_str()));
         lasting
     }
 
     /// The response as text.
     pub fn render(&self) -> String {
         let mut text = format!("{}\n", self.status);
-        for (name, value) in &self.fields {
+        for (name, value) in &self.headers {
             text.push_str(&format!("{name}: {value}\n"));
         }
         text.push('\n');
@@ -261,7 +261,7 @@ impl Response {
     fn check(&self, shown: &str, method: &str) {
         let of = format!("{shown}: {self:?}");
         assert!(self.status != 500 && !self.is_cut, "{of}");
-        self.check_fields(&of);
+        self.check_headers(&of);
         assert!(self.has("cache-control").is_some(), "{of}");
         if self.status >= 400 {
             assert_eq!(self.field("cache-control"), "no-store", "{of}");
@@ -277,17 +277,17 @@ impl Response {
     #[track_caller]
     fn check_relayed(&self, shown: &str, method: &str) {
         let of = format!("{shown}: {self:?}");
-        self.check_fields(&of);
+        self.check_headers(&of);
         if !self.is_cut {
             self.check_length(&of, method);
         }
     }
 
     #[track_caller]
-    fn check_fields(&self, of: &str) {
+    fn check_headers(&self, of: &str) {
         assert!((200..600).contains(&self.status), "{of}");
-        for (at, (name, value)) in self.fields.iter().enumerate() {
-            let again = self.fields.iter().skip(at + 1).any(|(other, _)| other == name);
+        for (at, (name, value)) in self.headers.iter().enumerate() {
+            let again = self.headers.iter().skip(at + 1).any(|(other, _)| other == name);
             assert!(!again || name == "set-cookie", "{name} twice in {of}");
             assert!(http::HeaderName::from_bytes(name.as_bytes()).is_ok(), "{name} in {of}");
             assert!(http::HeaderValue::from_str(value).is_ok(), "{name} in {of}");

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use selvedge::ports::{Fault, Part, UpstreamRequest, UpstreamResponse};
-use selvedge::wire::fields::Fields;
+use selvedge::wire::headers::Headers;
 
 use super::world::{Bytes, World};
 
@@ -52,21 +52,21 @@ impl Stream {
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
-    pub fields: Fields,
+    pub headers: Headers,
     pub body: Stream,
     pub delay_ms: u64,
     pub fault: Option<Fault>,
 }
 
 impl Answer {
-    /// A status, fields as lines, and a body of known length.
+    /// A status, headers as lines, and a body of known length.
     pub fn new(status: u16, lines: &str, body: impl AsRef<[u8]>) -> Self {
         let body = Stream::of(Rc::new(body.as_ref().to_vec()));
-        let mut fields = Fields::new();
+        let mut headers = Headers::new();
         if !matches!(status, 204 | 304) {
-            fields.set("content-length", body.bytes.len().to_string());
+            headers.set("content-length", body.bytes.len().to_string());
         }
-        let answer = Self { status, fields, body, delay_ms: 0, fault: None };
+        let answer = Self { status, headers, body, delay_ms: 0, fault: None };
         lines
             .lines()
             .filter_map(|line| line.trim().split_once(':'))
@@ -81,15 +81,15 @@ impl Answer {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         let name = name.to_ascii_lowercase();
         match name.as_str() {
-            "content-length" => self.fields.set("content-length", value.to_owned()),
-            _ => self.fields.append(name, value.to_owned()),
+            "content-length" => self.headers.set("content-length", value.to_owned()),
+            _ => self.headers.append(name, value.to_owned()),
         }
         self
     }
 
     /// Without its length.
     pub fn chunked(mut self) -> Self {
-        self.fields.remove("content-length");
+        self.headers.remove("content-length");
         self
     }
 
@@ -107,13 +107,13 @@ impl Answer {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
-        let Self { status, fields, mut body, .. } = self;
+        let Self { status, headers, mut body, .. } = self;
         let has_none = method == "HEAD" || matches!(status, 204 | 304);
-        let length = fields.value("content-length").and_then(|text| text.parse::<usize>().ok());
+        let length = headers.value("content-length").and_then(|text| text.parse::<usize>().ok());
         if let Some(length) = length.filter(|length| *length != body.bytes.len()) {
             body.bytes = Rc::new(body.bytes[..length.min(body.bytes.len())].to_vec());
             body.end = End::Cut;
         }
-        Ok(UpstreamResponse { status, fields, body: (!has_none).then_some(body) })
+        Ok(UpstreamResponse { status, headers, body: (!has_none).then_some(body) })
     }
 }

@@ -1,6 +1,6 @@
-//! The header fields of a response, in order, with lower-case names.
+//! The headers of a response, in order, with lower-case names.
 //!
-//! Not a parser and not a policy: which fields a response has is decided elsewhere. The invariant:
+//! Not a parser and not a policy: which headers a response has is decided elsewhere. The invariant:
 //! no name stands twice but `set-cookie`, and every stored name is lower-case, so a comparison is
 //! one of bytes.
 
@@ -11,7 +11,7 @@ const SET_COOKIE: &str = "set-cookie";
 
 type Text = Cow<'static, str>;
 
-/// An ordered list of header fields.
+/// An ordered list of headers.
 ///
 /// # Shape
 /// Names are lower-case and compared without regard to ASCII case; values are stored as they came.
@@ -21,29 +21,29 @@ type Text = Cow<'static, str>;
 ///
 /// # Example
 /// ```
-/// use selvedge::wire::fields::Fields;
+/// use selvedge::wire::headers::Headers;
 ///
-/// let mut fields = Fields::new();
-/// fields.set("Cache-Control", "no-store");
-/// fields.append("vary", "Accept-Encoding");
-/// fields.append("Vary", "Origin");
-/// assert_eq!(fields.value("vary"), Some("Accept-Encoding, Origin"));
-/// assert_eq!(fields.iter().next(), Some(("cache-control", "no-store")));
+/// let mut headers = Headers::new();
+/// headers.set("Cache-Control", "no-store");
+/// headers.append("vary", "Accept-Encoding");
+/// headers.append("Vary", "Origin");
+/// assert_eq!(headers.value("vary"), Some("Accept-Encoding, Origin"));
+/// assert_eq!(headers.iter().next(), Some(("cache-control", "no-store")));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fields {
+pub struct Headers {
     lines: Vec<(Text, Text)>,
 }
 
-impl Fields {
+impl Headers {
     /// Returns an empty list.
-    pub fn new() -> Fields {
-        Fields::default()
+    pub fn new() -> Headers {
+        Headers::default()
     }
 
-    /// Returns an empty list with room for `count` fields.
-    pub fn with_capacity(count: usize) -> Fields {
-        Fields { lines: Vec::with_capacity(count) }
+    /// Returns an empty list with room for `count` headers.
+    pub fn with_capacity(count: usize) -> Headers {
+        Headers { lines: Vec::with_capacity(count) }
     }
 
     /// Makes `value` the only value of `name`; a field that is there keeps its place.
@@ -75,7 +75,7 @@ impl Fields {
         self.position(name).is_some()
     }
 
-    /// Returns the fields, name and value, in order.
+    /// Returns the headers, name and value, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.lines.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
@@ -135,53 +135,53 @@ fn fold(name: Text) -> Text {
 
 #[cfg(test)]
 mod tests {
-    use super::Fields;
+    use super::Headers;
 
-    fn lines(fields: &Fields) -> Vec<(&str, &str)> {
-        fields.iter().collect()
+    fn lines(headers: &Headers) -> Vec<(&str, &str)> {
+        headers.iter().collect()
     }
 
     #[test]
     fn set_replaces_in_place() {
-        let mut fields = Fields::with_capacity(2);
-        fields.set("A", "1");
-        fields.set("b", "2");
-        fields.set("a", String::from("3"));
-        assert_eq!(lines(&fields), [("a", "3"), ("b", "2")]);
-        assert_eq!(fields.len(), 2);
+        let mut headers = Headers::with_capacity(2);
+        headers.set("A", "1");
+        headers.set("b", "2");
+        headers.set("a", String::from("3"));
+        assert_eq!(lines(&headers), [("a", "3"), ("b", "2")]);
+        assert_eq!(headers.len(), 2);
     }
 
     #[test]
     fn append_joins_with_a_comma() {
-        let mut fields = Fields::new();
-        fields.append("Vary", "a");
-        fields.append("vary", "b");
-        fields.set("x", "");
-        fields.append("X", "c");
-        assert_eq!(lines(&fields), [("vary", "a, b"), ("x", "c")]);
+        let mut headers = Headers::new();
+        headers.append("Vary", "a");
+        headers.append("vary", "b");
+        headers.set("x", "");
+        headers.append("X", "c");
+        assert_eq!(lines(&headers), [("vary", "a, b"), ("x", "c")]);
     }
 
     #[test]
     fn set_cookie_keeps_its_lines_apart() {
-        let mut fields = Fields::new();
-        fields.append("set-cookie", "a=1");
-        fields.set("x", "1");
-        fields.append("Set-Cookie", "b=2");
-        assert_eq!(lines(&fields), [("set-cookie", "a=1"), ("x", "1"), ("set-cookie", "b=2")]);
-        assert_eq!(fields.value("set-cookie"), Some("a=1"));
-        fields.set("set-cookie", "c=3");
-        assert_eq!(lines(&fields), [("set-cookie", "c=3"), ("x", "1")]);
+        let mut headers = Headers::new();
+        headers.append("set-cookie", "a=1");
+        headers.set("x", "1");
+        headers.append("Set-Cookie", "b=2");
+        assert_eq!(lines(&headers), [("set-cookie", "a=1"), ("x", "1"), ("set-cookie", "b=2")]);
+        assert_eq!(headers.value("set-cookie"), Some("a=1"));
+        headers.set("set-cookie", "c=3");
+        assert_eq!(lines(&headers), [("set-cookie", "c=3"), ("x", "1")]);
     }
 
     #[test]
     fn names_are_compared_without_case() {
-        let mut fields = Fields::new();
-        assert!(fields.is_empty());
-        fields.set("ETag", "\"x\"");
-        assert!(fields.contains("etag") && fields.contains("ETAG"));
-        assert_eq!(fields.value("eTaG"), Some("\"x\""));
-        fields.remove("Etag");
-        assert!(!fields.contains("etag"));
-        assert_eq!(fields.value("etag"), None);
+        let mut headers = Headers::new();
+        assert!(headers.is_empty());
+        headers.set("ETag", "\"x\"");
+        assert!(headers.contains("etag") && headers.contains("ETAG"));
+        assert_eq!(headers.value("eTaG"), Some("\"x\""));
+        headers.remove("Etag");
+        assert!(!headers.contains("etag"));
+        assert_eq!(headers.value("etag"), None);
     }
 }
