@@ -6,7 +6,7 @@
 use crate::admin::error::AdminError;
 use crate::cache::tiers::Tiers;
 use crate::ports::Ports;
-use crate::ports::deadline;
+use crate::ports::deadline::persistently;
 use crate::serve::request::{Ask, RequestHeader};
 use crate::site::ids::SiteName;
 use crate::site::keys;
@@ -66,7 +66,7 @@ pub async fn caller<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Caller,
     let text = TokenText::parse(text).ok_or(AdminError::Unauthorized)?;
     let key = keys::site(&text.site);
     let ms = settings.deadlines.admin_ms;
-    let value = deadline::read(&tiers.ports, ms, &key).await?;
+    let value = persistently(&tiers.ports, ms, || tiers.ports.read(&key)).await?;
     let record = value.and_then(|value| SiteRecord::parse(&value.bytes, &text.site));
     let record = record.ok_or(AdminError::Unauthorized)?;
     let token = record.token(&text, tiers.ports.now()).ok_or(AdminError::Unauthorized)?;

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use crate::admin::error::AdminError;
 use crate::admin::{Answer, Call};
-use crate::ports::deadline::{self, persistently, within};
+use crate::ports::deadline::{persistently, within};
 use crate::ports::join::join_all;
-use crate::ports::{Ports, Upload};
+use crate::ports::{Blob, Ports, Upload};
 use crate::serve::response::ReplyBody;
 use crate::site::api::{MissingBlobs, MissingQuestion};
 use crate::site::ids::{ContentHash, SiteName};
@@ -63,7 +63,7 @@ impl<P: Ports> Call<'_, P> {
         let mut stored = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..LIST_PAGES_MAX {
-            let page = deadline::list(ports, ms, &prefix, cursor.as_deref()).await?;
+            let page = persistently(ports, ms, || ports.list(&prefix, cursor.as_deref())).await?;
             let hash = |key: &String| ContentHash::parse(key.rsplit('/').next()?).ok();
             stored.extend(page.keys.iter().filter_map(hash));
             cursor = page.cursor;
@@ -106,7 +106,7 @@ impl<P: Ports> Call<'_, P> {
     ) -> Result<Upload, AdminError> {
         let ports = &self.tiers.ports;
         let (key, ms) = (keys::blob(site, hash), ports.settings().deadlines.admin_ms);
-        persistently(ports, ms, || ports.store_blob(&key, bytes, hash))
+        persistently(ports, ms, || ports.store_blob(&key, Blob::Bytes(bytes), hash))
             .await
             .map_err(AdminError::of_write)
     }
@@ -127,7 +127,7 @@ impl<P: Ports> Call<'_, P> {
         if length > settings.store.blob_bytes_max() {
             return Err(AdminError::TooLarge(settings.store.blob_bytes_max()));
         }
-        let upload = ports.store_request_body(&key, length, &hash);
+        let upload = ports.store_blob(&key, Blob::RequestBody(length), &hash);
         match within(ports, settings.deadlines.upload_ms, upload)
             .await
             .map_err(AdminError::of_write)?

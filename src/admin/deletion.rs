@@ -7,7 +7,7 @@
 use crate::admin::error::AdminError;
 use crate::admin::{Answer, Call};
 use crate::ports::Ports;
-use crate::ports::deadline::{self, persistently, within};
+use crate::ports::deadline::{persistently, within};
 use crate::site::api::DeletionStep;
 use crate::site::ids::StageKey;
 use crate::site::ids::{SiteName, StageName};
@@ -177,7 +177,7 @@ impl<P: Ports> Call<'_, P> {
         let ports = &self.tiers.ports;
         let settings = ports.settings();
         let ms = settings.deadlines.admin_ms;
-        let page = deadline::list(ports, ms, prefix, None).await?;
+        let page = persistently(ports, ms, || ports.list(prefix, None)).await?;
         let listed = page.keys.into_iter().filter_map(|key| keys::listed(prefix, key));
         let batch: Vec<Key> = listed.take(settings.store.deletes_max()).collect();
         if !batch.is_empty() {

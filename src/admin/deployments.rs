@@ -12,7 +12,7 @@ use crate::admin::error::AdminError;
 use crate::admin::stages::StageView;
 use crate::admin::{Answer, Call};
 use crate::ports::Ports;
-use crate::ports::deadline;
+use crate::ports::deadline::persistently;
 use crate::serve::response::ReplyBody;
 use crate::site::deployment::manifest::{Manifest, ROOT_BYTES_MAX, ShardPlace};
 use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
@@ -130,7 +130,7 @@ impl<P: Ports> Call<'_, P> {
             let key = keys::blob(site, &hash);
             let ports = &self.tiers.ports;
             let ms = ports.settings().deadlines.admin_ms;
-            let found = deadline::list(ports, ms, key.as_str(), None).await?;
+            let found = persistently(ports, ms, || ports.list(key.as_str(), None)).await?;
             if !found.keys.iter().any(|found| found == key.as_str()) {
                 missing.push(hash);
             }

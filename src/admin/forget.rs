@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::admin::error::AdminError;
 use crate::admin::{Answer, Call};
-use crate::ports::deadline::{self, persistently};
+use crate::ports::deadline::persistently;
 use crate::ports::{Condition, Ports};
 use crate::site::ids::DeploymentKey;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
@@ -107,7 +107,7 @@ impl<P: Ports> Call<'_, P> {
     ) -> Result<Option<Vec<u8>>, AdminError> {
         let ports = &self.tiers.ports;
         let (key, ms) = (keys::deployment(site, id), ports.settings().deadlines.admin_ms);
-        Ok(deadline::read(ports, ms, &key).await?.map(|value| value.bytes))
+        Ok(persistently(ports, ms, || ports.read(&key)).await?.map(|value| value.bytes))
     }
 
     /// Writes the manifest root of a deployment.

@@ -10,7 +10,7 @@ use crate::admin::error::AdminError;
 use crate::admin::invalidate::{Copies, CopiesView};
 use crate::admin::stages::KV_LAG_SECS;
 use crate::admin::{Answer, Call};
-use crate::ports::deadline::{self, persistently, within};
+use crate::ports::deadline::{persistently, within};
 use crate::ports::settings::StoreKind;
 use crate::ports::{Condition, Object, ObjectMeta, ObjectWritten, Ports};
 use crate::serve::request::RequestHeader;
@@ -152,7 +152,7 @@ impl<P: Ports> Call<'_, P> {
     async fn get_object(&self, target: &Target<'_>) -> Result<Answer<P>, AdminError> {
         let ports = &self.tiers.ports;
         let ms = ports.settings().deadlines.admin_ms;
-        match deadline::object_read(ports, ms, &target.key, None, None).await? {
+        match persistently(ports, ms, || ports.object_read(&target.key, None, None)).await? {
             Some(Object::Found(meta, body)) => Ok(Answer::Object(meta, ReplyBody::Stream(body))),
             Some(Object::NotModified(_)) | None => Err(self.absent(target).await?),
         }

@@ -12,7 +12,7 @@ use crate::admin::error::AdminError;
 use crate::admin::stages::StageView;
 use crate::admin::tokens::TokenView;
 use crate::admin::{Answer, Call};
-use crate::ports::deadline::{self, persistently, within};
+use crate::ports::deadline::{persistently, within};
 use crate::ports::{Condition, Ports, Written};
 use crate::serve::route::{Place, place};
 use crate::site::ids::{SiteName, StageName};
@@ -250,7 +250,7 @@ impl<P: Ports> Call<'_, P> {
         let mut keys = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..LIST_PAGES_MAX {
-            let page = deadline::list(ports, ms, prefix, cursor.as_deref()).await?;
+            let page = persistently(ports, ms, || ports.list(prefix, cursor.as_deref())).await?;
             keys.extend(page.keys);
             cursor = page.cursor;
             if cursor.is_none() {
@@ -264,7 +264,7 @@ impl<P: Ports> Call<'_, P> {
     pub async fn read_versioned(&self, key: &Key) -> Result<Option<(Vec<u8>, String)>, AdminError> {
         let ports = &self.tiers.ports;
         let ms = ports.settings().deadlines.admin_ms;
-        let value = deadline::read(ports, ms, key).await?;
+        let value = persistently(ports, ms, || ports.read(key)).await?;
         Ok(value.map(|value| (value.bytes, value.version)))
     }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::admin::error::AdminError;
 use crate::admin::{Answer, Call};
 use crate::cache::live;
-use crate::ports::deadline::{self, persistently, within};
+use crate::ports::deadline::{persistently, within};
 use crate::ports::settings::StoreKind;
 use crate::ports::{Condition, Fault, Ports, Written};
 use crate::site::api::Activate;
@@ -113,7 +113,7 @@ impl<P: Ports> Call<'_, P> {
     ) -> Result<Option<(LiveRecord, String)>, AdminError> {
         let ports = &self.tiers.ports;
         let (key, ms) = (keys::live(site, stage), ports.settings().deadlines.admin_ms);
-        let value = deadline::read(ports, ms, &key).await?;
+        let value = persistently(ports, ms, || ports.read(&key)).await?;
         let Some(value) = value else { return Ok(None) };
         // A record that can't be read is replaced by the next activation, not guessed at.
         Ok(LiveRecord::parse(&value.bytes, site, stage).map(|record| (record, value.version)))

@@ -176,7 +176,7 @@ pub async fn split<P: Ports>(
 }
 
 async fn read<P: Ports>(tiers: &Tiers<P>, key: &Key) -> Option<(Stored, P::Body)> {
-    let found = tiers.edge(tiers.ports.stored_find(key)).await?;
+    let found = tiers.edge(tiers.ports.edge_find(key)).await?;
     Stored::parse(&found.head).map(|stored| (stored, found.body))
 }
 
@@ -196,7 +196,7 @@ async fn put<P: Ports>(
     if !tiers.memory.edge_is_open(tiers.ports.now()) {
         return false;
     }
-    let put = tiers.ports.stored_keep(key, head, content, ttl);
+    let put = tiers.ports.edge_keep(key, head, content, ttl);
     let done: Result<(), Fault> = within(&tiers.ports, PUT_DEADLINE_MS, put).await;
     done.is_ok()
 }

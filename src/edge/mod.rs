@@ -7,6 +7,7 @@
 //! Bindings come from `worker` and `web_sys`. Where those lack something, a comment says what.
 
 pub mod runtime;
+mod store;
 pub mod request;
 pub mod response;
 pub mod headers;
@@ -16,6 +17,7 @@ pub mod cache;
 pub mod upstream;
 pub mod streams;
 pub mod bindings;
+pub mod bytes;
 pub mod task;
 
 use std::cell::{Cell, OnceCell};

@@ -214,7 +214,7 @@ impl<P: Ports> Plan<P> {
         let ports = &self.tiers.ports;
         let head = ports.hold_body(body, stored.length).await.ok()?;
         let tail = ports.hold_body(rest.body?, complete).await.ok()?;
-        let whole = [ports.held_bytes(&head), ports.held_bytes(&tail)].concat();
+        let whole = [ports.held_bytes(head), ports.held_bytes(tail)].concat();
         if whole.len() as u64 != complete {
             return None;
         }
