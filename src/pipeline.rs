@@ -50,8 +50,8 @@ use crate::site::keys;
 use crate::site::records::site::HostRecord;
 use crate::wire::headers::Headers;
 use crate::wire::host::{Hostname, parse_authority};
-use crate::wire::path::RequestPath;
-use crate::wire::url::{self, Scheme};
+use crate::wire::path::{PathError, RequestPath};
+use crate::wire::url::{self, Scheme, UrlError};
 
 /// Where probes ask.
 const HEALTH: &str = "/.selvedge/health";
@@ -80,7 +80,7 @@ async fn route<P: Ports>(
 ) -> Reply<P> {
     let parts = match url::split(url) {
         Ok(parts) => parts,
-        Err(error) if error.is_too_long() => return Constant::TooLong.reply(),
+        Err(UrlError::TooLong) => return Constant::TooLong.reply(),
         Err(_) => return Constant::BadRequest.reply(),
     };
     if !url::authority_agrees(&parts, headers.value(RequestHeader::Host).as_deref()) {
@@ -91,7 +91,7 @@ async fn route<P: Ports>(
     };
     let path = match RequestPath::parse(parts.path) {
         Ok(path) => path,
-        Err(error) if error.is_too_long() => return Constant::TooLong.reply(),
+        Err(PathError::TooLong) => return Constant::TooLong.reply(),
         Err(_) => return Constant::NotFound.reply(),
     };
     let Ok(method) = Method::from_bytes(token.as_bytes()) else {

@@ -125,7 +125,7 @@ pub fn present<P: Ports>(
     }
     let etag = outcome.headers.value("etag").unwrap_or_default();
     let last_modified = outcome.headers.value("last-modified");
-    let last_modified = last_modified.and_then(|text| date::parse(text, now.seconds()).ok());
+    let last_modified = last_modified.and_then(|text| date::parse(text, now.seconds()));
     let validators = Validators { etag, last_modified };
     match ask.evaluate(&validators, now.seconds()) {
         Verdict::Proceed => {}
