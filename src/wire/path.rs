@@ -38,7 +38,7 @@ pub struct RequestPath {
 impl RequestPath {
     /// Parses a raw path without query or fragment.
     ///
-    /// A decoded `%2F` is a separator. The path is then not canonical, so it can only be redirected.
+    /// A decoded `%2F` is a separator; the path is then not canonical, and can only be redirected.
     pub fn parse(raw: &str) -> Result<RequestPath, PathError> {
         if raw.len() > PATH_BYTES_MAX {
             return Err(PathError::TooLong);
