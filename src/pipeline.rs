@@ -41,7 +41,7 @@ use crate::ports::{Fault, Ports};
 use crate::serve::constant::Constant;
 use crate::serve::deployment_host;
 use crate::serve::objects::fresh_host;
-use crate::serve::request::{Ask, RequestHeader, RequestHeaders, goes_to_a_page};
+use crate::serve::request::{Request, RequestHeader, RequestHeaders, goes_to_a_page};
 use crate::serve::response::{Reply, ReplyBody};
 use crate::serve::route::{Place, is_reserved, place};
 use crate::serve::site::{Serving, serve};
@@ -97,7 +97,7 @@ async fn route<P: Ports>(
     let Ok(method) = Method::from_bytes(token.as_bytes()) else {
         return Constant::BadRequest.reply();
     };
-    let ask = Ask {
+    let request = Request {
         method,
         scheme: parts.scheme,
         host: &host,
@@ -110,22 +110,22 @@ async fn route<P: Ports>(
     let place = place(&host, base);
     let is_named = !matches!(place, Place::Nothing | Place::Custom);
     // Probes come from inside and carry no secret: health answers whatever the scheme.
-    if is_named && path.decoded() != HEALTH && redirects_to_https(&tiers, &ask) {
-        return to_https(&ask);
+    if is_named && path.decoded() != HEALTH && redirects_to_https(&tiers, &request) {
+        return to_https(&request);
     }
     if is_reserved(path.decoded()) {
         return match place {
             // Boxed: what is rare must not make every request's future larger.
-            Place::Base => Box::pin(admin::answer(&tiers, &ask)).await,
+            Place::Base => Box::pin(admin::answer(&tiers, &request)).await,
             _ => Constant::NotFound.reply(),
         };
     }
     if let Place::Fresh(site) = &place {
-        return Box::pin(fresh_host::answer(&tiers, &ask, site)).await;
+        return Box::pin(fresh_host::answer(&tiers, &request, site)).await;
     }
     match target(&tiers, &host, place).await {
-        Ok(Some(_)) if redirects_to_https(&tiers, &ask) => to_https(&ask),
-        Ok(Some(target)) => at(&tiers, &ask, target).await,
+        Ok(Some(_)) if redirects_to_https(&tiers, &request) => to_https(&request),
+        Ok(Some(target)) => at(&tiers, &request, target).await,
         Ok(None) => Constant::Misdirected.reply(),
         Err(_) => Constant::Unavailable.reply(),
     }
@@ -182,34 +182,34 @@ async fn custom_host<P: Ports>(
     }
 }
 
-async fn at<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, target: Target) -> Reply<P> {
+async fn at<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>, target: Target) -> Reply<P> {
     match target {
         Target::Stage(site, stage) => match live::live(tiers, &site, &stage).await {
             Ok(Some(live)) => {
                 let id = live.record.deployment.clone();
                 let serving =
                     Serving { site, id, stage: Some(stage), live: Some(live), view: None };
-                serve(tiers, ask, serving).await
+                serve(tiers, request, serving).await
             }
             Ok(None) => Constant::Misdirected.reply(),
             Err(_) => Constant::Unavailable.reply(),
         },
         Target::Deployment(site, id) => {
             // Boxed, as all that is rare.
-            Box::pin(deployment_host::answer(tiers, ask, site, id)).await
+            Box::pin(deployment_host::answer(tiers, request, site, id)).await
         }
     }
 }
 
-fn redirects_to_https<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> bool {
-    tiers.ports.settings().https_only && ask.scheme == Scheme::Http
+fn redirects_to_https<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>) -> bool {
+    tiers.ports.settings().https_only && request.scheme == Scheme::Http
 }
 
 /// The same address over HTTPS, on its default port.
-fn to_https<P: Ports>(ask: &Ask<'_>) -> Reply<P> {
-    let address = format!("https://{}{}", ask.host.as_str(), ask.path.canonical());
+fn to_https<P: Ports>(request: &Request<'_>) -> Reply<P> {
+    let address = format!("https://{}{}", request.host.as_str(), request.path.canonical());
     let mut headers = Headers::with_capacity(6);
-    headers.set("location", ask.with_query(address));
+    headers.set("location", request.with_query(address));
     headers.set("content-length", "0");
     headers.set("cache-control", "no-store");
     headers.set("x-content-type-options", "nosniff");

@@ -43,7 +43,7 @@ use crate::admin::auth::Caller;
 use crate::admin::error::AdminError;
 use crate::cache::tiers::Tiers;
 use crate::ports::{ObjectMeta, Ports};
-use crate::serve::request::{Ask, RequestHeader};
+use crate::serve::request::{Request, RequestHeader};
 use crate::serve::response::{Reply, ReplyBody};
 use crate::serve::route::RESERVED;
 use crate::site::action::Upstream;
@@ -107,7 +107,7 @@ pub struct Call<'a, P: Ports> {
     /// The tiers; handlers read the store itself.
     pub tiers: &'a Tiers<P>,
     /// The request.
-    pub ask: &'a Ask<'a>,
+    pub ask: &'a Request<'a>,
     /// Who calls.
     pub caller: Caller,
 }
@@ -116,7 +116,7 @@ pub struct Call<'a, P: Ports> {
 type Handler<'a, P> = Pin<Box<dyn Future<Output = Result<Answer<P>, AdminError>> + 'a>>;
 
 /// The reply to a request below the reserved prefix.
-pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Reply<P> {
+pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Request<'_>) -> Reply<P> {
     match dispatch(tiers, ask).await {
         Ok(Answer::Json(status, json)) => json_reply(status, json, None),
         Ok(Answer::Bytes(body, length)) => {
@@ -133,7 +133,7 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Reply<P> {
     }
 }
 
-async fn dispatch<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Answer<P>, AdminError> {
+async fn dispatch<P: Ports>(tiers: &Tiers<P>, ask: &Request<'_>) -> Result<Answer<P>, AdminError> {
     let path = ask.path.decoded().strip_prefix(RESERVED).unwrap_or_default();
     if path == "health" {
         return health(tiers, ask);
@@ -289,7 +289,7 @@ impl<P: Ports> Call<'_, P> {
 }
 
 /// Whether the worker could serve: for probes, without a token, and telling nothing else.
-fn health<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Answer<P>, AdminError> {
+fn health<P: Ports>(tiers: &Tiers<P>, ask: &Request<'_>) -> Result<Answer<P>, AdminError> {
     if !ask.is_read() {
         return Err(AdminError::MethodNotAllowed(&[Method::GET]));
     }

@@ -5,7 +5,7 @@
 //! cache is a plain store here: it sees bare keys, never a `Vary`, a condition or a range. The
 //! invariant is that a variant is found by exactly those whose selecting headers it was made for.
 
-use crate::cache::entry::{Stored, StoredResponse, VARIANTS_MAX, Variant};
+use crate::cache::entry::{Entry, Stored, VARIANTS_MAX, Variant};
 use crate::cache::flight::Flight;
 use crate::cache::memory::HELD_BYTES_MAX;
 use crate::cache::tiers::Tiers;
@@ -30,7 +30,7 @@ const INDEX_TTL: DeltaSeconds = DeltaSeconds(30 * 86_400);
 /// What a lookup found.
 pub enum Lookup<B> {
     /// A response for this very request, and its body.
-    Found(StoredResponse, B),
+    Found(Entry, B),
     /// Nothing of this URL.
     UriMiss,
     /// Something of this URL, for other requests.
@@ -62,7 +62,7 @@ pub async fn find<P: Ports>(tiers: &Tiers<P>, key: &Key, request: &Headers) -> L
 pub async fn keep<P: Ports>(
     tiers: &Tiers<P>,
     key: &Key,
-    response: StoredResponse,
+    response: Entry,
     content: EdgeContent<P>,
     request: &Headers,
 ) -> bool {
@@ -100,7 +100,7 @@ pub async fn keep<P: Ports>(
 pub fn keep_behind<P: Ports>(
     tiers: &Tiers<P>,
     key: &Key,
-    response: StoredResponse,
+    response: Entry,
     content: EdgeContent<P>,
     request: &Headers,
     flight: Option<Flight>,
@@ -127,13 +127,13 @@ pub fn refresh_behind<P: Ports, F: Future<Output = ()> + 'static>(
     refresh: impl FnOnce() -> F,
 ) {
     let now = tiers.ports.now();
-    if !tiers.memory.board.claim_refresh(key, now, now.plus(REFRESH_LOCK.millis())) {
+    if !tiers.memory.flights.claim_refresh(key, now, now.plus(REFRESH_LOCK.millis())) {
         return;
     }
     let (memory, key, refresh) = (tiers.memory.clone(), key.clone(), refresh());
     tiers.ports.behind(async move {
         refresh.await;
-        memory.board.end_refresh(&key);
+        memory.flights.end_refresh(&key);
     });
 }
 
@@ -143,7 +143,7 @@ pub async fn claim_refresh<P: Ports>(
     tiers: &Tiers<P>,
     key: &Key,
     request: &Headers,
-) -> Option<(StoredResponse, P::Body)> {
+) -> Option<(Entry, P::Body)> {
     let Lookup::Found(stored, body) = find(tiers, key, request).await else { return None };
     let lock = keys::refresh_lock(key);
     let claimed = read(tiers, &lock).await.map(|(stored, _)| stored);

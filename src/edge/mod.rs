@@ -1,7 +1,6 @@
 //! The rim: the only code that knows the runtime. wasm32 only.
 //!
-//! It decides nothing. It turns a `Request` into an [`Ask`](crate::serve::request::Ask), implements
-//! the ports over KV, R2, the Cache API and `fetch`, and turns a reply into a `Response`. Nothing
+//! It decides nothing. It turns the runtime's `Request` into ours, implements the ports over KV, R2, the Cache API and `fetch`, and turns a reply into a `Response`. Nothing
 //! here panics, and bodies that are only passed on are not copied.
 //!
 //! Bindings come from `worker` and `web_sys`. Where those lack something, a comment says what.

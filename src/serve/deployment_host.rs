@@ -11,7 +11,7 @@ use crate::cache::tiers::Tiers;
 use crate::cache::windows;
 use crate::ports::{Fault, Ports};
 use crate::serve::constant::Constant;
-use crate::serve::request::Ask;
+use crate::serve::request::Request;
 use crate::serve::response::Reply;
 use crate::serve::site::{Serving, serve};
 use crate::site::ids::{DeploymentId, DeploymentKey, SiteName};
@@ -20,14 +20,14 @@ use crate::site::records::view::SiteView;
 /// The reply of a deployment's own address.
 pub async fn answer<P: Ports>(
     tiers: &Tiers<P>,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
     site: SiteName,
     id: DeploymentId,
 ) -> Reply<P> {
     match view_of(tiers, &site, &id).await {
         Ok(Some(view)) => {
             let serving = Serving { site, id, stage: None, live: None, view: Some(view) };
-            serve(tiers, ask, serving).await
+            serve(tiers, request, serving).await
         }
         Ok(None) => Constant::Misdirected.reply(),
         Err(_) => Constant::Unavailable.reply(),

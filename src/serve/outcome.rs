@@ -5,10 +5,10 @@
 //! of an object are [`crate::serve::objects::uncached`]'s, which has the store send no more than
 //! they need.
 
-use crate::cache::entry::StoredResponse;
+use crate::cache::entry::Entry;
 use crate::ports::{Fault, Part, Ports, UpstreamResponse};
 use crate::serve::constant::Constant;
-use crate::serve::request::Ask;
+use crate::serve::request::Request;
 use crate::serve::response::ReplyBody;
 use crate::wire::cache_status::{CacheStatus, Forward, State};
 use crate::wire::date;
@@ -111,8 +111,8 @@ impl<P: Ports> Outcome<P> {
 /// RFC 9111 §4.3.2; RFC 9110 §13.2.2, §14.2, §15.4.5
 pub fn present<P: Ports>(
     ports: &P,
-    ask: &Ask<'_>,
-    stored: StoredResponse,
+    request: &Request<'_>,
+    stored: Entry,
     body: ReplyBody<P>,
     cache_status: CacheStatus,
 ) -> Outcome<P> {
@@ -127,7 +127,7 @@ pub fn present<P: Ports>(
     let last_modified = outcome.headers.value("last-modified");
     let last_modified = last_modified.and_then(|text| date::parse(text, now.seconds()).ok());
     let validators = Validators { etag, last_modified };
-    match ask.evaluate(&validators, now.seconds()) {
+    match request.evaluate(&validators, now.seconds()) {
         Verdict::Proceed => {}
         Verdict::NotModified => return not_modified(outcome),
         Verdict::PreconditionFailed => {
@@ -137,7 +137,7 @@ pub fn present<P: Ports>(
     // A stream of unknown length has no ranges.
     let length = outcome.headers.value("content-length").and_then(|text| text.parse().ok());
     let Some(length) = length.filter(|_| stored.status == 200) else { return outcome };
-    match ask.part(&validators, length, now.seconds()) {
+    match request.part(&validators, length, now.seconds()) {
         RangeOutcome::Full => outcome,
         RangeOutcome::Unsatisfiable => Outcome { cache_status, ..Outcome::unsatisfiable(length) },
         RangeOutcome::Part { first, last } => {
@@ -161,8 +161,8 @@ pub fn present<P: Ports>(
 /// What a client gets of a stored response that is used without asking anybody.
 pub fn hit<P: Ports>(
     ports: &P,
-    ask: &Ask<'_>,
-    stored: StoredResponse,
+    request: &Request<'_>,
+    stored: Entry,
     body: P::Body,
     detail: &'static str,
 ) -> Outcome<P> {
@@ -173,7 +173,7 @@ pub fn hit<P: Ports>(
         detail: Some(detail),
     };
     let body = if stored.length == 0 { ReplyBody::Empty } else { ReplyBody::Stream(body) };
-    present(ports, ask, stored, body, cache_status)
+    present(ports, request, stored, body, cache_status)
 }
 
 /// RFC 9110 §15.4.5: what a 200 would have said, but for what describes a body.

@@ -83,7 +83,7 @@ pub trait RequestHeaders {
 }
 
 /// A request for something that a site serves.
-pub struct Ask<'a> {
+pub struct Request<'a> {
     /// The method, case and all; one that no standard knows is its own token.
     pub method: Method,
     /// The scheme that the client used.
@@ -100,7 +100,7 @@ pub struct Ask<'a> {
     pub headers: &'a dyn RequestHeaders,
 }
 
-impl Ask<'_> {
+impl Request<'_> {
     /// Whether the method is GET or HEAD.
     pub fn is_read(&self) -> bool {
         matches!(self.method, Method::GET | Method::HEAD)

@@ -18,7 +18,7 @@ use crate::serve::constant::Constant;
 use crate::serve::headers::{HeaderStage, Lifetime};
 use crate::serve::objects;
 use crate::serve::objects::describe;
-use crate::serve::request::{Ask, RequestHeader};
+use crate::serve::request::{Request, RequestHeader};
 use crate::serve::response::{Reply, ReplyBody};
 use crate::site::action::Action;
 use crate::site::collection::Access;
@@ -56,20 +56,24 @@ pub struct Serving {
 }
 
 /// The reply of a deployment to a request.
-pub async fn serve<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, serving: Serving) -> Reply<P> {
+pub async fn serve<P: Ports>(
+    tiers: &Tiers<P>,
+    request: &Request<'_>,
+    serving: Serving,
+) -> Reply<P> {
     let manifest = match tiers.manifest(&serving.site, &serving.id).await {
         Ok(Some(manifest)) => manifest,
         // A deployment's own address may be of none; a live one that is gone is a store that lies.
         Ok(None) if serving.live.is_none() => return Constant::Misdirected.reply(),
         Ok(None) | Err(_) => return Constant::Unavailable.reply(),
     };
-    let answer = Answer { tiers, ask, serving: &serving, manifest };
+    let answer = Answer { tiers, request, serving: &serving, manifest };
     answer.reply().await.unwrap_or_else(|_| Constant::Unavailable.reply())
 }
 
 struct Answer<'a, P: Ports> {
     tiers: &'a Tiers<P>,
-    ask: &'a Ask<'a>,
+    request: &'a Request<'a>,
     serving: &'a Serving,
     manifest: Rc<Manifest>,
 }
@@ -77,8 +81,9 @@ struct Answer<'a, P: Ports> {
 impl<P: Ports> Answer<'_, P> {
     async fn reply(&self) -> Result<Reply<P>, Unavailable> {
         let config = &self.manifest.head().config;
-        let requested = self.ask.path.decoded();
-        let rule = config.redirects.resolve(self.ask.host.as_str(), requested, self.ask.query);
+        let requested = self.request.path.decoded();
+        let rule =
+            config.redirects.resolve(self.request.host.as_str(), requested, self.request.query);
         let resolution = match rule {
             Some(RedirectOutcome::Location { status, location }) => {
                 return Ok(self.redirect(status, location));
@@ -99,12 +104,12 @@ impl<P: Ports> Answer<'_, P> {
         {
             return Ok(self.act(action).await);
         }
-        match (resolution, &self.ask.method) {
+        match (resolution, &self.request.method) {
             (Resolution::Missing, _) => self.missing().await,
             (_, &Method::OPTIONS) => Ok(self.options()),
-            _ if !self.ask.is_read() => Ok(self.constant(Constant::MethodNotAllowed)),
+            _ if !self.request.is_read() => Ok(self.constant(Constant::MethodNotAllowed)),
             (Resolution::Redirect(to), _) => {
-                let location = self.ask.with_query(path::encode(&to));
+                let location = self.request.with_query(path::encode(&to));
                 Ok(self.redirect(config.redirect_status.into(), location))
             }
             (Resolution::Asset { file, asset }, _) => self.asset(&file, &asset).await,
@@ -113,7 +118,7 @@ impl<P: Ports> Answer<'_, P> {
 
     /// The first action whose prefix holds the path.
     fn action(&self, is_meant: impl Fn(&Action) -> bool) -> Option<&Action> {
-        let path = self.ask.path.decoded();
+        let path = self.request.path.decoded();
         let mut actions = self.manifest.head().config.actions.iter();
         actions.find(|action| is_meant(action) && action.prefix.holds(path))
     }
@@ -125,7 +130,7 @@ impl<P: Ports> Answer<'_, P> {
             stored_for: self.stored_for(),
             bans: self.bans(),
         };
-        let outcome = Box::pin(actions::answer(self.tiers, self.ask, &route)).await;
+        let outcome = Box::pin(actions::answer(self.tiers, self.request, &route)).await;
         let headers = self.stage(None).apply_mutable(outcome.headers, &outcome.cache_status);
         Reply { status: outcome.status, headers, body: outcome.body }
     }
@@ -133,7 +138,7 @@ impl<P: Ports> Answer<'_, P> {
     /// The object of a collection, or that there is none: nothing else is looked for.
     async fn object(&self) -> Result<Reply<P>, Unavailable> {
         let config = &self.manifest.head().config;
-        let found = config.collection(self.ask.path.decoded());
+        let found = config.collection(self.request.path.decoded());
         let found = found.filter(|(collection, _)| collection.access == Access::Public);
         let Some((collection, name)) = found else { return self.no_object().await };
         let route = objects::Route {
@@ -143,7 +148,7 @@ impl<P: Ports> Answer<'_, P> {
             stored_for: self.stored_for(),
             bans: self.bans(),
         };
-        let outcome = Box::pin(objects::answer(self.tiers, self.ask, &route)).await;
+        let outcome = Box::pin(objects::answer(self.tiers, self.request, &route)).await;
         let Some(outcome) = outcome.map_err(Unavailable::Store)? else {
             return self.no_object().await;
         };
@@ -178,9 +183,9 @@ impl<P: Ports> Answer<'_, P> {
     }
 
     async fn resolve(&self) -> Result<Resolution, Unavailable> {
-        let shard = self.shard(&self.manifest, self.ask.path.decoded()).await?;
+        let shard = self.shard(&self.manifest, self.request.path.decoded()).await?;
         let mode = self.manifest.head().config.html;
-        Ok(resolve(mode, self.ask.path, &|path| self.shown(&shard, path)))
+        Ok(resolve(mode, self.request.path, &|path| self.shown(&shard, path)))
     }
 
     async fn resolve_rewritten(&self, to: &str) -> Result<Resolution, Unavailable> {
@@ -211,7 +216,7 @@ impl<P: Ports> Answer<'_, P> {
     async fn asset(&self, file: &str, asset: &Asset) -> Result<Reply<P>, Unavailable> {
         let now = self.tiers.ports.now().seconds();
         let lifetime = Lifetime::Of(asset.class());
-        match represent::select(self.ask, asset, now) {
+        match represent::select(self.request, asset, now) {
             Selection::PreconditionFailed => Ok(self.constant(Constant::PreconditionFailed)),
             Selection::NotModified(of) => {
                 let headers = representation_headers(asset, &of);
@@ -241,7 +246,7 @@ impl<P: Ports> Answer<'_, P> {
     }
 
     async fn missing(&self) -> Result<Reply<P>, Unavailable> {
-        if self.ask.is_read()
+        if self.request.is_read()
             && let Some(reply) = self.retained().await?
         {
             return Ok(reply);
@@ -249,7 +254,7 @@ impl<P: Ports> Answer<'_, P> {
         let head = self.manifest.head();
         match head.config.not_found {
             NotFoundMode::SinglePageApplication
-                if self.ask.is_read() && self.ask.is_navigation() =>
+                if self.request.is_read() && self.request.is_navigation() =>
             {
                 match &head.application_page {
                     Some(page) if self.shows_application_page(page).await? => {
@@ -259,7 +264,7 @@ impl<P: Ports> Answer<'_, P> {
                 }
             }
             NotFoundMode::Page => {
-                let path = self.ask.path.decoded();
+                let path = self.request.path.decoded();
                 let shows = |folder: &str| {
                     self.serving.view.is_none() || !self.hides(&[folder, "404.html"].concat())
                 };
@@ -276,10 +281,10 @@ impl<P: Ports> Answer<'_, P> {
 
     /// A fingerprinted file of an earlier deployment, for pages that were opened before.
     async fn retained(&self) -> Result<Option<Reply<P>>, Unavailable> {
-        let path = self.ask.path.decoded();
+        let path = self.request.path.decoded();
         let Some(live) = &self.serving.live else { return Ok(None) };
         let possible = self.manifest.head().config.may_be_fingerprinted(path);
-        if !possible || !self.ask.path.is_canonical() {
+        if !possible || !self.request.path.is_canonical() {
             return Ok(None);
         }
         for earlier in live.record.retained.iter().take(RETAINED_LOOKUPS_MAX) {
@@ -298,7 +303,8 @@ impl<P: Ports> Answer<'_, P> {
                 live: self.serving.live.clone(),
                 view: None,
             };
-            let answer = Answer { tiers: self.tiers, ask: self.ask, serving: &serving, manifest };
+            let answer =
+                Answer { tiers: self.tiers, request: self.request, serving: &serving, manifest };
             return answer.asset(path, &asset).await.map(Some);
         }
         Ok(None)
@@ -336,7 +342,7 @@ impl<P: Ports> Answer<'_, P> {
         page: &Asset,
         lifetime: Lifetime,
     ) -> Result<Reply<P>, Unavailable> {
-        let accept_encoding = self.ask.headers.value(RequestHeader::AcceptEncoding);
+        let accept_encoding = self.request.headers.value(RequestHeader::AcceptEncoding);
         let available = page.representations().iter().map(|r| (r.coding, r.length));
         let of = page.representation(coding::negotiate(accept_encoding.as_deref(), available));
         let mut headers = representation_headers(page, &of);
@@ -354,7 +360,7 @@ impl<P: Ports> Answer<'_, P> {
         of: &Representation,
         part: Option<Part>,
     ) -> Result<ReplyBody<P>, Unavailable> {
-        if self.ask.method == Method::HEAD {
+        if self.request.method == Method::HEAD {
             return Ok(ReplyBody::Empty);
         }
         self.tiers.body(&self.serving.site, of, part).await
@@ -403,14 +409,14 @@ impl<P: Ports> Answer<'_, P> {
         let stage = self.serving.stage.as_ref();
         let settings = self.tiers.ports.settings();
         HeaderStage {
-            host: self.ask.host.as_str(),
-            path: self.ask.path.decoded(),
+            host: self.request.host.as_str(),
+            path: self.request.path.decoded(),
             file,
             config,
             policy: self.policy(),
             stage: stage.map(StageName::as_str),
             is_indexed: stage.is_some_and(StageName::is_production),
-            is_secure: self.ask.scheme == Scheme::Https,
+            is_secure: self.request.scheme == Scheme::Https,
             deployment: &self.serving.id,
             live: self.serving.live.as_ref(),
             live_stale_ms: settings.live.stale_ms,

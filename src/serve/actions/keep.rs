@@ -1,6 +1,6 @@
 //! What becomes of a response of an upstream: kept where it may be, freshened, refreshed.
 
-use crate::cache::entry::StoredResponse;
+use crate::cache::entry::Entry;
 use crate::cache::flight::Flight;
 use crate::cache::freshness::Timing;
 use crate::cache::freshness::admit::{Exchange, Extent, NotStored, admit, has_validator};
@@ -10,7 +10,7 @@ use crate::cache::variants;
 use crate::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamResponse};
 use crate::serve::actions::{Plan, fetch};
 use crate::serve::outcome::{Outcome, present};
-use crate::serve::request::Ask;
+use crate::serve::request::Request;
 use crate::serve::response::ReplyBody;
 use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::date;
@@ -28,7 +28,7 @@ impl<P: Ports> Plan<P> {
     /// A response that just came: kept where it may be, and passed on.
     pub(super) async fn answered(
         &self,
-        ask: &Ask<'_>,
+        request: &Request<'_>,
         response: UpstreamResponse<P::Body>,
         asked_ms: UnixMillis,
         reason: Forward,
@@ -38,15 +38,15 @@ impl<P: Ports> Plan<P> {
         let is_part =
             is_completable(response.status, &response.headers) && reason != Forward::Stale;
         let exchange = Exchange {
-            method: &ask.method,
+            method: &request.method,
             extent: if is_part { Extent::Part } else { Extent::Whole },
             ..self.exchange(response.status, &response.headers, asked_ms)
         };
         match admit(&self.policy, &exchange) {
-            Ok(timing) => self.store(ask, response, timing, reason, flight).await,
+            Ok(timing) => self.store(request, response, timing, reason, flight).await,
             Err(refusal) => {
                 if flight.is_some() && !refusal.is_of_request() {
-                    self.tiers.memory.board.note_pass(&self.key, self.now().plus(PASS_MS));
+                    self.tiers.memory.flights.note_pass(&self.key, self.now().plus(PASS_MS));
                 }
                 if reason == Forward::Stale && self.tells_of_all(refusal, response.status) {
                     // What was stored is not what there is any more.
@@ -61,7 +61,7 @@ impl<P: Ports> Plan<P> {
     /// A response that may be stored: kept, and passed on.
     pub(super) async fn store(
         &self,
-        ask: &Ask<'_>,
+        request: &Request<'_>,
         response: UpstreamResponse<P::Body>,
         timing: Timing,
         reason: Forward,
@@ -95,7 +95,7 @@ impl<P: Ports> Plan<P> {
                 ReplyBody::Stream(body)
             }
         };
-        let mut outcome = present(ports, ask, stored, body, status);
+        let mut outcome = present(ports, request, stored, body, status);
         // It is passed on as it came, whatever was stored of it.
         match age {
             Some(age) => outcome.headers.set("age", age),
@@ -107,7 +107,7 @@ impl<P: Ports> Plan<P> {
     /// Keeps a response whose body came from the edge tier; the body comes back.
     pub(super) async fn keep_again(
         &self,
-        stored: StoredResponse,
+        stored: Entry,
         body: P::Body,
     ) -> Result<ReplyBody<P>, Fault> {
         let (body, content) = variants::split(&self.tiers.ports, body, stored.length).await?;
@@ -127,24 +127,19 @@ impl<P: Ports> Plan<P> {
     /// Returns whether it is kept; of a stream nobody knows before its end.
     async fn keep_copy(
         &self,
-        stored: StoredResponse,
+        stored: Entry,
         content: EdgeContent<P>,
         flight: Option<Flight>,
     ) -> bool {
         if !matches!(content, EdgeContent::Stream(..)) {
             return self.keep(stored, content).await;
         }
-        let request = &self.request.headers;
-        variants::keep_behind(&self.tiers, &self.key, stored, content, request, flight);
+        let upstream_request = &self.upstream_request.headers;
+        variants::keep_behind(&self.tiers, &self.key, stored, content, upstream_request, flight);
         false
     }
 
-    fn keep_unknown_behind(
-        &self,
-        mut stored: StoredResponse,
-        copy: P::Body,
-        flight: Option<Flight>,
-    ) {
+    fn keep_unknown_behind(&self, mut stored: Entry, copy: P::Body, flight: Option<Flight>) {
         let plan = self.clone();
         self.tiers.ports.behind(async move {
             if let Ok(held) = plan.tiers.ports.hold_body(copy, UNKNOWN_BYTES_MAX).await {
@@ -164,15 +159,16 @@ impl<P: Ports> Plan<P> {
 
     /// Brings a stale response up to date, behind the one that was served of it.
     async fn refresh(&self) {
-        let claimed = variants::claim_refresh(&self.tiers, &self.key, &self.request.headers).await;
+        let claimed =
+            variants::claim_refresh(&self.tiers, &self.key, &self.upstream_request.headers).await;
         let Some((stored, body)) = claimed else { return };
         let asked_ms = self.now();
-        let request = match has_validator(stored.status, &stored.headers) {
+        let upstream_request = match has_validator(stored.status, &stored.headers) {
             true => self.conditional(&stored),
-            false => self.request.clone(),
+            false => self.upstream_request.clone(),
         };
         // What fails leaves the stale response as it is, to the end of its window.
-        let Ok(response) = fetch(&self.tiers.ports, &request).await else { return };
+        let Ok(response) = fetch(&self.tiers.ports, &upstream_request).await else { return };
         if response.status == 304 {
             match self.freshened(stored, &response.headers, asked_ms) {
                 // A copy that is gone meanwhile is asked for again by the next request.
@@ -198,7 +194,9 @@ impl<P: Ports> Plan<P> {
     /// and not only that this client can't have it.
     fn tells_of_all(&self, refusal: NotStored, status: u16) -> bool {
         match status {
-            200..=399 => !refusal.is_of_request() && !self.request.headers.contains("cookie"),
+            200..=399 => {
+                !refusal.is_of_request() && !self.upstream_request.headers.contains("cookie")
+            }
             400 | 405 | 406 | 408 | 411 | 413..=415 | 422 | 429 | 431 => false,
             400..=499 => !refusal.is_of_request(),
             _ => false,
@@ -223,40 +221,40 @@ impl<P: Ports> Plan<P> {
         self.keep(stored, content).await;
     }
 
-    pub(super) fn conditional(&self, stored: &StoredResponse) -> UpstreamRequest {
-        let mut request = self.request.clone();
+    pub(super) fn conditional(&self, stored: &Entry) -> UpstreamRequest {
+        let mut upstream_request = self.upstream_request.clone();
         let conditions = [("if-none-match", "etag"), ("if-modified-since", "last-modified")];
         for (condition, validator) in conditions {
             if let Some(value) = stored.headers.value(validator) {
-                request.headers.set(condition, value.to_owned());
+                upstream_request.headers.set(condition, value.to_owned());
             }
         }
-        request
+        upstream_request
     }
 
     /// A stored response after a 304 to its validation, and whether it may be kept.
     pub(super) fn freshened(
         &self,
-        stored: StoredResponse,
+        stored: Entry,
         sent: &Headers,
         asked_ms: UnixMillis,
-    ) -> (StoredResponse, bool) {
+    ) -> (Entry, bool) {
         let mut headers = merge_304(&stored.headers, sent);
         let exchange = self.exchange(stored.status, &headers, asked_ms);
         let admitted = admit(&self.policy, &exchange);
         let received_ms = exchange.received_ms;
         settle(&mut headers, received_ms);
         let timing = admitted.unwrap_or(Timing { received_ms, initial_age_ms: 0, ..stored.timing });
-        (StoredResponse { headers, timing, ..stored }, admitted.is_ok())
+        (Entry { headers, timing, ..stored }, admitted.is_ok())
     }
 }
 
 /// What is stored of a response but for its body, and how long that is, where this is told.
-fn described(status: u16, mut headers: Headers, timing: Timing) -> (StoredResponse, Option<u64>) {
+fn described(status: u16, mut headers: Headers, timing: Timing) -> (Entry, Option<u64>) {
     settle(&mut headers, timing.received_ms);
     let length = headers.value("content-length").and_then(|text| text.parse().ok());
     let complete = prefix_of(status, &headers);
-    (StoredResponse { status, headers, timing, length: 0, complete }, length)
+    (Entry { status, headers, timing, length: 0, complete }, length)
 }
 
 /// Takes out the age, which is told by the time; puts in when a response came where it does not say

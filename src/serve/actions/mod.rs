@@ -19,7 +19,7 @@ mod write;
 
 use http::Method;
 
-use crate::cache::entry::StoredResponse;
+use crate::cache::entry::Entry;
 use crate::cache::freshness::Freshness;
 use crate::cache::freshness::admit::{Exchange, Extent, Policy};
 use crate::cache::tiers::Tiers;
@@ -27,7 +27,7 @@ use crate::cache::variants;
 use crate::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamResponse};
 use crate::serve::actions::upstream::{CONDITIONS, Client};
 use crate::serve::outcome::Outcome;
-use crate::serve::request::Ask;
+use crate::serve::request::Request;
 use crate::site::action::Action;
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::keys::{self, Key, StoredFor};
@@ -50,9 +50,13 @@ pub struct Route<'a> {
 }
 
 /// The outcome of a request to an action.
-pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, route: &Route<'_>) -> Outcome<P> {
+pub async fn answer<P: Ports>(
+    tiers: &Tiers<P>,
+    request: &Request<'_>,
+    route: &Route<'_>,
+) -> Outcome<P> {
     let settings = tiers.ports.settings();
-    if !route.action.takes(ask.method.as_str()) {
+    if !route.action.takes(request.method.as_str()) {
         return Outcome::not_allowed(&route.action.methods);
     }
     let client = tiers.ports.request_headers();
@@ -64,59 +68,60 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, route: &Route<'_>
     }
     let ip = settings.client_ip_field.as_deref().and_then(|name| client.value(name));
     let told = Client { headers: &client, ip, root_token: settings.admin_token.as_deref() };
-    let request = upstream::request(route.action, ask, &told);
+    let upstream_request = upstream::upstream_request(route.action, request, &told);
     let Some(of) = route.stored_for else {
-        let request = as_the_client_asks(request, ask, &client);
-        return match fetch(&tiers.ports, &request).await {
+        let upstream_request = as_the_client_asks(upstream_request, request, &client);
+        return match fetch(&tiers.ports, &upstream_request).await {
             Ok(response) => Outcome::relayed(response, CacheStatus::forward(Forward::Bypass)),
             Err(fault) => Outcome::lost(fault),
         };
     };
     let plan = Plan {
         tiers: tiers.clone(),
-        key: key(route.site, &of, ask, &request.url),
+        key: key(route.site, &of, request, &upstream_request.url),
         directives: RequestDirectives::parse(client.value("cache-control").unwrap_or_default()),
-        has_authorization: request.headers.contains("authorization"),
+        has_authorization: upstream_request.headers.contains("authorization"),
         client,
-        request,
-        authority: upstream::forwarded_host(ask),
+        upstream_request,
+        authority: upstream::forwarded_host(request),
         policy: Policy::of(route.action),
     };
-    match ask.is_read() {
-        true => plan.read(ask, route.bans).await,
-        false => Box::pin(plan.write(ask, route)).await,
+    match request.is_read() {
+        true => plan.read(request, route.bans).await,
+        false => Box::pin(plan.write(request, route)).await,
     }
 }
 
 /// Under what the responses to a URL are stored: all that an upstream is told of the address.
-fn key(site: &SiteName, of: &StoredFor<'_>, ask: &Ask<'_>, url: &str) -> Key {
-    let selected = [ask.scheme.as_str(), " ", &upstream::forwarded_host(ask), " ", url].concat();
+fn key(site: &SiteName, of: &StoredFor<'_>, request: &Request<'_>, url: &str) -> Key {
+    let selected =
+        [request.scheme.as_str(), " ", &upstream::forwarded_host(request), " ", url].concat();
     keys::stored(site, of, &ContentHash::of(selected.as_bytes()))
 }
 
 /// What an upstream answers, with those of its headers that are for the client.
 async fn fetch<P: Ports>(
     ports: &P,
-    request: &UpstreamRequest,
+    upstream_request: &UpstreamRequest,
 ) -> Result<UpstreamResponse<P::Body>, Fault> {
-    let mut response = ports.fetch(request).await?;
+    let mut response = ports.fetch(upstream_request).await?;
     response.headers = upstream::response_headers(&response.headers);
     Ok(response)
 }
 
 /// The request with the client's own method and conditions.
 fn as_the_client_asks(
-    mut request: UpstreamRequest,
-    ask: &Ask<'_>,
+    mut upstream_request: UpstreamRequest,
+    request: &Request<'_>,
     client: &Headers,
 ) -> UpstreamRequest {
-    request.method = ask.method.as_str().to_owned();
+    upstream_request.method = request.method.as_str().to_owned();
     for name in CONDITIONS {
         if let Some(value) = client.value(name) {
-            request.headers.set(name, value.to_owned());
+            upstream_request.headers.set(name, value.to_owned());
         }
     }
-    request
+    upstream_request
 }
 
 /// All that is needed to ask an upstream for one URL, now or behind a response.
@@ -125,7 +130,7 @@ struct Plan<P: Ports> {
     tiers: Tiers<P>,
     key: Key,
     client: Headers,
-    request: UpstreamRequest,
+    upstream_request: UpstreamRequest,
     directives: RequestDirectives,
     has_authorization: bool,
     authority: String,
@@ -134,18 +139,18 @@ struct Plan<P: Ports> {
 
 impl<P: Ports> Plan<P> {
     /// The request of this client, which may be answered for no other.
-    fn own_request(&self, ask: &Ask<'_>) -> UpstreamRequest {
-        as_the_client_asks(self.request.clone(), ask, &self.client)
+    fn own_request(&self, request: &Request<'_>) -> UpstreamRequest {
+        as_the_client_asks(self.upstream_request.clone(), request, &self.client)
     }
 
-    fn keep(&self, stored: StoredResponse, content: EdgeContent<P>) -> impl Future<Output = bool> {
-        variants::keep(&self.tiers, &self.key, stored, content, &self.request.headers)
+    fn keep(&self, stored: Entry, content: EdgeContent<P>) -> impl Future<Output = bool> {
+        variants::keep(&self.tiers, &self.key, stored, content, &self.upstream_request.headers)
     }
 
     /// What may be done with a stored response now.
-    fn judge(&self, ask: &Ask<'_>, bans: &[Ban], stored: &StoredResponse) -> Freshness {
+    fn judge(&self, request: &Request<'_>, bans: &[Ban], stored: &Entry) -> Freshness {
         let subject = Subject {
-            path: ask.path.decoded(),
+            path: request.path.decoded(),
             tags: stored.headers.value("cache-tag").unwrap_or_default(),
             collection: None,
             object: None,

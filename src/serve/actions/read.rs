@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::cache::entry::StoredResponse;
+use crate::cache::entry::Entry;
 use crate::cache::flight::{Flight, Turn};
 use crate::cache::freshness::admit::{admit, has_validator};
 use crate::cache::freshness::update::merge_304;
@@ -13,7 +13,7 @@ use crate::ports::{EdgeContent, Ports, UpstreamResponse};
 use crate::serve::actions::keep::is_strong;
 use crate::serve::actions::{Plan, fetch};
 use crate::serve::outcome::{Outcome, hit, present};
-use crate::serve::request::Ask;
+use crate::serve::request::Request;
 use crate::serve::response::ReplyBody;
 use crate::site::records::ban::Ban;
 use crate::wire::cache_status::{CacheStatus, Forward};
@@ -27,24 +27,25 @@ const FLIGHT_POLL_MS: u64 = 10;
 
 impl<P: Ports> Plan<P> {
     /// GET and HEAD.
-    pub(super) async fn read(&self, ask: &Ask<'_>, bans: &[Ban]) -> Outcome<P> {
+    pub(super) async fn read(&self, request: &Request<'_>, bans: &[Ban]) -> Outcome<P> {
         let ports = &self.tiers.ports;
         let started_ms = self.now();
         let waits_until = started_ms.plus(FLIGHT_MS);
         let mut turn = None;
         loop {
-            let found = variants::find(&self.tiers, &self.key, &self.request.headers).await;
+            let found =
+                variants::find(&self.tiers, &self.key, &self.upstream_request.headers).await;
             let (stored, reason) = match found {
-                Lookup::Found(stored, body) => match self.judge(ask, bans, &stored) {
+                Lookup::Found(stored, body) => match self.judge(request, bans, &stored) {
                     Freshness::Fresh if stored.complete.is_none() => {
-                        return hit(ports, ask, stored, body, "edge");
+                        return hit(ports, request, stored, body, "edge");
                     }
                     Freshness::Fresh if !self.directives.only_if_cached => {
-                        return Box::pin(self.complete(ask, stored, body)).await;
+                        return Box::pin(self.complete(request, stored, body)).await;
                     }
                     Freshness::StaleWhileRevalidate if stored.complete.is_none() => {
                         self.refresh_behind();
-                        return hit(ports, ask, stored, body, "stale-while-revalidate");
+                        return hit(ports, request, stored, body, "stale-while-revalidate");
                     }
                     Freshness::Miss => (None, Forward::Stale),
                     _ if stored.complete.is_some() => (None, Forward::Stale),
@@ -58,28 +59,28 @@ impl<P: Ports> Plan<P> {
                 return Outcome::gateway_error(504, "only-if-cached");
             }
             let known = stored.as_ref().map(|(stored, _)| stored);
-            let flight = match turn.take().unwrap_or_else(|| self.turn(known, ask)) {
+            let flight = match turn.take().unwrap_or_else(|| self.turn(known, request)) {
                 Turn::Wait if self.now() < waits_until => {
-                    let board = &self.tiers.memory.board;
-                    while board.is_in_flight(&self.key, self.now()) && self.now() < waits_until {
+                    let flights = &self.tiers.memory.flights;
+                    while flights.is_in_flight(&self.key, self.now()) && self.now() < waits_until {
                         ports.sleep(FLIGHT_POLL_MS).await;
                     }
                     // There is something now, or there never will be; whoever failed or is gone
                     // leaves the turn to another.
-                    turn = board.is_answered(&self.key, started_ms).then_some(Turn::Pass);
+                    turn = flights.is_answered(&self.key, started_ms).then_some(Turn::Pass);
                     continue;
                 }
                 Turn::Lead(flight) => Some(flight),
                 Turn::Wait | Turn::Pass => None,
             };
-            return Box::pin(self.ask(ask, stored, reason, flight)).await;
+            return Box::pin(self.revalidate(request, stored, reason, flight)).await;
         }
     }
 
     /// Whether this request asks, waits for another that does, or asks beside it.
-    fn turn(&self, stored: Option<&StoredResponse>, ask: &Ask<'_>) -> Turn {
+    fn turn(&self, stored: Option<&Entry>, request: &Request<'_>) -> Turn {
         let always = stored.is_some_and(|stored| stored.timing.always_validate);
-        let alone = ask.method != Method::GET
+        let alone = request.method != Method::GET
             || always
             || self.has_authorization
             || self.directives.no_store
@@ -87,29 +88,29 @@ impl<P: Ports> Plan<P> {
         if alone {
             return Turn::Pass;
         }
-        self.tiers.memory.board.take_turn(&self.key, self.now(), self.now().plus(FLIGHT_MS))
+        self.tiers.memory.flights.take_turn(&self.key, self.now(), self.now().plus(FLIGHT_MS))
     }
 
     /// Asks whether what is stored is still right, where there is something, else for all of it.
     ///
     /// # Source
     /// RFC 9111 §4.3; §4.2.4 and RFC 5861 §4 for what is served when that fails.
-    async fn ask(
+    async fn revalidate(
         &self,
-        ask: &Ask<'_>,
-        stored: Option<(StoredResponse, P::Body)>,
+        request: &Request<'_>,
+        stored: Option<(Entry, P::Body)>,
         reason: Forward,
         flight: Option<Flight>,
     ) -> Outcome<P> {
         let validated = stored.as_ref().map(|(stored, _)| stored).filter(|stored| {
-            ask.method == Method::GET && has_validator(stored.status, &stored.headers)
+            request.method == Method::GET && has_validator(stored.status, &stored.headers)
         });
-        let (request, validates) = match validated {
+        let (upstream_request, validates) = match validated {
             Some(stored) => (self.conditional(stored), true),
-            None => (self.own_request(ask), false),
+            None => (self.own_request(request), false),
         };
         let asked_ms = self.now();
-        let answer = fetch(&self.tiers.ports, &request).await;
+        let answer = fetch(&self.tiers.ports, &upstream_request).await;
         if let (Ok(_), Some(flight)) = (&answer, &flight) {
             // Those who wait for it need not ask in turn.
             flight.note_answer(self.now());
@@ -126,13 +127,13 @@ impl<P: Ports> Plan<P> {
             (_, Some((stored, body)))
                 if failure.is_some_and(|of| stored.timing.bridges(of, self.now())) =>
             {
-                hit(&self.tiers.ports, ask, stored, body, "stale-if-error")
+                hit(&self.tiers.ports, request, stored, body, "stale-if-error")
             }
             (Ok(response), Some((stored, body))) if validates && response.status == 304 => {
                 let (stored, is_kept) = self.freshened(stored, &response.headers, asked_ms);
-                self.validated(ask, stored, body, is_kept, asked_ms, flight).await
+                self.validated(request, stored, body, is_kept, asked_ms, flight).await
             }
-            (Ok(response), _) => self.answered(ask, response, asked_ms, reason, flight).await,
+            (Ok(response), _) => self.answered(request, response, asked_ms, reason, flight).await,
             (Err(fault), _) => Outcome::lost(fault),
         }
     }
@@ -140,8 +141,8 @@ impl<P: Ports> Plan<P> {
     /// A stored response that was right once more.
     async fn validated(
         &self,
-        ask: &Ask<'_>,
-        stored: StoredResponse,
+        request: &Request<'_>,
+        stored: Entry,
         body: P::Body,
         is_kept: bool,
         asked_ms: UnixMillis,
@@ -157,54 +158,54 @@ impl<P: Ports> Plan<P> {
         drop(flight);
         let Ok(body) = kept else {
             // The copy that was validated is gone: all of it is asked for.
-            return Box::pin(self.ask(ask, None, Forward::Stale, None)).await;
+            return Box::pin(self.revalidate(request, None, Forward::Stale, None)).await;
         };
         let status = CacheStatus {
             detail: Some("validated"),
             ttl: Some(stored.timing.ttl_secs(self.now())),
             ..CacheStatus::forward(Forward::Stale)
         };
-        present(&self.tiers.ports, ask, stored, body, status)
+        present(&self.tiers.ports, request, stored, body, status)
     }
 
     /// The whole of what only the beginning is stored of.
     ///
     /// # Source
     /// RFC 9111 §3.3 and §3.4: the parts must have the same strong validator.
-    async fn complete(&self, ask: &Ask<'_>, stored: StoredResponse, body: P::Body) -> Outcome<P> {
-        if ask.method == Method::GET && !self.client.contains("range") {
+    async fn complete(&self, request: &Request<'_>, stored: Entry, body: P::Body) -> Outcome<P> {
+        if request.method == Method::GET && !self.client.contains("range") {
             let asked_ms = self.now();
-            let mut request = self.request.clone();
-            request.headers.set("range", format!("bytes={}-", stored.length));
+            let mut upstream_request = self.upstream_request.clone();
+            upstream_request.headers.set("range", format!("bytes={}-", stored.length));
             if is_strong(stored.etag()) {
-                request.headers.set("if-range", stored.etag().to_owned());
+                upstream_request.headers.set("if-range", stored.etag().to_owned());
             }
-            let response = match fetch(&self.tiers.ports, &request).await {
+            let response = match fetch(&self.tiers.ports, &upstream_request).await {
                 Ok(response) => response,
                 Err(fault) => return Outcome::lost(fault),
             };
             if response.status != 206 {
-                return self.answered(ask, response, asked_ms, Forward::UriMiss, None).await;
+                return self.answered(request, response, asked_ms, Forward::UriMiss, None).await;
             }
             if let Some((stored, held)) = self.joined(stored, body, response, asked_ms).await {
                 let mut status = CacheStatus::forward(Forward::UriMiss);
                 status.detail = Some("completed");
                 status.stored = self.keep(stored.clone(), EdgeContent::Held(held.clone())).await;
                 let body = ReplyBody::Held(held, None);
-                return present(&self.tiers.ports, ask, stored, body, status);
+                return present(&self.tiers.ports, request, stored, body, status);
             }
             variants::give_up(&self.tiers, &self.key, asked_ms).await;
         }
-        self.ask(ask, None, Forward::UriMiss, None).await
+        self.revalidate(request, None, Forward::UriMiss, None).await
     }
 
     async fn joined(
         &self,
-        stored: StoredResponse,
+        stored: Entry,
         body: P::Body,
         rest: UpstreamResponse<P::Body>,
         asked_ms: UnixMillis,
-    ) -> Option<(StoredResponse, P::Held)> {
+    ) -> Option<(Entry, P::Held)> {
         let complete = stored.complete.filter(|complete| *complete <= HELD_BYTES_MAX)?;
         let same = is_strong(stored.etag()) && rest.headers.value("etag") == Some(stored.etag());
         let expected = range::content_range(stored.length, complete.saturating_sub(1), complete);
@@ -223,8 +224,7 @@ impl<P: Ports> Plan<P> {
         headers.remove("age");
         headers.set("content-length", complete.to_string());
         let timing = admit(&self.policy, &self.exchange(200, &headers, asked_ms)).ok()?;
-        let stored =
-            StoredResponse { status: 200, headers, timing, length: complete, complete: None };
+        let stored = Entry { status: 200, headers, timing, length: complete, complete: None };
         Some((stored, ports.held_of(&whole)))
     }
 }

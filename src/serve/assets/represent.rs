@@ -3,7 +3,7 @@
 //! Not the bytes: all of it is decided from the manifest, before anything is opened. The invariant
 //! is that 304, 412 and 416 are decided here and nowhere else, and need no blob.
 
-use crate::serve::request::{Ask, RequestHeader};
+use crate::serve::request::{Request, RequestHeader};
 use crate::site::deployment::asset::{Asset, Representation};
 use crate::wire::coding;
 use crate::wire::precondition::{self, Validators, Verdict};
@@ -55,25 +55,25 @@ pub fn entity_tag(asset: &Asset, representation: &Representation) -> String {
 ///
 /// # Source
 /// RFC 9110 §12.5.3 (codings), §13.2.2 (order of preconditions), §14.2 (ranges of GET only)
-pub fn select(ask: &Ask<'_>, asset: &Asset, now: UnixSeconds) -> Selection {
-    let range = ask.range();
+pub fn select(request: &Request<'_>, asset: &Asset, now: UnixSeconds) -> Selection {
+    let range = request.range();
     let ranged = range.as_deref().map(|value| range::resolve(value, asset.identity().length));
     let ranged = ranged.filter(|outcome| *outcome != RangeOutcome::Full);
     let selected = match ranged {
         Some(_) => asset.identity(),
-        None => negotiate(ask, asset),
+        None => negotiate(request, asset),
     };
     let tag = entity_tag(asset, &selected);
     let validators = Validators { etag: &tag, last_modified: None };
-    match ask.evaluate(&validators, now) {
+    match request.evaluate(&validators, now) {
         Verdict::NotModified => return Selection::NotModified(selected),
         Verdict::PreconditionFailed => return Selection::PreconditionFailed,
         Verdict::Proceed => {}
     }
     let Some(outcome) = ranged else { return Selection::Full(selected) };
-    let if_range = ask.headers.value(RequestHeader::IfRange);
+    let if_range = request.headers.value(RequestHeader::IfRange);
     if !precondition::if_range_holds(if_range.as_deref(), &validators, now) {
-        return Selection::Full(negotiate(ask, asset));
+        return Selection::Full(negotiate(request, asset));
     }
     match outcome {
         RangeOutcome::Part { first, last } => Selection::Part { of: selected, first, last },
@@ -82,11 +82,11 @@ pub fn select(ask: &Ask<'_>, asset: &Asset, now: UnixSeconds) -> Selection {
     }
 }
 
-fn negotiate(ask: &Ask<'_>, asset: &Asset) -> Representation {
+fn negotiate(request: &Request<'_>, asset: &Asset) -> Representation {
     if !asset.is_negotiated() {
         return asset.identity();
     }
-    let accept_encoding = ask.headers.value(RequestHeader::AcceptEncoding);
+    let accept_encoding = request.headers.value(RequestHeader::AcceptEncoding);
     let available = asset.representations().iter().map(|r| (r.coding, r.length));
     asset.representation(coding::negotiate(accept_encoding.as_deref(), available))
 }

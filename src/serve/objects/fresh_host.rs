@@ -18,7 +18,7 @@ use crate::serve::headers::HeaderStage;
 use crate::serve::objects::describe;
 use crate::serve::objects::uncached;
 use crate::serve::outcome::Outcome;
-use crate::serve::request::{Ask, RequestHeader};
+use crate::serve::request::{Request, RequestHeader};
 use crate::serve::response::Reply;
 use crate::site::ids::{SiteName, StageName};
 use crate::site::records::site::{ApiKey, TokenText};
@@ -34,8 +34,12 @@ const NEW_KEY_MS: u64 = 1_000;
 const CACHE_STATUS: &str = "selvedge; fwd=bypass; detail=fresh";
 
 /// The reply of a site's fresh host.
-pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, site: &SiteName) -> Reply<P> {
-    let key = match key(tiers, ask, site).await {
+pub async fn answer<P: Ports>(
+    tiers: &Tiers<P>,
+    request: &Request<'_>,
+    site: &SiteName,
+) -> Reply<P> {
+    let key = match key(tiers, request, site).await {
         Ok(key) => key,
         Err(_) => return constant(Constant::Unavailable),
     };
@@ -54,7 +58,7 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, site: &SiteName) 
         }
         (Verdict::Pass, None) => constant(Constant::Unauthorized),
         (Verdict::Pass, Some(_)) => {
-            let reply = serve(tiers, ask, site).await;
+            let reply = serve(tiers, request, site).await;
             reply.unwrap_or_else(|_| constant(Constant::Unavailable))
         }
     }
@@ -63,10 +67,10 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, site: &SiteName) 
 /// The key that a request shows, `None` when it shows none that opens anything.
 async fn key<P: Ports>(
     tiers: &Tiers<P>,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
     site: &SiteName,
 ) -> Result<Option<ApiKey>, Fault> {
-    let Some(shown) = shown(ask) else { return Ok(None) };
+    let Some(shown) = shown(request) else { return Ok(None) };
     // What can't be a key of this site is not worth a look at the site.
     let text = TokenText::parse_key(&shown).filter(|text| text.site == *site);
     let Some(text) = text else { return Ok(None) };
@@ -80,9 +84,9 @@ async fn key<P: Ports>(
 }
 
 /// The one key that a request shows; two that differ are none.
-fn shown(ask: &Ask<'_>) -> Option<String> {
-    let authorization = ask.headers.value(RequestHeader::Authorization);
-    let api_key = ask.headers.value(RequestHeader::XApiKey);
+fn shown(request: &Request<'_>) -> Option<String> {
+    let authorization = request.headers.value(RequestHeader::Authorization);
+    let api_key = request.headers.value(RequestHeader::XApiKey);
     let fits = |key: &String| key.len() <= TOKEN_BYTES_MAX;
     match (authorization, api_key) {
         (None, api_key) => api_key.filter(fits),
@@ -135,7 +139,7 @@ async fn limited<P: Ports>(tiers: &Tiers<P>, site: &SiteName, key: &ApiKey) -> V
 
 async fn serve<P: Ports>(
     tiers: &Tiers<P>,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
     site: &SiteName,
 ) -> Result<Reply<P>, Fault> {
     let stage = StageName::production();
@@ -145,25 +149,26 @@ async fn serve<P: Ports>(
     let manifest = tiers.manifest(site, &live.record.deployment).await;
     let manifest = manifest.ok().flatten().ok_or(Fault::Failed)?;
     let config = &manifest.head().config;
-    let named = config.collection(ask.path.decoded()).filter(|(collection, _)| collection.fresh);
+    let named =
+        config.collection(request.path.decoded()).filter(|(collection, _)| collection.fresh);
     let outcome = match &named {
         Some((collection, name)) => {
             tiers.note(Tier::Store);
-            uncached::read(tiers, ask, site, collection, name).await?
+            uncached::read(tiers, request, site, collection, name).await?
         }
         None => None,
     };
     let mut outcome = outcome.unwrap_or_else(|| Outcome::constant(Constant::NotFound));
     outcome.headers.set("cache-control", "no-store");
     let header_stage = HeaderStage {
-        host: ask.host.as_str(),
-        path: ask.path.decoded(),
+        host: request.host.as_str(),
+        path: request.path.decoded(),
         file: None,
         config,
         policy: config.policy(&stage),
         stage: Some(stage.as_str()),
         is_indexed: false,
-        is_secure: ask.scheme == Scheme::Https,
+        is_secure: request.scheme == Scheme::Https,
         deployment: &live.record.deployment,
         live: Some(&live),
         live_stale_ms: tiers.ports.settings().live.stale_ms,

@@ -10,13 +10,13 @@ pub mod fresh_host;
 
 use http::Method;
 
-use crate::cache::entry::StoredResponse;
+use crate::cache::entry::Entry;
 use crate::cache::freshness::{Failure, Freshness, Timing};
 use crate::cache::tiers::Tiers;
 use crate::cache::variants::{self, Lookup};
 use crate::ports::{EdgeContent, Fault, Object, ObjectMeta, Ports};
 use crate::serve::outcome::{Outcome, hit, present};
-use crate::serve::request::Ask;
+use crate::serve::request::Request;
 use crate::serve::response::ReplyBody;
 use crate::site::collection::{Collection, OBJECT_LIFE_SECS_MAX, ObjectName};
 use crate::site::ids::{ContentHash, SiteName};
@@ -49,17 +49,17 @@ pub struct Route<'a> {
 /// [`Fault`] when the store could not say, and no copy may be used in its place.
 pub async fn answer<P: Ports>(
     tiers: &Tiers<P>,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
     route: &Route<'_>,
 ) -> Result<Option<Outcome<P>>, Fault> {
-    let outcome = match route.stored_for.filter(|_| ask.is_read()) {
+    let outcome = match route.stored_for.filter(|_| request.is_read()) {
         Some(of) => {
             let (collection, name) = (route.collection.name.as_str(), route.name.as_str());
             let selected = ContentHash::of(["object ", collection, " ", name].concat().as_bytes());
             let key = keys::stored(route.site, &of, &selected);
-            Copy { tiers, route, key }.read(ask).await?
+            Copy { tiers, route, key }.read(request).await?
         }
-        None => from_store(tiers, ask, route).await?,
+        None => from_store(tiers, request, route).await?,
     };
     Ok(outcome.map(|outcome| for_clients(outcome, route.collection)))
 }
@@ -67,12 +67,12 @@ pub async fn answer<P: Ports>(
 /// What the store itself gives.
 async fn from_store<P: Ports>(
     tiers: &Tiers<P>,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
     route: &Route<'_>,
 ) -> Result<Option<Outcome<P>>, Fault> {
     let Route { site, collection, name, .. } = *route;
     // Boxed: a hit does not carry the state of a miss.
-    Box::pin(uncached::read(tiers, ask, site, collection, name)).await
+    Box::pin(uncached::read(tiers, request, site, collection, name)).await
 }
 
 fn for_clients<P: Ports>(mut outcome: Outcome<P>, collection: &Collection) -> Outcome<P> {
@@ -91,14 +91,14 @@ struct Copy<'a, P: Ports> {
 }
 
 impl<P: Ports> Copy<'_, P> {
-    async fn read(&self, ask: &Ask<'_>) -> Result<Option<Outcome<P>>, Fault> {
+    async fn read(&self, request: &Request<'_>) -> Result<Option<Outcome<P>>, Fault> {
         let ports = &self.tiers.ports;
         let (stored, reason) = match variants::find(self.tiers, &self.key, &Headers::new()).await {
-            Lookup::Found(stored, body) => match self.judge(ask, &stored) {
-                Freshness::Fresh => return Ok(Some(hit(ports, ask, stored, body, "edge"))),
+            Lookup::Found(stored, body) => match self.judge(request, &stored) {
+                Freshness::Fresh => return Ok(Some(hit(ports, request, stored, body, "edge"))),
                 Freshness::StaleWhileRevalidate => {
                     self.refresh_behind();
-                    return Ok(Some(hit(ports, ask, stored, body, "stale-while-revalidate")));
+                    return Ok(Some(hit(ports, request, stored, body, "stale-while-revalidate")));
                 }
                 Freshness::Miss => (None, Forward::Stale),
                 Freshness::StaleIfError | Freshness::MustValidate => {
@@ -107,19 +107,19 @@ impl<P: Ports> Copy<'_, P> {
             },
             Lookup::UriMiss | Lookup::VaryMiss => (None, Forward::UriMiss),
         };
-        let is_part = ask.method != Method::GET || ask.range().is_some();
+        let is_part = request.method != Method::GET || request.range().is_some();
         match stored {
             // A copy is made of whole objects only.
-            None if is_part => from_store(self.tiers, ask, self.route).await,
-            stored => Box::pin(self.ask(ask, stored, reason)).await,
+            None if is_part => from_store(self.tiers, request, self.route).await,
+            stored => Box::pin(self.revalidate(request, stored, reason)).await,
         }
     }
 
     /// Asks the store whether a copy is still right, where there is one, else for the object.
-    async fn ask(
+    async fn revalidate(
         &self,
-        ask: &Ask<'_>,
-        stored: Option<(StoredResponse, P::Body)>,
+        request: &Request<'_>,
+        stored: Option<(Entry, P::Body)>,
         reason: Forward,
     ) -> Result<Option<Outcome<P>>, Fault> {
         let ports = &self.tiers.ports;
@@ -130,15 +130,15 @@ impl<P: Ports> Copy<'_, P> {
             (Ok(Some(Object::Found(meta, body))), _) => {
                 let stored = self.stored(&meta, asked_ms);
                 let body = self.keep_told(stored.clone(), body, &mut status).await?;
-                Ok(Some(present(ports, ask, stored, body, status)))
+                Ok(Some(present(ports, request, stored, body, status)))
             }
             (Ok(Some(Object::NotModified(meta))), Some((_, body))) => {
                 status.detail = Some("validated");
                 let stored = self.stored(&meta, asked_ms);
                 match self.keep(stored.clone(), body).await {
-                    Ok(body) => Ok(Some(present(ports, ask, stored, body, status))),
+                    Ok(body) => Ok(Some(present(ports, request, stored, body, status))),
                     // The copy that was validated is gone: the store has all of it.
-                    Err(_) => from_store(self.tiers, ask, self.route).await,
+                    Err(_) => from_store(self.tiers, request, self.route).await,
                 }
             }
             (Ok(Some(Object::NotModified(_))), None) => Err(Fault::Failed),
@@ -147,16 +147,16 @@ impl<P: Ports> Copy<'_, P> {
                 Ok(None)
             }
             (Err(_), Some((stored, body))) if stored.timing.bridges(Failure::Lost, ports.now()) => {
-                Ok(Some(hit(ports, ask, stored, body, "stale-if-error")))
+                Ok(Some(hit(ports, request, stored, body, "stale-if-error")))
             }
             (Err(fault), _) => Err(fault),
         }
     }
 
     /// What may be done with a copy now.
-    fn judge(&self, ask: &Ask<'_>, stored: &StoredResponse) -> Freshness {
+    fn judge(&self, request: &Request<'_>, stored: &Entry) -> Freshness {
         let subject = Subject {
-            path: ask.path.decoded(),
+            path: request.path.decoded(),
             tags: stored.headers.value(TAGS_FIELD).unwrap_or_default(),
             collection: Some(&self.route.collection.name),
             object: Some(self.route.name),
@@ -165,7 +165,7 @@ impl<P: Ports> Copy<'_, P> {
         stored.timing.judge_under(self.route.bans, &subject, self.tiers.ports.now())
     }
 
-    fn stored(&self, meta: &ObjectMeta, asked_ms: UnixMillis) -> StoredResponse {
+    fn stored(&self, meta: &ObjectMeta, asked_ms: UnixMillis) -> Entry {
         let Route { collection, name, .. } = *self.route;
         let mut headers = describe::object_headers(collection, name.as_str(), meta);
         headers.set("content-length", meta.length.to_string());
@@ -187,11 +187,11 @@ impl<P: Ports> Copy<'_, P> {
             always_validate: false,
             never_stale: false,
         };
-        StoredResponse { status: 200, headers, timing, length: meta.length, complete: None }
+        Entry { status: 200, headers, timing, length: meta.length, complete: None }
     }
 
     /// Keeps a copy behind the response; the body comes back.
-    async fn keep(&self, stored: StoredResponse, body: P::Body) -> Result<ReplyBody<P>, Fault> {
+    async fn keep(&self, stored: Entry, body: P::Body) -> Result<ReplyBody<P>, Fault> {
         let (body, content) = self.split(body, stored.length).await?;
         variants::keep_behind(self.tiers, &self.key, stored, content, &Headers::new(), None);
         Ok(body)
@@ -201,7 +201,7 @@ impl<P: Ports> Copy<'_, P> {
     /// it where it streams, which nobody knows the end of. The body comes back.
     async fn keep_told(
         &self,
-        stored: StoredResponse,
+        stored: Entry,
         body: P::Body,
         status: &mut CacheStatus,
     ) -> Result<ReplyBody<P>, Fault> {

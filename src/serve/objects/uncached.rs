@@ -11,7 +11,7 @@ use crate::ports::{Fault, Object, ObjectMeta, Part, Ports};
 use crate::serve::constant::Constant;
 use crate::serve::objects::describe;
 use crate::serve::outcome::Outcome;
-use crate::serve::request::{Ask, RequestHeader};
+use crate::serve::request::{Request, RequestHeader};
 use crate::serve::response::ReplyBody;
 use crate::site::collection::{Collection, ObjectName};
 use crate::site::ids::SiteName;
@@ -28,14 +28,14 @@ use crate::wire::range::{self, RangeOutcome};
 /// [`Fault`] when the store could not say.
 pub async fn read<P: Ports>(
     tiers: &Tiers<P>,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
     site: &SiteName,
     collection: &Collection,
     name: &ObjectName,
 ) -> Result<Option<Outcome<P>>, Fault> {
     let read =
-        Read { tiers, ask, key: keys::object(site, &collection.name, name), collection, name };
-    if ask.method != Method::GET || ask.range().is_some() {
+        Read { tiers, request, key: keys::object(site, &collection.name, name), collection, name };
+    if request.method != Method::GET || request.range().is_some() {
         let Some(meta) = read.meta().await? else { return Ok(None) };
         if let Some(outcome) = read.partly(&meta).await? {
             return Ok(Some(outcome));
@@ -61,7 +61,7 @@ pub fn open<P: Ports>(
 
 struct Read<'a, P: Ports> {
     tiers: &'a Tiers<P>,
-    ask: &'a Ask<'a>,
+    request: &'a Request<'a>,
     key: Key,
     collection: &'a Collection,
     name: &'a ObjectName,
@@ -70,7 +70,7 @@ struct Read<'a, P: Ports> {
 impl<P: Ports> Read<'_, P> {
     /// What takes less than all of an object; `None` where it takes that.
     async fn partly(&self, meta: &ObjectMeta) -> Result<Option<Outcome<P>>, Fault> {
-        match self.ask.method {
+        match self.request.method {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS => return Ok(Some(Outcome::options())),
             _ => return Ok(Some(Outcome::constant(Constant::MethodNotAllowed))),
@@ -79,10 +79,10 @@ impl<P: Ports> Read<'_, P> {
             return Ok(Some(outcome));
         }
         let now = self.tiers.ports.now().seconds();
-        let (first, last) = match self.ask.part(&describe::validators(meta), meta.length, now) {
+        let (first, last) = match self.request.part(&describe::validators(meta), meta.length, now) {
             RangeOutcome::Part { first, last } => (first, last),
             RangeOutcome::Unsatisfiable => return Ok(Some(Outcome::unsatisfiable(meta.length))),
-            RangeOutcome::Full if self.ask.method == Method::HEAD => {
+            RangeOutcome::Full if self.request.method == Method::HEAD => {
                 return Ok(Some(self.full(meta, ReplyBody::Empty)));
             }
             RangeOutcome::Full => return Ok(None),
@@ -102,7 +102,7 @@ impl<P: Ports> Read<'_, P> {
 
     /// All of an object, which the store does not send when the client has it.
     async fn whole(&self) -> Result<Option<Outcome<P>>, Fault> {
-        let known = self.ask.headers.value(RequestHeader::IfNoneMatch);
+        let known = self.request.headers.value(RequestHeader::IfNoneMatch);
         let known = known.as_deref().and_then(single_tag);
         let (meta, body) = match open(self.tiers, &self.key, known.as_deref(), None).await? {
             None => return Ok(None),
@@ -120,7 +120,7 @@ impl<P: Ports> Read<'_, P> {
     /// The outcome when preconditions decide it.
     fn conditional(&self, meta: &ObjectMeta) -> Option<Outcome<P>> {
         let now = self.tiers.ports.now().seconds();
-        match self.ask.evaluate(&describe::validators(meta), now) {
+        match self.request.evaluate(&describe::validators(meta), now) {
             Verdict::Proceed => None,
             Verdict::NotModified => Some(self.not_modified(meta)),
             Verdict::PreconditionFailed => Some(Outcome::constant(Constant::PreconditionFailed)),
