@@ -7,7 +7,7 @@ use crate::admin::error::AdminError;
 use crate::cache::tiers::Tiers;
 use crate::ports::Ports;
 use crate::ports::deadline;
-use crate::serve::request::{Ask, RequestHeader};
+use crate::serve::request::{Request, RequestHeader};
 use crate::site::ids::SiteName;
 use crate::site::keys;
 use crate::site::records::site::{Scope, SiteRecord, Token, TokenText, is_same_secret};
@@ -56,7 +56,7 @@ impl Caller {
 ///
 /// # Source
 /// RFC 6750 §2.1
-pub async fn caller<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Caller, AdminError> {
+pub async fn caller<P: Ports>(tiers: &Tiers<P>, ask: &Request<'_>) -> Result<Caller, AdminError> {
     let value = ask.headers.value(RequestHeader::Authorization).ok_or(AdminError::Unauthorized)?;
     let text = bearer(&value).ok_or(AdminError::Unauthorized)?;
     let settings = tiers.ports.settings();

@@ -8,10 +8,10 @@ use serde_json::json;
 
 use crate::admin::error::AdminError;
 use crate::admin::{Answer, Call};
+use crate::ports::body::ResponseBody;
 use crate::ports::deadline::{self, persistently, within};
 use crate::ports::join::join_all;
 use crate::ports::{Ports, Upload};
-use crate::serve::response::ReplyBody;
 use crate::site::api::{MissingBlobs, MissingQuestion};
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::keys::{self, HexPrefix};
@@ -121,7 +121,7 @@ impl<P: Ports> Call<'_, P> {
             let found = persistently(ports, ms, || ports.hold(&key)).await?;
             let held = found.ok_or(AdminError::NotFound("blob"))?;
             let length = ports.held_length(&held);
-            return Ok(Answer::Bytes(ReplyBody::Held(held, None), length));
+            return Ok(Answer::Bytes(ResponseBody::Held(held, None), length));
         }
         let length = self.content_length()?;
         if length > settings.store.blob_bytes_max() {

@@ -12,8 +12,8 @@ use crate::admin::error::AdminError;
 use crate::admin::stages::StageView;
 use crate::admin::{Answer, Call};
 use crate::ports::Ports;
+use crate::ports::body::ResponseBody;
 use crate::ports::deadline;
-use crate::serve::response::ReplyBody;
 use crate::site::deployment::manifest::{Manifest, ROOT_BYTES_MAX, ShardPlace};
 use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
 use crate::site::keys;
@@ -83,7 +83,7 @@ impl<P: Ports> Call<'_, P> {
         let root = self.stored_root(site, id).await?;
         let root = root.ok_or(AdminError::NotFound("deployment"))?;
         let length = root.len() as u64;
-        Ok(Answer::Bytes(ReplyBody::Bytes(root), length))
+        Ok(Answer::Bytes(ResponseBody::Bytes(root), length))
     }
 
     async fn commit(&self, site: &SiteName, id: &DeploymentId) -> Result<Answer<P>, AdminError> {

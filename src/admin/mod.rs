@@ -42,10 +42,12 @@ use serde::de::DeserializeOwned;
 use crate::admin::auth::Caller;
 use crate::admin::error::AdminError;
 use crate::cache::tiers::Tiers;
+use crate::ports::body::ResponseBody;
 use crate::ports::{ObjectMeta, Ports};
-use crate::serve::request::{Ask, RequestHeader};
-use crate::serve::response::{Reply, ReplyBody};
-use crate::serve::route::RESERVED;
+use crate::serve::destination::RESERVED;
+use crate::serve::draft::Draft;
+use crate::serve::request::{Request, RequestHeader};
+use crate::serve::response::{Response, Stage, finish};
 use crate::site::action::Upstream;
 use crate::site::codec;
 use crate::site::deployment::manifest::{PATHS_MAX, ROOT_BYTES_MAX};
@@ -62,9 +64,9 @@ pub enum Answer<P: Ports> {
     /// JSON, encoded.
     Json(u16, String),
     /// Bytes as they are stored.
-    Bytes(ReplyBody<P>, u64),
+    Bytes(ResponseBody<P>, u64),
     /// An object with what is known of it.
-    Object(ObjectMeta, ReplyBody<P>),
+    Object(ObjectMeta, ResponseBody<P>),
 }
 
 impl<P: Ports> Answer<P> {
@@ -107,7 +109,7 @@ pub struct Call<'a, P: Ports> {
     /// The tiers; handlers read the store itself.
     pub tiers: &'a Tiers<P>,
     /// The request.
-    pub ask: &'a Ask<'a>,
+    pub ask: &'a Request<'a>,
     /// Who calls.
     pub caller: Caller,
 }
@@ -115,25 +117,26 @@ pub struct Call<'a, P: Ports> {
 /// A call under way. Boxed, so that a request that is no call does not carry room for one.
 type Handler<'a, P> = Pin<Box<dyn Future<Output = Result<Answer<P>, AdminError>> + 'a>>;
 
-/// The reply to a request below the reserved prefix.
-pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Reply<P> {
-    match dispatch(tiers, ask).await {
-        Ok(Answer::Json(status, json)) => json_reply(status, json, None),
+/// Returns the response to a request below the reserved prefix.
+pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Request<'_>) -> Response<P> {
+    let draft = match dispatch(tiers, ask).await {
+        Ok(Answer::Json(status, json)) => json_draft(status, json),
         Ok(Answer::Bytes(body, length)) => {
-            let mut headers = admin_headers("application/octet-stream", length);
+            let mut headers = described(OCTETS, length);
             headers.set("content-disposition", "attachment");
-            Reply { status: 200, headers, body }
+            Draft::new(200, headers, body)
         }
         Ok(Answer::Object(meta, body)) => {
-            let mut headers = admin_headers("application/octet-stream", meta.length);
+            let mut headers = described(OCTETS, meta.length);
             objects::object_headers(&meta, &mut headers);
-            Reply { status: 200, headers, body }
+            Draft::new(200, headers, body)
         }
-        Err(error) => json_reply(error.status(), error.body(), Some(&error)),
-    }
+        Err(error) => error_draft(&error),
+    };
+    finish(ask.recipient(), draft.detail("admin"), Stage::Siteless)
 }
 
-async fn dispatch<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Answer<P>, AdminError> {
+async fn dispatch<P: Ports>(tiers: &Tiers<P>, ask: &Request<'_>) -> Result<Answer<P>, AdminError> {
     let path = ask.path.decoded().strip_prefix(RESERVED).unwrap_or_default();
     if path == "health" {
         return health(tiers, ask);
@@ -289,7 +292,7 @@ impl<P: Ports> Call<'_, P> {
 }
 
 /// Whether the worker could serve: for probes, without a token, and telling nothing else.
-fn health<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Answer<P>, AdminError> {
+fn health<P: Ports>(tiers: &Tiers<P>, ask: &Request<'_>) -> Result<Answer<P>, AdminError> {
     if !ask.is_read() {
         return Err(AdminError::MethodNotAllowed(&[Method::GET]));
     }
@@ -309,30 +312,34 @@ fn parsed<T>(name: Result<T, NameError>) -> Result<T, AdminError> {
     name.map_err(AdminError::Name)
 }
 
-fn json_reply<P: Ports>(status: u16, json: String, error: Option<&AdminError>) -> Reply<P> {
+const OCTETS: &str = "application/octet-stream";
+
+fn json_draft<P: Ports>(status: u16, json: String) -> Draft<P> {
     let mut bytes = json.into_bytes();
     bytes.push(b'\n');
-    let mut headers = admin_headers("application/json", bytes.len() as u64);
+    let headers = described("application/json", bytes.len() as u64);
+    Draft::new(status, headers, ResponseBody::Bytes(bytes))
+}
+
+fn error_draft<P: Ports>(error: &AdminError) -> Draft<P> {
+    let mut draft = json_draft(error.status(), error.body());
     match error {
-        Some(AdminError::Unauthorized) => headers.set("www-authenticate", "Bearer"),
-        Some(AdminError::NotStored(_) | AdminError::Unavailable(_)) => {
-            headers.set("retry-after", "2")
+        AdminError::Unauthorized => draft.headers.set("www-authenticate", "Bearer"),
+        AdminError::NotStored(_) | AdminError::Unavailable(_) => {
+            draft.headers.set("retry-after", "2");
         }
-        Some(AdminError::MethodNotAllowed(methods)) => {
+        AdminError::MethodNotAllowed(methods) => {
             let allow: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
-            headers.set("allow", allow.join(", "));
+            draft.headers.set("allow", allow.join(", "));
         }
         _ => {}
     }
-    Reply { status, headers, body: ReplyBody::Bytes(bytes) }
+    draft
 }
 
-fn admin_headers(media_type: &'static str, length: u64) -> Headers {
+fn described(media_type: &'static str, length: u64) -> Headers {
     let mut headers = Headers::with_capacity(8);
     headers.set("content-type", media_type);
     headers.set("content-length", length.to_string());
-    headers.set("cache-control", "no-store");
-    headers.set("x-content-type-options", "nosniff");
-    headers.set("cache-status", "selvedge; fwd=bypass; detail=admin");
     headers
 }

@@ -10,11 +10,11 @@ use crate::admin::error::AdminError;
 use crate::admin::invalidate::{Copies, CopiesView};
 use crate::admin::stages::KV_LAG_SECS;
 use crate::admin::{Answer, Call};
+use crate::ports::body::ResponseBody;
 use crate::ports::deadline::{self, persistently, within};
 use crate::ports::settings::StoreKind;
 use crate::ports::{Condition, Object, ObjectMeta, ObjectWritten, Ports};
 use crate::serve::request::RequestHeader;
-use crate::serve::response::ReplyBody;
 use crate::site::collection::{Access, Collection, CollectionName, ObjectName};
 use crate::site::config::STAGES_MAX;
 use crate::site::ids::{SiteName, StageName};
@@ -153,14 +153,14 @@ impl<P: Ports> Call<'_, P> {
         let ports = &self.tiers.ports;
         let ms = ports.settings().deadlines.admin_ms;
         match deadline::object_read(ports, ms, &target.key, None, None).await? {
-            Some(Object::Found(meta, body)) => Ok(Answer::Object(meta, ReplyBody::Stream(body))),
+            Some(Object::Found(meta, body)) => Ok(Answer::Object(meta, ResponseBody::Stream(body))),
             Some(Object::NotModified(_)) | None => Err(self.absent(target).await?),
         }
     }
 
     async fn head_object(&self, target: &Target<'_>) -> Result<Answer<P>, AdminError> {
         match self.object_meta(&target.key).await? {
-            Some(meta) => Ok(Answer::Object(meta, ReplyBody::Empty)),
+            Some(meta) => Ok(Answer::Object(meta, ResponseBody::Empty)),
             None => Err(self.absent(target).await?),
         }
     }

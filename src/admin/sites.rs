@@ -14,7 +14,7 @@ use crate::admin::tokens::TokenView;
 use crate::admin::{Answer, Call};
 use crate::ports::deadline::{self, persistently, within};
 use crate::ports::{Condition, Ports, Written};
-use crate::serve::route::{Place, place};
+use crate::serve::destination::Destination;
 use crate::site::ids::{SiteName, StageName};
 use crate::site::keys::{self, Key};
 use crate::site::records::site::{Deletion, HOSTS_MAX, HostEntry, HostRecord, SiteRecord};
@@ -119,7 +119,8 @@ impl<P: Ports> Call<'_, P> {
         let host = Hostname::parse(host).map_err(|_| {
             AdminError::Invalid("this is no hostname", "write it as www.example.com")
         })?;
-        if place(&host, &self.tiers.ports.settings().base_domain) != Place::Custom {
+        let base = &self.tiers.ports.settings().base_domain;
+        if Destination::of(&host, base) != Destination::Custom {
             return Err(AdminError::Invalid(
                 "the hostname is under the base domain",
                 "sites and stages have theirs already; map one of your own",
