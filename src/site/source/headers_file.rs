@@ -5,7 +5,7 @@
 //! and if a pattern occurs twice, both rules apply, while there the last replaces the others.
 
 use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
-use crate::site::rules::header_policy::{HeaderError, check_name, check_value};
+use crate::site::rules::header_policy::{check_name, check_value, is_disallowed};
 use crate::site::rules::pattern::{Language, Pattern, SPLAT_NAME};
 use crate::site::rules::template::unknown_name;
 use crate::site::rules::{HEADER_OPS_MAX, HeaderRule};
@@ -110,7 +110,7 @@ impl Reader {
         }
         match check_name(&lower).and_then(|()| value.map_or(Ok(()), check_value)) {
             Ok(()) => {}
-            Err(error @ HeaderError::Disallowed) => {
+            Err(error) if is_disallowed(&lower) => {
                 let message = format!("the header `{lower}` {error}, and the line is ignored");
                 self.report.warning(number, message, error.remedy());
                 return;

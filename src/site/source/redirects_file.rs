@@ -4,7 +4,7 @@
 //! that are silently skipped there are reported here. Two additions: `from` may begin with
 //! `https://host`, and catch-all lines of Netlify compile to a [`Fallback`].
 
-use crate::site::rules::{RedirectRule, RulesError};
+use crate::site::rules::{RedirectRule, not_a_status};
 use crate::site::source::diagnostic::{Diagnostic, Located, Report, rule_lines};
 use crate::site::source::dialect::{self, Refusal};
 use crate::site::source::fallback::Fallback;
@@ -64,8 +64,8 @@ impl Reader {
         let digits = forced.unwrap_or(word);
         let parsed = status.map_or(Some(STATUS_DEFAULT), |_| digits.parse().ok());
         let Some(status) = parsed else {
-            let message = format!("`{word}` is not the status of a redirect");
-            self.report.error(number, message, RulesError::Status(0).remedy());
+            let mistake = not_a_status(format_args!("`{word}`"));
+            self.report.error(number, &mistake, mistake.remedy());
             return;
         };
         let from = match from.starts_with('/') || from.contains("://") {
@@ -107,7 +107,7 @@ impl Reader {
             None => {
                 let remedy =
                     "Put a `404.html` into a folder: it answers for what is missing below it.";
-                self.report.error(number, RulesError::Status(404), remedy);
+                self.report.error(number, not_a_status(404), remedy);
             }
         }
     }

@@ -7,7 +7,8 @@ use std::fmt;
 
 use crate::site::deployment::manifest::spellings;
 use crate::site::rules::header_op::Origin;
-use crate::site::rules::pattern::{Pattern, PatternError};
+use crate::site::rules::mistake::Mistake;
+use crate::site::rules::pattern::Pattern;
 use crate::wire::media_type::is_media_type;
 
 pub const CONTENT_TYPE: &str = "content-type";
@@ -51,13 +52,13 @@ impl TypeRule {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TypeError {
-    Pattern(PatternError),
+    Pattern(Mistake),
     Host,
     MediaType,
 }
 
 impl TypeError {
-    pub fn remedy(&self) -> &'static str {
+    pub fn remedy(&self) -> &str {
         match self {
             Self::Pattern(error) => error.remedy(),
             Self::Host => "Write it below a path alone: a file has one media type on every host.",
