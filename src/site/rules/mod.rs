@@ -348,7 +348,7 @@ fn expand(op: &HeaderOp, template: Option<&Template>, captures: &Captures) -> St
     }
 }
 
-fn parse_pattern(text: &str, language: Language) -> Result<Pattern, Mistake> {
+pub fn parse_pattern(text: &str, language: Language) -> Result<Pattern, Mistake> {
     Pattern::parse(text, language)
         .map_err(|mistake| mistake.of(format_args!("the pattern `{text}`")))
 }
