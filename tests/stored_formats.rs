@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use data_encoding::BASE64;
 use flate2::read::GzDecoder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -78,7 +79,7 @@ fn stores_of_earlier_versions() {
         GzDecoder::new(file).read_to_string(&mut text).unwrap();
         let saved: Value = serde_json::from_str(&text).unwrap();
         let checked = saved["entries"].as_array().unwrap().iter().filter(|entry| {
-            let bytes = from_base64(entry["base64"].as_str().unwrap());
+            let bytes = BASE64.decode(entry["base64"].as_str().unwrap().as_bytes()).unwrap();
             check_entry(entry["key"].as_str().unwrap(), &bytes)
         });
         assert_eq!(checked.count(), records, "{store}");
@@ -102,18 +103,4 @@ fn check_entry(key: &str, bytes: &[u8]) -> bool {
         _ => panic!("{key}: unknown"),
     }
     true
-}
-
-fn from_base64(text: &str) -> Vec<u8> {
-    const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bits, mut held, mut bytes) = (0_u32, 0, Vec::new());
-    for digit in text.trim_end_matches('=').chars() {
-        bits = (bits << 6) | DIGITS.find(digit).unwrap() as u32;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held) as u8);
-        }
-    }
-    bytes
 }
