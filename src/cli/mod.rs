@@ -16,7 +16,6 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::publish::api::Activated;
 use crate::publish::backoff::Backoff;
 use crate::publish::client::Client;
 use crate::publish::encode::Effort;
@@ -25,6 +24,7 @@ use crate::publish::manage;
 use crate::publish::output;
 use crate::publish::progress::Progress;
 use crate::publish::run::{self, CachePlace, Extent, OnLostRace, PublishOptions};
+use crate::site::api::Activated;
 use crate::site::ids::{DeploymentId, PRODUCTION, SiteName, StageName};
 use crate::site::records::site::Scope;
 
@@ -386,7 +386,7 @@ fn publish(
 }
 
 fn activated(activated: &Activated) -> Printed {
-    let (live, url) = (&activated.live, &activated.url);
+    let (live, url) = (&activated.live, &activated.live.url);
     let verb = if activated.changed { "now serves" } else { "already served" };
     let mut text = format!("{} {verb} {} (seq {})\n", live.stage, live.deployment, live.seq);
     if !url.is_empty() {

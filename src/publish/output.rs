@@ -5,11 +5,10 @@ use std::io::{IsTerminal, stderr};
 
 use serde_json::Value;
 
-use crate::publish::api::LiveView;
 use crate::publish::progress::bytes;
 use crate::publish::run::Published;
 use crate::publish::words::counted;
-use crate::site::api::{Purged, TakenDown};
+use crate::site::api::{Purged, StageView, TakenDown};
 use crate::site::ids::{SiteName, StageName};
 use crate::site::records::ban::{BanScope, BannedObject};
 use crate::site::records::takedown::Takedown;
@@ -97,19 +96,19 @@ fn transfer(dry_run: bool, sent: usize, bytes_sent: u64, kept: usize) -> String 
 }
 
 /// The deployments of stages, for people.
-pub fn deployments(stages: &[LiveView]) -> String {
+pub fn deployments(stages: &[StageView]) -> String {
     if stages.is_empty() {
         return "nothing was published yet\n".into();
     }
     let mut rows = vec![titles(&["STAGE", "DEPLOYMENT", "STATE", "LIVE FROM", "UNTIL", "BY"])];
     for live in stages {
-        let state = format!("live, {} (seq {})", live.kind, live.seq);
+        let state = format!("live, {} (seq {})", live.kind.as_str(), live.seq);
         let (stage, by) = (live.stage.to_string(), live.by.clone());
         rows.push(vec![
             stage,
             live.deployment.to_string(),
             state,
-            time(live.activated_ms),
+            time(live.activated_ms.0),
             String::new(),
             by,
         ]);

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::publish::api::{Activated, Committed, LiveView, Server};
 use crate::publish::assemble::{build, typed};
 use crate::publish::cache::{Cache, Spool};
 use crate::publish::client::{Client, Payload, json as parse_json};
@@ -28,7 +27,7 @@ use crate::publish::scan::{self, ScanOptions};
 use crate::publish::types;
 use crate::publish::upload::{self, Blob, UploadError, Uploader};
 use crate::site::action::Upstream;
-use crate::site::api::Activate;
+use crate::site::api::{Activate, Activated, Committed, Server, StageView};
 use crate::site::deployment::asset::Class;
 use crate::site::deployment::manifest::BuiltManifest;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
@@ -188,7 +187,7 @@ struct Publish<'a> {
     progress: Progress,
     server: Server,
     has_site: bool,
-    live: Option<LiveView>,
+    live: Option<StageView>,
 }
 
 /// A folder that can be published.
@@ -391,7 +390,7 @@ impl Publish<'_> {
         published.changed = activated.changed;
         published.seq = Some(activated.live.seq);
         published.effective_within_secs = Some(activated.effective_within_secs);
-        published.url = Some(activated.url);
+        published.url = Some(activated.live.url);
         Ok(())
     }
 
@@ -457,9 +456,9 @@ fn has_site(client: &Client, site: &SiteName) -> Result<bool, Failure> {
 }
 
 /// The upstreams that the server refuses; one that does not tell which refuses them itself.
-fn not_allowed(upstreams: &[Located<Upstream>], allowed: Option<&[String]>) -> Vec<Problem> {
+fn not_allowed(upstreams: &[Located<Upstream>], allowed: Option<&[Upstream]>) -> Vec<Problem> {
     let Some(allowed) = allowed else { return Vec::new() };
-    let refused = |at: &&Located<Upstream>| !allowed.contains(&at.rule.to_string());
+    let refused = |at: &&Located<Upstream>| !allowed.contains(&at.rule);
     let problem = |at: &Located<Upstream>| Problem {
         path: None,
         file: Some(at.file.clone()),
