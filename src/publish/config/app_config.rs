@@ -7,7 +7,7 @@ use serde_norway::{Mapping, Value};
 
 use crate::site::rules::HeaderRule;
 use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
-use crate::site::rules::header_policy::{FieldError, check_name, check_value};
+use crate::site::rules::header_policy::{HeaderError, check_name, check_value};
 use crate::site::source::diagnostic::{Diagnostic, Located, Report};
 use crate::site::source::dialect::{self, Refusal};
 use crate::site::source::type_rule::{CONTENT_TYPE, TypeError, TypeRule};
@@ -145,7 +145,7 @@ impl Reader<'_> {
                     }
                     ops.push(op);
                 }
-                Err(error @ FieldError::Disallowed) => {
+                Err(error @ HeaderError::Disallowed) => {
                     let message = format!("the header `{lower}` {error}, and is ignored");
                     self.report.warning(line, message, error.remedy());
                 }

@@ -14,7 +14,7 @@ use crate::site::config::{CanonicalStatus, NotFoundMode, STAGES_MAX, SiteConfig,
 use crate::site::deployment::asset::is_media_type;
 use crate::site::ids::StageName;
 use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
-use crate::site::rules::header_policy::{FieldError, check_name, check_value};
+use crate::site::rules::header_policy::{HeaderError, check_name, check_value};
 use crate::site::rules::pattern::{Language, Pattern};
 use crate::site::rules::{HeaderRule, RedirectRule};
 use crate::site::source::diagnostic::{Diagnostic, Located};
@@ -339,7 +339,7 @@ fn checked(source: &mut TomlSource, line: u32, written: &str, op: HeaderOp) -> O
     }
     match check_name(name).and_then(|()| op.value().map_or(Ok(()), check_value)) {
         Ok(()) => Some(op),
-        Err(error @ FieldError::Disallowed) => {
+        Err(error @ HeaderError::Disallowed) => {
             let message = format!("the header `{name}` {error}, and is ignored");
             source.report.warning(line, message, error.remedy());
             None
