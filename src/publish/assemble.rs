@@ -19,9 +19,6 @@ pub fn typed(file: ScannedFile, settings: &PublishSettings) -> (ScannedFile, Str
 }
 
 /// Builds the manifest of files and their classes.
-///
-/// # Errors
-/// [`Failure`] when the manifest would break a limit.
 pub fn build(
     files: &[IngestedFile],
     classes: &[Class],

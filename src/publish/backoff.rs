@@ -12,11 +12,9 @@ const STORE_ATTEMPTS_MAX: u32 = 3;
 /// How often, and how far apart, a call is made again.
 #[derive(Debug, Clone, Copy)]
 pub struct Backoff {
-    /// Most attempts at one call.
     pub attempts_max: u32,
     /// The pause after the first failure, doubled after each further one.
     pub first_millis: u64,
-    /// The longest pause.
     pub longest_millis: u64,
     /// What a second of the server's `Retry-After` counts for; less in tests only.
     pub retry_after_second_millis: u64,

@@ -41,23 +41,15 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// The bytes that a call sends.
 #[derive(Debug, Clone, Copy)]
 pub enum Payload<'a> {
-    /// None.
     Nothing,
-    /// JSON, as text.
     Json(&'a str),
-    /// Bytes at hand.
     Bytes(&'a [u8]),
-    /// Bytes of a file, sent as they are read.
     File(&'a Path, u64),
     /// A part of a file, sent as it is read, and shown.
     Part {
-        /// The file.
         file: &'a Path,
-        /// Where the part begins.
         first: u64,
-        /// How long it is.
         length: u64,
-        /// How far the whole file is.
         step: &'a Step,
     },
 }
@@ -89,19 +81,13 @@ pub struct Client {
 /// What came back for a call that was understood.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status.
     pub status: u16,
-    /// The length that a HEAD would have had, and everything else has.
     pub length: u64,
-    /// The body.
     pub body: Vec<u8>,
 }
 
 impl Client {
     /// A client of the server at a URL, with a token.
-    ///
-    /// # Errors
-    /// [`Failure`] when the URL is none, or is not the server's root.
     pub fn new(url: &str, token: &str, backoff: Backoff) -> Result<Self, Failure> {
         let endpoint = Endpoint::parse(url, token)?;
         let mut config = Agent::config_builder()
@@ -139,9 +125,6 @@ impl Client {
     }
 
     /// What a GET answers, read as JSON; `None` for 404.
-    ///
-    /// # Errors
-    /// [`Failure`] for every other answer that is no success, and for none.
     pub fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
         match self.call("GET", path, Payload::Nothing) {
             Ok(answer) => self.parsed(path, &answer.body).map(Some),
@@ -151,17 +134,11 @@ impl Client {
     }
 
     /// What a GET answers, read as JSON.
-    ///
-    /// # Errors
-    /// [`Failure`] for every answer that is no success, and for none.
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.parsed(path, &self.call("GET", path, Payload::Nothing)?.body)
     }
 
     /// What a call with a JSON body answers, read as JSON.
-    ///
-    /// # Errors
-    /// [`Failure`] for every answer that is no success, and for none.
     pub fn send<T: DeserializeOwned>(
         &self,
         method: &str,
@@ -173,9 +150,6 @@ impl Client {
     }
 
     /// As [`Client::send`], for a call that counts each time that it is made: it is made once.
-    ///
-    /// # Errors
-    /// [`Failure`] for every answer that is no success, and for none; the call may have counted.
     pub fn send_once<T: DeserializeOwned>(
         &self,
         method: &str,
@@ -190,17 +164,11 @@ impl Client {
     }
 
     /// What a call answers, made again as often as it may help.
-    ///
-    /// # Errors
-    /// [`Failure`] for every answer that is no success, and for none.
     pub fn call(&self, method: &str, path: &str, payload: Payload<'_>) -> Result<Answer, Failure> {
         self.call_with(method, path, &[], payload)
     }
 
     /// As [`Client::call`], with a step that goes on as bytes are sent for the first time.
-    ///
-    /// # Errors
-    /// [`Failure`] as of [`Client::call`].
     pub fn call_in_step(
         &self,
         method: &str,
@@ -214,9 +182,6 @@ impl Client {
     }
 
     /// As [`Client::call`], with header fields; a `content-type` takes the place of the usual one.
-    ///
-    /// # Errors
-    /// [`Failure`] as of [`Client::call`].
     pub fn call_with(
         &self,
         method: &str,
@@ -230,9 +195,6 @@ impl Client {
     }
 
     /// How many bytes of a path's content went to a place that is opened anew for each attempt.
-    ///
-    /// # Errors
-    /// [`Failure`] as of [`Client::call`], and of opening the place or writing to it.
     pub fn download(
         &self,
         path: &str,
@@ -472,9 +434,6 @@ impl Client {
 }
 
 /// What some bytes are as JSON.
-///
-/// # Errors
-/// [`Failure`] when they are something else: most often another server's answer.
 pub fn json<T: DeserializeOwned>(path: &str, body: &[u8]) -> Result<T, Failure> {
     serde_json::from_slice(body).map_err(|error| {
         let hint = "is this a Selvedge server of this version? check --url";

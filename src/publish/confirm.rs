@@ -5,9 +5,6 @@ use std::io::{BufRead, IsTerminal, stdin};
 use crate::publish::failure::Failure;
 
 /// Asks whether to go ahead, on a terminal. `effect` says what will happen and by when.
-///
-/// # Errors
-/// [`Failure`] if the answer is not `y`, or if nobody is there to ask.
 pub fn confirm(effect: &str, question: &str) -> Result<(), Failure> {
     let input = stdin();
     let is_terminal = input.is_terminal();

@@ -65,9 +65,6 @@ impl LiveFiles {
 }
 
 /// Returns the wanted blobs that the server lacks. `wanted` holds each hash once.
-///
-/// # Errors
-/// [`Failure`] when the server doesn't answer.
 pub fn missing(
     client: &Client,
     site: &SiteName,

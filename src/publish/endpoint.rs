@@ -9,17 +9,12 @@ use crate::publish::failure::Failure;
 pub struct Endpoint {
     /// The server's root, without a slash at its end.
     pub url: String,
-    /// Whether the server is on this machine.
     pub is_local: bool,
-    /// The token.
     pub token: String,
 }
 
 impl Endpoint {
     /// Parses a URL and a token as a person gives them.
-    ///
-    /// # Errors
-    /// [`Failure`] when one of them is empty, or can't be what it should be.
     pub fn parse(url: &str, token: &str) -> Result<Self, Failure> {
         let hint = "write it as https://example.com or http://localhost:8787";
         if url.trim().is_empty() {

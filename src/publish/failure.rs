@@ -19,15 +19,11 @@ pub struct Problem {
     /// The path below the published folder, where the problem is one file's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// The configuration file, where the problem is in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// The line of the configuration file, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
-    /// What is wrong.
     pub message: String,
-    /// What to do.
     pub hint: String,
 }
 
@@ -86,17 +82,12 @@ impl Ending {
 /// Why a command ended without its result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
-    /// Refused or failed.
     pub ending: Ending,
     /// A word for machines: the server's codes, and `invalid-folder`, `unreachable`, `io`.
     pub code: Box<str>,
-    /// What happened.
     pub message: String,
-    /// Why, in more words.
     pub why: Option<Box<str>>,
-    /// What to do.
     pub hint: Option<Box<str>>,
-    /// Everything that has to be changed.
     pub problems: Vec<Problem>,
     /// What the server added, such as the winner of a lost race.
     pub detail: Option<Box<Value>>,

@@ -8,9 +8,6 @@ use std::sync::{Mutex, PoisonError};
 pub const IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
 /// The results for all items, in their order.
-///
-/// # Errors
-/// The first error; items that were not begun by then are left alone.
 pub fn in_flight<T: Sync, R: Send, E: Send>(
     items: &[T],
     call: impl Fn(&T) -> Result<R, E> + Sync,

@@ -13,9 +13,7 @@ use crate::publish::failure::Problem;
 /// Treatment of a configuration file of another host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
-    /// The publish is refused: it may hold server code.
     Refused,
-    /// It is left out, with a warning.
     LeftOut,
 }
 
@@ -23,7 +21,6 @@ pub enum Treatment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Foreign {
     name: &'static str,
-    /// What is done with it.
     pub treatment: Treatment,
     message: &'static str,
     hint: &'static str,

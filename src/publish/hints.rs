@@ -59,9 +59,7 @@ const FUNCTION_EXTENSIONS: [&str; 5] = ["js", "mjs", "jsx", "ts", "tsx"];
 /// Hints about a folder.
 #[derive(Debug, Default)]
 pub struct Hints {
-    /// The site will not work, or shows what it should not.
     pub warnings: Vec<Problem>,
-    /// The site could be better.
     pub notes: Vec<Problem>,
 }
 

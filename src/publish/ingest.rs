@@ -30,24 +30,17 @@ const CHUNK_FILES: usize = 1_024;
 /// A file with the names of its blobs.
 #[derive(Debug, Clone)]
 pub struct IngestedFile {
-    /// The file.
     pub scanned: ScannedFile,
-    /// The media type that it is sent with.
     pub media_type: String,
-    /// The hash of its content.
     pub hash: ContentHash,
-    /// Its encodings, as far as they are worth keeping.
     pub encodings: Vec<Encoded>,
 }
 
 /// What became of all files.
 #[derive(Debug, Default)]
 pub struct Ingested {
-    /// Those that can be published, in the order given.
     pub files: Vec<IngestedFile>,
-    /// What keeps others from it.
     pub problems: Vec<Problem>,
-    /// How many files had to be read.
     pub files_read: usize,
 }
 
@@ -56,16 +49,11 @@ pub struct Ingested {
 pub struct IngestOptions {
     /// How hard encoders work; `None` when the folder is refused anyway and only checked.
     pub effort: Option<Effort>,
-    /// Whether private keys may be published.
     pub allow_secrets: bool,
-    /// Where progress goes.
     pub progress: Progress,
 }
 
 /// The assets of files.
-///
-/// # Errors
-/// [`Failure`] when encoded bytes can't be written anywhere.
 pub fn ingest(
     files: Vec<(ScannedFile, String)>,
     cache: &mut Cache,

@@ -22,9 +22,6 @@ struct Stages {
 }
 
 /// What the stages of a site serve and served, of all stages or of one.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn deployments(
     client: &Client,
     site: &SiteName,
@@ -40,9 +37,6 @@ pub fn deployments(
 }
 
 /// Makes what one stage serves live on another.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn promote(
     client: &Client,
     site: &SiteName,
@@ -53,9 +47,6 @@ pub fn promote(
 }
 
 /// Returns a stage to a deployment, or to the one before what it serves.
-///
-/// # Errors
-/// [`Failure`] when there is none to return to, and as of [`Client::call`].
 pub fn roll_back(
     client: &Client,
     site: &SiteName,
@@ -83,9 +74,6 @@ fn previous(client: &Client, site: &SiteName, stage: &StageName) -> Result<Deplo
 }
 
 /// Invalidates what is stored of a stage.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn purge(
     client: &Client,
     site: &SiteName,
@@ -101,41 +89,26 @@ pub fn purge(
 }
 
 /// The names of all sites.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn sites(client: &Client) -> Result<Value, Failure> {
     client.get("/sites")
 }
 
 /// A site.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn site(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}"))
 }
 
 /// Makes a site, unless it exists.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn create_site(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.send("PUT", &format!("/sites/{site}"), &json!({}))
 }
 
 /// The tokens of a site, without their texts.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn tokens(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}/tokens"))
 }
 
 /// Makes a token; its text is in the answer, and never shown again.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::send_once`]: it may have been made even so.
 pub fn create_token(
     client: &Client,
     site: &SiteName,
@@ -149,25 +122,16 @@ pub fn create_token(
 }
 
 /// Makes a token open nothing any more.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn revoke_token(client: &Client, site: &SiteName, id: &str) -> Result<(), Failure> {
     delete(client, &format!("/sites/{site}/tokens/{}", segment(id)?))
 }
 
 /// The keys of a site's fresh host, without their texts.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn keys(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}/keys"))
 }
 
 /// Makes a key; its text is in the answer, and never shown again.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::send_once`]: it may have been made even so.
 pub fn create_key(
     client: &Client,
     site: &SiteName,
@@ -179,25 +143,16 @@ pub fn create_key(
 }
 
 /// Makes a key open nothing any more.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn revoke_key(client: &Client, site: &SiteName, id: &str) -> Result<(), Failure> {
     delete(client, &format!("/sites/{site}/keys/{}", segment(id)?))
 }
 
 /// The custom hostnames of a site.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn hosts(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}/hosts"))
 }
 
 /// Makes a hostname serve a stage of the site.
-///
-/// # Errors
-/// [`Failure`] when it belongs to another site, and as of [`Client::call`].
 pub fn add_host(
     client: &Client,
     site: &SiteName,
@@ -209,18 +164,12 @@ pub fn add_host(
 }
 
 /// Makes a hostname serve nothing any more.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn remove_host(client: &Client, site: &SiteName, host: &str) -> Result<(), Failure> {
     delete(client, &format!("/sites/{site}/hosts/{}", segment(host)?))
 }
 
 /// Takes something away; that it is not there is the same, when an earlier attempt was answered
 /// by nobody.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn delete(client: &Client, path: &str) -> Result<(), Failure> {
     let before = client.calls();
     match client.call("DELETE", path, Payload::Nothing) {

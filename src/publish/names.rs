@@ -31,17 +31,11 @@ pub const RESERVED: &str = ".selvedge";
 /// Why a file has no path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameError {
-    /// The name is not UTF-8.
     NotUtf8,
-    /// A control character is in it.
     Control,
-    /// A backslash is in it.
     Backslash,
-    /// It is longer than [`PATH_BYTES_MAX`].
     TooLong(usize),
-    /// Percent-encoded it is longer than requests may be, or has too many folders.
     Unreachable,
-    /// It lies below [`RESERVED`].
     Reserved,
 }
 
@@ -79,9 +73,6 @@ impl NameError {
 ///
 /// # Shape
 /// `/`-rooted, decoded, UTF-8, no dot segments, at most [`PATH_BYTES_MAX`] bytes.
-///
-/// # Errors
-/// [`NameError`] when no request could name the file, or another part of Selvedge would answer.
 pub fn published_path(relative: &Path) -> Result<String, NameError> {
     let mut published = String::new();
     for component in relative.components() {

@@ -34,22 +34,16 @@ const LEAVE: &str = "invalidate=false";
 /// A collection of a site, on a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
-    /// The server.
     pub client: &'a Client,
-    /// The site.
     pub site: &'a SiteName,
-    /// The collection.
     pub collection: &'a CollectionName,
 }
 
 /// What is said of an object when it is put.
 #[derive(Debug, Clone, Default)]
 pub struct PutOptions {
-    /// The media type, where it is not the one that the name says.
     pub media_type: Option<String>,
-    /// What it can be purged by.
     pub tags: Vec<String>,
-    /// What must be there for it to happen.
     pub precondition: Precondition,
     /// Whether its edge copies are left for the caller to invalidate.
     pub leaves_copies: bool,
@@ -58,12 +52,9 @@ pub struct PutOptions {
 /// What must be there for a change to happen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Precondition {
-    /// Whatever there is.
     #[default]
     Anything,
-    /// Nothing.
     Absent,
-    /// An object with this entity tag.
     Etag(String),
 }
 
@@ -81,9 +72,6 @@ struct Page {
 
 impl Place<'_> {
     /// What the server says of a file that was stored as an object.
-    ///
-    /// # Errors
-    /// [`Failure`] when it can't be read or is refused, and as of [`Client::call`].
     pub fn put_file(
         &self,
         name: &ObjectName,
@@ -113,9 +101,6 @@ impl Place<'_> {
     }
 
     /// What the server says of a stream that was stored as an object.
-    ///
-    /// # Errors
-    /// [`Failure`] when it can't be read or is refused, and as of [`Client::call`].
     pub fn put_stream(
         &self,
         name: &ObjectName,
@@ -142,10 +127,6 @@ impl Place<'_> {
 
     /// What the server says of the files of a folder, each stored as an object. Their edge copies
     /// are invalidated in one call at the end, also of those that were stored before a failure.
-    ///
-    /// # Errors
-    /// [`Failure`] as of [`Place::put_file`] and [`Place::invalidate`]; what was stored by then
-    /// stays stored.
     pub fn put_files(
         &self,
         files: &[(ObjectName, PathBuf)],
@@ -164,10 +145,6 @@ impl Place<'_> {
     }
 
     /// Deletes objects, and invalidates their edge copies in one call at the end.
-    ///
-    /// # Errors
-    /// [`Failure`] when one of them is not there, and as of [`Place::invalidate`]; what was deleted
-    /// by then stays deleted.
     pub fn delete_all(&self, names: &[ObjectName]) -> Result<(), Failure> {
         if let [name] = names {
             let (before, path) = (self.client.calls(), self.path(name));
@@ -189,9 +166,6 @@ impl Place<'_> {
 
     /// Invalidates the edge copies of objects; of many, those of their whole collection. Returns
     /// within how many seconds that is in force.
-    ///
-    /// # Errors
-    /// [`Failure`] as of [`Client::call`], which says that the change itself is made.
     pub fn invalidate(&self, names: &[ObjectName]) -> Result<u64, Failure> {
         let Self { client, site, collection } = self;
         let path = format!("/sites/{site}/collections/{collection}/invalidate");
@@ -246,9 +220,6 @@ impl Place<'_> {
     /// How many bytes of an object were written to a file, or to standard output.
     ///
     /// The file is replaced when all of it is there.
-    ///
-    /// # Errors
-    /// [`Failure`] when it can't be written, and as of [`Client::call`].
     pub fn get(&self, name: &ObjectName, into: Option<&Path>) -> Result<u64, Failure> {
         let path = self.path(name);
         // How long the download may take depends on how much it is. Refusals are told by it.
@@ -278,9 +249,6 @@ impl Place<'_> {
     }
 
     /// The objects whose names begin with a prefix, all of them.
-    ///
-    /// # Errors
-    /// [`Failure`] as of [`Client::call`].
     pub fn list(&self, prefix: &str) -> Result<Vec<Value>, Failure> {
         let Self { client, site, collection } = self;
         let base = format!(
@@ -407,18 +375,12 @@ impl Precondition {
 }
 
 /// The name that a text is, with or without percent-encoding.
-///
-/// # Errors
-/// [`Failure`] when it can't be a path.
 pub fn name(text: &str) -> Result<ObjectName, Failure> {
     let parsed = ObjectName::parse(text);
     parsed.map_err(|error| refused(text, &error.to_string()))
 }
 
 /// The name of a file's object, when nobody says another.
-///
-/// # Errors
-/// [`Failure`] when it can't be a path.
 pub fn name_of_file(prefix: &str, file: &Path) -> Result<ObjectName, Failure> {
     let text = file.file_name().and_then(|name| name.to_str());
     let text = text.ok_or_else(|| refused(&file.to_string_lossy(), "the name is not UTF-8"))?;
@@ -429,9 +391,6 @@ pub fn name_of_file(prefix: &str, file: &Path) -> Result<ObjectName, Failure> {
 /// The regular files of a folder, below it too, with the names of their objects.
 ///
 /// Neither dot-files nor what links lead to are among them.
-///
-/// # Errors
-/// [`Failure`] when the folder can't be read, and for a name that can't be a path.
 pub fn files_of(folder: &Path, prefix: &str) -> Result<Vec<(ObjectName, PathBuf)>, Failure> {
     let mut files = Vec::new();
     walk(folder, prefix, &mut files)?;

@@ -15,11 +15,8 @@ use crate::publish::words::counted;
 /// Where progress goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// Bars that move.
     Bars,
-    /// A line for each step.
     Lines,
-    /// Nothing.
     Silent,
 }
 
@@ -90,9 +87,7 @@ impl Progress {
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Files.
     Count,
-    /// Bytes.
     Bytes,
 }
 

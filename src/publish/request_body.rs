@@ -38,9 +38,6 @@ enum Source<'a> {
 
 impl<'a> RequestBody<'a> {
     /// Opens a payload.
-    ///
-    /// # Errors
-    /// [`Trouble`] when its file can't be read.
     pub fn open(
         payload: &Payload<'a>,
         watchdog: &'a Watchdog,

@@ -40,110 +40,70 @@ pub const ROUNDS_MAX: u32 = 3;
 /// How far a publish goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Until the deployment is live.
     Activate,
     /// Until the deployment has its own address; the stage serves what it served.
     Commit,
-    /// Nothing is changed on the server; what would be sent is told.
     DryRun,
 }
 
 /// What happens when another publish came first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnLostRace {
-    /// This one is refused.
     Refuse,
-    /// This one takes its place.
     Replace,
 }
 
 /// Where it is kept what was learned of files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CachePlace {
-    /// In the user's cache folder.
     User,
-    /// In this folder.
     At(PathBuf),
-    /// Nowhere: everything is read and encoded.
     Nowhere,
 }
 
 /// What to publish, and how.
 #[derive(Debug, Clone)]
 pub struct PublishOptions {
-    /// The folder.
     pub folder: PathBuf,
     /// The site; made when it doesn't exist and the token may.
     pub site: SiteName,
-    /// The stage.
     pub stage: StageName,
-    /// The `selvedge.toml` to read instead of the one found.
     pub config_file: Option<PathBuf>,
-    /// How hard encoders work.
     pub effort: Effort,
-    /// Where it is kept what was learned of files, so that unchanged ones are recognised.
     pub cache: CachePlace,
-    /// Whether private keys may be published.
     pub allow_secrets: bool,
-    /// How far to go.
     pub extent: Extent,
-    /// What to do about a lost race.
     pub on_lost_race: OnLostRace,
 }
 
 /// What a publish did.
 #[derive(Debug, Clone, Serialize)]
 pub struct Published {
-    /// The deployment.
     pub deployment: DeploymentId,
-    /// The site.
     pub site: SiteName,
-    /// The stage.
     pub stage: StageName,
-    /// The stage's address, when it was activated.
     pub url: Option<String>,
-    /// The deployment's own address, when it was committed.
     pub deployment_url: Option<String>,
-    /// How many files the deployment has.
     pub files: usize,
-    /// How many bytes they have, not encoded.
     pub bytes: u64,
-    /// How many of the files count as fingerprinted.
     pub fingerprinted: usize,
-    /// Which files those are, in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprinted_files: Option<Vec<String>>,
-    /// How many files had to be read; the others had not changed.
     pub files_read: usize,
-    /// How many blobs were sent, or would be by a dry run.
     pub blobs_sent: usize,
-    /// How many bytes they have.
     pub bytes_sent: u64,
-    /// How many blobs were there already.
     pub blobs_kept: usize,
-    /// Whether the stage serves the deployment.
     pub activated: bool,
-    /// Whether it served something else before.
     pub changed: bool,
-    /// The sequence number of what the stage serves.
     pub seq: Option<u64>,
-    /// How long the change may take to be seen everywhere, in seconds.
     pub effective_within_secs: Option<u64>,
-    /// Whether nothing was changed on purpose.
     pub dry_run: bool,
-    /// What is strange but harmless.
     pub warnings: Vec<Problem>,
-    /// Notes on compiled configuration and possible improvements.
     pub notes: Vec<Problem>,
-    /// How long it took.
     pub seconds: f64,
 }
 
 /// Publishes a folder.
-///
-/// # Errors
-/// [`Failure`]: refused with everything that is wrong with the folder, before anything is sent; or
-/// for a lost race; or failed.
 pub fn publish(
     options: &PublishOptions,
     client: &Client,
@@ -488,9 +448,6 @@ fn lost_race(failure: Failure, winner: &Value, options: &PublishOptions) -> Fail
 }
 
 /// Whether a folder can be looked at, so that a wrong name is told before anything else.
-///
-/// # Errors
-/// [`Failure`] when it is no folder.
 pub fn check_folder(folder: &Path) -> Result<(), Failure> {
     if folder.is_dir() {
         return Ok(());

@@ -25,9 +25,7 @@ use crate::site::deployment::manifest::PATHS_MAX;
 /// that keep the latter can't set the former.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stat {
-    /// Size in bytes.
     pub size: u64,
-    /// Last modification, in nanoseconds since 1970.
     pub modified_nanos: i128,
     /// Last change of its status, in nanoseconds since 1970; 0 where systems don't tell.
     pub changed_nanos: i128,
@@ -55,40 +53,28 @@ impl Stat {
 pub struct ScannedFile {
     /// The path at which it is published: `/`-rooted, decoded.
     pub path: String,
-    /// Where it lies.
     pub file: PathBuf,
-    /// What it was like.
     pub stat: Stat,
 }
 
 /// What a folder holds.
 #[derive(Debug, Default)]
 pub struct Scan {
-    /// The files, in the order of their paths.
     pub files: Vec<ScannedFile>,
-    /// What keeps the folder from being published.
     pub problems: Vec<Problem>,
-    /// What is strange but harmless.
     pub warnings: Vec<Problem>,
 }
 
 /// What to leave out and let in.
 #[derive(Debug, Clone, Default)]
 pub struct ScanOptions {
-    /// Patterns to leave out, as in a `.gitignore`.
     pub ignore: Vec<String>,
-    /// Patterns of dot-names and other hosts' files to let in, as in a `.gitignore`.
     pub include: Vec<String>,
-    /// Files that are read as configuration, and so never served.
     pub config_files: Vec<PathBuf>,
-    /// Largest file that the store takes, in bytes.
     pub file_bytes_max: u64,
 }
 
 /// The files of a folder.
-///
-/// # Errors
-/// [`Failure`] when the folder itself can't be read, or a pattern is broken.
 pub fn scan(folder: &Path, options: &ScanOptions) -> Result<Scan, Failure> {
     let unreadable = |cause: std::io::Error| {
         let mut failure = Failure::refused(

@@ -16,28 +16,22 @@ use crate::site::records::site::TokenText;
 /// Whether another attempt may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// It won't.
     Final,
-    /// It may, after a while.
     Passing,
     /// It may, but a store that is full stays full: a few attempts tell.
     StoreRefuses,
-    /// There is nobody to make it at.
     NobodyListens,
 }
 
 /// Why an attempt gave nothing.
 #[derive(Debug)]
 pub struct Trouble {
-    /// Whether another may help.
     pub kind: Kind,
     /// Whether the server itself said so, and not the network or a gateway before it.
     pub is_response: bool,
     /// Whether the server may be one that expects TLS where plain HTTP was sent.
     pub may_be_https: bool,
-    /// For how long the server asked to be left alone.
     pub retry_after_secs: Option<u64>,
-    /// What the command ends with if there is no other.
     pub failure: Box<Failure>,
 }
 

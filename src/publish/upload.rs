@@ -27,9 +27,7 @@ pub const FRAME_HEAD_BYTES: u64 = 36;
 /// A blob to be sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Blob<'a> {
-    /// Its name.
     pub hash: ContentHash,
-    /// Its length in bytes.
     pub length: u64,
     source: Source<'a>,
 }
@@ -46,7 +44,6 @@ enum Source<'a> {
 pub enum UploadError {
     /// A file is not what it was when it was read: its path, and the hash of what it was.
     Changed(String, ContentHash),
-    /// Anything else.
     Failure(Failure),
 }
 
@@ -74,25 +71,16 @@ pub fn blobs<'a>(files: &'a [IngestedFile], built: &'a BuiltManifest) -> Vec<Blo
 /// Sends blobs of a site.
 #[derive(Debug, Clone, Copy)]
 pub struct Uploader<'a> {
-    /// Where to.
     pub client: &'a Client,
-    /// Whose they are.
     pub site: &'a SiteName,
-    /// What the server takes.
     pub limits: Limits,
-    /// Where encoded bytes are.
     pub cache: &'a Cache,
-    /// How encoded bytes are made again that are not there any more.
     pub effort: Effort,
-    /// Where progress goes.
     pub progress: Progress,
 }
 
 impl Uploader<'_> {
     /// Sends the blobs; when it returns, the server has them all.
-    ///
-    /// # Errors
-    /// [`UploadError`]; some of the blobs may have arrived, which does no harm.
     pub fn send(&self, blobs: &[Blob<'_>]) -> Result<(), UploadError> {
         let batches = batches(blobs, &self.limits);
         let total = blobs.iter().map(|blob| blob.length).sum();

@@ -52,25 +52,17 @@ pub const CONFIG_FILE_NAMES: [&str; 7] = [
 /// What was found.
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
-    /// What the deployment carries.
     pub config: SiteConfig,
-    /// What concerns publishing only.
     pub publish: PublishSettings,
-    /// Settings for paths without a file.
     pub not_found: NotFound,
-    /// Whether `html` is written.
     pub html_is_set: bool,
     /// The file that is the page of the single-page application, where it is not the usual one.
     pub application_page: Option<String>,
-    /// Media types that header rules set, in the order in which they apply.
     pub types: Vec<Located<TypeRule>>,
     /// What answers beside assets, in the order in which a request tries it.
     pub routes: Vec<Located<Route>>,
-    /// The upstreams of actions, which the server has to allow.
     pub upstreams: Vec<Located<Upstream>>,
-    /// Everything that is wrong, file by file, line by line.
     pub diagnostics: Vec<Diagnostic>,
-    /// The files that were read.
     pub files: Vec<PathBuf>,
 }
 
@@ -92,27 +84,20 @@ impl Loaded {
 /// What concerns publishing only, and is not carried in a deployment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PublishSettings {
-    /// Patterns of `.gitignore` for files that are left out.
     pub ignore: Vec<String>,
-    /// Patterns of `.gitignore` for dotfiles that are published.
     pub include: Vec<String>,
     /// Media types by file extension, lower-case, without its dot.
     pub types: BTreeMap<String, String>,
-    /// Which files have names that change with their content.
     pub fingerprint: Fingerprint,
-    /// Whether the site does without the built-in collection `public`.
     pub without_public: bool,
 }
 
 /// Which files have names that change with their content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Fingerprint {
-    /// Those whose names look like it.
     #[default]
     Auto,
-    /// No file.
     None,
-    /// Those whose paths match.
     Patterns(Vec<Pattern>),
 }
 

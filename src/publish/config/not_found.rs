@@ -18,9 +18,7 @@ use crate::site::source::redirects_file;
 /// Settings of all configuration files for paths without a file.
 #[derive(Debug, Clone, Default)]
 pub struct NotFound {
-    /// The mode, where a file or a catch-all line says one.
     pub mode: Option<NotFoundMode>,
-    /// The page that a catch-all line names for a single-page application.
     pub page: Option<Located<Box<str>>>,
 }
 
@@ -85,9 +83,6 @@ fn takes(redirect: &Located<RedirectRule>, fallback: &Located<Fallback>) -> bool
 }
 
 /// Settles the mode and the page once the files are known.
-///
-/// # Errors
-/// A [`Problem`] when a catch-all line names a page that is not there.
 pub fn settle_files(
     loaded: &mut Loaded,
     paths: &BTreeSet<&str>,

@@ -19,9 +19,7 @@ const HOPS_MAX: usize = 20;
 
 /// The site that rules apply to.
 pub struct Site<'a> {
-    /// How pages are found.
     pub html: HtmlMode,
-    /// Whether the folder has a file at a path.
     pub is_file: &'a dyn Fn(&str) -> bool,
 }
 

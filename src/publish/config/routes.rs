@@ -17,20 +17,15 @@ use crate::wire::path::encode;
 /// The paths of an action or a collection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// Whose they are.
     pub kind: RouteKind,
-    /// The paths.
     pub prefix: PathPrefix,
 }
 
 /// Whose paths they are, in the order in which a request tries them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RouteKind {
-    /// An action's that comes before collections and assets.
     FirstAction,
-    /// A collection's.
     Collection,
-    /// An action's that comes after assets.
     Action,
 }
 
