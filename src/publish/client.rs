@@ -39,7 +39,7 @@ const API: &str = "/.selvedge/v1";
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// The bytes that a call sends.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub enum Payload<'a> {
     Nothing,
     Json(&'a str),
@@ -50,7 +50,7 @@ pub enum Payload<'a> {
         file: &'a Path,
         first: u64,
         length: u64,
-        step: &'a Step,
+        step: &'a dyn Step,
     },
 }
 
@@ -174,7 +174,7 @@ impl Client {
         method: &str,
         path: &str,
         payload: Payload<'_>,
-        step: &Step,
+        step: &dyn Step,
     ) -> Result<Answer, Failure> {
         self.persist(&format!("{method} {API}{path}"), Some(step), |sent| {
             self.attempt(method, path, &[], payload, sent)
@@ -233,7 +233,7 @@ impl Client {
     fn persist<T>(
         &self,
         call: &str,
-        step: Option<&Step>,
+        step: Option<&dyn Step>,
         mut attempt: impl FnMut(&Sent<'_>) -> Result<T, Trouble>,
     ) -> Result<T, Failure> {
         let sent = Sent { step, ..Sent::default() };

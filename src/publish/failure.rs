@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::publish::words::counted;
+use crate::publish::text::counted;
 use crate::site::ids::SiteName;
 use crate::site::source::diagnostic::Diagnostic;
 

@@ -10,15 +10,12 @@ use std::path::PathBuf;
 
 use crate::publish::config::routes::{Route, RouteKind};
 use crate::publish::failure::Problem;
-use crate::publish::words::counted;
+use crate::publish::text::{counted, first_names};
 use crate::site::deployment::manifest::{APPLICATION_PAGES, spellings, stem};
 use crate::site::rules::pattern::name_length;
 use crate::site::rules::{RedirectRule, Redirects};
 use crate::site::source::diagnostic::Located;
 use crate::wire::percent::percent_decode;
-
-/// Most files that a warning names: enough to recognise the others by.
-const NAMED_MAX: usize = 3;
 
 /// A warning for each rule that hides files.
 ///
@@ -86,15 +83,8 @@ fn is_served_elsewhere(redirects: &Redirects, path: &str) -> bool {
     stands_in(path) || redirects.rules().iter().any(|rule| may_serve(rule, path))
 }
 
-/// Returns the first few of many paths.
-pub fn named(paths: &[&str]) -> String {
-    let named: Vec<&str> = paths.iter().take(NAMED_MAX).copied().collect();
-    let more = if paths.len() > NAMED_MAX { ", ..." } else { "" };
-    format!("{}{more}", named.join(", "))
-}
-
 fn route_warning(route: &Located<Route>, paths: &[&str]) -> Problem {
-    let names = named(paths);
+    let names = first_names(paths);
     let (count, prefix) = (paths.len(), route.rule.prefix.as_str());
     let files = counted(count, "file");
     let (message, hint) = match route.rule.kind {

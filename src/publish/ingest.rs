@@ -45,12 +45,12 @@ pub struct Ingested {
 }
 
 /// How to ingest.
-#[derive(Debug, Clone, Copy)]
-pub struct IngestOptions {
+#[derive(Clone, Copy)]
+pub struct IngestOptions<'a> {
     /// How hard encoders work; `None` when the folder is refused anyway and only checked.
     pub effort: Option<Effort>,
     pub allow_secrets: bool,
-    pub progress: Progress,
+    pub progress: &'a dyn Progress,
 }
 
 /// The assets of files.
@@ -58,10 +58,10 @@ pub fn ingest(
     files: Vec<(ScannedFile, String)>,
     cache: &mut Cache,
     spool: &Spool,
-    options: IngestOptions,
+    options: IngestOptions<'_>,
 ) -> Result<Ingested, Failure> {
     let (pack, pack_number) = cache.new_pack(spool);
-    let step = options.progress.step("reading", files.len() as u64, Unit::Count);
+    let step = options.progress.step("reading", files.len() as u64, Unit::Files);
     let mut ingested = Ingested::default();
     let mut last_save = clock::now();
     let total = files.len();
@@ -112,7 +112,7 @@ enum Stop {
 fn absorb(
     ingested: &mut Ingested,
     cache: &mut Cache,
-    options: IngestOptions,
+    options: IngestOptions<'_>,
     result: Result<Outcome, Stop>,
 ) -> Result<(), Failure> {
     let Outcome { file, is_secret, was_read } = match result {
@@ -152,7 +152,7 @@ struct Worker<'a> {
     cache: &'a Cache,
     pack: &'a PackWriter,
     pack_number: u32,
-    options: IngestOptions,
+    options: IngestOptions<'a>,
 }
 
 impl Worker<'_> {

@@ -64,15 +64,12 @@ pub mod manage;
 
 pub mod removal;
 
-pub mod confirm;
-
 pub mod objects;
 
 pub mod failure;
 
 pub mod progress;
 
-pub mod output;
-pub mod words;
+pub mod text;
 
 pub mod clock;

@@ -16,7 +16,7 @@ use crate::publish::failure::Failure;
 use crate::publish::flight::in_flight;
 use crate::publish::manage;
 use crate::publish::names;
-use crate::publish::progress::{Progress, Unit};
+use crate::publish::progress::{Progress, Silent, Unit};
 use crate::site::collection::{CollectionName, ObjectName};
 use crate::site::ids::SiteName;
 use crate::site::records::ban::OBJECT_BANS_MAX;
@@ -33,7 +33,7 @@ const LEAVE: &str = "invalidate=false";
 
 /// A collection of a site, on a server.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct Objects<'a> {
     pub client: &'a Client,
     pub site: &'a SiteName,
     pub collection: &'a CollectionName,
@@ -70,18 +70,18 @@ struct Page {
     cursor: Option<String>,
 }
 
-impl Place<'_> {
+impl Objects<'_> {
     /// What the server says of a file that was stored as an object.
     pub fn put_file(
         &self,
         name: &ObjectName,
         file: &Path,
         options: &PutOptions,
-        progress: Progress,
+        progress: &dyn Progress,
     ) -> Result<Value, Failure> {
         let found = fs::metadata(file).map_err(|cause| Failure::io(file.display(), &cause))?;
         let length = found.len();
-        let step = &progress.step("sending", length, Unit::Bytes);
+        let step = &*progress.step("sending", length, Unit::Bytes);
         let whole_max = match length > WHOLE_BYTES_MAX {
             true => self.client.server()?.limits.blob_bytes_max,
             false => WHOLE_BYTES_MAX,
@@ -131,12 +131,12 @@ impl Place<'_> {
         &self,
         files: &[(ObjectName, PathBuf)],
         options: &PutOptions,
-        progress: Progress,
+        progress: &dyn Progress,
     ) -> Result<Vec<Value>, Failure> {
-        let step = progress.step("sending", files.len() as u64, Unit::Count);
+        let step = progress.step("sending", files.len() as u64, Unit::Files);
         let options = PutOptions { leaves_copies: true, ..options.clone() };
         let stored = in_flight(files, |(name, file)| {
-            let stored = self.put_file(name, file, &options, Progress::Silent)?;
+            let stored = self.put_file(name, file, &options, &Silent)?;
             step.advance(1);
             Ok(stored)
         });

@@ -107,7 +107,7 @@ pub struct Published {
 pub fn publish(
     options: &PublishOptions,
     client: &Client,
-    progress: Progress,
+    progress: &dyn Progress,
 ) -> Result<Published, Failure> {
     let started = clock::now();
     let server = client.server()?;
@@ -145,7 +145,7 @@ pub fn publish(
 struct Publish<'a> {
     options: &'a PublishOptions,
     client: &'a Client,
-    progress: Progress,
+    progress: &'a dyn Progress,
     server: Server,
     has_site: bool,
     live: Option<LiveView>,

@@ -15,8 +15,7 @@ use ignore::{DirEntry, WalkBuilder, WalkState};
 use crate::publish::failure::{Failure, Problem};
 use crate::publish::foreign::{Foreign, Treatment};
 use crate::publish::names::{self, JUNK, NEVER_SERVED, RESERVED, WELL_KNOWN};
-use crate::publish::progress::bytes;
-use crate::publish::words::in_shell;
+use crate::publish::text::{bytes, in_shell};
 use crate::site::deployment::manifest::PATHS_MAX;
 
 /// What a file was like when it was looked at: equal values mean that its bytes are the same.

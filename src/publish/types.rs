@@ -4,8 +4,8 @@
 //! has to be said by extension, in `[types]`. It protects from accidents, not from tenants.
 
 use crate::publish::failure::Problem;
-use crate::publish::hidden::named;
 use crate::publish::scan::ScannedFile;
+use crate::publish::text::first_names;
 use crate::site::source::diagnostic::Located;
 use crate::site::source::type_rule::TypeRule;
 use crate::wire::media_type::risk;
@@ -43,7 +43,7 @@ pub fn apply(files: &mut [(ScannedFile, String)], rules: &[Located<TypeRule>]) -
             warnings.push(warning(
                 format!(
                     "`{media_type}` is riskier than the file's own type, and ignored for {}",
-                    named(&refused)
+                    first_names(&refused)
                 ),
                 "write it by extension, in [types] of selvedge.toml, or rename the file".to_owned(),
             ));

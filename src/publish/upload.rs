@@ -69,14 +69,14 @@ pub fn blobs<'a>(files: &'a [IngestedFile], built: &'a BuiltManifest) -> Vec<Blo
 }
 
 /// Sends blobs of a site.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Uploader<'a> {
     pub client: &'a Client,
     pub site: &'a SiteName,
     pub limits: Limits,
     pub cache: &'a Cache,
     pub effort: Effort,
-    pub progress: Progress,
+    pub progress: &'a dyn Progress,
 }
 
 impl Uploader<'_> {
@@ -86,13 +86,13 @@ impl Uploader<'_> {
         let total = blobs.iter().map(|blob| blob.length).sum();
         let step = self.progress.step("sending", total, Unit::Bytes);
         in_flight(&batches, |batch| match batch {
-            [blob] if is_large(blob, &self.limits) => self.send_one(blob, &step),
-            batch => self.send_batch(batch, &step),
+            [blob] if is_large(blob, &self.limits) => self.send_one(blob, &*step),
+            batch => self.send_batch(batch, &*step),
         })
         .map(drop)
     }
 
-    fn send_batch(&self, batch: &[Blob<'_>], step: &Step) -> Result<(), UploadError> {
+    fn send_batch(&self, batch: &[Blob<'_>], step: &dyn Step) -> Result<(), UploadError> {
         let bytes: u64 = batch.iter().map(|blob| blob.length + FRAME_HEAD_BYTES).sum();
         let mut body = Vec::with_capacity(bytes as usize);
         for blob in batch {
@@ -107,7 +107,7 @@ impl Uploader<'_> {
         Ok(())
     }
 
-    fn send_one(&self, blob: &Blob<'_>, step: &Step) -> Result<(), UploadError> {
+    fn send_one(&self, blob: &Blob<'_>, step: &dyn Step) -> Result<(), UploadError> {
         let path = format!("/sites/{}/blobs/{}", self.site, blob.hash);
         let result = match blob.source {
             Source::Content(file) => {

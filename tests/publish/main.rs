@@ -21,7 +21,7 @@ use selvedge::publish::backoff::Backoff;
 use selvedge::publish::client::Client;
 use selvedge::publish::encode::Effort;
 use selvedge::publish::failure::{Ending, Failure};
-use selvedge::publish::progress::Progress;
+use selvedge::publish::progress::Silent;
 use selvedge::publish::run::{
     CachePlace, Extent, OnLostRace, PublishOptions, Published, publish as publish_to,
 };
@@ -105,7 +105,7 @@ fn publish(
         ..Backoff::default()
     };
     let client = Client::new(&server.url, "root", backoff).unwrap();
-    publish_to(options, &client, Progress::Silent)
+    publish_to(options, &client, &Silent)
 }
 
 fn page(n: u32) -> String {
@@ -555,8 +555,8 @@ fn purges() {
     let rows: [(&[&str], &str); 5] = [
         (&["--all"], "production: purged everything (seq 2)"),
         (&["--path", "/content/a b"], "purged /content/a b (seq 3)"),
-        (&["--prefix", "/content/"], "purged all that begins with /content/ (seq 4)"),
-        (&["--tag", "blog:7"], "purged all that is tagged blog:7 (seq 5)"),
+        (&["--prefix", "/content/"], "purged all paths that begin with /content/ (seq 4)"),
+        (&["--tag", "blog:7"], "purged everything tagged blog:7 (seq 5)"),
         (&["--collection", "content"], "purged the collection content (seq 6)"),
     ];
     for (arguments, words) in rows {
