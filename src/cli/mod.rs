@@ -25,8 +25,8 @@ use clap::Parser;
 use crate::cli::args::{Cli, Command, Global};
 use crate::cli::output::{Output, error_prefix};
 use crate::cli::progress::ProgressDisplay;
-use crate::publish::backoff::Backoff;
 use crate::publish::client::Client;
+use crate::publish::client::backoff::Backoff;
 use crate::publish::failure::Failure;
 use crate::publish::run;
 

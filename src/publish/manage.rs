@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::publish::api::{Activated, LiveView};
-use crate::publish::client::{Client, Payload};
+use crate::publish::client::Client;
 use crate::publish::failure::Failure;
 use crate::site::api::Purged;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
@@ -123,7 +123,7 @@ pub fn create_token(
 
 /// Makes a token open nothing any more.
 pub fn revoke_token(client: &Client, site: &SiteName, id: &str) -> Result<(), Failure> {
-    delete(client, &format!("/sites/{site}/tokens/{}", segment(id)?))
+    client.delete(&format!("/sites/{site}/tokens/{}", segment(id)?)).map(drop)
 }
 
 /// The keys of a site's fresh host, without their texts.
@@ -144,7 +144,7 @@ pub fn create_key(
 
 /// Makes a key open nothing any more.
 pub fn revoke_key(client: &Client, site: &SiteName, id: &str) -> Result<(), Failure> {
-    delete(client, &format!("/sites/{site}/keys/{}", segment(id)?))
+    client.delete(&format!("/sites/{site}/keys/{}", segment(id)?)).map(drop)
 }
 
 /// The custom hostnames of a site.
@@ -165,18 +165,7 @@ pub fn add_host(
 
 /// Makes a hostname serve nothing any more.
 pub fn remove_host(client: &Client, site: &SiteName, host: &str) -> Result<(), Failure> {
-    delete(client, &format!("/sites/{site}/hosts/{}", segment(host)?))
-}
-
-/// Takes something away; that it is not there is the same, when an earlier attempt was answered
-/// by nobody.
-pub fn delete(client: &Client, path: &str) -> Result<(), Failure> {
-    let before = client.calls();
-    match client.call("DELETE", path, Payload::Nothing) {
-        Ok(_) => Ok(()),
-        Err(failure) if &*failure.code == "not-found" && client.calls() > before + 1 => Ok(()),
-        Err(failure) => Err(failure),
-    }
+    client.delete(&format!("/sites/{site}/hosts/{}", segment(host)?)).map(drop)
 }
 
 /// A text that stands in a path as one segment.

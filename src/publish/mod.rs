@@ -48,17 +48,11 @@ pub mod diff;
 
 pub mod upload;
 
-pub mod flight;
+pub mod parallel;
 
 pub mod api;
 
-pub mod backoff;
 pub mod client;
-pub mod endpoint;
-pub mod request_body;
-
-pub mod trouble;
-pub mod watchdog;
 
 pub mod manage;
 

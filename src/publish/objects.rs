@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::publish::client::{self, Answer, CallFields, Client, Payload};
+use crate::publish::client::payload::Payload;
+use crate::publish::client::{Client, Headers};
 use crate::publish::failure::Failure;
-use crate::publish::flight::in_flight;
-use crate::publish::manage;
 use crate::publish::names;
-use crate::publish::progress::{Progress, Silent, Unit};
+use crate::publish::parallel::in_flight;
+use crate::publish::progress::{Progress, Silent, Step, Unit};
 use crate::site::collection::{CollectionName, ObjectName};
 use crate::site::ids::SiteName;
 use crate::site::records::ban::OBJECT_BANS_MAX;
@@ -87,13 +87,13 @@ impl Objects<'_> {
             false => WHOLE_BYTES_MAX,
         };
         if length <= whole_max {
-            return self.put(name, Payload::Part { file, first: 0, length, step }, options);
+            return self.put(name, Payload::File { file, first: 0, length }, options, Some(step));
         }
         self.put_parts(name, options, |upload| {
             let mut first = 0;
             while first < length {
                 let part = PART_BYTES.min(length - first);
-                upload.part(Payload::Part { file, first, length: part, step })?;
+                upload.part(Payload::File { file, first, length: part }, Some(step))?;
                 first += part;
             }
             Ok(())
@@ -114,11 +114,11 @@ impl Objects<'_> {
             read.map_err(|cause| Failure::io("reading standard input", &cause))
         };
         if (next(&mut bytes)? as u64) < PART_BYTES {
-            return self.put(name, Payload::Bytes(&bytes), options);
+            return self.put(name, Payload::Bytes(&bytes), options, None);
         }
         self.put_parts(name, options, |upload| {
             while !bytes.is_empty() {
-                upload.part(Payload::Bytes(&bytes))?;
+                upload.part(Payload::Bytes(&bytes), None)?;
                 next(&mut bytes)?;
             }
             Ok(())
@@ -147,19 +147,16 @@ impl Objects<'_> {
     /// Deletes objects, and invalidates their edge copies in one call at the end.
     pub fn delete_all(&self, names: &[ObjectName]) -> Result<(), Failure> {
         if let [name] = names {
-            let (before, path) = (self.client.calls(), self.path(name));
-            return match self.client.call("DELETE", &path, Payload::Nothing) {
-                Ok(answer) => self.settled(name, client::json(&path, &answer.body)?).map(drop),
-                // An earlier attempt got no answer: it may have deleted it and invalidated nothing.
-                Err(failure)
-                    if &*failure.code == "not-found" && self.client.calls() > before + 1 =>
-                {
-                    self.invalidate(names).map(drop)
+            let path = self.path(name);
+            return match self.client.delete(&path)? {
+                Some(answer) => {
+                    self.settled(name, self.client.parse(&path, &answer.body)?).map(drop)
                 }
-                Err(failure) => Err(failure),
+                // The attempt whose answer was lost may have invalidated nothing.
+                None => self.invalidate(names).map(drop),
             };
         }
-        let delete = |name| manage::delete(self.client, &format!("{}?{LEAVE}", self.path(name)));
+        let delete = |name| self.client.delete(&format!("{}?{LEAVE}", self.path(name))).map(drop);
         let deleted = names.iter().try_for_each(delete);
         self.invalidated_after(deleted, names)
     }
@@ -223,7 +220,7 @@ impl Objects<'_> {
     pub fn get(&self, name: &ObjectName, into: Option<&Path>) -> Result<u64, Failure> {
         let path = self.path(name);
         // How long the download may take depends on how much it is. Refusals are told by it.
-        let known = self.client.call("HEAD", &path, Payload::Nothing);
+        let known = self.client.call("HEAD", &path, Payload::Empty);
         let length = known.map_or(0, |answer| answer.length);
         let Some(file) = into else {
             let mut opened = 0;
@@ -270,14 +267,15 @@ impl Objects<'_> {
         name: &ObjectName,
         payload: Payload<'_>,
         options: &PutOptions,
+        step: Option<&dyn Step>,
     ) -> Result<Value, Failure> {
         let (mut path, tags) = (self.path(name), options.tags.join(","));
         if options.leaves_copies {
             path = format!("{path}?{LEAVE}");
         }
-        let mut fields = options.described(name, &tags);
-        fields.extend(options.precondition.field());
-        self.settled(name, self.call_that_counts("PUT", &path, &fields, payload)?)
+        let mut headers = options.headers(name, &tags);
+        headers.extend(options.precondition.header());
+        self.settled(name, self.change("PUT", &path, &headers, payload, step)?)
     }
 
     /// Puts an object in parts; what was begun and can't be finished is given up.
@@ -289,46 +287,47 @@ impl Objects<'_> {
     ) -> Result<Value, Failure> {
         let (path, tags) = (self.path(name), options.tags.join(","));
         let begin = format!("{path}?uploads");
-        let fields = options.described(name, &tags);
-        let begun = self.client.call_with("POST", &begin, &fields, Payload::Bytes(&[]))?;
-        let Begun { upload } = client::json(&begin, &begun.body)?;
+        let headers = options.headers(name, &tags);
+        let begun = self.client.call_with("POST", &begin, &headers, Payload::Bytes(&[]), None)?;
+        let Begun { upload } = self.client.parse(&begin, &begun.body)?;
         let path = format!("{path}?upload={}", query::encode(&upload));
         let mut uploaded = UploadedParts { client: self.client, path: &path, parts: Vec::new() };
         let finished = send(&mut uploaded).and_then(|()| {
             let body = json!({ "parts": uploaded.parts }).to_string();
-            let fields: Vec<_> = options.precondition.field().into_iter().collect();
+            let headers: Vec<_> = options.precondition.header().into_iter().collect();
             let leaves = if options.leaves_copies { format!("&{LEAVE}") } else { String::new() };
             let path = format!("{path}{leaves}");
-            let answer = self.call_that_counts("POST", &path, &fields, Payload::Json(&body));
+            let answer = self.change("POST", &path, &headers, Payload::Json(&body), None);
             self.settled(name, answer?)
         });
         if finished.is_err() {
             // The store forgets it by itself, some days later.
-            let _ = self.client.call("DELETE", &path, Payload::Nothing);
+            let _ = self.client.call("DELETE", &path, Payload::Empty);
         }
         finished
     }
 
-    /// What a change answers that finds something else once it was made.
-    fn call_that_counts(
+    /// Sends a change. A retry may find the precondition false because of the attempt before it.
+    fn change(
         &self,
         method: &str,
         path: &str,
-        fields: CallFields<'_>,
+        headers: Headers<'_>,
         payload: Payload<'_>,
+        step: Option<&dyn Step>,
     ) -> Result<Value, Failure> {
         let before = self.client.calls();
-        let stored = self.client.call_with(method, path, fields, payload);
-        let Answer { body, .. } = stored.map_err(|mut failure| {
+        let answer = self.client.call_with(method, path, headers, payload, step);
+        let answer = answer.map_err(|mut failure| {
             let is_changed = matches!(&*failure.code, "precondition-failed" | "not-found");
             if is_changed && self.client.calls() > before + 1 {
-                let why = "an earlier attempt got no answer: what is there may be what it stored, \
-                           with edge copies of what was there before";
+                let why = "an earlier attempt got no answer: it may have stored the object without \
+                           invalidating older copies";
                 failure.why = Some(why.into());
             }
             failure
         })?;
-        client::json(path, &body)
+        self.client.parse(path, &answer.body)
     }
 
     fn path(&self, name: &ObjectName) -> String {
@@ -346,17 +345,16 @@ struct UploadedParts<'a> {
 
 impl UploadedParts<'_> {
     /// Stores the next part.
-    fn part(&mut self, payload: Payload<'_>) -> Result<(), Failure> {
+    fn part(&mut self, payload: Payload<'_>, step: Option<&dyn Step>) -> Result<(), Failure> {
         let path = format!("{}&part={}", self.path, self.parts.len() + 1);
-        let stored = self.client.call("PUT", &path, payload)?;
-        self.parts.push(client::json(&path, &stored.body)?);
+        let stored = self.client.call_with("PUT", &path, &[], payload, step)?;
+        self.parts.push(self.client.parse(&path, &stored.body)?);
         Ok(())
     }
 }
 
 impl PutOptions {
-    /// The header fields that describe an object.
-    fn described<'a>(&'a self, name: &ObjectName, tags: &'a str) -> Vec<(&'a str, &'a str)> {
+    fn headers<'a>(&'a self, name: &ObjectName, tags: &'a str) -> Vec<(&'a str, &'a str)> {
         let media_type = self.media_type.as_deref();
         let media_type = media_type.unwrap_or_else(|| media_type::of_path(name.as_str()));
         let tags = Some(("selvedge-tags", tags)).filter(|(_, tags)| !tags.is_empty());
@@ -365,7 +363,7 @@ impl PutOptions {
 }
 
 impl Precondition {
-    fn field(&self) -> Option<(&str, &str)> {
+    fn header(&self) -> Option<(&str, &str)> {
         match self {
             Self::Anything => None,
             Self::Absent => Some(("if-none-match", "*")),

@@ -17,9 +17,6 @@ pub enum Unit {
 /// A step under way.
 pub trait Step: Sync {
     fn advance(&self, amount: u64);
-
-    /// Sets the amount done; less than before when part of the work is repeated.
-    fn go_to(&self, amount: u64);
 }
 
 /// Ignores all progress.
@@ -36,6 +33,4 @@ impl Progress for Silent {
 
 impl Step for Silent {
     fn advance(&self, _: u64) {}
-
-    fn go_to(&self, _: u64) {}
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::publish::client::{Client, Payload, json as parse_json};
+use crate::publish::client::Client;
 use crate::publish::failure::{Failure, Problem};
 use crate::site::api::{DeletionStep, TakenDown};
 use crate::site::ids::{DeploymentId, SiteName};
@@ -65,18 +65,14 @@ pub fn delete_site(
     let call = format!("/sites/{site}{query}");
     let (mut deleted, mut has_begun) = (0, false);
     loop {
-        let before = client.calls();
-        let answer = match client.call("DELETE", &call, Payload::Nothing) {
-            Ok(answer) => answer,
+        let answer = match client.delete(&call) {
+            Ok(Some(answer)) => answer,
+            Ok(None) => return Ok(deleted),
             // The answer to the last call was lost.
-            Err(failure)
-                if &*failure.code == "not-found" && (has_begun || client.calls() > before + 1) =>
-            {
-                return Ok(deleted);
-            }
+            Err(failure) if has_begun && &*failure.code == "not-found" => return Ok(deleted),
             Err(failure) => return Err(failure),
         };
-        let step: DeletionStep = parse_json(&call, &answer.body)?;
+        let step: DeletionStep = client.parse(&call, &answer.body)?;
         has_begun = true;
         deleted += step.deleted;
         report(&step);
@@ -110,16 +106,13 @@ pub fn warnings<'a>(
     takedowns.iter().filter_map(warning).collect()
 }
 
-/// Deletes something; if it is gone when the call is repeated, the first one did it.
 fn delete(client: &Client, call: &str) -> Result<Removed, Failure> {
-    let before = client.calls();
-    match client.call("DELETE", call, Payload::Nothing) {
-        Ok(answer) => parse_json(call, &answer.body),
-        Err(failure) if &*failure.code == "not-found" && client.calls() > before + 1 => {
+    match client.delete(call)? {
+        Some(answer) => client.parse(call, &answer.body),
+        None => {
             let effective_within_secs = client.server()?.live_bound_secs;
             Ok(Removed { deployment: None, path: None, effective_within_secs })
         }
-        Err(failure) => Err(failure),
     }
 }
 

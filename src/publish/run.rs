@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use crate::publish::api::{Activated, Committed, LiveView, Server};
 use crate::publish::assemble::{build, typed};
 use crate::publish::cache::{Cache, Spool};
-use crate::publish::client::{Client, Payload, json as parse_json};
+use crate::publish::client::Client;
+use crate::publish::client::payload::Payload;
 use crate::publish::clock;
 use crate::publish::config::{self, Loaded, not_found, public};
 use crate::publish::diff::{self, LiveFiles};
@@ -315,7 +316,7 @@ impl Publish<'_> {
             return Ok(false);
         }
         let path = format!("/sites/{}/deployments/{id}", self.options.site);
-        match self.client.call("GET", &path, Payload::Nothing) {
+        match self.client.call("GET", &path, Payload::Empty) {
             Ok(_) => Ok(true),
             Err(failure) if &*failure.code == "not-found" => Ok(false),
             Err(failure) => Err(failure),
@@ -339,7 +340,7 @@ impl Publish<'_> {
         }
         let path = format!("/sites/{}/deployments/{}", options.site, built.id);
         let answer = self.client.call("PUT", &path, Payload::Bytes(&built.root))?;
-        let committed: Committed = parse_json(&path, &answer.body)?;
+        let committed: Committed = self.client.parse(&path, &answer.body)?;
         published.deployment_url = Some(committed.url);
         let files = prepared.files.iter().map(|file| file.scanned.path.as_str());
         published.warnings.extend(removal::warnings(&committed.takedowns, &options.site, files));

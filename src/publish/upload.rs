@@ -9,12 +9,13 @@ use std::io;
 
 use crate::publish::api::Limits;
 use crate::publish::cache::{Cache, Encoded};
-use crate::publish::client::{Client, Payload};
+use crate::publish::client::Client;
+use crate::publish::client::payload::Payload;
 use crate::publish::encode::{self, Effort};
 use crate::publish::failure::Failure;
-use crate::publish::flight::in_flight;
 use crate::publish::ingest::IngestedFile;
 use crate::publish::pack;
+use crate::publish::parallel::in_flight;
 use crate::publish::progress::{Progress, Step, Unit};
 use crate::publish::scan::Stat;
 use crate::site::deployment::manifest::BuiltManifest;
@@ -102,7 +103,7 @@ impl Uploader<'_> {
             body.extend_from_slice(&bytes);
         }
         let path = format!("/sites/{}/blobs", self.site);
-        let sent = self.client.call_in_step("POST", &path, Payload::Bytes(&body), step);
+        let sent = self.client.call_with("POST", &path, &[], Payload::Bytes(&body), Some(step));
         sent.map_err(UploadError::Failure)?;
         Ok(())
     }
@@ -111,8 +112,9 @@ impl Uploader<'_> {
         let path = format!("/sites/{}/blobs/{}", self.site, blob.hash);
         let result = match blob.source {
             Source::Content(file) => {
-                let payload = Payload::File(&file.scanned.file, blob.length);
-                let result = self.client.call_in_step("PUT", &path, payload, step);
+                let payload =
+                    Payload::File { file: &file.scanned.file, first: 0, length: blob.length };
+                let result = self.client.call_with("PUT", &path, &[], payload, Some(step));
                 if result.is_err() && !is_unchanged(file) {
                     return Err(changed(file));
                 }
@@ -120,7 +122,7 @@ impl Uploader<'_> {
             }
             _ => {
                 let bytes = self.load(blob)?;
-                self.client.call_in_step("PUT", &path, Payload::Bytes(&bytes), step)
+                self.client.call_with("PUT", &path, &[], Payload::Bytes(&bytes), Some(step))
             }
         };
         result.map(drop).map_err(UploadError::Failure)

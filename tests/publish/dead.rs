@@ -6,8 +6,9 @@ use std::process::Output;
 use std::thread;
 use std::time::Duration;
 
-use selvedge::publish::backoff::Backoff;
-use selvedge::publish::client::{Client, Payload};
+use selvedge::publish::client::Client;
+use selvedge::publish::client::backoff::Backoff;
+use selvedge::publish::client::payload::Payload;
 use selvedge::publish::clock;
 use selvedge::publish::failure::Ending;
 use selvedge::publish::progress::Silent;

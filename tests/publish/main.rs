@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use selvedge::publish::backoff::Backoff;
 use selvedge::publish::client::Client;
+use selvedge::publish::client::backoff::Backoff;
 use selvedge::publish::encode::Effort;
 use selvedge::publish::failure::{Ending, Failure};
 use selvedge::publish::progress::Silent;

@@ -1,78 +1,85 @@
-//! The body of a request, read as the connection takes it.
+//! Request bodies, read as the connection takes them.
 
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use crate::publish::client::Payload;
+use crate::publish::client::attempt_error::AttemptError;
+use crate::publish::client::watchdog::Watchdog;
+use crate::publish::failure::Failure;
 use crate::publish::progress::Step;
-use crate::publish::trouble::Trouble;
-use crate::publish::watchdog::Watchdog;
 
-/// How much of a payload was sent, over all attempts at a call.
+#[derive(Clone, Copy)]
+pub enum Payload<'a> {
+    Empty,
+    Json(&'a str),
+    Bytes(&'a [u8]),
+    /// `length` bytes of a file from `first` on.
+    File {
+        file: &'a Path,
+        first: u64,
+        length: u64,
+    },
+}
+
+impl Payload<'_> {
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Json(text) => text.len() as u64,
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File { length, .. } => *length,
+        }
+    }
+}
+
+/// Counts the bytes of a payload that were sent, over all attempts at a call.
 #[derive(Default)]
 pub struct Sent<'a> {
     /// How far the farthest attempt came, in bytes.
     pub farthest: Cell<u64>,
-    /// The step that bytes count for when they are sent for the first time.
+    /// Advances when bytes are sent for the first time.
     pub step: Option<&'a dyn Step>,
 }
 
-/// The body of a request that counts what the connection takes of it.
+/// A request body that counts the bytes that the connection takes.
 ///
-/// Bytes beyond those of earlier attempts are a sign of life. Bytes that are sent again are not:
-/// sockets have buffers, so a dead server would take some with every attempt.
+/// Bytes beyond those of earlier attempts are a sign of life. Repeated bytes are not: sockets have
+/// buffers, so a dead server would take some with every attempt.
 pub struct RequestBody<'a> {
-    source: Source<'a>,
-    step: Option<&'a dyn Step>,
+    source: Box<dyn Read + 'a>,
     at: u64,
     sent: &'a Sent<'a>,
     watchdog: &'a Watchdog,
 }
 
-enum Source<'a> {
-    Bytes(&'a [u8]),
-    File(io::Take<File>),
-}
-
 impl<'a> RequestBody<'a> {
-    /// Opens a payload.
     pub fn open(
         payload: &Payload<'a>,
         watchdog: &'a Watchdog,
         sent: &'a Sent<'a>,
-    ) -> Result<Self, Trouble> {
-        let part = |file: &Path, first, length| {
-            let opened = File::open(file)
-                .and_then(|mut file| file.seek(SeekFrom::Start(first)).map(|_| file));
-            let opened = opened.map_err(|cause| Trouble::of_file(file, &cause))?;
-            Ok(Source::File(opened.take(length)))
-        };
-        let (source, step) = match *payload {
-            Payload::Nothing => (Source::Bytes(&[]), None),
-            Payload::Json(text) => (Source::Bytes(text.as_bytes()), None),
-            Payload::Bytes(bytes) => (Source::Bytes(bytes), None),
-            Payload::File(file, length) => (part(file, 0, length)?, None),
-            Payload::Part { file, first, length, step } => {
-                let source = part(file, first, length)?;
-                step.go_to(first);
-                (source, Some(step))
+    ) -> Result<Self, AttemptError> {
+        let source: Box<dyn Read + 'a> = match *payload {
+            Payload::Empty => Box::new(io::empty()),
+            Payload::Json(text) => Box::new(text.as_bytes()),
+            Payload::Bytes(bytes) => Box::new(bytes),
+            Payload::File { file, first, length } => {
+                let opened = File::open(file)
+                    .and_then(|mut file| file.seek(SeekFrom::Start(first)).map(|_| file));
+                let opened = opened.map_err(|cause| {
+                    AttemptError::permanent(Failure::io(file.display(), &cause))
+                })?;
+                Box::new(opened.take(length))
             }
         };
-        Ok(Self { source, step, at: 0, sent, watchdog })
+        Ok(Self { source, at: 0, sent, watchdog })
     }
 }
 
 impl Read for RequestBody<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = match &mut self.source {
-            Source::Bytes(bytes) => bytes.read(buffer)?,
-            Source::File(file) => file.read(buffer)?,
-        };
-        if let Some(step) = self.step {
-            step.advance(read as u64);
-        }
+        let read = self.source.read(buffer)?;
         self.at += read as u64;
         let farthest = self.sent.farthest.replace(self.at.max(self.sent.farthest.get()));
         if self.at > farthest {
@@ -100,10 +107,6 @@ mod tests {
     impl Step for Counter {
         fn advance(&self, amount: u64) {
             self.0.fetch_add(amount, Ordering::Relaxed);
-        }
-
-        fn go_to(&self, amount: u64) {
-            self.0.store(amount, Ordering::Relaxed);
         }
     }
 
