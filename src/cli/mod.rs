@@ -28,7 +28,7 @@ use crate::cli::progress::ProgressDisplay;
 use crate::publish::client::Client;
 use crate::publish::client::backoff::Backoff;
 use crate::publish::failure::Failure;
-use crate::publish::run;
+use crate::publish::prepare;
 
 /// Runs the command that the process's arguments name.
 pub fn main() -> ExitCode {
@@ -75,7 +75,7 @@ fn dispatch(cli: &Cli) -> Result<Output, Failure> {
     let global = &cli.global;
     let progress = ProgressDisplay::choose(!global.quiet && !global.json);
     if let Command::Publish(args) = &cli.command {
-        run::check_folder(&args.folder)?;
+        prepare::check_folder(&args.folder)?;
     }
     if let Command::Sites { action } = &cli.command {
         return sites::run(action.as_ref(), &client(global)?, progress);

@@ -7,8 +7,9 @@ use crate::cli::output::{Output, in_force, table};
 use crate::cli::progress::ProgressDisplay;
 use crate::publish::client::Client;
 use crate::publish::failure::Failure;
+use crate::publish::options::{CachePlace, Extent, OnLostRace, PublishOptions};
 use crate::publish::progress::Progress;
-use crate::publish::run::{self, CachePlace, Extent, OnLostRace, PublishOptions, Published};
+use crate::publish::run::{self, Published};
 use crate::publish::text::{bytes, counted};
 use crate::site::ids::SiteName;
 

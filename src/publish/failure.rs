@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::publish::text::counted;
 use crate::site::ids::SiteName;
-use crate::site::source::diagnostic::Diagnostic;
+use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
 
 /// One thing about a folder that a person should change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -32,6 +32,15 @@ impl Problem {
     pub fn of_path(path: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         let (message, hint) = (message.into(), hint.into());
         Self { path: Some(path.to_owned()), message, hint, ..Self::default() }
+    }
+
+    /// A problem of one line of a configuration file.
+    pub fn located<T>(
+        at: &Located<T>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self::from(&at.diagnostic(Severity::Error, message, hint))
     }
 }
 
@@ -58,6 +67,15 @@ impl fmt::Display for Problem {
         f.write_str(&self.message)?;
         if self.hint.is_empty() { Ok(()) } else { write!(f, "\n    {}", self.hint) }
     }
+}
+
+/// Problems of a folder by severity.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Problems that stop a publish.
+    pub problems: Vec<Problem>,
+    pub warnings: Vec<Problem>,
+    pub notes: Vec<Problem>,
 }
 
 /// How a command ended that did not do what it was asked for.

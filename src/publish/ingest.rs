@@ -13,8 +13,8 @@ use crate::publish::cache::{Cache, Encoded, KnownFile, SETTLED_NANOS, Spool};
 use crate::publish::clock;
 use crate::publish::encode::{self, ENCODE_BYTES_MAX, Effort};
 use crate::publish::failure::{Failure, Problem};
-use crate::publish::names::{self, SECRET_HEAD_BYTES};
 use crate::publish::pack::{PackWriter, Place};
+use crate::publish::private_keys::{self, HEAD_BYTES};
 use crate::publish::progress::{Progress, Unit};
 use crate::publish::scan::{ScannedFile, Stat};
 use crate::site::ids::ContentHash;
@@ -200,7 +200,7 @@ impl Worker<'_> {
         if Stat::of(&open.metadata().map_err(unreadable)?) != stat || length != stat.size {
             return Ok(None);
         }
-        let is_secret = names::is_private_key(&scanned.path, &head);
+        let is_secret = private_keys::is_private_key(&scanned.path, &head);
         let encodings = match content {
             Some(content) => self.encodings(&hash, media_type, &content)?,
             None => Vec::new(),
@@ -269,7 +269,7 @@ fn digest(file: &mut File, size: u64) -> io::Result<(ContentHash, Vec<u8>, Optio
         // One byte of room more than the size, so that the end is seen without growing.
         let mut content = Vec::with_capacity(size as usize + 1);
         file.take(ENCODE_BYTES_MAX + 1).read_to_end(&mut content)?;
-        let head = content.get(..SECRET_HEAD_BYTES).unwrap_or(&content).to_vec();
+        let head = content.get(..HEAD_BYTES).unwrap_or(&content).to_vec();
         return Ok((ContentHash::of(&content), head, Some(content)));
     }
     let mut hasher = Sha256::new();
@@ -279,7 +279,7 @@ fn digest(file: &mut File, size: u64) -> io::Result<(ContentHash, Vec<u8>, Optio
         let length = file.read(&mut buffer)?;
         let Some(part) = buffer.get(..length).filter(|part| !part.is_empty()) else { break };
         if head.is_empty() {
-            head = part.get(..SECRET_HEAD_BYTES).unwrap_or(part).to_vec();
+            head = part.get(..HEAD_BYTES).unwrap_or(part).to_vec();
         }
         hasher.update(part);
     }

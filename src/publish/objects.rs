@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use crate::publish::client::payload::Payload;
 use crate::publish::client::{Client, Headers};
 use crate::publish::failure::Failure;
-use crate::publish::names;
 use crate::publish::parallel::in_flight;
+use crate::publish::paths;
 use crate::publish::progress::{Progress, Silent, Step, Unit};
 use crate::site::collection::{CollectionName, ObjectName};
 use crate::site::ids::SiteName;
@@ -382,7 +382,7 @@ pub fn name(text: &str) -> Result<ObjectName, Failure> {
 pub fn name_of_file(prefix: &str, file: &Path) -> Result<ObjectName, Failure> {
     let text = file.file_name().and_then(|name| name.to_str());
     let text = text.ok_or_else(|| refused(&file.to_string_lossy(), "the name is not UTF-8"))?;
-    let encoded = path::encode(&names::composed(text));
+    let encoded = path::encode(&paths::composed(text));
     name(&[prefix, encoded.trim_start_matches('/')].concat())
 }
 

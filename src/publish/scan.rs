@@ -12,9 +12,11 @@ use std::sync::mpsc::{self, Sender};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 
+use crate::publish::config::CONFIG_FILE_NAMES;
+use crate::publish::config::settings::Loaded;
 use crate::publish::failure::{Failure, Problem};
-use crate::publish::foreign::{Foreign, Treatment};
-use crate::publish::names::{self, JUNK, NEVER_SERVED, RESERVED, WELL_KNOWN};
+use crate::publish::lint::other_hosts::{HostFile, Treatment};
+use crate::publish::paths::{self, JUNK, RESERVED, WELL_KNOWN};
 use crate::publish::text::{bytes, in_shell};
 use crate::site::deployment::manifest::PATHS_MAX;
 
@@ -64,17 +66,8 @@ pub struct Scan {
     pub warnings: Vec<Problem>,
 }
 
-/// What to leave out and let in.
-#[derive(Debug, Clone, Default)]
-pub struct ScanOptions {
-    pub ignore: Vec<String>,
-    pub include: Vec<String>,
-    pub config_files: Vec<PathBuf>,
-    pub file_bytes_max: u64,
-}
-
 /// The files of a folder.
-pub fn scan(folder: &Path, options: &ScanOptions) -> Result<Scan, Failure> {
+pub fn scan(folder: &Path, loaded: &Loaded, file_bytes_max: u64) -> Result<Scan, Failure> {
     let unreadable = |cause: std::io::Error| {
         let mut failure = Failure::refused(
             "invalid-folder",
@@ -87,11 +80,11 @@ pub fn scan(folder: &Path, options: &ScanOptions) -> Result<Scan, Failure> {
     let root = folder.canonicalize().map_err(unreadable)?;
     fs::read_dir(&root).map_err(unreadable)?;
     let rules = Rules {
-        ignore: patterns(&root, &options.ignore)?,
-        include: patterns(&root, &options.include)?,
-        include_roots: options.include.iter().map(|p| first_segment(p)).collect(),
-        config_files: options.config_files.iter().flat_map(|file| file.canonicalize()).collect(),
-        file_bytes_max: options.file_bytes_max,
+        ignore: patterns(&root, &loaded.publish.ignore)?,
+        include: patterns(&root, &loaded.publish.include)?,
+        include_roots: loaded.publish.include.iter().map(|p| first_segment(p)).collect(),
+        config_files: loaded.files.iter().flat_map(|file| file.canonicalize()).collect(),
+        file_bytes_max,
         root,
     };
     let mut scan = collect(&rules);
@@ -174,19 +167,19 @@ fn visit(
     let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
     let name = entry.file_name().to_str().unwrap_or_default();
     if entry.depth() == 1
-        && let Some(foreign) = Foreign::of(name)
+        && let Some(host_file) = HostFile::of(name)
         && rules.is_unmentioned(relative, is_folder)
     {
-        report(match foreign.treatment {
-            Treatment::Refused => Found::Problem(foreign.problem()),
-            Treatment::LeftOut => Found::Warning(foreign.problem()),
+        report(match host_file.treatment {
+            Treatment::Refused => Found::Problem(host_file.problem()),
+            Treatment::LeftOut => Found::Warning(host_file.problem()),
         });
         return WalkState::Skip;
     }
     if !rules.admits(relative, is_folder) {
         return WalkState::Skip;
     }
-    if !is_folder && NEVER_SERVED.contains(&name) {
+    if !is_folder && CONFIG_FILE_NAMES.contains(&name) {
         if entry.depth() > 1 && name.starts_with('_') {
             report(Found::Warning(Problem::of_path(
                 &shown(relative),
@@ -250,7 +243,7 @@ impl Rules {
         if self.config_files.iter().any(|file| file == entry.path()) {
             return Ok(None);
         }
-        let path = names::published_path(relative)
+        let path = paths::published_path(relative)
             .map_err(|error| Problem::of_path(&shown(relative), error.message(), error.hint()))?;
         let metadata = fs::metadata(entry.path()).map_err(|cause| {
             Problem::of_path(&path, format!("can't be read: {cause}"), "check its permissions")
@@ -348,7 +341,7 @@ fn shown(relative: &Path) -> String {
 
 fn reserved(root: &Path) -> Option<Problem> {
     fs::symlink_metadata(root.join(RESERVED)).ok()?;
-    let error = names::NameError::Reserved;
+    let error = paths::NameError::Reserved;
     Some(Problem::of_path(&format!("/{RESERVED}"), error.message(), error.hint()))
 }
 
@@ -356,7 +349,7 @@ fn meeting(files: &[ScannedFile]) -> Vec<Problem> {
     let mut seen: HashMap<_, &str> = HashMap::new();
     let mut problems = Vec::new();
     for file in files.iter().filter(|file| !file.path.is_ascii()) {
-        if let Some(other) = seen.insert(names::composed(&file.path), &file.path) {
+        if let Some(other) = seen.insert(paths::composed(&file.path), &file.path) {
             problems.push(twin(&file.path, other));
         }
     }
@@ -365,8 +358,8 @@ fn meeting(files: &[ScannedFile]) -> Vec<Problem> {
 
 /// Two paths that look the same: macOS writes decomposed names, most other systems composed ones.
 fn twin(path: &str, other: &str) -> Problem {
-    let (path, odd) = if *names::composed(path) == *path { (path, other) } else { (other, path) };
-    let forms = [path, odd].map(names::spelling);
+    let (path, odd) = if *paths::composed(path) == *path { (path, other) } else { (other, path) };
+    let forms = [path, odd].map(paths::spelling);
     let name = odd.rsplit('/').next().unwrap_or(odd);
     Problem::of_path(
         path,

@@ -48,7 +48,13 @@ pub enum UploadError {
     Failure(Failure),
 }
 
-/// All blobs of a deployment, each once: representations and shards.
+impl From<Failure> for UploadError {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+/// Returns all blobs of a deployment, each once: representations and shards.
 pub fn blobs<'a>(files: &'a [IngestedFile], built: &'a BuiltManifest) -> Vec<Blob<'a>> {
     let mut seen = HashSet::with_capacity(files.len() * 4);
     let mut blobs = Vec::with_capacity(files.len() * 4);

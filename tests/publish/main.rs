@@ -21,10 +21,9 @@ use selvedge::publish::client::Client;
 use selvedge::publish::client::backoff::Backoff;
 use selvedge::publish::encode::Effort;
 use selvedge::publish::failure::{Ending, Failure};
+use selvedge::publish::options::{CachePlace, Extent, OnLostRace, PublishOptions};
 use selvedge::publish::progress::Silent;
-use selvedge::publish::run::{
-    CachePlace, Extent, OnLostRace, PublishOptions, Published, publish as publish_to,
-};
+use selvedge::publish::run::{Published, publish as publish_to};
 use selvedge::site::ids::{SiteName, StageName};
 use serde_json::Value;
 
@@ -651,7 +650,7 @@ fn exit_codes_and_words() {
         (&server.url, &["publish", "site", "--site", "www"], 0, "Published 24 files"),
         (&server.url, &["publish", "site/docs", "--site", "one"], 0, "Published 1 file ("),
         (&server.url, &["publish", "site/docs", "--site", "one"], 0, "Already live: 1 file"),
-        (&server.url, &["publish", "none", "--site", "www"], 1, "is no folder"),
+        (&server.url, &["publish", "none", "--site", "www"], 1, "is not a folder"),
         (&server.url, &["publish", "site"], 1, "--site"),
         (&server.url, &["publish", "site", "--site", "a--b"], 1, "is no site name"),
         (&server.url, &["rollback", "--site", "www"], 1, "no deployment to return to"),

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::de::DeTable;
 
+use crate::publish::config::settings::{Fingerprint, PublishSettings};
 use crate::publish::config::sources::{self, Sources};
 use crate::publish::config::toml_source::{OnLine, TomlSource};
-use crate::publish::config::{Fingerprint, PublishSettings};
 use crate::site::config::{CanonicalStatus, NotFoundMode, STAGES_MAX, SiteConfig, StageSettings};
 use crate::site::deployment::asset::is_media_type;
 use crate::site::ids::StageName;

@@ -11,7 +11,7 @@ pub mod token;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use crate::publish::config::Fingerprint;
+use crate::publish::config::settings::Fingerprint;
 use crate::publish::failure::Problem;
 use crate::publish::fingerprint::token::{Strength, Words, is_wordlike, strength};
 use crate::publish::ingest::IngestedFile;
