@@ -4,32 +4,23 @@
 //! invariant is that a deployment is written once, after what it names.
 
 use http::Method;
-use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 
 use crate::admin::error::AdminError;
-use crate::admin::stages::StageView;
 use crate::admin::{Answer, Call};
 use crate::ports::Ports;
 use crate::ports::deadline;
 use crate::serve::response::ReplyBody;
+use crate::site::api::{Committed, StageView};
 use crate::site::deployment::manifest::{Manifest, ROOT_BYTES_MAX, ShardPlace};
 use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
 use crate::site::keys;
 use crate::site::records::live::LiveRecord;
-use crate::site::records::takedown::TakedownPath;
 
 /// Most blobs whose presence a commit checks: the publisher has checked them all, this guards
 /// against one that did not, within the fifty operations that a small plan allows a request.
 const CHECKS_MAX: usize = 24;
-
-#[derive(Serialize)]
-struct Committed<'a> {
-    deployment: &'a DeploymentId,
-    url: String,
-    takedowns: Vec<TakedownPath>,
-}
 
 impl<P: Ports> Call<'_, P> {
     /// What every stage serves.
@@ -105,8 +96,8 @@ impl<P: Ports> Call<'_, P> {
         }
         self.store_root(site, id, &root).await?;
         let url = self.address(&format!("{id}--{site}"));
-        let takedowns: Vec<_> = takedowns.into_iter().map(|takedown| takedown.path).collect();
-        Ok(Answer::json(201, &Committed { deployment: id, url, takedowns }))
+        let takedowns = takedowns.into_iter().map(|takedown| takedown.path).collect();
+        Ok(Answer::json(201, &Committed { deployment: id.clone(), url, takedowns }))
     }
 
     /// Blobs that a manifest names and the store lacks, of an even sample.

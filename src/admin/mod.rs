@@ -46,13 +46,12 @@ use crate::ports::{ObjectMeta, Ports};
 use crate::serve::request::{Ask, RequestHeader};
 use crate::serve::response::{Reply, ReplyBody};
 use crate::serve::route::RESERVED;
-use crate::site::action::Upstream;
+use crate::site::api::{Limits, Server};
 use crate::site::codec;
 use crate::site::deployment::manifest::{PATHS_MAX, ROOT_BYTES_MAX};
 use crate::site::ids::{ContentHash, DeploymentId, NameError, SiteName, StageName};
 use crate::site::records::site::Scope;
 use crate::wire::headers::Headers;
-use crate::wire::host::Hostname;
 
 /// Largest JSON body in bytes: ten thousand hashes and some air.
 pub const JSON_BYTES_MAX: usize = 1024 * 1024;
@@ -72,26 +71,6 @@ impl<P: Ports> Answer<P> {
     pub fn json(status: u16, body: &impl Serialize) -> Self {
         Self::Json(status, codec::encode(body))
     }
-}
-
-#[derive(Serialize)]
-struct About<'a> {
-    version: &'static str,
-    store: &'static str,
-    base_domain: &'a Hostname,
-    live_bound_secs: u64,
-    allowed_origins: &'a [Upstream],
-    limits: Limits,
-}
-
-#[derive(Serialize)]
-struct Limits {
-    blob_bytes_max: u64,
-    batch_bytes_max: usize,
-    batch_blobs_max: usize,
-    missing_hashes_max: usize,
-    root_bytes_max: usize,
-    paths_max: usize,
 }
 
 #[derive(Serialize)]
@@ -238,22 +217,22 @@ impl<P: Ports> Call<'_, P> {
     fn about(&self) -> Result<Answer<P>, AdminError> {
         self.allow(&[Method::GET])?;
         let settings = self.tiers.ports.settings();
-        let about = About {
-            version: env!("CARGO_PKG_VERSION"),
-            store: settings.store.as_str(),
-            base_domain: &settings.base_domain,
+        let server = Server {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            store: settings.store.as_str().to_owned(),
+            base_domain: settings.base_domain.as_str().to_owned(),
             live_bound_secs: self.permanent_bound_secs(),
-            allowed_origins: &settings.allowed_origins,
+            allowed_origins: Some(settings.allowed_origins.clone()),
             limits: Limits {
                 blob_bytes_max: settings.store.blob_bytes_max(),
-                batch_bytes_max: blobs::BATCH_BYTES_MAX,
+                batch_bytes_max: blobs::BATCH_BYTES_MAX as u64,
                 batch_blobs_max: blobs::BATCH_BLOBS_MAX,
                 missing_hashes_max: blobs::MISSING_HASHES_MAX,
                 root_bytes_max: ROOT_BYTES_MAX,
                 paths_max: PATHS_MAX,
             },
         };
-        Ok(Answer::json(200, &about))
+        Ok(Answer::json(200, &server))
     }
 
     /// Nothing, when the method is one of these.

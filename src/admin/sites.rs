@@ -9,12 +9,12 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 use crate::admin::error::AdminError;
-use crate::admin::stages::StageView;
 use crate::admin::tokens::TokenView;
 use crate::admin::{Answer, Call};
 use crate::ports::deadline::{self, persistently, within};
 use crate::ports::{Condition, Ports, Written};
 use crate::serve::route::{Place, place};
+use crate::site::api::StageView;
 use crate::site::ids::{SiteName, StageName};
 use crate::site::keys::{self, Key};
 use crate::site::records::site::{Deletion, HOSTS_MAX, HostEntry, HostRecord, SiteRecord};

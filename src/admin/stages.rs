@@ -6,7 +6,7 @@
 
 use futures_util::future::join;
 use http::Method;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::admin::error::AdminError;
 use crate::admin::{Answer, Call};
@@ -14,14 +14,13 @@ use crate::cache::live;
 use crate::ports::deadline::{self, persistently, within};
 use crate::ports::settings::StoreKind;
 use crate::ports::{Condition, Fault, Ports, Written};
-use crate::site::api::Activate;
+use crate::site::api::{Activate, Activated, StageView};
 use crate::site::config::StageKind;
 use crate::site::deployment::manifest::Manifest;
 use crate::site::ids::StageKey;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::keys;
-use crate::site::records::live::{Activation, Change, LiveRecord, Move, Retained};
-use crate::wire::time::UnixMillis;
+use crate::site::records::live::{Activation, Change, LiveRecord, Move};
 
 /// Tries of a change that did not say what it expects to replace.
 const TRIES_MAX: usize = 5;
@@ -37,28 +36,6 @@ struct Rollback {
 struct Promote {
     from: StageName,
     to: StageName,
-}
-
-/// A live record as the API shows it.
-#[derive(Serialize)]
-pub struct StageView {
-    stage: StageName,
-    kind: StageKind,
-    deployment: DeploymentId,
-    seq: u64,
-    activated_ms: UnixMillis,
-    by: String,
-    retained: Vec<Retained>,
-    url: String,
-    deployment_url: String,
-}
-
-#[derive(Serialize)]
-struct Activated {
-    #[serde(flatten)]
-    stage: StageView,
-    changed: bool,
-    effective_within_secs: u64,
 }
 
 impl<P: Ports> Call<'_, P> {
@@ -305,7 +282,7 @@ impl<P: Ports> Call<'_, P> {
 
     fn changed(&self, record: LiveRecord, changed: bool) -> Answer<P> {
         let effective_within_secs = self.bound_secs(record.kind);
-        let stage = self.view(record);
-        Answer::json(200, &Activated { stage, changed, effective_within_secs })
+        let live = self.view(record);
+        Answer::json(200, &Activated { live, changed, effective_within_secs })
     }
 }

@@ -5,10 +5,10 @@ use serde_json::json;
 use crate::cli::args::{DeploymentsAction, DeploymentsArgs};
 use crate::cli::confirm::confirm;
 use crate::cli::output::{Output, in_force, table, time};
-use crate::publish::api::{Activated, LiveView};
 use crate::publish::client::Client;
 use crate::publish::failure::Failure;
 use crate::publish::{manage, removal};
+use crate::site::api::{Activated, StageView};
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 
 pub fn run(args: &DeploymentsArgs, client: &Client, site: &SiteName) -> Result<Output, Failure> {
@@ -67,11 +67,11 @@ fn forget(
 }
 
 fn activated(activated: &Activated) -> Output {
-    let Activated { live, changed, effective_within_secs, url } = activated;
+    let Activated { live, changed, effective_within_secs } = activated;
     let verb = if *changed { "now serves" } else { "already served" };
     let mut text = format!("{} {verb} {} (seq {})\n", live.stage, live.deployment, live.seq);
-    if !url.is_empty() {
-        text.push_str(&format!("  {url}\n"));
+    if !live.url.is_empty() {
+        text.push_str(&format!("  {}\n", live.url));
     }
     if *changed && *effective_within_secs > 0 {
         text.push_str(&in_force(*effective_within_secs));
@@ -79,7 +79,7 @@ fn activated(activated: &Activated) -> Output {
     Output { json: json!(activated), text }
 }
 
-fn list(stages: &[LiveView]) -> String {
+fn list(stages: &[StageView]) -> String {
     if stages.is_empty() {
         return "nothing is published yet\n".into();
     }
@@ -89,8 +89,8 @@ fn list(stages: &[LiveView]) -> String {
         rows.push(vec![
             live.stage.to_string(),
             live.deployment.to_string(),
-            format!("live, {} (seq {})", live.kind, live.seq),
-            time(live.activated_ms),
+            format!("live, {} (seq {})", live.kind.as_str(), live.seq),
+            time(live.activated_ms.0),
             String::new(),
             live.by.clone(),
         ]);

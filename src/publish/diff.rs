@@ -6,12 +6,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::publish::api::{Limits, LiveView};
 use crate::publish::client::Client;
 use crate::publish::client::payload::Payload;
 use crate::publish::failure::Failure;
 use crate::publish::parallel::in_flight;
-use crate::site::api::{MissingBlobs, MissingQuestion};
+use crate::site::api::{Limits, MissingBlobs, MissingQuestion, StageView};
 use crate::site::deployment::asset::Asset;
 use crate::site::deployment::manifest::{BuiltManifest, Manifest, ShardPlace};
 use crate::site::deployment::shard::Shard;
@@ -34,7 +33,7 @@ impl LiveFiles {
     pub fn read(
         client: &Client,
         site: &SiteName,
-        live: &LiveView,
+        live: &StageView,
         built: &BuiltManifest,
     ) -> Option<Self> {
         let path = format!("/sites/{site}/deployments/{}", live.deployment);

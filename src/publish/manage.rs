@@ -8,17 +8,16 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::publish::api::{Activated, LiveView};
 use crate::publish::client::Client;
 use crate::publish::failure::Failure;
-use crate::site::api::Purged;
+use crate::site::api::{Activated, Purged, StageView};
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::records::ban::BanScope;
 use crate::site::records::site::Scope;
 
 #[derive(Deserialize)]
 struct Stages {
-    stages: BTreeMap<StageName, LiveView>,
+    stages: BTreeMap<StageName, StageView>,
 }
 
 /// What the stages of a site serve and served, of all stages or of one.
@@ -26,7 +25,7 @@ pub fn deployments(
     client: &Client,
     site: &SiteName,
     stage: Option<&StageName>,
-) -> Result<Vec<LiveView>, Failure> {
+) -> Result<Vec<StageView>, Failure> {
     match stage {
         Some(stage) => Ok(client.live(site, stage)?.into_iter().collect()),
         None => {

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::publish::api::Server;
 use crate::publish::cache::{Cache, Spool};
 use crate::publish::config::settings::Loaded;
 use crate::publish::config::{self, not_found, public};
@@ -14,6 +13,7 @@ use crate::publish::options::PublishOptions;
 use crate::publish::progress::Progress;
 use crate::publish::scan;
 use crate::site::action::Upstream;
+use crate::site::api::Server;
 use crate::site::source::diagnostic::Located;
 
 /// A folder that can be published.
@@ -75,9 +75,9 @@ fn compare(loaded: &mut Loaded, paths: &[&str], findings: &mut Findings) {
 }
 
 /// Returns a problem for each upstream that the server refuses; an older server does not say.
-fn not_allowed(upstreams: &[Located<Upstream>], allowed: Option<&[String]>) -> Vec<Problem> {
+fn not_allowed(upstreams: &[Located<Upstream>], allowed: Option<&[Upstream]>) -> Vec<Problem> {
     let Some(allowed) = allowed else { return Vec::new() };
-    let refused = |at: &&Located<Upstream>| !allowed.contains(&at.rule.to_string());
+    let refused = |at: &&Located<Upstream>| !allowed.contains(&at.rule);
     let problem = |at: &Located<Upstream>| {
         let upstream = &at.rule;
         let message = format!("this server does not allow the upstream {upstream}");

@@ -85,12 +85,12 @@ pub fn delete_site(
 
 /// Warnings about files of a deployment that takedowns hide.
 pub fn warnings<'a>(
-    takedowns: &[String],
+    takedowns: &[TakedownPath],
     site: &SiteName,
     files: impl Iterator<Item = &'a str> + Clone,
 ) -> Vec<Problem> {
-    let warning = |text: &String| {
-        let path = TakedownPath::parse(text)?;
+    let warning = |path: &TakedownPath| {
+        let text = path.to_text();
         let mut hidden = files.clone().filter(|file| path.hides(file));
         let first = hidden.next()?;
         let message = match hidden.count() {
@@ -129,7 +129,8 @@ mod tests {
     #[test]
     fn published_files_that_are_hidden_are_named_once_per_takedown() {
         let site = SiteName::parse("www").unwrap();
-        let takedowns = ["/about", "/private/*", "/none", "/a%20b"].map(str::to_owned);
+        let takedowns = ["/about", "/private/*", "/none", "/a%20b"];
+        let takedowns = takedowns.map(|text| TakedownPath::parse(text).unwrap());
         let files = ["/a b", "/about.html", "/private/a", "/private/b", "/x"];
         let found = warnings(&takedowns, &site, files.into_iter());
         let paths: Vec<_> = found.iter().map(|warning| warning.path.as_deref().unwrap()).collect();

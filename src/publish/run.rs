@@ -6,7 +6,6 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::publish::api::{Activated, Committed, LiveView, Server};
 use crate::publish::cache::{Cache, Spool};
 use crate::publish::client::Client;
 use crate::publish::client::payload::Payload;
@@ -20,7 +19,7 @@ use crate::publish::prepare::{self, Folder};
 use crate::publish::progress::Progress;
 use crate::publish::removal;
 use crate::publish::upload::{self, Blob, UploadError, Uploader};
-use crate::site::api::Activate;
+use crate::site::api::{Activate, Activated, Committed, Server, StageView};
 use crate::site::deployment::asset::Class;
 use crate::site::deployment::manifest::BuiltManifest;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
@@ -102,7 +101,7 @@ struct Publish<'a> {
     progress: &'a dyn Progress,
     server: Server,
     has_site: bool,
-    live: Option<LiveView>,
+    live: Option<StageView>,
 }
 
 /// A deployment that can be sent.
@@ -245,7 +244,7 @@ impl Publish<'_> {
         published.changed = activated.changed;
         published.seq = Some(activated.live.seq);
         published.effective_within_secs = Some(activated.effective_within_secs);
-        published.url = Some(activated.url);
+        published.url = Some(activated.live.url);
         Ok(())
     }
 

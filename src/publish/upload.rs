@@ -7,7 +7,6 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 
-use crate::publish::api::Limits;
 use crate::publish::cache::{Cache, Encoded};
 use crate::publish::client::Client;
 use crate::publish::client::payload::Payload;
@@ -18,6 +17,7 @@ use crate::publish::pack;
 use crate::publish::parallel::in_flight;
 use crate::publish::progress::{Progress, Step, Unit};
 use crate::publish::scan::Stat;
+use crate::site::api::Limits;
 use crate::site::deployment::manifest::BuiltManifest;
 use crate::site::ids::{ContentHash, SiteName};
 use crate::wire::coding::Coding;
@@ -224,6 +224,7 @@ mod tests {
             batch_bytes_max: 1_000,
             batch_blobs_max: 3,
             missing_hashes_max: 10,
+            ..Limits::default()
         };
         let blob = |length: &u64| Blob {
             hash: ContentHash([0; 32]),

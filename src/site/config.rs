@@ -94,6 +94,13 @@ impl StageKind {
     pub fn default_for(stage: &StageName) -> Self {
         if stage.is_production() { Self::Permanent } else { Self::Sandbox }
     }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Permanent => "permanent",
+            Self::Sandbox => "sandbox",
+        }
+    }
 }
 
 /// What the configuration says of one stage; absent fields fall back to the site's own.
