@@ -20,11 +20,8 @@ const REMEDY: &str = "Write it as App Builder has it: a selector, and below it `
 /// What an App Builder file says.
 #[derive(Debug, Default)]
 pub struct AppConfig {
-    /// Header rules in the order written.
     pub headers: Vec<Located<HeaderRule>>,
-    /// Media types, in the order written.
     pub types: Vec<Located<TypeRule>>,
-    /// Lines about protected headers, in the order written.
     pub touches: Vec<Located<Touch>>,
     /// Files that its extensions are kept in, relative to its own folder.
     pub includes: Vec<String>,

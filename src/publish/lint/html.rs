@@ -6,7 +6,6 @@
 /// A tag with its attributes, as far as hints need them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag<'t> {
-    /// The name, as written.
     pub name: &'t str,
     attributes: &'t str,
 }
