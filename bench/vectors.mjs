@@ -9,7 +9,7 @@ import { Explained, ROOT, main, say, step } from "../scripts/lib.mjs";
 import { attack } from "../tests/e2e/lib/attack.mjs";
 import { publish } from "../tests/e2e/lib/cli.mjs";
 import { twoSites } from "../tests/e2e/lib/fixture.mjs";
-import { startOrigin } from "../tests/e2e/lib/origin.mjs";
+import { Origin } from "../tests/e2e/lib/origin.mjs";
 import { startBare } from "../tests/e2e/lib/worker.mjs";
 
 const rows = (name) => JSON.parse(readFileSync(join(ROOT, `tests/vectors/${name}.json`), "utf8"));
@@ -73,7 +73,7 @@ async function table(worker, name) {
 
 /** Sends every attack. */
 async function attacks() {
-  const upstreams = { origin: await startOrigin(), canary: await startOrigin() };
+  const upstreams = { origin: await new Origin().start(), canary: await new Origin().start() };
   const vars = { ALLOWED_ORIGINS: upstreams.origin.url, FRESH_LIMIT_PER_MINUTE: "60" };
   const worker = await startBare({ vars });
   const places = await twoSites(worker, upstreams);

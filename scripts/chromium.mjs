@@ -2,7 +2,7 @@
 
 import { Explained, onPath, run, step } from "./lib.mjs";
 
-const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+export const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const PACKAGES = ["chromium", "chromium-driver"];
 
 function found() {

@@ -3,7 +3,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../e2e/lib/worker.mjs";
+import { ROOT } from "../../scripts/lib.mjs";
 import { OPTIONS, startAction } from "./action.mjs";
 import { compare, expectation, score, table, tally, total, updated } from "./score.mjs";
 import { PINNED, loadSuite, runTests, startOrigin, testsById, withDependencies } from "./suite.mjs";

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { ROOT } from "../e2e/lib/worker.mjs";
+import { ROOT } from "../../scripts/lib.mjs";
 import { startAction } from "./action.mjs";
 import { compare, score } from "./score.mjs";
 import { loadSuite, runTests, startOrigin, testsById, withDependencies } from "./suite.mjs";

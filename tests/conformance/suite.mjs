@@ -7,7 +7,8 @@ import { connect } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { ROOT, freePort, scratch } from "../e2e/lib/worker.mjs";
+import { ROOT, freePort } from "../../scripts/lib.mjs";
+import { scratch } from "../e2e/lib/worker.mjs";
 
 /** The version that package.json pins. */
 export const PINNED = join(ROOT, "node_modules/http-cache-tests");
