@@ -137,8 +137,8 @@ impl Request<'_> {
     }
 
     /// Returns whether the client navigates to a page, as opposed to a page loading a part of
-    /// itself: the Fetch Metadata say so, or, without them, the client accepts HTML and the path has
-    /// no file extension.
+    /// itself: by Fetch Metadata, or, without them, if the client accepts HTML and the path has no
+    /// file extension.
     pub fn is_navigation(&self) -> bool {
         match self.headers.value(RequestHeader::SecFetchMode) {
             Some(mode) => mode == NAVIGATE,
@@ -157,8 +157,8 @@ pub struct Recipient<'a> {
 }
 
 impl Recipient<'_> {
-    /// Returns whether the response will be shown as a page: the Fetch Metadata say so, or, without
-    /// them, the client accepts HTML by name.
+    /// Returns whether the response will be shown as a page: by Fetch Metadata, or, without them,
+    /// if the client accepts HTML by name.
     pub fn goes_to_a_page(&self) -> bool {
         match self.headers.value(RequestHeader::SecFetchMode) {
             Some(mode) => mode == NAVIGATE,
