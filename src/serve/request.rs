@@ -37,6 +37,17 @@ pub enum RequestHeader {
 }
 
 impl RequestHeader {
+    /// The headers that are read for every request for an asset.
+    pub const USUAL: [Self; 7] = [
+        Self::AcceptEncoding,
+        Self::Host,
+        Self::IfMatch,
+        Self::IfModifiedSince,
+        Self::IfNoneMatch,
+        Self::IfUnmodifiedSince,
+        Self::Range,
+    ];
+
     /// Returns the name in lower case.
     pub fn name(self) -> &'static str {
         match self {
