@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::admin::auth::Caller;
-use crate::admin::error::{AdminError, Invalid};
+use crate::admin::error::{Invalid, Result};
 use crate::cache::tiers::Tiers;
 use crate::ports::settings::{Settings, StoreKind};
 use crate::ports::{ObjectMeta, Ports};
@@ -38,7 +38,7 @@ impl<P: Ports> Answer<P> {
 pub struct Handler<'a, P: Ports> {
     /// Handlers read the store itself, not its cached copies.
     pub tiers: &'a Tiers<P>,
-    pub ask: &'a Ask<'a>,
+    pub request: &'a Ask<'a>,
     pub caller: Caller,
     pub site: SiteName,
 }
@@ -55,7 +55,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Reads the request body, a JSON object; an empty body is `{}`.
-    pub async fn json<T: DeserializeOwned>(&self) -> Result<T, AdminError> {
+    pub async fn json<T: DeserializeOwned>(&self) -> Result<T> {
         let body = self.tiers.ports.request_body(JSON_BYTES_MAX).await?;
         let body = if body.is_empty() { b"{}" } else { body.as_slice() };
         Ok(codec::decode_object(body)?)
@@ -63,21 +63,21 @@ impl<P: Ports> Handler<'_, P> {
 
     /// Returns the value of a query parameter.
     pub fn query(&self, name: &str) -> Option<String> {
-        self.ask.query.and_then(|query| query::value(query, name))
+        self.request.query.and_then(|query| query::value(query, name))
     }
 
-    pub fn content_length(&self) -> Result<u64, AdminError> {
-        let length = self.ask.headers.value(RequestHeader::ContentLength);
+    pub fn content_length(&self) -> Result<u64> {
+        let length = self.request.headers.value(RequestHeader::ContentLength);
         let length = length.and_then(|text| text.parse().ok());
-        length.ok_or(AdminError::Invalid(Invalid::LengthUnknown))
+        length.ok_or(Invalid::LengthUnknown.into())
     }
 
     /// Returns the URL of a host below the base domain.
     pub fn address(&self, label: &str) -> String {
-        let port = self.ask.authority.rsplit_once(':').map(|(_, port)| port);
+        let port = self.request.authority.rsplit_once(':').map(|(_, port)| port);
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
         let base = self.settings().base_domain.as_str();
-        format!("{}://{label}.{base}{port}/", self.ask.scheme.as_str())
+        format!("{}://{label}.{base}{port}/", self.request.scheme.as_str())
     }
 
     /// Seconds until a write to the store is visible everywhere.
