@@ -1,4 +1,4 @@
-// Bare workerd: the text of its configuration, and starting it.
+// Configures and starts bare workerd.
 
 import { spawn } from "node:child_process";
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -6,20 +6,21 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Explained, ROOT } from "../scripts/lib.mjs";
-import { ask } from "./measure.mjs";
+import { get } from "../tests/e2e/lib/client.mjs";
 
-export const COMPATIBILITY_DATE = "2026-10-01";
-/** How often the runtime is asked whether it is up, 50 ms apart. */
+/** Maximum number of probes until the runtime responds, 50 ms apart. */
 const TRIES_MAX = 200;
 
-/** A variable, as a binding. */
+/** Returns a variable as a binding. */
 export const text = (name, value) => `(name = "${name}", text = ${JSON.stringify(value)})`;
 
-/** The modules of a worker that stands in front of another one, which it imports as "over.js". */
-export const layered = (front, over) =>
-  `(name = "${front}", esModule = embed "${front}"), (name = "over.js", esModule = embed "${over}")`;
+/** Returns a JavaScript module of a worker. */
+export const esModule = (name, file = name) => `(name = "${name}", esModule = embed "${file}")`;
 
-/** The modules of a built worker, which lie beside the configuration under `prefix`. */
+/** Returns the modules of a worker in front of another, which it imports as "over.js". */
+export const layered = (front, over) => `${esModule(front)}, ${esModule("over.js", over)}`;
+
+/** Returns the modules of a built worker; their files beside the configuration have a prefix. */
 export function selvedgeModules(build, prefix) {
   const names = readdirSync(build).sort((a, b) => (b === "index.mjs") - (a === "index.mjs"));
   return names.map((name) => {
@@ -29,7 +30,7 @@ export function selvedgeModules(build, prefix) {
   });
 }
 
-/** One free port for each name. */
+/** Resolves to a free port for each name. */
 export async function freePorts(names) {
   const servers = await Promise.all(
     names.map(
@@ -45,7 +46,7 @@ export async function freePorts(names) {
   return ports;
 }
 
-/** The configuration: services by name, and those that have a port. */
+/** Returns the text of the configuration; services with a port get a socket. */
 export function configText(services, ports, v8Flags = []) {
   const list = Object.entries(services).map(([name, service]) => `(name = "${name}", ${service})`);
   const sockets = Object.keys(services)
@@ -59,7 +60,7 @@ const config :Workerd.Config = (
 );\n`;
 }
 
-/** Starts workerd in `folder`, which goes when it stops; `{pid, stop}` once `port` answers. */
+/** Starts workerd; resolves to `{pid, stop}` once `port` responds. `stop` removes `folder`. */
 export async function serve(folder, config, port, path = "/", args = []) {
   const file = join(folder, "config.capnp");
   writeFileSync(file, config);
@@ -74,8 +75,8 @@ export async function serve(folder, config, port, path = "/", args = []) {
   };
   process.once("exit", stop);
   for (let tries = 0; ; tries += 1) {
-    const up = await ask(port, path).catch(() => null);
-    if (up) return { pid: child.pid, stop };
+    const response = await get(port, "localhost", path).catch(() => null);
+    if (response) return { pid: child.pid, stop };
     if (tries > TRIES_MAX || child.exitCode !== null) throw new Explained(`workerd: ${complaints}`);
     await sleep(50);
   }

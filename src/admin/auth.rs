@@ -8,7 +8,7 @@ use crate::admin::error::{AdminError, Result};
 use crate::cache::tiers::Tiers;
 use crate::ports::Ports;
 use crate::ports::deadline;
-use crate::serve::request::{Ask, RequestHeader};
+use crate::serve::request::{Request, RequestHeader};
 use crate::site::ids::SiteName;
 use crate::site::keys;
 use crate::site::records::site::{SiteRecord, Token, TokenText, is_same_secret};
@@ -49,7 +49,7 @@ impl Caller {
 ///
 /// # Errors
 /// [`AdminError::Unauthorized`] without exactly one valid bearer token.
-pub async fn caller<P: Ports>(tiers: &Tiers<P>, request: &Ask<'_>) -> Result<Caller> {
+pub async fn caller<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>) -> Result<Caller> {
     let value =
         request.headers.value(RequestHeader::Authorization).ok_or(AdminError::Unauthorized)?;
     let text = bearer(&value).ok_or(AdminError::Unauthorized)?;

@@ -7,10 +7,10 @@ use serde_json::json;
 use crate::admin::auth::Caller;
 use crate::admin::error::{AdminError, Invalid, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
+use crate::ports::body::ResponseBody;
 use crate::ports::deadline::{persistently, within};
 use crate::ports::join::join_all;
 use crate::ports::{Ports, Upload};
-use crate::serve::response::ReplyBody;
 use crate::site::api::{MissingBlobs, MissingQuestion};
 use crate::site::ids::ContentHash;
 use crate::site::keys::{self, HexPrefix};
@@ -75,7 +75,7 @@ impl<P: Ports> Handler<'_, P> {
         let held = persistently(ports, ms, || ports.hold(&key)).await?;
         let held = held.ok_or(Missing::Blob)?;
         let length = ports.held_length(&held);
-        Ok(Answer::Bytes(ReplyBody::Held(held, None), length))
+        Ok(Answer::Bytes(ResponseBody::Held(held, None), length))
     }
 
     /// Stores the request body as a blob, streamed.

@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::admin::error::{AdminError, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::ports::Ports;
+use crate::ports::body::ResponseBody;
 use crate::ports::deadline;
-use crate::serve::response::ReplyBody;
 use crate::site::api::Committed;
 use crate::site::deployment::manifest::{Manifest, ROOT_BYTES_MAX, ShardPlace};
 use crate::site::ids::{ContentHash, DeploymentId, DeploymentKey, StageName};
@@ -36,7 +36,7 @@ impl<P: Ports> Handler<'_, P> {
         let root = self.stored_root(&id).await?;
         let root = root.ok_or(Missing::Deployment)?;
         let length = root.len() as u64;
-        Ok(Answer::Bytes(ReplyBody::Bytes(root), length))
+        Ok(Answer::Bytes(ResponseBody::Bytes(root), length))
     }
 
     pub async fn commit_deployment(&self, id: DeploymentId) -> Result<Answer<P>> {

@@ -6,10 +6,10 @@ use serde::de::DeserializeOwned;
 use crate::admin::auth::Caller;
 use crate::admin::error::{Invalid, Result};
 use crate::cache::tiers::Tiers;
+use crate::ports::body::ResponseBody;
 use crate::ports::settings::{Settings, StoreKind};
 use crate::ports::{ObjectMeta, Ports};
-use crate::serve::request::{Ask, RequestHeader};
-use crate::serve::response::ReplyBody;
+use crate::serve::request::{Request, RequestHeader};
 use crate::site::codec;
 use crate::site::config::StageKind;
 use crate::site::ids::SiteName;
@@ -25,8 +25,8 @@ pub enum Answer<P: Ports> {
     /// A status and encoded JSON.
     Json(u16, String),
     /// Stored bytes and their length.
-    Bytes(ReplyBody<P>, u64),
-    Object(ObjectMeta, ReplyBody<P>),
+    Bytes(ResponseBody<P>, u64),
+    Object(ObjectMeta, ResponseBody<P>),
 }
 
 impl<P: Ports> Answer<P> {
@@ -38,7 +38,7 @@ impl<P: Ports> Answer<P> {
 pub struct Handler<'a, P: Ports> {
     /// Handlers read the store itself, not its cached copies.
     pub tiers: &'a Tiers<P>,
-    pub request: &'a Ask<'a>,
+    pub request: &'a Request<'a>,
     pub caller: Caller,
     pub site: SiteName,
 }

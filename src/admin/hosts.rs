@@ -9,7 +9,7 @@ use crate::admin::error::{AdminError, Invalid, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::admin::records::add;
 use crate::ports::{Condition, Ports, Written};
-use crate::serve::route::{Place, place};
+use crate::serve::destination::Destination;
 use crate::site::ids::StageName;
 use crate::site::keys;
 use crate::site::records::site::{HOSTS_MAX, HostEntry, HostRecord};
@@ -63,8 +63,8 @@ impl<P: Ports> Handler<'_, P> {
 
     fn custom_host(&self, text: &str) -> Result<Hostname> {
         let host = Hostname::parse(text).map_err(|_| Invalid::Hostname)?;
-        match place(&host, &self.settings().base_domain) {
-            Place::Custom => Ok(host),
+        match Destination::of(&host, &self.settings().base_domain) {
+            Destination::Custom => Ok(host),
             _ => Err(Invalid::BaseHostname.into()),
         }
     }

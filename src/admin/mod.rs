@@ -50,15 +50,19 @@ use crate::admin::handler::{Answer, Handler, permanent_bound_secs};
 use crate::admin::sites::list_sites;
 use crate::cache::tiers::Tiers;
 use crate::ports::Ports;
+use crate::ports::body::ResponseBody;
 use crate::ports::settings::Settings;
-use crate::serve::request::Ask;
-use crate::serve::response::{Reply, ReplyBody};
-use crate::serve::route::RESERVED;
+use crate::serve::destination::RESERVED;
+use crate::serve::draft::Draft;
+use crate::serve::request::Request;
+use crate::serve::response::{Response, Stage, finish};
 use crate::site::api::{Limits, Server};
 use crate::site::collection::CollectionName;
 use crate::site::deployment::manifest::{PATHS_MAX, ROOT_BYTES_MAX};
 use crate::site::ids::{ContentHash, DeploymentId, StageName};
 use crate::wire::headers::Headers;
+
+const OCTETS: &str = "application/octet-stream";
 
 #[derive(Serialize)]
 struct HealthReport<'a> {
@@ -69,24 +73,25 @@ struct HealthReport<'a> {
 }
 
 /// Answers a request below the reserved prefix.
-pub async fn answer<P: Ports>(tiers: &Tiers<P>, request: &Ask<'_>) -> Reply<P> {
-    match dispatch(tiers, request).await {
-        Ok(Answer::Json(status, json)) => json_reply(status, json, None),
+pub async fn answer<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>) -> Response<P> {
+    let draft = match dispatch(tiers, request).await {
+        Ok(Answer::Json(status, json)) => json_draft(status, json),
         Ok(Answer::Bytes(body, length)) => {
-            let mut headers = admin_headers("application/octet-stream", length);
+            let mut headers = described(OCTETS, length);
             headers.set("content-disposition", "attachment");
-            Reply { status: 200, headers, body }
+            Draft::new(200, headers, body)
         }
         Ok(Answer::Object(meta, body)) => {
-            let mut headers = admin_headers("application/octet-stream", meta.length);
+            let mut headers = described(OCTETS, meta.length);
             object_headers::describe(&meta, &mut headers);
-            Reply { status: 200, headers, body }
+            Draft::new(200, headers, body)
         }
-        Err(error) => json_reply(error.status(), error.body(), Some(&error)),
-    }
+        Err(error) => error_draft(&error),
+    };
+    finish(request.recipient(), draft.detail("admin"), Stage::Siteless)
 }
 
-async fn dispatch<P: Ports>(tiers: &Tiers<P>, request: &Ask<'_>) -> Result<Answer<P>> {
+async fn dispatch<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>) -> Result<Answer<P>> {
     let path = request.path.decoded().strip_prefix(RESERVED).unwrap_or_default();
     let caller = match path.split('/').next() {
         Some("v1") => caller(tiers, request).await?,
@@ -198,30 +203,32 @@ fn about(settings: &Settings) -> Server {
     }
 }
 
-fn json_reply<P: Ports>(status: u16, json: String, error: Option<&AdminError>) -> Reply<P> {
+fn json_draft<P: Ports>(status: u16, json: String) -> Draft<P> {
     let mut bytes = json.into_bytes();
     bytes.push(b'\n');
-    let mut headers = admin_headers("application/json", bytes.len() as u64);
+    let headers = described("application/json", bytes.len() as u64);
+    Draft::new(status, headers, ResponseBody::Bytes(bytes))
+}
+
+fn error_draft<P: Ports>(error: &AdminError) -> Draft<P> {
+    let mut draft = json_draft(error.status(), error.body());
     match error {
-        Some(AdminError::Unauthorized) => headers.set("www-authenticate", "Bearer"),
-        Some(AdminError::NotStored(_) | AdminError::Unavailable(_)) => {
-            headers.set("retry-after", "2")
+        AdminError::Unauthorized => draft.headers.set("www-authenticate", "Bearer"),
+        AdminError::NotStored(_) | AdminError::Unavailable(_) => {
+            draft.headers.set("retry-after", "2");
         }
-        Some(AdminError::MethodNotAllowed(methods)) => {
+        AdminError::MethodNotAllowed(methods) => {
             let allow: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
-            headers.set("allow", allow.join(", "));
+            draft.headers.set("allow", allow.join(", "));
         }
         _ => {}
     }
-    Reply { status, headers, body: ReplyBody::Bytes(bytes) }
+    draft
 }
 
-fn admin_headers(media_type: &'static str, length: u64) -> Headers {
+fn described(media_type: &'static str, length: u64) -> Headers {
     let mut headers = Headers::with_capacity(8);
     headers.set("content-type", media_type);
     headers.set("content-length", length.to_string());
-    headers.set("cache-control", "no-store");
-    headers.set("x-content-type-options", "nosniff");
-    headers.set("cache-status", "selvedge; fwd=bypass; detail=admin");
     headers
 }

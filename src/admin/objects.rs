@@ -10,10 +10,10 @@ use crate::admin::error::{AdminError, Invalid, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::admin::invalidate::CopiesView;
 use crate::admin::object_headers::{self, Precondition};
+use crate::ports::body::ResponseBody;
 use crate::ports::deadline::{self, persistently, within};
 use crate::ports::{Condition, Object, ObjectMeta, ObjectWritten, Ports};
 use crate::serve::request::RequestHeader;
-use crate::serve::response::ReplyBody;
 use crate::site::collection::{CollectionName, ObjectName};
 use crate::site::keys;
 use crate::wire::path::RequestPath;
@@ -92,11 +92,11 @@ impl<P: Ports> Handler<'_, P> {
         if self.request.method == Method::HEAD {
             let meta = self.object_meta(&object).await?;
             let Some(meta) = meta else { return Err(self.absent(&object).await) };
-            return Ok(Answer::Object(meta, ReplyBody::Empty));
+            return Ok(Answer::Object(meta, ResponseBody::Empty));
         }
         let (ports, ms) = self.store();
         match deadline::object_read(ports, ms, &object.key, None, None).await? {
-            Some(Object::Found(meta, body)) => Ok(Answer::Object(meta, ReplyBody::Stream(body))),
+            Some(Object::Found(meta, body)) => Ok(Answer::Object(meta, ResponseBody::Stream(body))),
             Some(Object::NotModified(_)) | None => Err(self.absent(&object).await),
         }
     }

@@ -25,7 +25,7 @@ const WORD: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stored {
     /// A response; its body stands beside it.
-    Response(StoredResponse),
+    Response(Entry),
     /// Where the variants are, newest first; none was asked for up to this instant.
     Index(UnixMillis, Vec<Variant>),
     /// Nothing that was asked for before this instant.
@@ -34,7 +34,7 @@ pub enum Stored {
 
 /// A response without its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredResponse {
+pub struct Entry {
     /// The status code.
     pub status: u16,
     /// The headers.
@@ -93,13 +93,13 @@ impl Stored {
                 let gone_ms = UnixMillis(number(&mut words)?);
                 index(words).map(|variants| Self::Index(gone_ms, variants))
             }
-            "response1" => StoredResponse::read(words).map(Self::Response),
+            "response1" => Entry::read(words).map(Self::Response),
             _ => None,
         }
     }
 }
 
-impl StoredResponse {
+impl Entry {
     /// The entity tag as it is sent; empty where there is none.
     pub fn etag(&self) -> &str {
         self.headers.value("etag").unwrap_or_default()
@@ -199,7 +199,7 @@ fn number<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn response() -> StoredResponse {
+    fn response() -> Entry {
         let mut headers = Headers::new();
         headers.append("content-type", "text/plain; charset=utf-8");
         headers.append("set-cookie", "a=1");
@@ -218,7 +218,7 @@ mod tests {
             always_validate: true,
             never_stale: false,
         };
-        StoredResponse { status: 200, headers, timing, length: 10, complete: Some(0) }
+        Entry { status: 200, headers, timing, length: 10, complete: Some(0) }
     }
 
     #[test]
@@ -227,7 +227,7 @@ mod tests {
             Variant { names: vec!["accept".into(), "foo".into()], hash: ContentHash::of(b"x") };
         let rows = [
             Stored::Response(response()),
-            Stored::Response(StoredResponse { complete: None, ..response() }),
+            Stored::Response(Entry { complete: None, ..response() }),
             Stored::Index(UnixMillis(0), vec![]),
             Stored::Index(UnixMillis(7), vec![variant; VARIANTS_MAX]),
             Stored::Gone(UnixMillis(9)),

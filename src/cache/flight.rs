@@ -16,11 +16,11 @@ const KEYS_MAX: usize = 2_000;
 
 /// Who asks for what in this isolate.
 #[derive(Debug, Default)]
-pub struct Board {
+pub struct Flights {
     of: RefCell<HashMap<Key, Traffic>>,
 }
 
-impl Board {
+impl Flights {
     /// Whose turn it is to ask for what is stored under a key.
     pub fn take_turn(self: &Rc<Self>, key: &Key, now: UnixMillis, until: UnixMillis) -> Turn {
         let mut traffic = self.of.borrow_mut();
@@ -38,7 +38,7 @@ impl Board {
             return Turn::Wait;
         }
         of.flight_until_ms = until;
-        Turn::Lead(Flight { board: self.clone(), key: key.clone() })
+        Turn::Lead(Flight { flights: self.clone(), key: key.clone() })
     }
 
     /// Whether somebody is still asking.
@@ -92,14 +92,14 @@ pub enum Turn {
 
 /// That somebody asks for what is stored under a key; it ends when this is dropped.
 pub struct Flight {
-    board: Rc<Board>,
+    flights: Rc<Flights>,
     key: Key,
 }
 
 impl Flight {
     /// Notes that there is an answer: who waits for it need not ask in turn, whatever it is.
     pub fn note_answer(&self, now: UnixMillis) {
-        if let Some(of) = self.board.of.borrow_mut().get_mut(&self.key) {
+        if let Some(of) = self.flights.of.borrow_mut().get_mut(&self.key) {
             of.answered_ms = now;
         }
     }
@@ -107,7 +107,7 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        if let Some(of) = self.board.of.borrow_mut().get_mut(&self.key) {
+        if let Some(of) = self.flights.of.borrow_mut().get_mut(&self.key) {
             of.flight_until_ms = UnixMillis(0);
         }
     }
@@ -142,32 +142,32 @@ mod tests {
 
     #[test]
     fn one_leads_and_the_others_wait_until_it_is_done_or_late() {
-        let (board, key) = (Rc::new(Board::default()), key());
+        let (flights, key) = (Rc::new(Flights::default()), key());
         let (now, until) = (UnixMillis(1_000), UnixMillis(2_000));
-        let Turn::Lead(flight) = board.take_turn(&key, now, until) else { panic!("nobody asks") };
-        assert!(matches!(board.take_turn(&key, now, until), Turn::Wait));
-        assert!(board.is_in_flight(&key, UnixMillis(1_999)));
-        assert!(!board.is_in_flight(&key, until), "whoever leads is late");
-        assert!(!board.is_answered(&key, now));
+        let Turn::Lead(flight) = flights.take_turn(&key, now, until) else { panic!("nobody asks") };
+        assert!(matches!(flights.take_turn(&key, now, until), Turn::Wait));
+        assert!(flights.is_in_flight(&key, UnixMillis(1_999)));
+        assert!(!flights.is_in_flight(&key, until), "whoever leads is late");
+        assert!(!flights.is_answered(&key, now));
         flight.note_answer(until);
-        assert!(board.is_answered(&key, until) && !board.is_answered(&key, UnixMillis(2_001)));
+        assert!(flights.is_answered(&key, until) && !flights.is_answered(&key, UnixMillis(2_001)));
         drop(flight);
-        assert!(!board.is_in_flight(&key, now));
-        let Turn::Lead(flight) = board.take_turn(&key, now, until) else { panic!("it is over") };
-        board.note_pass(&key, UnixMillis(1_500));
+        assert!(!flights.is_in_flight(&key, now));
+        let Turn::Lead(flight) = flights.take_turn(&key, now, until) else { panic!("it is over") };
+        flights.note_pass(&key, UnixMillis(1_500));
         drop(flight);
-        assert!(matches!(board.take_turn(&key, now, until), Turn::Pass));
-        assert!(matches!(board.take_turn(&key, UnixMillis(1_500), until), Turn::Lead(_)));
+        assert!(matches!(flights.take_turn(&key, now, until), Turn::Pass));
+        assert!(matches!(flights.take_turn(&key, UnixMillis(1_500), until), Turn::Lead(_)));
     }
 
     #[test]
     fn one_refreshes_at_a_time() {
-        let (board, key) = (Board::default(), key());
+        let (flights, key) = (Flights::default(), key());
         let (now, until) = (UnixMillis(1_000), UnixMillis(2_000));
-        assert!(board.claim_refresh(&key, now, until));
-        assert!(!board.claim_refresh(&key, now, until));
-        assert!(board.claim_refresh(&key, until, UnixMillis(3_000)), "the first one was lost");
-        board.end_refresh(&key);
-        assert!(board.claim_refresh(&key, now, until));
+        assert!(flights.claim_refresh(&key, now, until));
+        assert!(!flights.claim_refresh(&key, now, until));
+        assert!(flights.claim_refresh(&key, until, UnixMillis(3_000)), "the first one was lost");
+        flights.end_refresh(&key);
+        assert!(flights.claim_refresh(&key, now, until));
     }
 }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::rc::Rc;
 
-use crate::cache::flight::Board;
+use crate::cache::flight::Flights;
 use crate::cache::pending_bans::PendingBans;
 use crate::cache::record_map::RecordMap;
 use crate::ports::limiter::{Limiter, Pace, Rate, Verdict};
@@ -117,7 +117,7 @@ pub struct Memory<H> {
     demand: RefCell<Demand>,
     breaker: RefCell<Breaker>,
     /// Who asks upstreams for what.
-    pub board: Rc<Board>,
+    pub flights: Rc<Flights>,
     /// Bans that requests of this isolate are waiting for.
     pub pending_bans: Rc<PendingBans>,
 }
@@ -135,7 +135,7 @@ impl<H: Clone> Memory<H> {
             content: RefCell::new(Lru::new(bytes_max)),
             demand: RefCell::new(Demand::new()),
             breaker: RefCell::default(),
-            board: Rc::default(),
+            flights: Rc::default(),
             pending_bans: Rc::default(),
         }
     }

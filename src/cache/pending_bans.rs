@@ -13,12 +13,12 @@ use crate::site::records::ban::BanScope;
 /// The bans that requests of this isolate wait for.
 #[derive(Debug, Default)]
 pub struct PendingBans {
-    entries: RefCell<Vec<Entry>>,
+    entries: RefCell<Vec<Pending>>,
     next_id: Cell<u64>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Pending {
     id: u64,
     site: SiteName,
     scopes: Vec<BanScope>,
@@ -36,7 +36,7 @@ impl PendingBans {
     pub fn enter(self: &Rc<Self>, site: &SiteName, scopes: &[BanScope]) -> Entered {
         let id = self.next_id.get();
         self.next_id.set(id.wrapping_add(1));
-        let entry = Entry { id, site: site.clone(), scopes: scopes.to_vec() };
+        let entry = Pending { id, site: site.clone(), scopes: scopes.to_vec() };
         self.entries.borrow_mut().push(entry);
         Entered { pending: self.clone(), id }
     }

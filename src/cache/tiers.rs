@@ -9,10 +9,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::cache::memory::{Content, ContentKey, HELD_BYTES_MAX, Memory};
+use crate::ports::body::ResponseBody;
 use crate::ports::deadline::{self, persistently, within};
 use crate::ports::settings::StoreKind;
 use crate::ports::{EdgeContent, Fault, Part, Ports};
-use crate::serve::response::ReplyBody;
 use crate::site::deployment::asset::Representation;
 use crate::site::deployment::manifest::{Manifest, ROOT_BYTES_MAX};
 use crate::site::deployment::shard::{SHARD_BYTES_MAX, Shard};
@@ -171,12 +171,12 @@ impl<P: Ports> Tiers<P> {
         site: &SiteName,
         representation: &Representation,
         part: Option<Part>,
-    ) -> Result<ReplyBody<P>, Unavailable> {
+    ) -> Result<ResponseBody<P>, Unavailable> {
         if representation.length == 0 {
-            return Ok(ReplyBody::Empty);
+            return Ok(ResponseBody::Empty);
         }
         if let Some(held) = self.memory.blob(site, &representation.hash) {
-            return Ok(ReplyBody::Held(held, part));
+            return Ok(ResponseBody::Held(held, part));
         }
         let is_small = representation.length <= HELD_BYTES_MAX;
         // What the edge tier has is hashed before it is believed, and so has to be held.
@@ -186,9 +186,9 @@ impl<P: Ports> Tiers<P> {
         {
             // Boxed from here on, and below: the warm path carries no cold state.
             let held = Box::pin(self.held(site, representation)).await?;
-            return Ok(ReplyBody::Held(held, part));
+            return Ok(ResponseBody::Held(held, part));
         }
-        Box::pin(self.streamed(site, representation, part)).await.map(ReplyBody::Stream)
+        Box::pin(self.streamed(site, representation, part)).await.map(ResponseBody::Stream)
     }
 
     /// Whether the edge tier has copies of what never changes.

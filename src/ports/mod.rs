@@ -17,6 +17,7 @@
     )
 )]
 
+pub mod body;
 pub mod deadline;
 pub mod join;
 pub mod limiter;

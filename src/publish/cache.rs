@@ -33,24 +33,17 @@ const NO_PACK: u32 = u32::MAX;
 /// What is known of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownFile {
-    /// What it was like when it was read.
     pub stat: Stat,
-    /// The hash of its content.
     pub hash: ContentHash,
-    /// Whether it holds a private key.
     pub is_secret: bool,
 }
 
 /// One encoding of some content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Encoded {
-    /// The coding.
     pub coding: Coding,
-    /// Its length in bytes.
     pub length: u64,
-    /// Its hash.
     pub hash: ContentHash,
-    /// Where its bytes are, if they were kept.
     pub place: Option<Place>,
 }
 
@@ -59,7 +52,6 @@ pub struct Encoded {
 pub struct Cache {
     folder: Option<PathBuf>,
     packs: Vec<PathBuf>,
-    /// What is known of each published path.
     pub files: HashMap<String, KnownFile>,
     /// All encodings that are worth keeping, by the content that they are of.
     pub encodings: HashMap<ContentHash, Vec<Encoded>>,
@@ -104,9 +96,6 @@ impl Cache {
     }
 
     /// Writes the cache; afterwards it holds what the named files need and no more.
-    ///
-    /// # Errors
-    /// What the disk reports; the cache that was there is then still there.
     pub fn save(&mut self) -> io::Result<()> {
         let Some(folder) = self.folder.clone() else { return Ok(()) };
         fs::create_dir_all(&folder)?;

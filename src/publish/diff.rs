@@ -6,9 +6,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::publish::client::{Client, Payload};
+use crate::publish::client::Client;
+use crate::publish::client::payload::Payload;
 use crate::publish::failure::Failure;
-use crate::publish::flight::in_flight;
+use crate::publish::parallel::in_flight;
 use crate::site::api::{Limits, MissingBlobs, MissingQuestion, StageView};
 use crate::site::deployment::asset::Asset;
 use crate::site::deployment::manifest::{BuiltManifest, Manifest, ShardPlace};
@@ -36,7 +37,7 @@ impl LiveFiles {
         built: &BuiltManifest,
     ) -> Option<Self> {
         let path = format!("/sites/{site}/deployments/{}", live.deployment);
-        let root = client.call("GET", &path, Payload::Nothing).ok()?.body;
+        let root = client.call("GET", &path, Payload::Empty).ok()?.body;
         let manifest = Manifest::parse_as(&live.deployment, &root).ok()?;
         let mut named: HashSet<_> = manifest.head().shards.iter().copied().collect();
         let ours: HashMap<_, _> = built.shards.iter().map(|(hash, bytes)| (*hash, bytes)).collect();
@@ -47,7 +48,7 @@ impl LiveFiles {
         }
         let shards = in_flight(&theirs, |hash| {
             let path = format!("/sites/{site}/blobs/{hash}");
-            let bytes = client.call("GET", &path, Payload::Nothing).map_err(drop)?.body;
+            let bytes = client.call("GET", &path, Payload::Empty).map_err(drop)?.body;
             let is_intact = ContentHash::of(&bytes) == *hash;
             if is_intact { Shard::parse(bytes).map_err(drop) } else { Err(()) }
         });
@@ -64,9 +65,6 @@ impl LiveFiles {
 }
 
 /// Returns the wanted blobs that the server lacks. `wanted` holds each hash once.
-///
-/// # Errors
-/// [`Failure`] when the server doesn't answer.
 pub fn missing(
     client: &Client,
     site: &SiteName,

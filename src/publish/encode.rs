@@ -89,9 +89,6 @@ pub fn codings_for(media_type: &str, length: u64) -> &'static [Coding] {
 }
 
 /// The content in a coding, `None` when it doesn't save enough.
-///
-/// # Errors
-/// What the encoder reports; with bytes in memory that is a lack of memory only.
 pub fn encode(coding: Coding, effort: Effort, content: &[u8]) -> io::Result<Option<Vec<u8>>> {
     let level = effort.level(coding, content.len());
     let encoded = match coding {

@@ -9,9 +9,9 @@ use std::io::ErrorKind;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::publish::words::counted;
+use crate::publish::text::counted;
 use crate::site::ids::SiteName;
-use crate::site::source::diagnostic::Diagnostic;
+use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
 
 /// One thing about a folder that a person should change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -19,15 +19,11 @@ pub struct Problem {
     /// The path below the published folder, where the problem is one file's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// The configuration file, where the problem is in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// The line of the configuration file, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
-    /// What is wrong.
     pub message: String,
-    /// What to do.
     pub hint: String,
 }
 
@@ -36,6 +32,15 @@ impl Problem {
     pub fn of_path(path: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         let (message, hint) = (message.into(), hint.into());
         Self { path: Some(path.to_owned()), message, hint, ..Self::default() }
+    }
+
+    /// A problem of one line of a configuration file.
+    pub fn located<T>(
+        at: &Located<T>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self::from(&at.diagnostic(Severity::Error, message, hint))
     }
 }
 
@@ -64,6 +69,15 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Problems of a folder by severity.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Problems that stop a publish.
+    pub problems: Vec<Problem>,
+    pub warnings: Vec<Problem>,
+    pub notes: Vec<Problem>,
+}
+
 /// How a command ended that did not do what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -86,17 +100,12 @@ impl Ending {
 /// Why a command ended without its result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
-    /// Refused or failed.
     pub ending: Ending,
     /// A word for machines: the server's codes, and `invalid-folder`, `unreachable`, `io`.
     pub code: Box<str>,
-    /// What happened.
     pub message: String,
-    /// Why, in more words.
     pub why: Option<Box<str>>,
-    /// What to do.
     pub hint: Option<Box<str>>,
-    /// Everything that has to be changed.
     pub problems: Vec<Problem>,
     /// What the server added, such as the winner of a lost race.
     pub detail: Option<Box<Value>>,

@@ -13,8 +13,8 @@ use crate::publish::cache::{Cache, Encoded, KnownFile, SETTLED_NANOS, Spool};
 use crate::publish::clock;
 use crate::publish::encode::{self, ENCODE_BYTES_MAX, Effort};
 use crate::publish::failure::{Failure, Problem};
-use crate::publish::names::{self, SECRET_HEAD_BYTES};
 use crate::publish::pack::{PackWriter, Place};
+use crate::publish::private_keys::{self, HEAD_BYTES};
 use crate::publish::progress::{Progress, Unit};
 use crate::publish::scan::{ScannedFile, Stat};
 use crate::site::ids::ContentHash;
@@ -30,50 +30,38 @@ const CHUNK_FILES: usize = 1_024;
 /// A file with the names of its blobs.
 #[derive(Debug, Clone)]
 pub struct IngestedFile {
-    /// The file.
     pub scanned: ScannedFile,
-    /// The media type that it is sent with.
     pub media_type: String,
-    /// The hash of its content.
     pub hash: ContentHash,
-    /// Its encodings, as far as they are worth keeping.
     pub encodings: Vec<Encoded>,
 }
 
 /// What became of all files.
 #[derive(Debug, Default)]
 pub struct Ingested {
-    /// Those that can be published, in the order given.
     pub files: Vec<IngestedFile>,
-    /// What keeps others from it.
     pub problems: Vec<Problem>,
-    /// How many files had to be read.
     pub files_read: usize,
 }
 
 /// How to ingest.
-#[derive(Debug, Clone, Copy)]
-pub struct IngestOptions {
+#[derive(Clone, Copy)]
+pub struct IngestOptions<'a> {
     /// How hard encoders work; `None` when the folder is refused anyway and only checked.
     pub effort: Option<Effort>,
-    /// Whether private keys may be published.
     pub allow_secrets: bool,
-    /// Where progress goes.
-    pub progress: Progress,
+    pub progress: &'a dyn Progress,
 }
 
 /// The assets of files.
-///
-/// # Errors
-/// [`Failure`] when encoded bytes can't be written anywhere.
 pub fn ingest(
     files: Vec<(ScannedFile, String)>,
     cache: &mut Cache,
     spool: &Spool,
-    options: IngestOptions,
+    options: IngestOptions<'_>,
 ) -> Result<Ingested, Failure> {
     let (pack, pack_number) = cache.new_pack(spool);
-    let step = options.progress.step("reading", files.len() as u64, Unit::Count);
+    let step = options.progress.step("reading", files.len() as u64, Unit::Files);
     let mut ingested = Ingested::default();
     let mut last_save = clock::now();
     let total = files.len();
@@ -124,7 +112,7 @@ enum Stop {
 fn absorb(
     ingested: &mut Ingested,
     cache: &mut Cache,
-    options: IngestOptions,
+    options: IngestOptions<'_>,
     result: Result<Outcome, Stop>,
 ) -> Result<(), Failure> {
     let Outcome { file, is_secret, was_read } = match result {
@@ -164,7 +152,7 @@ struct Worker<'a> {
     cache: &'a Cache,
     pack: &'a PackWriter,
     pack_number: u32,
-    options: IngestOptions,
+    options: IngestOptions<'a>,
 }
 
 impl Worker<'_> {
@@ -212,7 +200,7 @@ impl Worker<'_> {
         if Stat::of(&open.metadata().map_err(unreadable)?) != stat || length != stat.size {
             return Ok(None);
         }
-        let is_secret = names::is_private_key(&scanned.path, &head);
+        let is_secret = private_keys::is_private_key(&scanned.path, &head);
         let encodings = match content {
             Some(content) => self.encodings(&hash, media_type, &content)?,
             None => Vec::new(),
@@ -281,7 +269,7 @@ fn digest(file: &mut File, size: u64) -> io::Result<(ContentHash, Vec<u8>, Optio
         // One byte of room more than the size, so that the end is seen without growing.
         let mut content = Vec::with_capacity(size as usize + 1);
         file.take(ENCODE_BYTES_MAX + 1).read_to_end(&mut content)?;
-        let head = content.get(..SECRET_HEAD_BYTES).unwrap_or(&content).to_vec();
+        let head = content.get(..HEAD_BYTES).unwrap_or(&content).to_vec();
         return Ok((ContentHash::of(&content), head, Some(content)));
     }
     let mut hasher = Sha256::new();
@@ -291,7 +279,7 @@ fn digest(file: &mut File, size: u64) -> io::Result<(ContentHash, Vec<u8>, Optio
         let length = file.read(&mut buffer)?;
         let Some(part) = buffer.get(..length).filter(|part| !part.is_empty()) else { break };
         if head.is_empty() {
-            head = part.get(..SECRET_HEAD_BYTES).unwrap_or(part).to_vec();
+            head = part.get(..HEAD_BYTES).unwrap_or(part).to_vec();
         }
         hasher.update(part);
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::publish::client::{Client, Payload};
+use crate::publish::client::Client;
 use crate::publish::failure::Failure;
 use crate::site::api::{Activated, Purged, StageView};
 use crate::site::ids::{DeploymentId, SiteName, StageName};
@@ -21,9 +21,6 @@ struct Stages {
 }
 
 /// What the stages of a site serve and served, of all stages or of one.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn deployments(
     client: &Client,
     site: &SiteName,
@@ -39,9 +36,6 @@ pub fn deployments(
 }
 
 /// Makes what one stage serves live on another.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn promote(
     client: &Client,
     site: &SiteName,
@@ -52,9 +46,6 @@ pub fn promote(
 }
 
 /// Returns a stage to a deployment, or to the one before what it serves.
-///
-/// # Errors
-/// [`Failure`] when there is none to return to, and as of [`Client::call`].
 pub fn roll_back(
     client: &Client,
     site: &SiteName,
@@ -82,9 +73,6 @@ fn previous(client: &Client, site: &SiteName, stage: &StageName) -> Result<Deplo
 }
 
 /// Invalidates what is stored of a stage.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn purge(
     client: &Client,
     site: &SiteName,
@@ -100,41 +88,26 @@ pub fn purge(
 }
 
 /// The names of all sites.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn sites(client: &Client) -> Result<Value, Failure> {
     client.get("/sites")
 }
 
 /// A site.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn site(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}"))
 }
 
 /// Makes a site, unless it exists.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn create_site(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.send("PUT", &format!("/sites/{site}"), &json!({}))
 }
 
 /// The tokens of a site, without their texts.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn tokens(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}/tokens"))
 }
 
 /// Makes a token; its text is in the answer, and never shown again.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::send_once`]: it may have been made even so.
 pub fn create_token(
     client: &Client,
     site: &SiteName,
@@ -148,25 +121,16 @@ pub fn create_token(
 }
 
 /// Makes a token open nothing any more.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn revoke_token(client: &Client, site: &SiteName, id: &str) -> Result<(), Failure> {
-    delete(client, &format!("/sites/{site}/tokens/{}", segment(id)?))
+    client.delete(&format!("/sites/{site}/tokens/{}", segment(id)?)).map(drop)
 }
 
 /// The keys of a site's fresh host, without their texts.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn keys(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}/keys"))
 }
 
 /// Makes a key; its text is in the answer, and never shown again.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::send_once`]: it may have been made even so.
 pub fn create_key(
     client: &Client,
     site: &SiteName,
@@ -178,25 +142,16 @@ pub fn create_key(
 }
 
 /// Makes a key open nothing any more.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn revoke_key(client: &Client, site: &SiteName, id: &str) -> Result<(), Failure> {
-    delete(client, &format!("/sites/{site}/keys/{}", segment(id)?))
+    client.delete(&format!("/sites/{site}/keys/{}", segment(id)?)).map(drop)
 }
 
 /// The custom hostnames of a site.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn hosts(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}/hosts"))
 }
 
 /// Makes a hostname serve a stage of the site.
-///
-/// # Errors
-/// [`Failure`] when it belongs to another site, and as of [`Client::call`].
 pub fn add_host(
     client: &Client,
     site: &SiteName,
@@ -208,25 +163,8 @@ pub fn add_host(
 }
 
 /// Makes a hostname serve nothing any more.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn remove_host(client: &Client, site: &SiteName, host: &str) -> Result<(), Failure> {
-    delete(client, &format!("/sites/{site}/hosts/{}", segment(host)?))
-}
-
-/// Takes something away; that it is not there is the same, when an earlier attempt was answered
-/// by nobody.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
-pub fn delete(client: &Client, path: &str) -> Result<(), Failure> {
-    let before = client.calls();
-    match client.call("DELETE", path, Payload::Nothing) {
-        Ok(_) => Ok(()),
-        Err(failure) if &*failure.code == "not-found" && client.calls() > before + 1 => Ok(()),
-        Err(failure) => Err(failure),
-    }
+    client.delete(&format!("/sites/{site}/hosts/{}", segment(host)?)).map(drop)
 }
 
 /// A text that stands in a path as one segment.

@@ -15,7 +15,6 @@ use crate::publish::clock;
 pub struct Place {
     /// The pack, by its position in the cache's list.
     pub pack: u32,
-    /// The first byte.
     pub offset: u64,
 }
 
@@ -40,9 +39,6 @@ impl PackWriter {
     }
 
     /// The offset at which a blob now lies.
-    ///
-    /// # Errors
-    /// What the disk reports.
     pub fn append(&self, blob: &[u8]) -> io::Result<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.is_none() {
@@ -60,9 +56,6 @@ impl PackWriter {
     }
 
     /// Everything appended so far can be read after this.
-    ///
-    /// # Errors
-    /// What the disk reports.
     pub fn flush(&self) -> io::Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.as_mut().map_or(Ok(()), |state| state.file.flush())
@@ -75,9 +68,6 @@ impl PackWriter {
 }
 
 /// The bytes at a place of a pack.
-///
-/// # Errors
-/// What the disk reports; a pack that is too short is an error, too.
 pub fn read(pack: &Path, offset: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut file = File::open(pack)?;
     // Checked first, so that a damaged index can't ask for more memory than the file has bytes.

@@ -12,11 +12,12 @@ use std::sync::mpsc::{self, Sender};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 
+use crate::publish::config::CONFIG_FILE_NAMES;
+use crate::publish::config::settings::Loaded;
 use crate::publish::failure::{Failure, Problem};
-use crate::publish::foreign::{Foreign, Treatment};
-use crate::publish::names::{self, JUNK, NEVER_SERVED, RESERVED, WELL_KNOWN};
-use crate::publish::progress::bytes;
-use crate::publish::words::in_shell;
+use crate::publish::lint::other_hosts::{HostFile, Treatment};
+use crate::publish::paths::{self, JUNK, RESERVED, WELL_KNOWN};
+use crate::publish::text::{bytes, in_shell};
 use crate::site::deployment::manifest::PATHS_MAX;
 
 /// What a file was like when it was looked at: equal values mean that its bytes are the same.
@@ -25,9 +26,7 @@ use crate::site::deployment::manifest::PATHS_MAX;
 /// that keep the latter can't set the former.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stat {
-    /// Size in bytes.
     pub size: u64,
-    /// Last modification, in nanoseconds since 1970.
     pub modified_nanos: i128,
     /// Last change of its status, in nanoseconds since 1970; 0 where systems don't tell.
     pub changed_nanos: i128,
@@ -55,41 +54,20 @@ impl Stat {
 pub struct ScannedFile {
     /// The path at which it is published: `/`-rooted, decoded.
     pub path: String,
-    /// Where it lies.
     pub file: PathBuf,
-    /// What it was like.
     pub stat: Stat,
 }
 
 /// What a folder holds.
 #[derive(Debug, Default)]
 pub struct Scan {
-    /// The files, in the order of their paths.
     pub files: Vec<ScannedFile>,
-    /// What keeps the folder from being published.
     pub problems: Vec<Problem>,
-    /// What is strange but harmless.
     pub warnings: Vec<Problem>,
 }
 
-/// What to leave out and let in.
-#[derive(Debug, Clone, Default)]
-pub struct ScanOptions {
-    /// Patterns to leave out, as in a `.gitignore`.
-    pub ignore: Vec<String>,
-    /// Patterns of dot-names and other hosts' files to let in, as in a `.gitignore`.
-    pub include: Vec<String>,
-    /// Files that are read as configuration, and so never served.
-    pub config_files: Vec<PathBuf>,
-    /// Largest file that the store takes, in bytes.
-    pub file_bytes_max: u64,
-}
-
 /// The files of a folder.
-///
-/// # Errors
-/// [`Failure`] when the folder itself can't be read, or a pattern is broken.
-pub fn scan(folder: &Path, options: &ScanOptions) -> Result<Scan, Failure> {
+pub fn scan(folder: &Path, loaded: &Loaded, file_bytes_max: u64) -> Result<Scan, Failure> {
     let unreadable = |cause: std::io::Error| {
         let mut failure = Failure::refused(
             "invalid-folder",
@@ -102,11 +80,11 @@ pub fn scan(folder: &Path, options: &ScanOptions) -> Result<Scan, Failure> {
     let root = folder.canonicalize().map_err(unreadable)?;
     fs::read_dir(&root).map_err(unreadable)?;
     let rules = Rules {
-        ignore: patterns(&root, &options.ignore)?,
-        include: patterns(&root, &options.include)?,
-        include_roots: options.include.iter().map(|p| first_segment(p)).collect(),
-        config_files: options.config_files.iter().flat_map(|file| file.canonicalize()).collect(),
-        file_bytes_max: options.file_bytes_max,
+        ignore: patterns(&root, &loaded.publish.ignore)?,
+        include: patterns(&root, &loaded.publish.include)?,
+        include_roots: loaded.publish.include.iter().map(|p| first_segment(p)).collect(),
+        config_files: loaded.files.iter().flat_map(|file| file.canonicalize()).collect(),
+        file_bytes_max,
         root,
     };
     let mut scan = collect(&rules);
@@ -189,19 +167,19 @@ fn visit(
     let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
     let name = entry.file_name().to_str().unwrap_or_default();
     if entry.depth() == 1
-        && let Some(foreign) = Foreign::of(name)
+        && let Some(host_file) = HostFile::of(name)
         && rules.is_unmentioned(relative, is_folder)
     {
-        report(match foreign.treatment {
-            Treatment::Refused => Found::Problem(foreign.problem()),
-            Treatment::LeftOut => Found::Warning(foreign.problem()),
+        report(match host_file.treatment {
+            Treatment::Refused => Found::Problem(host_file.problem()),
+            Treatment::LeftOut => Found::Warning(host_file.problem()),
         });
         return WalkState::Skip;
     }
     if !rules.admits(relative, is_folder) {
         return WalkState::Skip;
     }
-    if !is_folder && NEVER_SERVED.contains(&name) {
+    if !is_folder && CONFIG_FILE_NAMES.contains(&name) {
         if entry.depth() > 1 && name.starts_with('_') {
             report(Found::Warning(Problem::of_path(
                 &shown(relative),
@@ -265,7 +243,7 @@ impl Rules {
         if self.config_files.iter().any(|file| file == entry.path()) {
             return Ok(None);
         }
-        let path = names::published_path(relative)
+        let path = paths::published_path(relative)
             .map_err(|error| Problem::of_path(&shown(relative), error.message(), error.hint()))?;
         let metadata = fs::metadata(entry.path()).map_err(|cause| {
             Problem::of_path(&path, format!("can't be read: {cause}"), "check its permissions")
@@ -363,7 +341,7 @@ fn shown(relative: &Path) -> String {
 
 fn reserved(root: &Path) -> Option<Problem> {
     fs::symlink_metadata(root.join(RESERVED)).ok()?;
-    let error = names::NameError::Reserved;
+    let error = paths::NameError::Reserved;
     Some(Problem::of_path(&format!("/{RESERVED}"), error.message(), error.hint()))
 }
 
@@ -371,7 +349,7 @@ fn meeting(files: &[ScannedFile]) -> Vec<Problem> {
     let mut seen: HashMap<_, &str> = HashMap::new();
     let mut problems = Vec::new();
     for file in files.iter().filter(|file| !file.path.is_ascii()) {
-        if let Some(other) = seen.insert(names::composed(&file.path), &file.path) {
+        if let Some(other) = seen.insert(paths::composed(&file.path), &file.path) {
             problems.push(twin(&file.path, other));
         }
     }
@@ -380,8 +358,8 @@ fn meeting(files: &[ScannedFile]) -> Vec<Problem> {
 
 /// Two paths that look the same: macOS writes decomposed names, most other systems composed ones.
 fn twin(path: &str, other: &str) -> Problem {
-    let (path, odd) = if *names::composed(path) == *path { (path, other) } else { (other, path) };
-    let forms = [path, odd].map(names::spelling);
+    let (path, odd) = if *paths::composed(path) == *path { (path, other) } else { (other, path) };
+    let forms = [path, odd].map(paths::spelling);
     let name = odd.rsplit('/').next().unwrap_or(odd);
     Problem::of_path(
         path,

@@ -1,20 +1,16 @@
-//! The error documents that people see in a browser where a site has none of its own.
+//! The error documents that browsers show if a site has none.
 //!
-//! Constants, put together when this is compiled: no byte of a request gets into one, and none of
-//! them asks for anything. They are laid out like the pages of `www/`.
+//! They are constants that load nothing, and look like the pages of `www/`.
 
-use crate::serve::constant::Constant;
+use crate::serve::error::HttpError;
 
-/// Allows nothing but the style sheet of these documents, by its hash.
-///
-/// # Source
-/// Content Security Policy Level 3 §2.3.1 (`hash-source`)
+/// Allows nothing but the style sheet of these documents, by its hash (Content Security Policy
+/// Level 3 section 2.3.1).
 pub const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
     "style-src 'sha256-tVvDfUuYaNGrmlZkBlOEqI+z/he4yn26qyfH1c9RM6k='"
 );
 
-/// The media type of these documents.
 pub const MEDIA_TYPE: &str = "text/html; charset=utf-8";
 
 macro_rules! style {
@@ -73,77 +69,76 @@ macro_rules! document {
     };
 }
 
-/// The document that says what a constant does.
-pub fn of(constant: Constant) -> &'static str {
-    match constant {
-        Constant::BadRequest => document!(
+pub fn of(error: HttpError) -> &'static str {
+    match error {
+        HttpError::BadRequest => document!(
             "400 Bad Request",
             "This request can\u{2019}t be read",
             "The address, or what the browser sent with it, is malformed. Check the address for \
              mistakes, or go back and follow the link again."
         ),
-        Constant::Unauthorized => document!(
+        HttpError::Unauthorized => document!(
             "401 Unauthorized",
             "API key required",
             "Only requests with a valid API key are answered. If you have one, send it in the \
              Authorization header."
         ),
-        Constant::NotFound => document!(
+        HttpError::NotFound => document!(
             "404 Not Found",
             "Page not found",
             "It may have been moved or removed, or the address has a mistake in it. Check the \
              address, or start from the <a href=\"/\">home page</a>."
         ),
-        Constant::MethodNotAllowed => document!(
+        HttpError::MethodNotAllowed => document!(
             "405 Method Not Allowed",
             "Not allowed here",
             "This address does not accept this kind of request. Go back and try another way."
         ),
-        Constant::PreconditionFailed => document!(
+        HttpError::PreconditionFailed => document!(
             "412 Precondition Failed",
             "This has changed",
             "The version you asked for is no longer current. Reload the page to get the new one."
         ),
-        Constant::TooLong => document!(
+        HttpError::TooLong => document!(
             "414 URI Too Long",
             "The address is too long",
             "Addresses of this length aren\u{2019}t accepted. Shorten it, or go back and follow \
              the link again."
         ),
-        Constant::RangeNotSatisfiable => document!(
+        HttpError::RangeNotSatisfiable => document!(
             "416 Range Not Satisfiable",
             "Beyond the end of the file",
             "The requested part of the file does not exist. Reload the page to get all of it."
         ),
-        Constant::Misdirected => document!(
+        HttpError::Misdirected => document!(
             "421 Misdirected Request",
             "There is no site at this address",
             "No site here has this hostname. Check its spelling; if the site is yours, check that \
              it was published."
         ),
-        Constant::TooManyRequests => document!(
+        HttpError::TooManyRequests => document!(
             "429 Too Many Requests",
             "Too many requests",
             "You have sent more requests than are allowed. Wait a minute, then try again."
         ),
-        Constant::BadGateway => document!(
+        HttpError::BadGateway => document!(
             "502 Bad Gateway",
             "This part of the site can\u{2019}t be reached",
             "It comes from another server, which gave no usable answer. Wait a moment, then \
              reload the page."
         ),
-        Constant::Unavailable => document!(
+        HttpError::Unavailable => document!(
             "503 Service Unavailable",
             "The site is unavailable for now",
             "The page could not be loaded. Wait a few seconds, then reload it."
         ),
-        Constant::GatewayTimeout => document!(
+        HttpError::GatewayTimeout => document!(
             "504 Gateway Timeout",
             "This part of the site takes too long",
             "It comes from another server, which didn\u{2019}t answer in time. Wait a moment, \
              then reload the page."
         ),
-        Constant::LoopDetected => document!(
+        HttpError::LoopDetected => document!(
             "508 Loop Detected",
             "This address leads back to itself",
             "The request was passed back to this server and stopped. If this is your site, check \
@@ -157,36 +152,53 @@ mod tests {
     use data_encoding::BASE64;
 
     use super::*;
-    use crate::serve::constant::CONSTANTS;
     use crate::site::ids::ContentHash;
+
+    use HttpError::*;
+
+    const ERRORS: [HttpError; 13] = [
+        BadRequest,
+        Unauthorized,
+        NotFound,
+        MethodNotAllowed,
+        PreconditionFailed,
+        TooLong,
+        RangeNotSatisfiable,
+        Misdirected,
+        TooManyRequests,
+        BadGateway,
+        Unavailable,
+        GatewayTimeout,
+        LoopDetected,
+    ];
 
     #[test]
     fn the_policy_allows_the_style_sheet_and_no_other() {
         let hash = BASE64.encode(&ContentHash::of(style!().as_bytes()).0);
         assert!(POLICY.ends_with(&format!("'sha256-{hash}'")), "{hash}");
-        for constant in CONSTANTS {
-            let (_, rest) = of(constant).split_once("<style>").unwrap();
-            assert_eq!(rest.split_once("</style>").unwrap().0, style!(), "{constant:?}");
+        for error in ERRORS {
+            let (_, rest) = of(error).split_once("<style>").unwrap();
+            assert_eq!(rest.split_once("</style>").unwrap().0, style!(), "{error:?}");
         }
     }
 
     #[test]
     fn every_document_is_whole_and_asks_for_nothing() {
-        for constant in CONSTANTS {
-            let document = of(constant);
+        for error in ERRORS {
+            let document = of(error);
             let count = |part: &str| document.matches(part).count();
             for part in ["<h1>", "<title>", "<main>", "lang=\"en\"", "name=\"viewport\"", "<style>"]
             {
-                assert_eq!(count(part), 1, "{part} of {constant:?}");
+                assert_eq!(count(part), 1, "{part} of {error:?}");
             }
-            assert!(document.starts_with("<!doctype html>"), "{constant:?}");
-            assert!(document.contains(&format!("<small>{} ", constant.status())), "{constant:?}");
+            assert!(document.starts_with("<!doctype html>"), "{error:?}");
+            assert!(document.contains(&format!("<small>{} ", error.status())), "{error:?}");
             for part in ["<script", "src=", "url(", "http", "@import", "<link", " style=", "\r"] {
-                assert_eq!(count(part), 0, "{part} of {constant:?}");
+                assert_eq!(count(part), 0, "{part} of {error:?}");
             }
-            assert_eq!(count("href="), usize::from(constant == Constant::NotFound));
-            let status = constant.text().lines().next().unwrap();
-            assert!(document.contains(&format!("<small>{status}</small>")), "{constant:?}");
+            assert_eq!(count("href="), usize::from(error == NotFound));
+            let status = error.text().lines().next().unwrap();
+            assert!(document.contains(&format!("<small>{status}</small>")), "{error:?}");
         }
     }
 }

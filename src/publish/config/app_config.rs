@@ -7,7 +7,7 @@ use serde_norway::{Mapping, Value};
 
 use crate::site::rules::HeaderRule;
 use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
-use crate::site::rules::header_policy::{FieldError, check_name, check_value};
+use crate::site::rules::header_policy::{HeaderError, check_name, check_value};
 use crate::site::source::diagnostic::{Diagnostic, Located, Report};
 use crate::site::source::dialect::{self, Refusal};
 use crate::site::source::type_rule::{CONTENT_TYPE, TypeError, TypeRule};
@@ -20,11 +20,8 @@ const REMEDY: &str = "Write it as App Builder has it: a selector, and below it `
 /// What an App Builder file says.
 #[derive(Debug, Default)]
 pub struct AppConfig {
-    /// Header rules in the order written.
     pub headers: Vec<Located<HeaderRule>>,
-    /// Media types, in the order written.
     pub types: Vec<Located<TypeRule>>,
-    /// Lines about protected headers, in the order written.
     pub touches: Vec<Located<Touch>>,
     /// Files that its extensions are kept in, relative to its own folder.
     pub includes: Vec<String>,
@@ -145,7 +142,7 @@ impl Reader<'_> {
                     }
                     ops.push(op);
                 }
-                Err(error @ FieldError::Disallowed) => {
+                Err(error @ HeaderError::Disallowed) => {
                     let message = format!("the header `{lower}` {error}, and is ignored");
                     self.report.warning(line, message, error.remedy());
                 }

@@ -2,7 +2,6 @@
 //!
 //! `serve::headers` puts these headers back after the site's rules.
 
-use crate::publish::config::review::diagnostic;
 use crate::site::rules::HeaderRule;
 use crate::site::rules::header_op::{HeaderOp, Touch};
 use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
@@ -42,7 +41,7 @@ pub fn review(
         };
         if let Some((message, remedy)) = found {
             let message = message.to_owned();
-            diagnostics.push(diagnostic(at, Severity::Warning, message, remedy));
+            diagnostics.push(at.diagnostic(Severity::Warning, message, remedy));
         }
     }
 }

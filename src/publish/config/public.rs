@@ -3,7 +3,7 @@
 //! It gives way to whatever a site says of those paths itself, because a default must not change
 //! what is served there. It is compiled into the deployment, which holds all that serving needs.
 
-use crate::publish::config::Loaded;
+use crate::publish::config::settings::Loaded;
 use crate::publish::failure::Problem;
 use crate::site::action::PathPrefix;
 use crate::site::collection::{COLLECTIONS_MAX, Collection, CollectionName};
@@ -17,7 +17,7 @@ pub const PREFIX: &str = "/public/";
 /// Adds the built-in collection to a configuration that says nothing of its name and its paths.
 ///
 /// Returns the files that are in its way, if they are the only reason to leave it out.
-pub fn add<'a>(loaded: &mut Loaded, paths: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub fn add<'a>(loaded: &mut Loaded, paths: &[&'a str]) -> Vec<&'a str> {
     let (Ok(name), Ok(prefix)) = (CollectionName::parse(NAME), PathPrefix::parse(PREFIX)) else {
         return Vec::new();
     };
@@ -28,7 +28,7 @@ pub fn add<'a>(loaded: &mut Loaded, paths: impl Iterator<Item = &'a str>) -> Vec
     if is_said || loaded.publish.without_public {
         return Vec::new();
     }
-    let files: Vec<&str> = paths.filter(|path| is_in_the_way(path)).collect();
+    let files: Vec<&str> = paths.iter().copied().filter(|path| is_in_the_way(path)).collect();
     if files.is_empty() {
         config.collections.push(Collection::new(name, prefix));
     }
@@ -62,7 +62,7 @@ fn is_in_the_way(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publish::config::PublishSettings;
+    use crate::publish::config::settings::PublishSettings;
     use crate::site::codec::decode as read;
 
     fn added(config: &str, without_public: bool, paths: &[&str]) -> (bool, usize) {
@@ -70,7 +70,7 @@ mod tests {
         let publish = PublishSettings { without_public, ..PublishSettings::default() };
         let mut loaded = Loaded { config, publish, ..Loaded::default() };
         let before = loaded.config.collections.len();
-        let files = add(&mut loaded, paths.iter().copied()).len();
+        let files = add(&mut loaded, paths).len();
         assert!(loaded.config.check().is_ok());
         let added = &loaded.config.collections[before..];
         assert!(added.iter().all(|one| one.name.as_str() == NAME && one.prefix.as_str() == PREFIX));

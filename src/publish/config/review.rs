@@ -19,9 +19,7 @@ const HOPS_MAX: usize = 20;
 
 /// The site that rules apply to.
 pub struct Site<'a> {
-    /// How pages are found.
     pub html: HtmlMode,
-    /// Whether the folder has a file at a path.
     pub is_file: &'a dyn Fn(&str) -> bool,
 }
 
@@ -37,7 +35,7 @@ pub fn header_rules(
     if let Some(over) = rules.get(HEADER_RULES_MAX) {
         let message = format!("more than {HEADER_RULES_MAX} header rules, from here on");
         let remedy = "Write fewer rules with `*` or `:name`.";
-        diagnostics.push(diagnostic(over, Severity::Error, message, remedy));
+        diagnostics.push(over.diagnostic(Severity::Error, message, remedy));
     }
     let kept = rules.into_iter().take(HEADER_RULES_MAX).map(|located| located.rule).collect();
     HeaderRules::new(kept).unwrap_or_default()
@@ -60,24 +58,6 @@ pub fn redirects(
     redirects
 }
 
-/// Returns a diagnostic of what is written in a place.
-pub fn diagnostic<T>(
-    at: &Located<T>,
-    severity: Severity,
-    message: String,
-    remedy: impl Into<String>,
-) -> Diagnostic {
-    Diagnostic { file: at.file.clone(), line: at.line, severity, message, remedy: remedy.into() }
-}
-
-/// Returns where something is written, as somebody reads it who looks into a file.
-pub fn place<T>(at: &Located<T>, file: &str) -> String {
-    match at.file == file {
-        true => format!("line {}", at.line),
-        false => format!("{}:{}", at.file, at.line),
-    }
-}
-
 fn within_limits(
     rules: Vec<Located<RedirectRule>>,
     diagnostics: &mut Vec<Diagnostic>,
@@ -93,7 +73,7 @@ fn within_limits(
         if *count == max + 1 {
             let message = format!("more than {max} {what}, from here on");
             let remedy = "Write fewer rules with `*` or `:name`, or spread them over sites.";
-            diagnostics.push(diagnostic(&located, Severity::Error, message, remedy));
+            diagnostics.push(located.diagnostic(Severity::Error, message, remedy));
         }
         if *count <= max {
             kept.push(located);
@@ -118,13 +98,13 @@ fn shadows(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) -
                 "`{}` never fires: `{}` comes first ({})",
                 from.as_str(),
                 first.rule.from().as_str(),
-                place(first, &located.file)
+                first.place(&located.file)
             );
             let remedy = match first.rule.from().as_str() == from.as_str() {
                 true => "Remove one of the two.",
                 false => "Move it above that rule, or remove it.",
             };
-            diagnostics.push(diagnostic(located, Severity::Warning, message, remedy));
+            diagnostics.push(located.diagnostic(Severity::Warning, message, remedy));
         }
         match path {
             Some(path) => exact.entry(path).or_default().push(located),
@@ -141,7 +121,7 @@ fn rewrites(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) 
         if to.has_suffix() {
             let message = format!("the query or fragment of `{}` has no effect", to.as_str());
             let remedy = "Remove it: a rewrite selects a file, and files have neither.";
-            diagnostics.push(diagnostic(located, Severity::Warning, message, remedy));
+            diagnostics.push(located.diagnostic(Severity::Warning, message, remedy));
         }
         let is_everything = from.as_str().strip_prefix("https://").map_or(from.as_str(), |rest| {
             rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default()
@@ -150,7 +130,7 @@ fn rewrites(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) 
             let from = from.as_str();
             let message =
                 format!("the rewrite of `{from}` hides every file: scripts and styles too");
-            diagnostics.push(diagnostic(located, Severity::Warning, message, REMEDY_SHELL));
+            diagnostics.push(located.diagnostic(Severity::Warning, message, REMEDY_SHELL));
         }
     }
 }
@@ -182,7 +162,7 @@ fn loops(
         let shown: Vec<&str> = cycle.iter().take(4).map(String::as_str).collect();
         let message = format!("the redirect never ends: {}", shown.join(" -> "));
         let remedy = "Change where one of them leads, or remove it.";
-        diagnostics.push(diagnostic(located, Severity::Error, message, remedy));
+        diagnostics.push(located.diagnostic(Severity::Error, message, remedy));
     }
 }
 

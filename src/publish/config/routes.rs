@@ -5,7 +5,6 @@
 
 use std::fmt;
 
-use crate::publish::config::review::{diagnostic, place};
 use crate::publish::config::sources::Sources;
 use crate::site::action::{ACTIONS_MAX, PathPrefix};
 use crate::site::collection::COLLECTIONS_MAX;
@@ -17,20 +16,15 @@ use crate::wire::path::encode;
 /// The paths of an action or a collection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// Whose they are.
     pub kind: RouteKind,
-    /// The paths.
     pub prefix: PathPrefix,
 }
 
 /// Whose paths they are, in the order in which a request tries them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RouteKind {
-    /// An action's that comes before collections and assets.
     FirstAction,
-    /// A collection's.
     Collection,
-    /// An action's that comes after assets.
     Action,
 }
 
@@ -74,11 +68,11 @@ pub fn within_limits(sources: Sources, diagnostics: &mut Vec<Diagnostic>) -> Sou
 pub fn in_order(sources: &Sources) -> Vec<Located<Route>> {
     let actions = sources.actions.iter().map(|at| {
         let kind = if at.rule.first { RouteKind::FirstAction } else { RouteKind::Action };
-        located(at, Route { kind, prefix: at.rule.prefix.clone() })
+        at.with(Route { kind, prefix: at.rule.prefix.clone() })
     });
     let collections = sources.collections.iter().map(|at| {
         let prefix = at.rule.prefix.clone();
-        located(at, Route { kind: RouteKind::Collection, prefix })
+        at.with(Route { kind: RouteKind::Collection, prefix })
     });
     let mut routes: Vec<Located<Route>> = actions.chain(collections).collect();
     // Stable: those of a kind stay in the order written.
@@ -99,10 +93,10 @@ pub fn shadows(
                 route.rule.prefix.as_str(),
                 route.rule.kind,
                 redirect.rule.from().as_str(),
-                place(redirect, &route.file)
+                redirect.place(&route.file)
             );
             let remedy = "Narrow the redirect, or remove one of the two.";
-            diagnostics.push(diagnostic(route, Severity::Warning, message, remedy));
+            diagnostics.push(route.diagnostic(Severity::Warning, message, remedy));
             continue;
         }
         let mut before = routes.iter().take(index);
@@ -111,10 +105,10 @@ pub fn shadows(
                 "nothing gets to the {}: the {} comes first ({})",
                 route.rule,
                 first.rule,
-                place(first, &route.file)
+                first.place(&route.file)
             );
             let remedy = remedy(&first.rule, &route.rule);
-            diagnostics.push(diagnostic(route, Severity::Warning, message, remedy));
+            diagnostics.push(route.diagnostic(Severity::Warning, message, remedy));
         }
     }
 }
@@ -142,10 +136,6 @@ fn takes(redirect: &RedirectRule, route: &Route) -> bool {
     !goes_on && below.is_ok_and(|below| redirect.from().covers(&below))
 }
 
-fn located<T>(at: &Located<T>, route: Route) -> Located<Route> {
-    Located { file: at.file.clone(), line: at.line, rule: route }
-}
-
 fn few<T>(
     mut all: Vec<Located<T>>,
     max: usize,
@@ -155,7 +145,7 @@ fn few<T>(
     if let Some(over) = all.get(max) {
         let message = format!("more than {max} {what}, from here on");
         let remedy = "Write fewer, with shorter prefixes.";
-        diagnostics.push(diagnostic(over, Severity::Error, message, remedy));
+        diagnostics.push(over.diagnostic(Severity::Error, message, remedy));
     }
     all.truncate(max);
     all
@@ -173,9 +163,9 @@ fn unlike<T>(
         let (what, value) = key(&located.rule);
         match kept.iter().find(|other| key(&other.rule).1 == value) {
             Some(other) => {
-                let place = place(other, &located.file);
+                let place = other.place(&located.file);
                 let message = format!("the {what} \"{value}\" is taken already ({place})");
-                diagnostics.push(diagnostic(&located, Severity::Error, message, remedy));
+                diagnostics.push(located.diagnostic(Severity::Error, message, remedy));
             }
             None => kept.push(located),
         }

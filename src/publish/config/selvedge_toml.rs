@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::de::DeTable;
 
+use crate::publish::config::settings::{Fingerprint, PublishSettings};
 use crate::publish::config::sources::{self, Sources};
 use crate::publish::config::toml_source::{OnLine, TomlSource};
-use crate::publish::config::{Fingerprint, PublishSettings};
 use crate::site::config::{CanonicalStatus, NotFoundMode, STAGES_MAX, SiteConfig, StageSettings};
 use crate::site::deployment::asset::is_media_type;
 use crate::site::ids::StageName;
 use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
-use crate::site::rules::header_policy::{FieldError, check_name, check_value};
+use crate::site::rules::header_policy::{HeaderError, check_name, check_value};
 use crate::site::rules::pattern::{Language, Pattern};
 use crate::site::rules::{HeaderRule, RedirectRule};
 use crate::site::source::diagnostic::{Diagnostic, Located};
@@ -61,25 +61,16 @@ enum FingerprintWord {
 /// What a `selvedge.toml` says. Rules are apart from the rest: others come after them.
 #[derive(Debug, Default)]
 pub struct SelvedgeToml {
-    /// The configuration without rules.
     pub config: SiteConfig,
-    /// What concerns publishing only.
     pub publish: PublishSettings,
-    /// Whether `html` is written.
     pub html_is_set: bool,
-    /// The mode that `not_found` says.
     pub not_found: Option<Located<NotFoundMode>>,
-    /// Redirects in the order written.
     pub redirects: Vec<Located<RedirectRule>>,
     /// Rewrites of everything to one page, in the order written.
     pub fallbacks: Vec<Located<Fallback>>,
-    /// Header rules in the order written.
     pub headers: Vec<Located<HeaderRule>>,
-    /// Media types of header rules, in the order written.
     pub header_types: Vec<Located<TypeRule>>,
-    /// Entries about protected headers, in the order written.
     pub touches: Vec<Located<Touch>>,
-    /// Actions and collections in the order written.
     pub sources: Sources,
 }
 
@@ -339,7 +330,7 @@ fn checked(source: &mut TomlSource, line: u32, written: &str, op: HeaderOp) -> O
     }
     match check_name(name).and_then(|()| op.value().map_or(Ok(()), check_value)) {
         Ok(()) => Some(op),
-        Err(error @ FieldError::Disallowed) => {
+        Err(error @ HeaderError::Disallowed) => {
             let message = format!("the header `{name}` {error}, and is ignored");
             source.report.warning(line, message, error.remedy());
             None

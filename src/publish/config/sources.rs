@@ -52,11 +52,8 @@ const METHODS_REFUSED: [&str; 2] = ["CONNECT", "TRACE"];
 /// Actions and collections, in the order written.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// Actions, each where its prefix is written.
     pub actions: Vec<Located<Action>>,
-    /// Collections, each where its prefix is written.
     pub collections: Vec<Located<Collection>>,
-    /// The upstreams of the actions, each where it is written.
     pub upstreams: Vec<Located<Upstream>>,
 }
 

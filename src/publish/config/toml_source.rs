@@ -16,7 +16,6 @@ use crate::wire::time::DeltaSeconds;
 
 /// A document with the report of what is wrong with it.
 pub struct TomlSource {
-    /// What was found so far.
     pub report: Report,
     line_starts: Vec<usize>,
 }

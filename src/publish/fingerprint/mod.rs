@@ -11,7 +11,7 @@ pub mod token;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use crate::publish::config::Fingerprint;
+use crate::publish::config::settings::Fingerprint;
 use crate::publish::failure::Problem;
 use crate::publish::fingerprint::token::{Strength, Words, is_wordlike, strength};
 use crate::publish::ingest::IngestedFile;
@@ -56,7 +56,6 @@ pub fn judge(paths: &[&str], bundled: &HashSet<String>) -> Vec<Class> {
 /// The files that turned out not to be fingerprinted.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Demoted {
-    /// How many.
     pub count: usize,
     /// The paths of those that browsers were told to keep.
     pub surprising: Vec<String>,
@@ -108,9 +107,7 @@ pub fn warning(paths: &[String]) -> Option<Problem> {
 enum Use {
     /// Scripts, styles, fonts and wasm: what a page that is still open loads later.
     Code,
-    /// Images, audio and video.
     Media,
-    /// Everything else.
     Document,
 }
 
@@ -169,13 +166,9 @@ impl<'a> Group<'a> {
 /// A folder of the listing.
 #[derive(Debug, Default)]
 struct Folder<'a> {
-    /// Tokens of scripts, styles, fonts and wasm.
     code: HashMap<Form, Group<'a>>,
-    /// Tokens of everything else.
     other: HashMap<Form, Group<'a>>,
-    /// Scripts, styles, fonts and wasm.
     code_files: usize,
-    /// Those of them that have a token.
     code_files_with_token: usize,
 }
 

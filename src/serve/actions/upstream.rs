@@ -6,7 +6,7 @@
 
 use crate::cache::freshness::update::end_to_end_but;
 use crate::ports::UpstreamRequest;
-use crate::serve::request::Ask;
+use crate::serve::request::Request;
 use crate::site::action::{Action, Upstream};
 use crate::site::records::site::{KEY_PREFIX, TOKEN_PREFIX};
 use crate::wire::cache_status::CACHE_NAME;
@@ -50,7 +50,11 @@ pub struct Client<'a> {
 }
 
 /// The request that an action's upstream gets for a client's, without its conditions.
-pub fn request(action: &Action, ask: &Ask<'_>, client: &Client<'_>) -> UpstreamRequest {
+pub fn upstream_request(
+    action: &Action,
+    request: &Request<'_>,
+    client: &Client<'_>,
+) -> UpstreamRequest {
     let mut headers = end_to_end_but(client.headers, &|name| {
         is_spoofed(name) || CONDITIONS.contains(&name) || matches!(name, "host" | "content-length")
     });
@@ -59,7 +63,7 @@ pub fn request(action: &Action, ask: &Ask<'_>, client: &Client<'_>) -> UpstreamR
             headers.remove(name);
         }
     }
-    let (proto, is_read) = (ask.scheme.as_str(), ask.is_read());
+    let (proto, is_read) = (request.scheme.as_str(), request.is_read());
     let mut forwarded = String::new();
     if let Some(ip) = client.ip {
         // RFC 7239 §6: an IPv6 address stands in brackets, and so in quotes.
@@ -68,7 +72,7 @@ pub fn request(action: &Action, ask: &Ask<'_>, client: &Client<'_>) -> UpstreamR
         forwarded.push_str(if ip.contains(':') { "]\";" } else { ";" });
         headers.set("x-forwarded-for", ip.to_owned());
     }
-    let host = forwarded_host(ask);
+    let host = forwarded_host(request);
     forwarded.push_str("host=\"");
     forwarded.push_str(&host);
     forwarded.push_str("\";proto=");
@@ -81,8 +85,8 @@ pub fn request(action: &Action, ask: &Ask<'_>, client: &Client<'_>) -> UpstreamR
     headers.append("cdn-loop", CACHE_NAME);
     UpstreamRequest {
         upstream: action.upstream.clone(),
-        url: url(action, ask),
-        method: if is_read { "GET" } else { ask.method.as_str() }.to_owned(),
+        url: url(action, request),
+        method: if is_read { "GET" } else { request.method.as_str() }.to_owned(),
         headers,
         with_body: !is_read,
         timeout_ms: action.timeout.millis(),
@@ -93,20 +97,20 @@ pub fn request(action: &Action, ask: &Ask<'_>, client: &Client<'_>) -> UpstreamR
 /// The URL that an upstream is asked for.
 ///
 /// A binding has no address; what it sees is the client's own.
-pub fn url(action: &Action, ask: &Ask<'_>) -> String {
+pub fn url(action: &Action, request: &Request<'_>) -> String {
     let mut url = match &action.upstream {
-        Upstream::Service(_) => [ask.scheme.as_str(), "://", &forwarded_host(ask)].concat(),
+        Upstream::Service(_) => [request.scheme.as_str(), "://", &forwarded_host(request)].concat(),
         origin @ Upstream::Origin { .. } => origin.to_string(),
     };
-    url.push_str(&ask.path.canonical());
-    ask.with_query(url)
+    url.push_str(&request.path.canonical());
+    request.with_query(url)
 }
 
 /// The host, and the port where it is not the scheme's own, as an upstream is told.
-pub fn forwarded_host(ask: &Ask<'_>) -> String {
-    let port = ask.authority.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    let mut host = ask.host.as_str().to_owned();
-    if let Some(port) = port.filter(|port| *port != ask.scheme.default_port()) {
+pub fn forwarded_host(request: &Request<'_>) -> String {
+    let port = request.authority.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    let mut host = request.host.as_str().to_owned();
+    if let Some(port) = port.filter(|port| *port != request.scheme.default_port()) {
         host.push(':');
         host.push_str(&port.to_string());
     }
@@ -134,17 +138,17 @@ pub fn is_loop(client: &Headers) -> bool {
 ///
 /// Relative references without a slash at their beginning are not resolved: what they could name
 /// is below the path of the request, and stays.
-pub fn own_path(reference: &str, ask: &Ask<'_>) -> Option<String> {
+pub fn own_path(reference: &str, request: &Request<'_>) -> Option<String> {
     let reference = reference.split('#').next().unwrap_or_default();
     let path = match reference.split_once("://") {
         None if reference.starts_with("//") => return None,
         None => reference,
         Some((scheme, rest)) => {
-            if !scheme.eq_ignore_ascii_case(ask.scheme.as_str()) {
+            if !scheme.eq_ignore_ascii_case(request.scheme.as_str()) {
                 return None;
             }
             let (authority, _) = rest.split_once('/').unwrap_or((rest, ""));
-            if !authority.eq_ignore_ascii_case(&forwarded_host(ask)) {
+            if !authority.eq_ignore_ascii_case(&forwarded_host(request)) {
                 return None;
             }
             rest.strip_prefix(authority).unwrap_or_default()
@@ -181,10 +185,10 @@ mod tests {
         }
     }
 
-    fn with_ask<T>(authority: &str, path: &str, f: impl Fn(&Ask<'_>) -> T) -> T {
+    fn with_request<T>(authority: &str, path: &str, f: impl Fn(&Request<'_>) -> T) -> T {
         let host = Hostname::parse(authority).unwrap();
         let path = RequestPath::parse(path).unwrap();
-        let ask = Ask {
+        let request = Request {
             method: Method::GET,
             scheme: Scheme::Http,
             host: &host,
@@ -193,7 +197,7 @@ mod tests {
             query: Some("q=1"),
             headers: &Nothing,
         };
-        f(&ask)
+        f(&request)
     }
 
     fn action(upstream: &str) -> Action {
@@ -228,12 +232,12 @@ mod tests {
             ("cdn-loop", "other"),
             ("accept", "*/*"),
         ]);
-        let request = with_ask("AA.test:8787", "/api//a%20b", |ask| {
+        let upstream_request = with_request("AA.test:8787", "/api//a%20b", |request| {
             let client = Client { headers: &client, ip: Some("::1"), root_token: None };
-            request(&action("https://up.test"), ask, &client)
+            upstream_request(&action("https://up.test"), request, &client)
         });
-        assert_eq!(request.url, "https://up.test/api/a%20b?q=1");
-        let seen: Vec<_> = request.headers.iter().collect();
+        assert_eq!(upstream_request.url, "https://up.test/api/a%20b?q=1");
+        let seen: Vec<_> = upstream_request.headers.iter().collect();
         assert_eq!(
             seen,
             [
@@ -252,14 +256,14 @@ mod tests {
     #[test]
     fn credentials_of_others_pass() {
         let client = headers(&[("authorization", "Basic abc"), ("x-api-key", "root")]);
-        let request = with_ask("aa.test", "/api/x", |ask| {
+        let upstream_request = with_request("aa.test", "/api/x", |request| {
             let client = Client { headers: &client, ip: None, root_token: Some("root") };
-            request(&action("service:API"), ask, &client)
+            upstream_request(&action("service:API"), request, &client)
         });
-        assert_eq!(request.url, "http://aa.test/api/x?q=1");
-        assert_eq!(request.headers.value("authorization"), Some("Basic abc"));
-        assert!(!request.headers.contains("x-api-key"), "the root token");
-        assert!(!request.headers.contains("x-forwarded-for"));
+        assert_eq!(upstream_request.url, "http://aa.test/api/x?q=1");
+        assert_eq!(upstream_request.headers.value("authorization"), Some("Basic abc"));
+        assert!(!upstream_request.headers.contains("x-api-key"), "the root token");
+        assert!(!upstream_request.headers.contains("x-forwarded-for"));
     }
 
     #[test]
@@ -277,7 +281,7 @@ mod tests {
             ("", None),
         ];
         for (reference, path) in rows {
-            let found = with_ask("aa.test:1", "/", |ask| own_path(reference, ask));
+            let found = with_request("aa.test:1", "/", |request| own_path(reference, request));
             assert_eq!(found.as_deref(), path, "{reference:?}");
         }
     }

@@ -1,17 +1,19 @@
-//! Which response headers a site's rules may touch, and what values may hold.
+//! The response headers that a site's rules may change, and the values that they may have.
 //!
-//! Invariant: a name and a value that pass can be handed to any runtime's header list without
-//! an exception, and change neither the framing of a response nor what caches make of it.
+//! Every runtime accepts a name and a value that pass, and they change neither the framing of a
+//! response nor its treatment by caches.
 
 use std::fmt;
 
+use crate::wire::text::{OWS, is_token_byte};
+
 /// Longest header name: longer than any registered one.
 pub const HEADER_NAME_BYTES_MAX: usize = 128;
-/// Longest header value as written.
+/// Longest header value as written: an eighth of the room that rules share.
 pub const HEADER_VALUE_BYTES_MAX: usize = 4_096;
 
-/// Headers that belong to the server: framing, validators, caching, connection, its own reports.
-/// `x-robots-tag` is not here: it is the site's on production, and ignored elsewhere.
+/// Headers that belong to the server: framing, validators, caching, connection and diagnostics.
+/// `x-robots-tag` is absent: it belongs to the site on production, and is ignored elsewhere.
 const DISALLOWED: [&str; 26] = [
     "accept-ranges",
     "age",
@@ -41,85 +43,58 @@ const DISALLOWED: [&str; 26] = [
     "x-cache-control",
 ];
 
-/// Beginnings of names that belong to the server or the platform.
+/// Prefixes of names that belong to the server or the platform.
 const DISALLOWED_PREFIXES: [&str; 3] = ["proxy-", "cf-", "selvedge-"];
 
-/// Returns whether the server keeps a field to itself.
-///
-/// # Shape
-/// `name`: lower-case.
+/// Returns whether a header, in lower case, belongs to the server.
 pub fn is_disallowed(name: &str) -> bool {
     DISALLOWED.contains(&name) || DISALLOWED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Returns nothing, when a rule may touch the field.
-///
-/// # Errors
-/// [`FieldError::NameSyntax`], [`FieldError::NameCase`], [`FieldError::Disallowed`].
-///
-/// # Source
-/// RFC 9110 §5.1
-pub fn check_name(name: &str) -> Result<(), FieldError> {
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || name.len() > HEADER_NAME_BYTES_MAX || !name.bytes().all(token) {
-        return Err(FieldError::NameSyntax);
+/// Checks that a rule may change the header (RFC 9110 section 5.1).
+pub fn check_name(name: &str) -> Result<(), HeaderError> {
+    if !(1..=HEADER_NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(is_token_byte) {
+        Err(HeaderError::NameSyntax)
+    } else if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Err(HeaderError::NameCase)
+    } else if is_disallowed(name) {
+        Err(HeaderError::Disallowed)
+    } else {
+        Ok(())
     }
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Err(FieldError::NameCase);
-    }
-    if is_disallowed(name) {
-        return Err(FieldError::Disallowed);
-    }
-    Ok(())
 }
 
-/// Returns nothing, when every runtime sends the value.
-///
-/// # Errors
-/// [`FieldError::Empty`], [`FieldError::ValueTooLong`], [`FieldError::ValueCharacter`],
-/// [`FieldError::Margin`].
-///
-/// # Source
-/// RFC 9110 §5.5
-pub fn check_value(value: &str) -> Result<(), FieldError> {
+/// Checks that every runtime can send the value (RFC 9110 section 5.5).
+pub fn check_value(value: &str) -> Result<(), HeaderError> {
+    // JavaScript's `Headers` holds one byte per character, and throws beyond U+00FF.
+    let is_sendable = |c: &char| matches!(c, '\t' | ' '..='~' | '\u{a0}'..='\u{ff}');
     if value.is_empty() {
-        return Err(FieldError::Empty);
+        Err(HeaderError::Empty)
+    } else if value.len() > HEADER_VALUE_BYTES_MAX {
+        Err(HeaderError::ValueTooLong)
+    } else if let Some(character) = value.chars().find(|c| !is_sendable(c)) {
+        Err(HeaderError::ValueCharacter(character))
+    } else if value.trim_matches(OWS) != value {
+        Err(HeaderError::Margin)
+    } else {
+        Ok(())
     }
-    if value.len() > HEADER_VALUE_BYTES_MAX {
-        return Err(FieldError::ValueTooLong);
-    }
-    // Header lists of JavaScript hold one byte a character: beyond U+00FF they throw.
-    let sendable = |next: char| matches!(next, '\t' | ' '..='~' | '\u{a0}'..='\u{ff}');
-    if let Some(character) = value.chars().find(|next| !sendable(*next)) {
-        return Err(FieldError::ValueCharacter(character));
-    }
-    if value.trim_matches([' ', '\t']).len() != value.len() {
-        return Err(FieldError::Margin);
-    }
-    Ok(())
 }
 
-/// Why a rule can't set a field.
+/// The reason why a rule can't set a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FieldError {
-    /// The name is empty, too long, or holds what no header name holds.
+pub enum HeaderError {
     NameSyntax,
-    /// The name is not in lower case, as compiled rules have it.
     NameCase,
-    /// The server keeps the field to itself.
     Disallowed,
-    /// The value is empty.
     Empty,
-    /// The value is longer than [`HEADER_VALUE_BYTES_MAX`].
     ValueTooLong,
-    /// The value holds a control character or one beyond Latin-1.
     ValueCharacter(char),
-    /// The value begins or ends with a space or a tab.
+    /// White space at an end of the value.
     Margin,
 }
 
-impl FieldError {
-    /// Returns what to write instead.
+impl HeaderError {
     pub fn remedy(self) -> &'static str {
         match self {
             Self::NameSyntax => "Write letters, digits and hyphens, as in `X-Frame-Options`.",
@@ -135,77 +110,75 @@ impl FieldError {
     }
 }
 
-impl fmt::Display for FieldError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NameSyntax => formatter.write_str("is not a header name"),
-            Self::NameCase => formatter.write_str("is not in lower case"),
-            Self::Disallowed => formatter.write_str("can't be changed by a site"),
-            Self::Empty => formatter.write_str("has no value"),
+impl fmt::Display for HeaderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NameSyntax => "is not a header name",
+            Self::NameCase => "is not in lower case",
+            Self::Disallowed => "can't be changed by a site",
+            Self::Empty => "has no value",
             Self::ValueTooLong => {
-                write!(formatter, "has a value of more than {HEADER_VALUE_BYTES_MAX} bytes")
+                return write!(f, "has a value of more than {HEADER_VALUE_BYTES_MAX} bytes");
             }
             Self::ValueCharacter(character) => {
-                write!(formatter, "has {character:?} in its value, which no header can hold")
+                return write!(f, "has {character:?} in its value, which no header can hold");
             }
-            Self::Margin => formatter.write_str("has a space at an end of its value"),
-        }
+            Self::Margin => "has a space at an end of its value",
+        })
     }
 }
-
-impl std::error::Error for FieldError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names() {
-        let long = "x".repeat(HEADER_NAME_BYTES_MAX);
+    fn names_are_checked() {
+        let (long, longer) =
+            ("x".repeat(HEADER_NAME_BYTES_MAX), "x".repeat(HEADER_NAME_BYTES_MAX + 1));
         let rows = [
             ("x-frame-options", Ok(())),
             ("content-disposition", Ok(())),
             ("x-robots-tag", Ok(())),
             ("strict-transport-security", Ok(())),
             (&*long, Ok(())),
-            (&*format!("{long}x"), Err(FieldError::NameSyntax)),
-            ("", Err(FieldError::NameSyntax)),
-            ("a b", Err(FieldError::NameSyntax)),
-            ("a:", Err(FieldError::NameSyntax)),
-            ("é", Err(FieldError::NameSyntax)),
-            ("X-A", Err(FieldError::NameCase)),
-            ("etag", Err(FieldError::Disallowed)),
-            ("cf-ray", Err(FieldError::Disallowed)),
-            ("proxy-authenticate", Err(FieldError::Disallowed)),
-            ("selvedge-deployment", Err(FieldError::Disallowed)),
-        ]
-        .map(|(name, expected)| (name.to_owned(), expected));
+            (&*longer, Err(HeaderError::NameSyntax)),
+            ("", Err(HeaderError::NameSyntax)),
+            ("a b", Err(HeaderError::NameSyntax)),
+            ("a:", Err(HeaderError::NameSyntax)),
+            ("é", Err(HeaderError::NameSyntax)),
+            ("X-A", Err(HeaderError::NameCase)),
+            ("etag", Err(HeaderError::Disallowed)),
+            ("cf-ray", Err(HeaderError::Disallowed)),
+            ("proxy-authenticate", Err(HeaderError::Disallowed)),
+            ("selvedge-deployment", Err(HeaderError::Disallowed)),
+        ];
         for (name, expected) in rows {
-            assert_eq!(check_name(&name), expected, "{name}");
+            assert_eq!(check_name(name), expected, "{name}");
         }
         for name in DISALLOWED {
-            assert_eq!(check_name(name), Err(FieldError::Disallowed), "{name}");
+            assert_eq!(check_name(name), Err(HeaderError::Disallowed), "{name}");
         }
     }
 
     #[test]
-    fn values() {
+    fn values_are_checked() {
         let long = "x".repeat(HEADER_VALUE_BYTES_MAX);
         let longer = "x".repeat(HEADER_VALUE_BYTES_MAX + 1);
         let rows = [
             ("a\tb", Ok(())),
             ("é", Ok(())),
             (&*long, Ok(())),
-            (&*longer, Err(FieldError::ValueTooLong)),
-            ("", Err(FieldError::Empty)),
-            (" a", Err(FieldError::Margin)),
-            ("a\t", Err(FieldError::Margin)),
-            ("a\rb", Err(FieldError::ValueCharacter('\r'))),
-            ("a\nb", Err(FieldError::ValueCharacter('\n'))),
-            ("a\0b", Err(FieldError::ValueCharacter('\0'))),
-            ("\u{7f}", Err(FieldError::ValueCharacter('\u{7f}'))),
-            ("\u{85}", Err(FieldError::ValueCharacter('\u{85}'))),
-            ("\u{100}", Err(FieldError::ValueCharacter('\u{100}'))),
+            (&*longer, Err(HeaderError::ValueTooLong)),
+            ("", Err(HeaderError::Empty)),
+            (" a", Err(HeaderError::Margin)),
+            ("a\t", Err(HeaderError::Margin)),
+            ("a\rb", Err(HeaderError::ValueCharacter('\r'))),
+            ("a\nb", Err(HeaderError::ValueCharacter('\n'))),
+            ("a\0b", Err(HeaderError::ValueCharacter('\0'))),
+            ("\u{7f}", Err(HeaderError::ValueCharacter('\u{7f}'))),
+            ("\u{85}", Err(HeaderError::ValueCharacter('\u{85}'))),
+            ("\u{100}", Err(HeaderError::ValueCharacter('\u{100}'))),
         ];
         for (value, expected) in rows {
             assert_eq!(check_value(value), expected, "{value:?}");

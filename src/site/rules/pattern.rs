@@ -1,15 +1,13 @@
 //! Path patterns of a site's rules, compiled once and matched on every request.
 //!
 //! Two languages share one compiled form. `_headers` and `_redirects` write
-//! `[https://host]/path` with one splat `*` and placeholders `:name`; `selvedge.toml` headers and
-//! App Builder write selectors: `/*`, `/dir/*`, `/dir/*.html`, `*.js`, `/file`. It is not a glob
-//! and not a regular expression: there is no alternation, no class and no escape.
-//!
-//! Invariant: a pattern that exists can be matched with any path; see `matching` for how.
+//! `[https://host]/path` with one splat `*` and placeholders `:name`. The headers of
+//! `selvedge.toml` and App Builder write selectors: `/*`, `/dir/*`, `/dir/*.html`, `*.js`, `/file`.
+//! Neither has alternation, character classes or escapes.
 
 use std::fmt;
 
-use crate::site::rules::matching::{CAPTURES_MAX, Token, match_tokens};
+use crate::site::rules::matching::{CAPTURES_MAX, Token, Values, match_tokens};
 use crate::wire::percent::percent_decode;
 
 /// Longest pattern: no request path is longer either (`wire::path`).
@@ -18,30 +16,15 @@ pub const PATTERN_BYTES_MAX: usize = 2_048;
 /// The name under which a splat is captured.
 pub const SPLAT_NAME: &str = "splat";
 
-/// The grammar that a pattern is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
     /// `_headers` and `_redirects`: an optional `https://host`, one `*`, placeholders `:name`.
     Rules,
-    /// App Builder and `selvedge.toml` headers: one `*`, which may come first; nothing else.
+    /// App Builder and `selvedge.toml` headers: one `*`, which may come first.
     Selector,
 }
 
-/// A compiled pattern.
-///
-/// # Shape
-/// Literal text is percent-decoded, as request paths are when they are matched.
-///
-/// # Example
-/// ```
-/// use selvedge::site::rules::pattern::{Language, Pattern};
-///
-/// let pattern = Pattern::parse("/blog/:year/*", Language::Rules).unwrap();
-/// let captures = pattern.matches("www.example.com", "/blog/2026/a/b").unwrap();
-/// assert_eq!(captures.value(0), "2026");
-/// assert_eq!(captures.value(1), "a/b");
-/// assert!(pattern.matches("www.example.com", "/blog/2026").is_none());
-/// ```
+/// A compiled pattern. Literal text is percent-decoded, as request paths are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     text: Box<str>,
@@ -51,24 +34,20 @@ pub struct Pattern {
     names: Vec<Box<str>>,
 }
 
-/// What a pattern captured: one value for each name, in the order of [`Pattern::names`].
+/// A value for each name, in the order of [`Pattern::names`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Captures<'s> {
-    values: [&'s str; CAPTURES_MAX],
+    values: Values<'s>,
 }
 
 impl<'s> Captures<'s> {
-    /// Returns the decoded text captured in a slot; empty for a slot that the pattern lacks.
+    /// Returns the decoded text of a slot, empty if the pattern lacks the slot.
     pub fn value(&self, slot: usize) -> &'s str {
         self.values.get(slot).copied().unwrap_or("")
     }
 }
 
 impl Pattern {
-    /// Returns the compiled pattern.
-    ///
-    /// # Errors
-    /// A [`PatternError`] names what can't be compiled and what to write instead.
     pub fn parse(text: &str, language: Language) -> Result<Self, PatternError> {
         if text.len() > PATTERN_BYTES_MAX {
             return Err(PatternError::TooLong);
@@ -88,27 +67,26 @@ impl Pattern {
         Ok(Self { text: text.into(), language, host, path: path.into(), names })
     }
 
-    /// Returns the pattern as it was written.
+    /// Returns the pattern as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Returns the grammar that the pattern was written in.
     pub fn language(&self) -> Language {
         self.language
     }
 
-    /// Returns whether the pattern matches on some hosts only.
+    /// Returns whether the pattern is limited to some hosts.
     pub fn has_host(&self) -> bool {
         self.host.is_some()
     }
 
-    /// Returns the names of what the pattern captures, by slot.
+    /// Returns the names of the captures, by slot.
     pub fn names(&self) -> &[Box<str>] {
         &self.names
     }
 
-    /// Returns the one decoded path that the pattern matches, where there is only one.
+    /// Returns the decoded path of a pattern that matches only one.
     pub fn exact_path(&self) -> Option<&str> {
         match (&*self.path, self.host.as_deref()) {
             ([Token::Literal(path)], None | Some([Token::Literal(_)])) => Some(path),
@@ -116,35 +94,29 @@ impl Pattern {
         }
     }
 
-    /// Returns what the pattern captures of a request, or `None` where it does not match.
-    ///
-    /// # Shape
-    /// `host`: folded, without a port. `path`: `/`-rooted, decoded, canonical.
+    /// Matches a folded host without port and a canonical, decoded path.
     pub fn matches<'s>(&self, host: &'s str, path: &'s str) -> Option<Captures<'s>> {
         let mut values = [""; CAPTURES_MAX];
-        if let Some(tokens) = &self.host
-            && !match_tokens(tokens, host, '.', &mut values)
-        {
-            return None;
+        if let Some(tokens) = &self.host {
+            match_tokens(tokens, host, '.', &mut values)?;
         }
-        match_tokens(&self.path, path, '/', &mut values).then_some(Captures { values })
+        match_tokens(&self.path, path, '/', &mut values)?;
+        Some(Captures { values })
     }
 
     /// Returns whether the pattern certainly matches every request that `other` matches.
     ///
-    /// A `false` proves nothing: this finds the shapes that people write (`/dir/*` before
-    /// `/dir/more/*`), not all of them.
+    /// `false` proves nothing: only shapes that people write are found (`/dir/*` before
+    /// `/dir/more/*`).
     pub fn covers(&self, other: &Self) -> bool {
         if self.host.is_some() && self.host != other.host {
             return false;
         }
-        if self.path == other.path {
-            return true;
-        }
-        if let [Token::Literal(path)] = &*other.path {
-            return match_tokens(&self.path, path, '/', &mut [""; CAPTURES_MAX]);
-        }
         match (&*self.path, &*other.path) {
+            (these, others) if these == others => true,
+            (these, [Token::Literal(path)]) => {
+                match_tokens(these, path, '/', &mut [""; CAPTURES_MAX]).is_some()
+            }
             ([Token::Splat(_)], _) => true,
             ([Token::Literal(all), Token::Splat(_)], [Token::Literal(some), ..]) => {
                 some.starts_with(&**all)
@@ -153,22 +125,20 @@ impl Pattern {
         }
     }
 
-    /// Returns a host that the pattern matches, with `x` for whatever is captured of it.
+    /// Returns a host that the pattern matches, with `x` for each capture.
     pub fn example_host(&self) -> String {
         self.host.as_deref().map_or_else(|| "x".to_owned(), Token::example)
     }
 
-    /// Returns a request path that the pattern matches, with `x` for whatever is captured.
+    /// Returns a request path that the pattern matches, with `x` for each capture.
     pub fn example_path(&self) -> String {
         let path = Token::example(&self.path);
         if path.starts_with('/') { path } else { format!("/{path}") }
     }
 }
 
-/// Returns the character count of the identifier that `text` begins with, `0` where there is none.
-///
-/// # Shape
-/// A letter, then letters, digits and `_`: what may follow the `:` of a placeholder.
+/// Returns the length of the identifier at the front of `text`: a letter, then letters, digits and
+/// `_`, as after the `:` of a placeholder.
 pub fn name_length(text: &str) -> usize {
     if !text.starts_with(|first: char| first.is_ascii_alphabetic()) {
         return 0;
@@ -183,31 +153,29 @@ fn split_host(text: &str, language: Language) -> Result<(Option<&str>, &str), Pa
     if text.starts_with('/') || language == Language::Selector && text.starts_with('*') {
         return Ok((None, text));
     }
-    if language == Language::Selector {
-        return Err(PatternError::NotRooted);
-    }
     match text.split_once("://") {
-        Some(("https", rest)) => match rest.find('/') {
-            Some(at) => rest.split_at_checked(at).ok_or(PatternError::BadHost),
-            None => Ok((rest, "/")),
+        _ if language == Language::Selector => Err(PatternError::NotRooted),
+        Some(("https", rest)) => {
+            let at = rest.find('/').unwrap_or(rest.len());
+            let (host, path) = rest.split_at_checked(at).ok_or(PatternError::BadHost)?;
+            Ok((Some(host), if path.is_empty() { "/" } else { path }))
         }
-        .map(|(host, path)| (Some(host), path)),
         Some(_) => Err(PatternError::NotHttps),
         None => Err(PatternError::NotRooted),
     }
 }
 
 fn check_host(host: &str) -> Result<(), PatternError> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    let port = host.rsplit_once(':').is_some_and(|(_, port)| {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:*".contains(&byte);
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| {
         !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
     });
-    if port {
-        return Err(PatternError::Port);
-    }
-    match host.bytes().all(|byte| plain(byte) || matches!(byte, b':' | b'*')) {
-        true if !host.is_empty() => Ok(()),
-        _ => Err(PatternError::BadHost),
+    if has_port {
+        Err(PatternError::Port)
+    } else if host.is_empty() || !host.bytes().all(plain) {
+        Err(PatternError::BadHost)
+    } else {
+        Ok(())
     }
 }
 
@@ -272,48 +240,33 @@ fn push_literal(tokens: &mut Vec<Token>, literal: &mut String) -> Result<(), Pat
 }
 
 fn check_path(tokens: &[Token]) -> Result<(), PatternError> {
-    // A placeholder or splat may stand for anything, so only what is literal is judged.
-    let shape: String = tokens
-        .iter()
-        .map(|token| if let Token::Literal(text) = token { text } else { "*" })
-        .collect();
+    // A placeholder or splat may match anything, so only literals are checked.
+    let shape: String = tokens.iter().map(|token| token.text_or("*")).collect();
     if shape.contains("//") || shape.split('/').any(|segment| matches!(segment, "." | "..")) {
         return Err(PatternError::NeverAPath);
     }
     Ok(())
 }
 
-/// Why a text is no pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PatternError {
-    /// Longer than [`PATTERN_BYTES_MAX`].
     TooLong,
-    /// Begins with neither `/` nor what else its language allows.
     NotRooted,
-    /// Begins with a scheme other than `https`.
     NotHttps,
-    /// The host holds something that no hostname holds.
     BadHost,
-    /// The host has a port.
     Port,
-    /// Holds `?` or `#`.
     QueryOrFragment,
-    /// A `*` after a `*`, or beside a placeholder called `:splat`.
+    /// A second `*`, or a `*` beside a placeholder called `:splat`.
     TwoSplats,
-    /// The same placeholder twice.
     NameTwice(Box<str>),
-    /// More than [`CAPTURES_MAX`] placeholders.
     TooManyCaptures,
-    /// A `%` without two hexadecimal digits, or bytes that are not UTF-8.
     BadEscape,
-    /// A backslash or a control character.
     BadCharacter,
-    /// `//`, `.` or `..`: no request path holds them when it is matched.
+    /// `//`, `.` or `..`, which no canonical path contains.
     NeverAPath,
 }
 
 impl PatternError {
-    /// Returns what to write instead.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::TooLong => "Shorten it: no request path is that long.",
@@ -337,27 +290,25 @@ impl PatternError {
 }
 
 impl fmt::Display for PatternError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong => write!(formatter, "is longer than {PATTERN_BYTES_MAX} bytes"),
-            Self::NotRooted => formatter.write_str("does not begin with `/`"),
-            Self::NotHttps => formatter.write_str("begins with a scheme other than `https://`"),
-            Self::BadHost => formatter.write_str("has a host that is no hostname"),
-            Self::Port => formatter.write_str("has a port in its host"),
-            Self::QueryOrFragment => formatter.write_str("holds a query or a fragment"),
-            Self::TwoSplats => formatter.write_str("holds more than one `*`"),
-            Self::NameTwice(name) => write!(formatter, "holds `:{name}` more than once"),
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLong => return write!(f, "is longer than {PATTERN_BYTES_MAX} bytes"),
+            Self::NotRooted => "does not begin with `/`",
+            Self::NotHttps => "begins with a scheme other than `https://`",
+            Self::BadHost => "has a host that is no hostname",
+            Self::Port => "has a port in its host",
+            Self::QueryOrFragment => "holds a query or a fragment",
+            Self::TwoSplats => "holds more than one `*`",
+            Self::NameTwice(name) => return write!(f, "holds `:{name}` more than once"),
             Self::TooManyCaptures => {
-                write!(formatter, "holds more than {CAPTURES_MAX} placeholders")
+                return write!(f, "holds more than {CAPTURES_MAX} placeholders");
             }
-            Self::BadEscape => formatter.write_str("holds a `%` that escapes nothing"),
-            Self::BadCharacter => formatter.write_str("holds a backslash or a control character"),
-            Self::NeverAPath => formatter.write_str("holds `//`, `.` or `..`, as no path does"),
-        }
+            Self::BadEscape => "holds a `%` that escapes nothing",
+            Self::BadCharacter => "holds a backslash or a control character",
+            Self::NeverAPath => "holds `//`, `.` or `..`, as no path does",
+        })
     }
 }
-
-impl std::error::Error for PatternError {}
 
 #[cfg(test)]
 mod tests {
@@ -374,8 +325,8 @@ mod tests {
     }
 
     #[test]
-    fn rules() {
-        let rows: [(&str, &str, Option<&[&str]>); 30] = [
+    fn rules_match() {
+        let rows: [(&str, &str, Option<&[&str]>); 32] = [
             ("/", "/", Some(&[])),
             ("/", "/a", None),
             ("/foo", "/foo", Some(&[])),
@@ -403,6 +354,8 @@ mod tests {
             ("/:x/b*", "/x/bb", Some(&["x", "b"])),
             ("/caf%C3%A9", "/café", Some(&[])),
             ("/:x:y", "/é逕", Some(&["é", "逕"])),
+            ("/blog/:year/*", "/blog/2026", None),
+            ("/blog/:year/*", "/blog/2026/a/b", Some(&["2026", "a/b"])),
             ("/12:30", "/12:30", Some(&[])),
             ("/a%2Ab", "/a*b", Some(&[])),
             ("/a%2Ab", "/axb", None),
@@ -413,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts() {
+    fn hosts_match() {
         let rows: [(&str, &str, &str, Option<&[&str]>); 8] = [
             ("https://Example.com/a", "example.com", "/a", Some(&[])),
             ("https://example.com/a", "www.example.com", "/a", None),
@@ -430,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn selectors() {
+    fn selectors_match() {
         let rows: [(&str, &str, bool); 13] = [
             ("/*", "/", true),
             ("/*", "/a/b", true),
@@ -453,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes() {
+    fn mistakes_are_named() {
         let long = format!("/{}", "a".repeat(PATTERN_BYTES_MAX));
         let many: String = (0..=CAPTURES_MAX).map(|n| format!("/:n{n}")).collect();
         let rows = [
@@ -489,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn covering() {
+    fn patterns_cover_others() {
         let rows = [
             ("/*", "/a", true),
             ("/a", "/a", true),

@@ -1,7 +1,7 @@
 //! `Content-Type` in header rules, which the publisher applies to files.
 //!
-//! It never becomes a header operation: the media type of a file is in the manifest, where codings,
-//! lifetimes and `nosniff` go by it. So a rule has to select files, not hosts.
+//! It never becomes a header operation, because codings and lifetimes depend on the media type in
+//! the manifest. So a rule has to select files, not hosts.
 
 use std::fmt;
 
@@ -10,12 +10,10 @@ use crate::site::rules::header_op::Origin;
 use crate::site::rules::pattern::{Pattern, PatternError};
 use crate::wire::media_type::is_media_type;
 
-/// The name of the header.
 pub const CONTENT_TYPE: &str = "content-type";
 
-/// Message for a rule that unsets the header.
+/// Message and remedy for a rule that unsets the header.
 pub const TYPE_UNSET: &str = "unsetting `content-type` has no effect: a file always has one";
-/// Remedy for such a rule.
 pub const TYPE_UNSET_REMEDY: &str = "Set the type it should have, as in `text/plain`.";
 
 /// The media type of the files that a pattern matches.
@@ -26,10 +24,6 @@ pub struct TypeRule {
 }
 
 impl TypeRule {
-    /// Returns the rule.
-    ///
-    /// # Errors
-    /// [`TypeError`] when the pattern or the value can't be one.
     pub fn parse(pattern: &str, origin: Origin, media_type: &str) -> Result<Self, TypeError> {
         let pattern = Pattern::parse(pattern, origin.language()).map_err(TypeError::Pattern)?;
         if pattern.has_host() {
@@ -41,12 +35,10 @@ impl TypeRule {
         Ok(Self { pattern, media_type: media_type.into() })
     }
 
-    /// Returns the pattern.
     pub fn pattern(&self) -> &Pattern {
         &self.pattern
     }
 
-    /// Returns the media type.
     pub fn media_type(&self) -> &str {
         &self.media_type
     }
@@ -57,19 +49,14 @@ impl TypeRule {
     }
 }
 
-/// Why a rule can't set a media type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TypeError {
-    /// The pattern is wrong.
     Pattern(PatternError),
-    /// The pattern names a host.
     Host,
-    /// The value is not a media type.
     MediaType,
 }
 
 impl TypeError {
-    /// Returns what to write instead.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Pattern(error) => error.remedy(),
@@ -80,11 +67,11 @@ impl TypeError {
 }
 
 impl fmt::Display for TypeError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Pattern(error) => error.fmt(formatter),
-            Self::Host => formatter.write_str("the pattern of a `Content-Type` names a host"),
-            Self::MediaType => formatter.write_str("the `Content-Type` is not a media type"),
+            Self::Pattern(error) => error.fmt(f),
+            Self::Host => f.write_str("the pattern of a `Content-Type` names a host"),
+            Self::MediaType => f.write_str("the `Content-Type` is not a media type"),
         }
     }
 }
@@ -94,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files() {
+    fn rules_match_files() {
         let rows = [
             ("/*", "/a.bin", true),
             ("/a", "/a", true),
@@ -115,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes() {
+    fn mistakes_are_named() {
         let of = |pattern, value| TypeRule::parse(pattern, Origin::HeadersFile, value).err();
         assert_eq!(of("https://a.test/*", "text/plain"), Some(TypeError::Host));
         for value in ["json", "text/", "text/:splat", "a/b, c/d", ""] {

@@ -5,8 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromedriver } from "../../../scripts/chromium.mjs";
-import { ROOT } from "../../../scripts/lib.mjs";
-import { freePort } from "../../e2e/lib/worker.mjs";
+import { ROOT, freePort } from "../../../scripts/lib.mjs";
 
 /** A page has settled after this long without network activity. */
 const QUIET_MS = 500;
