@@ -4,7 +4,7 @@
 //! refusal is the same.
 
 use crate::admin::calls::Access;
-use crate::admin::error::AdminError;
+use crate::admin::error::{AdminError, Result};
 use crate::cache::tiers::Tiers;
 use crate::ports::Ports;
 use crate::ports::deadline;
@@ -49,10 +49,7 @@ impl Caller {
 ///
 /// # Errors
 /// [`AdminError::Unauthorized`] without exactly one valid bearer token.
-pub async fn caller<P: Ports>(
-    tiers: &Tiers<P>,
-    request: &Request<'_>,
-) -> Result<Caller, AdminError> {
+pub async fn caller<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>) -> Result<Caller> {
     let value =
         request.headers.value(RequestHeader::Authorization).ok_or(AdminError::Unauthorized)?;
     let text = bearer(&value).ok_or(AdminError::Unauthorized)?;

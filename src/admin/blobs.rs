@@ -5,7 +5,7 @@
 use serde_json::json;
 
 use crate::admin::auth::Caller;
-use crate::admin::error::{AdminError, Invalid, Missing};
+use crate::admin::error::{AdminError, Invalid, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::ports::body::ResponseBody;
 use crate::ports::deadline::{persistently, within};
@@ -26,15 +26,15 @@ const FRAME_HEAD_BYTES: usize = 36;
 const WRITES_AT_ONCE: usize = 4;
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn find_missing_blobs(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn find_missing_blobs(&self) -> Result<Answer<P>> {
         self.check_site().await?;
         let MissingQuestion { prefix, hashes: mut missing } = self.json().await?;
-        let prefix = HexPrefix::parse(&prefix).ok_or(AdminError::Invalid(Invalid::HashPrefix))?;
+        let prefix = HexPrefix::parse(&prefix).ok_or(Invalid::HashPrefix)?;
         if missing.len() > MISSING_HASHES_MAX {
-            return Err(AdminError::Invalid(Invalid::TooManyHashes));
+            return Err(Invalid::TooManyHashes.into());
         }
         if !missing.iter().all(|hash| prefix.matches(hash)) {
-            return Err(AdminError::Invalid(Invalid::HashWithoutPrefix));
+            return Err(Invalid::HashWithoutPrefix.into());
         }
         let keys = self.list_all(&keys::blob_prefix(&self.site, &prefix)).await?;
         let hash = |key: &String| ContentHash::parse(key.rsplit('/').next()?).ok();
@@ -46,7 +46,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Stores a batch: frames of hash, length and bytes.
-    pub async fn put_blobs(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn put_blobs(&self) -> Result<Answer<P>> {
         self.check_site().await?;
         let body = self.tiers.ports.request_body(BATCH_BYTES_MAX).await?;
         let frames = frames(&body)?;
@@ -62,24 +62,24 @@ impl<P: Ports> Handler<'_, P> {
         Ok(Answer::json(200, &json!({ "stored": frames.len() })))
     }
 
-    async fn store_blob(&self, hash: &ContentHash, bytes: &[u8]) -> Result<Upload, AdminError> {
+    async fn store_blob(&self, hash: &ContentHash, bytes: &[u8]) -> Result<Upload> {
         let (ports, ms) = self.store();
         let key = keys::blob(&self.site, hash);
         let stored = persistently(ports, ms, || ports.store_blob(&key, bytes, hash)).await;
         stored.map_err(AdminError::of_write)
     }
 
-    pub async fn get_blob(&self, hash: ContentHash) -> Result<Answer<P>, AdminError> {
+    pub async fn get_blob(&self, hash: ContentHash) -> Result<Answer<P>> {
         let (ports, ms) = self.store();
         let key = keys::blob(&self.site, &hash);
         let held = persistently(ports, ms, || ports.hold(&key)).await?;
-        let held = held.ok_or(AdminError::NotFound(Missing::Blob))?;
+        let held = held.ok_or(Missing::Blob)?;
         let length = ports.held_length(&held);
         Ok(Answer::Bytes(ResponseBody::Held(held, None), length))
     }
 
     /// Stores the request body as a blob, streamed.
-    pub async fn put_blob(&self, hash: ContentHash) -> Result<Answer<P>, AdminError> {
+    pub async fn put_blob(&self, hash: ContentHash) -> Result<Answer<P>> {
         self.check_site().await?;
         let (ports, settings) = (&self.tiers.ports, self.settings());
         let (length, length_max) = (self.content_length()?, settings.store.blob_bytes_max());
@@ -96,7 +96,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Checks that the site exists. With a site's own token it does, which saves a read per upload.
-    async fn check_site(&self) -> Result<(), AdminError> {
+    async fn check_site(&self) -> Result<()> {
         match self.caller {
             Caller::Site(..) => Ok(()),
             Caller::Root | Caller::Anonymous => self.usable_site().await.map(drop),
@@ -105,13 +105,13 @@ impl<P: Ports> Handler<'_, P> {
 }
 
 /// Splits a batch into hashes and bytes.
-fn frames(body: &[u8]) -> Result<Vec<(ContentHash, &[u8])>, AdminError> {
+fn frames(body: &[u8]) -> Result<Vec<(ContentHash, &[u8])>> {
     let cut_off = AdminError::Invalid(Invalid::BatchCutOff);
     let mut frames = Vec::new();
     let mut rest = body;
     while !rest.is_empty() {
         if frames.len() == BATCH_BLOBS_MAX {
-            return Err(AdminError::Invalid(Invalid::TooManyBlobs));
+            return Err(Invalid::TooManyBlobs.into());
         }
         let Some((head, tail)) = rest.split_first_chunk::<FRAME_HEAD_BYTES>() else {
             return Err(cut_off);

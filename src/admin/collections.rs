@@ -1,6 +1,6 @@
 //! Finds the collection that an object belongs to.
 
-use crate::admin::error::{AdminError, Missing};
+use crate::admin::error::{AdminError, Missing, Result};
 use crate::admin::handler::Handler;
 use crate::ports::Ports;
 use crate::site::collection::{Access, Collection, CollectionName, ObjectName};
@@ -17,7 +17,7 @@ pub struct ObjectId {
 }
 
 impl ObjectId {
-    pub fn parse(site: &SiteName, collection: &str, name: &str) -> Result<Self, AdminError> {
+    pub fn parse(site: &SiteName, collection: &str, name: &str) -> Result<Self> {
         let (collection, name) =
             (CollectionName::parse(collection)?, ObjectName::of_decoded(name)?);
         let key = keys::object(site, &collection, &name);
@@ -33,7 +33,7 @@ pub struct Served {
 
 impl<P: Ports> Handler<'_, P> {
     /// Finds a collection that the live deployment of some stage has.
-    pub async fn served(&self, name: &CollectionName) -> Result<Served, AdminError> {
+    pub async fn served(&self, name: &CollectionName) -> Result<Served> {
         self.find_served(name).await?.ok_or(AdminError::NotFound(Missing::Collection))
     }
 
@@ -46,7 +46,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Finds a collection on the first stage that has it, beginning with production.
-    pub async fn find_served(&self, name: &CollectionName) -> Result<Option<Served>, AdminError> {
+    pub async fn find_served(&self, name: &CollectionName) -> Result<Option<Served>> {
         let production = StageName::production();
         if let Some(served) = self.served_on(&production, name).await? {
             return Ok(Some(served));
@@ -61,11 +61,7 @@ impl<P: Ports> Handler<'_, P> {
         Ok(None)
     }
 
-    async fn served_on(
-        &self,
-        stage: &StageName,
-        name: &CollectionName,
-    ) -> Result<Option<Served>, AdminError> {
+    async fn served_on(&self, stage: &StageName, name: &CollectionName) -> Result<Option<Served>> {
         let Some((record, _)) = self.versioned_live(stage).await? else { return Ok(None) };
         let manifest = self.tiers.manifest(&self.site, &record.deployment).await?;
         let Some(manifest) = manifest else { return Ok(None) };

@@ -7,7 +7,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::admin::error::{AdminError, Invalid, Missing};
+use crate::admin::error::{AdminError, Invalid, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::admin::records::{add, remove};
 use crate::ports::{Fault, Ports};
@@ -73,22 +73,22 @@ struct Secret {
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn list_tokens(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn list_tokens(&self) -> Result<Answer<P>> {
         let record = self.site_record().await?;
         let tokens: Vec<_> = record.tokens.iter().map(CredentialView::from).collect();
         Ok(Answer::json(200, &json!({ "tokens": tokens })))
     }
 
-    pub async fn list_keys(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn list_keys(&self) -> Result<Answer<P>> {
         let record = self.site_record().await?;
         let keys: Vec<_> = record.keys.iter().map(CredentialView::from).collect();
         Ok(Answer::json(200, &json!({ "keys": keys })))
     }
 
-    pub async fn create_token(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn create_token(&self) -> Result<Answer<P>> {
         let NewToken { name, scopes, expires_secs } = self.json().await?;
         if scopes.is_empty() {
-            return Err(AdminError::Invalid(Invalid::NoScope));
+            return Err(Invalid::NoScope.into());
         }
         let Secret { id, text, hash, created_ms, expires_ms } =
             self.new_secret(TOKEN_PREFIX, &name, expires_secs)?;
@@ -101,7 +101,7 @@ impl<P: Ports> Handler<'_, P> {
         Ok(Answer::json(201, &view))
     }
 
-    pub async fn create_key(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn create_key(&self) -> Result<Answer<P>> {
         let NewKey { name, expires_secs } = self.json().await?;
         let Secret { id, text, hash, created_ms, expires_ms } =
             self.new_secret(KEY_PREFIX, &name, expires_secs)?;
@@ -114,7 +114,7 @@ impl<P: Ports> Handler<'_, P> {
         Ok(Answer::json(201, &view))
     }
 
-    pub async fn revoke_token(&self, id: &str) -> Result<Answer<P>, AdminError> {
+    pub async fn revoke_token(&self, id: &str) -> Result<Answer<P>> {
         self.update_site(&mut |record| {
             remove(&mut record.tokens, Missing::Token, |token| token.id == id)
         })
@@ -122,25 +122,20 @@ impl<P: Ports> Handler<'_, P> {
         Ok(Answer::json(200, &json!({ "revoked": true })))
     }
 
-    pub async fn revoke_key(&self, id: &str) -> Result<Answer<P>, AdminError> {
+    pub async fn revoke_key(&self, id: &str) -> Result<Answer<P>> {
         self.update_site(&mut |record| remove(&mut record.keys, Missing::Key, |key| key.id == id))
             .await?;
         Ok(Answer::json(200, &json!({ "revoked": true })))
     }
 
     /// Makes the secret `<prefix><site>_<id>_<random>`, for a name and a lifetime that are valid.
-    fn new_secret(
-        &self,
-        prefix: &str,
-        name: &str,
-        expires_secs: Option<u64>,
-    ) -> Result<Secret, AdminError> {
+    fn new_secret(&self, prefix: &str, name: &str, expires_secs: Option<u64>) -> Result<Secret> {
         let is_printable = name.chars().all(|c| !c.is_control());
         if !(1..=TOKEN_NAME_BYTES_MAX).contains(&name.len()) || !is_printable {
-            return Err(AdminError::Invalid(Invalid::CredentialName));
+            return Err(Invalid::CredentialName.into());
         }
         if expires_secs == Some(0) {
-            return Err(AdminError::Invalid(Invalid::Expiry));
+            return Err(Invalid::Expiry.into());
         }
         let random = self.tiers.ports.random().ok_or(AdminError::Unavailable(Fault::Failed))?;
         let random = BASE64URL_NOPAD.encode(&random);

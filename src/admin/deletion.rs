@@ -4,7 +4,7 @@
 //! The name is released only when no isolate can still use a live record of the site. Otherwise a
 //! new site of the same name would show the old one for a moment.
 
-use crate::admin::error::{AdminError, Missing};
+use crate::admin::error::{AdminError, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::ports::Ports;
 use crate::ports::deadline::{self, persistently, within};
@@ -19,7 +19,7 @@ const HOSTS_PER_CALL: usize = 15;
 
 impl<P: Ports> Handler<'_, P> {
     /// Deletes a part of the site, and marks it as being deleted if it isn't yet.
-    pub async fn delete_site(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn delete_site(&self) -> Result<Answer<P>> {
         if self.site_record().await?.deletion.is_none() {
             self.check_default_site()?;
             self.mark_deleted().await?;
@@ -28,14 +28,14 @@ impl<P: Ports> Handler<'_, P> {
         Ok(Answer::json(200, &step))
     }
 
-    fn check_default_site(&self) -> Result<(), AdminError> {
+    fn check_default_site(&self) -> Result<()> {
         let is_default = self.settings().default_site.as_ref() == Some(&self.site);
         let is_allowed = self.query("allow_default").as_deref() == Some("true");
         if is_default && !is_allowed { Err(AdminError::DefaultSite) } else { Ok(()) }
     }
 
     /// Marks the site as being deleted. From here on its tokens and keys are invalid.
-    async fn mark_deleted(&self) -> Result<(), AdminError> {
+    async fn mark_deleted(&self) -> Result<()> {
         let (by, at_ms) = (self.caller.name(), self.tiers.ports.now());
         self.change_site(&mut |record| {
             if record.deletion.is_none() {
@@ -60,7 +60,7 @@ impl<P: Ports> Handler<'_, P> {
         }
     }
 
-    async fn delete_some(&self) -> Result<DeletionStep, AdminError> {
+    async fn delete_some(&self) -> Result<DeletionStep> {
         let record = self.site_record().await?;
         if !record.hosts.is_empty() {
             return Ok(self.step("hosts", self.delete_hosts(&record).await?));
@@ -94,7 +94,7 @@ impl<P: Ports> Handler<'_, P> {
         Ok(DeletionStep { done: true, ..self.step("site", 1) })
     }
 
-    async fn delete_hosts(&self, record: &SiteRecord) -> Result<usize, AdminError> {
+    async fn delete_hosts(&self, record: &SiteRecord) -> Result<usize> {
         let hosts: Vec<_> = record.hosts.iter().take(HOSTS_PER_CALL).collect();
         for entry in &hosts {
             let (owner, _) = self.host_record(&entry.host).await?;
@@ -113,7 +113,7 @@ impl<P: Ports> Handler<'_, P> {
 
     /// Deletes live records. A concurrent activation can have added one since the last call, which
     /// restarts the wait.
-    async fn delete_live(&self) -> Result<usize, AdminError> {
+    async fn delete_live(&self) -> Result<usize> {
         let prefix = keys::live_prefix(&self.site);
         let deleted = self.delete_batch(&prefix).await?;
         for key in &deleted {
@@ -128,11 +128,11 @@ impl<P: Ports> Handler<'_, P> {
         Ok(deleted.len())
     }
 
-    async fn note_unserved(&self, is_unserved: bool) -> Result<(), AdminError> {
+    async fn note_unserved(&self, is_unserved: bool) -> Result<()> {
         let unserved_ms = is_unserved.then_some(self.tiers.ports.now());
         self.change_site(&mut |record| {
             let deletion = record.deletion.as_mut();
-            deletion.ok_or(AdminError::NotFound(Missing::Deletion))?.unserved_ms = unserved_ms;
+            deletion.ok_or(Missing::Deletion)?.unserved_ms = unserved_ms;
             Ok(())
         })
         .await
@@ -140,9 +140,9 @@ impl<P: Ports> Handler<'_, P> {
 
     /// Deletes the site record. No store deletes conditionally, so it is read just before. A delete
     /// that got no answer is not retried, because the name may be in use again.
-    async fn release(&self) -> Result<(), AdminError> {
+    async fn release(&self) -> Result<()> {
         if self.site_record().await?.deletion.is_none() {
-            return Err(AdminError::NotFound(Missing::Site));
+            return Err(Missing::Site.into());
         }
         let (ports, ms) = self.store();
         within(ports, ms, ports.delete(&keys::site(&self.site))).await?;
@@ -151,7 +151,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Deletes some of the keys with a prefix; returns them.
-    async fn delete_batch(&self, prefix: &str) -> Result<Vec<Key>, AdminError> {
+    async fn delete_batch(&self, prefix: &str) -> Result<Vec<Key>> {
         let (ports, ms) = self.store();
         let page = deadline::list(ports, ms, prefix, None).await?;
         let listed = page.keys.into_iter().filter_map(|key| keys::listed(prefix, key));

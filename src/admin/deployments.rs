@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::admin::error::{AdminError, Missing};
+use crate::admin::error::{AdminError, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::ports::Ports;
 use crate::ports::body::ResponseBody;
@@ -32,14 +32,14 @@ struct Forgotten<'a> {
 
 impl<P: Ports> Handler<'_, P> {
     /// Returns the manifest root.
-    pub async fn get_deployment(&self, id: DeploymentId) -> Result<Answer<P>, AdminError> {
+    pub async fn get_deployment(&self, id: DeploymentId) -> Result<Answer<P>> {
         let root = self.stored_root(&id).await?;
-        let root = root.ok_or(AdminError::NotFound(Missing::Deployment))?;
+        let root = root.ok_or(Missing::Deployment)?;
         let length = root.len() as u64;
         Ok(Answer::Bytes(ResponseBody::Bytes(root), length))
     }
 
-    pub async fn commit_deployment(&self, id: DeploymentId) -> Result<Answer<P>, AdminError> {
+    pub async fn commit_deployment(&self, id: DeploymentId) -> Result<Answer<P>> {
         let takedowns = self.usable_site().await?.takedowns;
         let root = self.tiers.ports.request_body(ROOT_BYTES_MAX).await?;
         let manifest = Manifest::parse(&root)?;
@@ -62,7 +62,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Looks for an even sample of the blobs that a manifest names; returns the missing ones.
-    async fn missing_of(&self, manifest: &Manifest) -> Result<Vec<ContentHash>, AdminError> {
+    async fn missing_of(&self, manifest: &Manifest) -> Result<Vec<ContentHash>> {
         let named: Vec<ContentHash> = match manifest.shard_of("/") {
             Some(ShardPlace::Inline(shard)) => {
                 let identities = shard.iter().map(|(_, asset)| asset.identity());
@@ -84,7 +84,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Forgets a deployment that no stage serves.
-    pub async fn forget_deployment(&self, id: DeploymentId) -> Result<Answer<P>, AdminError> {
+    pub async fn forget_deployment(&self, id: DeploymentId) -> Result<Answer<P>> {
         self.usable_site().await?;
         let records = self.live_records().await?;
         refuse_live(&records, &id)?;
@@ -94,7 +94,7 @@ impl<P: Ports> Handler<'_, P> {
             found |= self.drop_retained(&record.stage, &id).await?;
         }
         if !found {
-            return Err(AdminError::NotFound(Missing::Deployment));
+            return Err(Missing::Deployment.into());
         }
         if let Some(root) = root {
             self.delete_root(&id, &root).await?;
@@ -110,11 +110,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Removes a deployment from the retained ones of a stage; returns whether it was there.
-    async fn drop_retained(
-        &self,
-        stage: &StageName,
-        id: &DeploymentId,
-    ) -> Result<bool, AdminError> {
+    async fn drop_retained(&self, stage: &StageName, id: &DeploymentId) -> Result<bool> {
         let change = |record: &LiveRecord| {
             if record.deployment == *id {
                 return Err(AdminError::StillLive(vec![stage.clone()]));
@@ -132,7 +128,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Deletes a root, and restores it if a concurrent activation made the deployment live.
-    async fn delete_root(&self, id: &DeploymentId, root: &[u8]) -> Result<(), AdminError> {
+    async fn delete_root(&self, id: &DeploymentId, root: &[u8]) -> Result<()> {
         self.delete(&keys::deployment(&self.site, id)).await?;
         self.tiers.memory.deployments.forget(&DeploymentKey(self.site.clone(), id.clone()));
         let still_live = self.live_records().await.and_then(|records| refuse_live(&records, id));
@@ -143,7 +139,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 }
 
-fn refuse_live(records: &[LiveRecord], id: &DeploymentId) -> Result<(), AdminError> {
+fn refuse_live(records: &[LiveRecord], id: &DeploymentId) -> Result<()> {
     let serving = records.iter().filter(|record| record.deployment == *id);
     let stages: Vec<_> = serving.map(|record| record.stage.clone()).collect();
     if stages.is_empty() { Ok(()) } else { Err(AdminError::StillLive(stages)) }

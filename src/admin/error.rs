@@ -16,6 +16,8 @@ use crate::site::ids::{ContentHash, DeploymentId, NameError, StageName};
 use crate::site::records::live::LiveRecord;
 use crate::wire::time::UnixMillis;
 
+pub type Result<T> = std::result::Result<T, AdminError>;
+
 #[derive(Debug)]
 pub enum AdminError {
     Unauthorized,
@@ -54,58 +56,91 @@ pub enum AdminError {
     Unavailable(Fault),
 }
 
-/// Something that a call names and that does not exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
-    Blob,
-    Call,
-    Collection,
-    Deletion,
-    Deployment,
-    Hostname,
-    Key,
-    Object,
-    Site,
-    Stage,
-    Takedown,
-    Token,
-    Upload,
+/// Defines an enum with two texts per variant, the second of which is a hint.
+macro_rules! texts {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident: $text:literal, $hint:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $($variant,)*
+        }
+
+        impl $name {
+            fn texts(self) -> (&'static str, &'static str) {
+                match self {
+                    $(Self::$variant => ($text, $hint),)*
+                }
+            }
+        }
+    };
 }
 
-/// An invalid value in a request, or one too many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Invalid {
-    BaseHostname,
-    BatchCutOff,
-    CredentialName,
-    Expiry,
-    HashPrefix,
-    HashWithoutPrefix,
-    Hostname,
-    InvalidateFlag,
-    LengthUnknown,
-    ListLimit,
-    ListPrefix,
-    MediaType,
-    NoNames,
-    NoScope,
-    PartEmpty,
-    PartNumber,
-    PartOrder,
-    Precondition,
-    PurgeCollection,
-    PurgePath,
-    PurgeScope,
-    PurgeTag,
-    Tag,
-    TakedownPath,
-    TooManyBlobs,
-    TooManyHashes,
-    TooManyHosts,
-    TooManyKeys,
-    TooManyTags,
-    TooManyTakedowns,
-    TooManyTokens,
+texts! {
+    /// The kinds of things that a call can name in vain.
+    Missing {
+        Blob: "blob", "upload it first";
+        Call: "call", "see docs/admin-api.md for the calls that there are";
+        Collection: "collection", "publish the site again for `public`; add others to \
+            [[collections]] in selvedge.toml and publish, then try again";
+        Deletion: "deletion", "see docs/admin-api.md for the calls that there are";
+        Deployment: "deployment", "publish it first; selvedge deployments lists them";
+        Hostname: "hostname", "selvedge hosts lists them";
+        Key: "key", "selvedge keys lists them";
+        Object: "object", "selvedge objects list shows them";
+        Site: "site", "create it: selvedge sites create NAME, with the root token";
+        Stage: "stage", "publish to it first: selvedge publish DIR --stage NAME";
+        Takedown: "takedown", "selvedge takedown --list shows them";
+        Token: "token", "selvedge tokens lists them";
+        Upload: "upload", "begin another; all parts but the last have one length of at least 5 MiB";
+    }
+}
+
+texts! {
+    /// Values that a request may not have: a message and a hint.
+    Invalid {
+        BaseHostname: "the hostname is under the base domain",
+            "sites and stages have hostnames there already; map one of your own";
+        BatchCutOff: "the batch ends within a frame", "send whole frames";
+        CredentialName: "`name` must be 1 to 80 bytes without control characters", "shorten it";
+        Expiry: "`expires_secs` must be at least 1",
+            "leave it out for no expiry; to end a token or a key now, revoke it";
+        HashPrefix: "`prefix` must be up to 4 lower-case hex digits", "group the hashes by it";
+        HashWithoutPrefix: "a hash does not begin with `prefix`", "group the hashes by prefix";
+        Hostname: "this is not a hostname", "write it as www.example.com";
+        InvalidateFlag: "`invalidate` must be true or false",
+            "leave it out to invalidate edge copies at once";
+        LengthUnknown: "the length of the body is not known", "send Content-Length";
+        ListLimit: "`limit` must be between 1 and 1,000", "leave it out for 1,000";
+        ListPrefix: "`prefix` is not the beginning of an object name",
+            "write it as names are listed, without \".\" and \"..\"";
+        MediaType: "the media type is invalid",
+            "send Content-Type as type/subtype, up to 150 bytes of ASCII, or leave it out";
+        NoNames: "`names` is empty", "leave it out to invalidate the whole collection";
+        NoScope: "`scopes` is empty", "name one or more of publish, purge, write, read";
+        PartEmpty: "the part is empty", "send its bytes as the body";
+        PartNumber: "`part` must be between 1 and 10,000", "add it to the query";
+        PartOrder: "the parts are not in order", "send each once, in the order of their numbers";
+        Precondition: "the precondition can't be checked",
+            "send If-Match with one strong entity tag or *, or If-None-Match: *";
+        PurgeCollection: "`collection` is not a collection's name", "use one of selvedge.toml";
+        PurgePath: "this is not a path",
+            "write it as /content/a.json: no host, no query, up to 2,048 bytes";
+        PurgeScope: "a purge must name one thing",
+            "name exactly one of all, path, prefix, tag and collection";
+        PurgeTag: "`tag` is invalid",
+            "use 1 to 2,048 visible ASCII characters without commas; one tag per call";
+        Tag: "a tag is invalid", "a tag is 1 to 64 of A-Z a-z 0-9 _ . : -";
+        TakedownPath: "the query names no path",
+            "add ?path= with the path as the list shows it, percent-encoded";
+        TooManyBlobs: "the batch has too many blobs", "send at most 256";
+        TooManyHashes: "`hashes` is too long", "ask for at most 10,000";
+        TooManyHosts: "the site has 200 custom hostnames already", "remove one first";
+        TooManyKeys: "the site has 100 keys already", "revoke one first";
+        TooManyTags: "the object has too many tags", "at most 16, and 512 bytes with their commas";
+        TooManyTakedowns: "the site has 500 takedowns already",
+            "take down a folder as /private/* instead, or undo some";
+        TooManyTokens: "the site has 100 tokens already", "revoke one first";
+    }
 }
 
 #[derive(Serialize)]
@@ -180,57 +215,50 @@ impl AdminError {
                 (401, "unauthorized", hint)
             }
             Self::Forbidden => {
-                let hint = "use a token of this site that has the scope, or the root token";
-                (403, "forbidden", hint)
+                (403, "forbidden", "use a token of this site with the scope, or the root token")
             }
             Self::NotFound(missing) => (404, "not-found", missing.texts().1),
             Self::MethodNotAllowed(_) => (405, "method-not-allowed", "see the Allow header"),
             Self::HostnameTaken => (409, "exists", "remove it from the site that has it first"),
             Self::LostRace(_) => {
-                (409, "lost-race", "look at what is live now, then publish again or promote")
+                (409, "lost-race", "check the live deployment, then publish again or promote")
             }
             Self::StillLive(_) => {
                 (409, "still-live", "publish something else there, promote or roll back first")
             }
             Self::BeingDeleted => {
-                let hint = "wait until `selvedge sites delete NAME` is done; run it again if it was \
-                            interrupted";
-                (409, "being-deleted", hint)
+                (409, "being-deleted", "run selvedge sites delete NAME until it is done")
             }
             Self::DefaultSite => {
-                let hint = "the base domain itself serves it; to delete it, add --allow-default";
-                (409, "default-site", hint)
+                (409, "default-site", "the base domain serves it; add --allow-default to delete it")
             }
             Self::NothingToRollBack => {
-                let hint = "name a deployment: selvedge rollback --site S DEPLOYMENT";
-                (409, "nothing-to-roll-back", hint)
+                (409, "nothing-to-roll-back", "name a deployment: selvedge rollback --site S ID")
             }
             Self::MissingBlobs(_) => {
-                (409, "missing-blobs", "upload what is missing, then commit again")
+                (409, "missing-blobs", "upload the missing blobs, then commit again")
             }
             Self::PreconditionFailed(_) => {
-                (412, "precondition-failed", "read what is there now, then decide again")
+                (412, "precondition-failed", "read the current object, then decide again")
             }
             Self::TooLarge(_) => (413, "too-large", "split it, or keep it out of the site"),
             Self::ObjectTooLarge(StoreKind::R2) => {
                 (413, "too-large", "send it in parts, as selvedge objects put does")
             }
             Self::ObjectTooLarge(StoreKind::Kv) => {
-                (413, "too-large", "KV takes no larger values; with R2 it would go")
+                (413, "too-large", "KV takes no larger values, but R2 does")
             }
             Self::Invalid(invalid) => (422, "invalid", invalid.texts().1),
             Self::Manifest(_) | Self::OtherDeployment(_) => (422, "invalid", same_version),
             Self::HashMismatch(..) => {
-                let hint = "the file changed or the upload was damaged; send it again";
-                (422, "hash-mismatch", hint)
+                (422, "hash-mismatch", "the file changed or the upload was damaged; send it again")
             }
             Self::UpstreamNotAllowed(_) => {
-                let hint = "request the operator to add it to ALLOWED_ORIGINS, or name another";
-                (422, "upstream-not-allowed", hint)
+                (422, "upstream-not-allowed", "ask the operator to add it to ALLOWED_ORIGINS")
             }
             Self::NotStored(_) => {
                 let hint = "check that the store has room (of make dev: the disk of STATE_DIR), \
-                            then try again; what is served did not change";
+                            then try again; no deployment was changed";
                 (503, "not-stored", hint)
             }
             Self::Unavailable(Fault::Missing) => {
@@ -253,11 +281,10 @@ impl fmt::Display for AdminError {
             Self::Json(error) => write!(f, "the body is not the expected JSON: {error}"),
             Self::Invalid(invalid) => f.write_str(invalid.texts().0),
             Self::HostnameTaken => f.write_str("this hostname belongs to another site"),
-            Self::LostRace(Some(winner)) => write!(
-                f,
-                "{} was activated in the meantime by {} (change {})",
-                winner.deployment, winner.by, winner.seq
-            ),
+            Self::LostRace(Some(winner)) => {
+                let LiveRecord { deployment, by, seq, .. } = &**winner;
+                write!(f, "{deployment} was activated in the meantime by {by} (change {seq})")
+            }
             Self::LostRace(None) => f.write_str("the record was changed in the meantime"),
             Self::StillLive(stages) => {
                 let names: Vec<&str> = stages.iter().map(StageName::as_str).collect();
@@ -291,138 +318,24 @@ impl fmt::Display for AdminError {
     }
 }
 
-impl Missing {
-    /// Returns the name and the hint.
-    fn texts(self) -> (&'static str, &'static str) {
-        let see_docs = "see docs/admin-api.md for the calls that there are";
-        match self {
-            Self::Blob => ("blob", see_docs),
-            Self::Call => ("call", see_docs),
-            Self::Collection => {
-                let hint = "publish the site again for `public`; add others to [[collections]] in \
-                            selvedge.toml and publish, then try again";
-                ("collection", hint)
+macro_rules! wrap {
+    ($($source:ty => $variant:ident,)*) => {
+        $(impl From<$source> for AdminError {
+            fn from(source: $source) -> Self {
+                Self::$variant(source)
             }
-            Self::Deletion => ("deletion", see_docs),
-            Self::Deployment => ("deployment", "publish it first; selvedge deployments lists them"),
-            Self::Hostname => ("hostname", "selvedge hosts lists what there is"),
-            Self::Key => ("key", "selvedge keys lists what there is"),
-            Self::Object => ("object", "selvedge objects list shows what there is"),
-            Self::Site => ("site", "create it: selvedge sites create NAME, with the root token"),
-            Self::Stage => ("stage", "publish to it first: selvedge publish DIR --stage NAME"),
-            Self::Takedown => ("takedown", "selvedge takedown --list shows what there is"),
-            Self::Token => ("token", "selvedge tokens lists what there is"),
-            Self::Upload => {
-                let hint =
-                    "begin another; all parts but the last have one length of at least 5 MiB";
-                ("upload", hint)
-            }
-        }
-    }
+        })*
+    };
 }
 
-impl Invalid {
-    /// Returns the message and the hint.
-    fn texts(self) -> (&'static str, &'static str) {
-        match self {
-            Self::BaseHostname => (
-                "the hostname is under the base domain",
-                "sites and stages have hostnames there already; map one of your own",
-            ),
-            Self::BatchCutOff => ("the batch ends within a frame", "send whole frames"),
-            Self::CredentialName => ("the name can't be shown", "use 1 to 80 printable bytes"),
-            Self::Expiry => (
-                "`expires_secs` must be at least 1",
-                "leave it out for no expiry; to end a token or a key now, revoke it",
-            ),
-            Self::HashPrefix => ("`prefix` is invalid", "use up to 4 lower-case hex digits"),
-            Self::HashWithoutPrefix => ("a hash does not begin with `prefix`", "group the hashes"),
-            Self::Hostname => ("this is not a hostname", "write it as www.example.com"),
-            Self::InvalidateFlag => (
-                "`invalidate` must be true or false",
-                "leave it out to invalidate edge copies at once",
-            ),
-            Self::LengthUnknown => ("the length is not known", "send Content-Length"),
-            Self::ListLimit => ("`limit` must be between 1 and 1,000", "leave it out for 1,000"),
-            Self::ListPrefix => (
-                "`prefix` is not the beginning of an object name",
-                "write it as names are listed, without \".\" and \"..\"",
-            ),
-            Self::MediaType => (
-                "the media type is invalid",
-                "send Content-Type as type/subtype, up to 150 bytes of ASCII, or leave it out",
-            ),
-            Self::NoNames => ("`names` is empty", "leave it out for the whole collection"),
-            Self::NoScope => ("`scopes` is empty", "name some of publish, purge, write, read"),
-            Self::PartEmpty => ("the part is empty", "send its bytes as the body"),
-            Self::PartNumber => ("`part` must be between 1 and 10,000", "add it to the query"),
-            Self::PartOrder => ("the parts are not in order", "send each once, by their numbers"),
-            Self::Precondition => (
-                "the precondition can't be checked",
-                "send If-Match with one strong entity tag or *, or If-None-Match: *",
-            ),
-            Self::PurgeCollection => {
-                ("`collection` is not a collection's name", "use the one in selvedge.toml")
-            }
-            Self::PurgePath => (
-                "this is not a path",
-                "write it as /content/a.json: no host, no query, up to 2,048 bytes",
-            ),
-            Self::PurgeScope => (
-                "a purge must name one thing",
-                "name exactly one of all, path, prefix, tag and collection",
-            ),
-            Self::PurgeTag => (
-                "`tag` is invalid",
-                "use 1 to 2,048 visible ASCII characters without commas; one tag per call",
-            ),
-            Self::Tag => ("a tag is invalid", "a tag is 1 to 64 of A-Z a-z 0-9 _ . : -"),
-            Self::TakedownPath => (
-                "the query names no path",
-                "add ?path= with the path as the list shows it, percent-encoded",
-            ),
-            Self::TooManyBlobs => ("too many blobs", "send at most 256 in a batch"),
-            Self::TooManyHashes => ("too many hashes", "request for at most 10,000"),
-            Self::TooManyHosts => ("too many hostnames", "remove one first"),
-            Self::TooManyKeys => ("too many keys", "revoke one first"),
-            Self::TooManyTags => ("too many tags", "use at most 16, and 512 bytes with commas"),
-            Self::TooManyTakedowns => (
-                "the site has 500 takedowns already",
-                "take down a folder as /private/* instead, or undo some",
-            ),
-            Self::TooManyTokens => ("too many tokens", "revoke one first"),
-        }
-    }
-}
-
-impl From<NameError> for AdminError {
-    fn from(error: NameError) -> Self {
-        Self::Name(error)
-    }
-}
-
-impl From<CollectionError> for AdminError {
-    fn from(error: CollectionError) -> Self {
-        Self::Object(error)
-    }
-}
-
-impl From<DecodeError> for AdminError {
-    fn from(error: DecodeError) -> Self {
-        Self::Json(error)
-    }
-}
-
-impl From<ManifestError> for AdminError {
-    fn from(error: ManifestError) -> Self {
-        Self::Manifest(error)
-    }
-}
-
-impl From<Fault> for AdminError {
-    fn from(fault: Fault) -> Self {
-        Self::Unavailable(fault)
-    }
+wrap! {
+    NameError => Name,
+    CollectionError => Object,
+    DecodeError => Json,
+    ManifestError => Manifest,
+    Invalid => Invalid,
+    Missing => NotFound,
+    Fault => Unavailable,
 }
 
 impl From<Unavailable> for AdminError {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::admin::auth::Caller;
-use crate::admin::error::{AdminError, Invalid};
+use crate::admin::error::{Invalid, Result};
 use crate::cache::tiers::Tiers;
 use crate::ports::body::ResponseBody;
 use crate::ports::settings::{Settings, StoreKind};
@@ -55,7 +55,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Reads the request body, a JSON object; an empty body is `{}`.
-    pub async fn json<T: DeserializeOwned>(&self) -> Result<T, AdminError> {
+    pub async fn json<T: DeserializeOwned>(&self) -> Result<T> {
         let body = self.tiers.ports.request_body(JSON_BYTES_MAX).await?;
         let body = if body.is_empty() { b"{}" } else { body.as_slice() };
         Ok(codec::decode_object(body)?)
@@ -66,10 +66,10 @@ impl<P: Ports> Handler<'_, P> {
         self.request.query.and_then(|query| query::value(query, name))
     }
 
-    pub fn content_length(&self) -> Result<u64, AdminError> {
+    pub fn content_length(&self) -> Result<u64> {
         let length = self.request.headers.value(RequestHeader::ContentLength);
         let length = length.and_then(|text| text.parse().ok());
-        length.ok_or(AdminError::Invalid(Invalid::LengthUnknown))
+        length.ok_or(Invalid::LengthUnknown.into())
     }
 
     /// Returns the URL of a host below the base domain.

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::admin::error::{AdminError, Invalid, Missing};
+use crate::admin::error::{AdminError, Invalid, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::admin::records::add;
 use crate::ports::{Condition, Ports, Written};
@@ -28,12 +28,12 @@ struct MappedHost<'a> {
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn list_hosts(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn list_hosts(&self) -> Result<Answer<P>> {
         let record = self.site_record().await?;
         Ok(Answer::json(200, &json!({ "hosts": record.hosts })))
     }
 
-    pub async fn map_host(&self, host: &str) -> Result<Answer<P>, AdminError> {
+    pub async fn map_host(&self, host: &str) -> Result<Answer<P>> {
         let host = self.custom_host(host)?;
         let MapHost { stage } = self.json().await?;
         let (_, condition) = self.own_host(&host).await?;
@@ -49,31 +49,28 @@ impl<P: Ports> Handler<'_, P> {
         Ok(Answer::json(200, &MappedHost { host: &host, stage: Some(&stage) }))
     }
 
-    pub async fn unmap_host(&self, host: &str) -> Result<Answer<P>, AdminError> {
+    pub async fn unmap_host(&self, host: &str) -> Result<Answer<P>> {
         let host = self.custom_host(host)?;
         let (owner, _) = self.own_host(&host).await?;
         self.usable_site().await?;
         if owner.is_none() {
-            return Err(AdminError::NotFound(Missing::Hostname));
+            return Err(Missing::Hostname.into());
         }
         self.delete_host(&host).await?;
         self.note_host(&host, None).await?;
         Ok(Answer::json(200, &MappedHost { host: &host, stage: None }))
     }
 
-    fn custom_host(&self, text: &str) -> Result<Hostname, AdminError> {
-        let host = Hostname::parse(text).map_err(|_| AdminError::Invalid(Invalid::Hostname))?;
+    fn custom_host(&self, text: &str) -> Result<Hostname> {
+        let host = Hostname::parse(text).map_err(|_| Invalid::Hostname)?;
         match Destination::of(&host, &self.settings().base_domain) {
             Destination::Custom => Ok(host),
-            _ => Err(AdminError::Invalid(Invalid::BaseHostname)),
+            _ => Err(Invalid::BaseHostname.into()),
         }
     }
 
     /// Reads the record of a hostname, and the condition of a write that replaces it.
-    pub async fn host_record(
-        &self,
-        host: &Hostname,
-    ) -> Result<(Option<HostRecord>, Condition), AdminError> {
+    pub async fn host_record(&self, host: &Hostname) -> Result<(Option<HostRecord>, Condition)> {
         Ok(match self.read(&keys::host(host)).await? {
             Some(value) => (HostRecord::parse(&value.bytes, host), Condition::Is(value.version)),
             None => (None, Condition::Absent),
@@ -81,10 +78,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Like [`Handler::host_record`], for a hostname that no other site may have.
-    async fn own_host(
-        &self,
-        host: &Hostname,
-    ) -> Result<(Option<HostRecord>, Condition), AdminError> {
+    async fn own_host(&self, host: &Hostname) -> Result<(Option<HostRecord>, Condition)> {
         let (owner, condition) = self.host_record(host).await?;
         match owner {
             Some(owner) if owner.site != self.site => Err(AdminError::HostnameTaken),
@@ -92,18 +86,14 @@ impl<P: Ports> Handler<'_, P> {
         }
     }
 
-    pub async fn delete_host(&self, host: &Hostname) -> Result<(), AdminError> {
+    pub async fn delete_host(&self, host: &Hostname) -> Result<()> {
         self.delete(&keys::host(host)).await?;
         self.tiers.memory.hosts.forget(host);
         Ok(())
     }
 
     /// Enters a hostname into the site record, or removes it.
-    async fn note_host(
-        &self,
-        host: &Hostname,
-        stage: Option<&StageName>,
-    ) -> Result<(), AdminError> {
+    async fn note_host(&self, host: &Hostname, stage: Option<&StageName>) -> Result<()> {
         let noted = self
             .update_site(&mut |record| {
                 record.hosts.retain(|entry| entry.host != *host);

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::admin::collections::ObjectId;
-use crate::admin::error::{AdminError, Invalid};
+use crate::admin::error::{AdminError, Invalid, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::cache::live;
 use crate::ports::{Fault, Ports};
@@ -54,10 +54,7 @@ struct Warning {
 
 impl<P: Ports> Handler<'_, P> {
     /// Invalidates objects of a collection by name, or all of them.
-    pub async fn invalidate_objects(
-        &self,
-        collection: CollectionName,
-    ) -> Result<Answer<P>, AdminError> {
+    pub async fn invalidate_objects(&self, collection: CollectionName) -> Result<Answer<P>> {
         let Invalidate { names } = self.json().await?;
         let scopes = scopes(&collection, names.as_deref())?;
         self.served(&collection).await?;
@@ -71,11 +68,11 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Whether a change is to invalidate edge copies: true unless `?invalidate=false`.
-    pub fn invalidates(&self) -> Result<bool, AdminError> {
+    pub fn invalidates(&self) -> Result<bool> {
         match self.query("invalidate").as_deref() {
             None | Some("true") => Ok(true),
             Some("false") => Ok(false),
-            Some(_) => Err(AdminError::Invalid(Invalid::InvalidateFlag)),
+            Some(_) => Err(Invalid::InvalidateFlag.into()),
         }
     }
 
@@ -109,7 +106,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Bans scopes on every permanent stage.
-    async fn ban_everywhere(&self, scopes: &[BanScope]) -> Result<(), AdminError> {
+    async fn ban_everywhere(&self, scopes: &[BanScope]) -> Result<()> {
         let since_ms = self.dated();
         let _entered = self.tiers.memory.pending_bans.enter(&self.site, scopes);
         // Most sites have no other stage, and this one must not depend on a listing.
@@ -129,7 +126,7 @@ impl<P: Ports> Handler<'_, P> {
         stage: &StageName,
         scopes: &[BanScope],
         since_ms: UnixMillis,
-    ) -> Result<(), AdminError> {
+    ) -> Result<()> {
         let change = |record: &LiveRecord| {
             let is_done = |scope| is_covered(&record.bans, scope, since_ms);
             if record.kind == StageKind::Sandbox || scopes.iter().all(is_done) {
@@ -183,19 +180,16 @@ fn is_passing(error: &AdminError) -> bool {
 }
 
 /// Returns the scopes of a ban: objects by name, or their collection.
-fn scopes(
-    collection: &CollectionName,
-    names: Option<&[String]>,
-) -> Result<Vec<BanScope>, AdminError> {
+fn scopes(collection: &CollectionName, names: Option<&[String]>) -> Result<Vec<BanScope>> {
     let whole = || vec![BanScope::Collection(collection.clone())];
     let Some(names) = names else { return Ok(whole()) };
     if names.is_empty() {
-        return Err(AdminError::Invalid(Invalid::NoNames));
+        return Err(Invalid::NoNames.into());
     }
     let objects = names.iter().map(|name| {
         let name = ObjectName::parse(name)?;
         Ok(BanScope::Object(BannedObject { collection: collection.clone(), name }))
     });
-    let objects: Vec<BanScope> = objects.collect::<Result<_, AdminError>>()?;
+    let objects: Vec<BanScope> = objects.collect::<Result<_>>()?;
     Ok(if objects.len() > OBJECT_BANS_MAX { whole() } else { objects })
 }

@@ -45,7 +45,7 @@ use crate::admin::auth::{Caller, caller};
 use crate::admin::blobs::{BATCH_BLOBS_MAX, BATCH_BYTES_MAX, MISSING_HASHES_MAX};
 use crate::admin::calls::{Operation, Resource, SiteOperation as Op};
 use crate::admin::collections::ObjectId;
-use crate::admin::error::{AdminError, Missing};
+use crate::admin::error::{AdminError, Missing, Result};
 use crate::admin::handler::{Answer, Handler, permanent_bound_secs};
 use crate::admin::sites::list_sites;
 use crate::cache::tiers::Tiers;
@@ -91,10 +91,7 @@ pub async fn answer<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>) -> Respon
     finish(request.recipient(), draft.detail("admin"), Stage::Siteless)
 }
 
-async fn dispatch<P: Ports>(
-    tiers: &Tiers<P>,
-    request: &Request<'_>,
-) -> Result<Answer<P>, AdminError> {
+async fn dispatch<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>) -> Result<Answer<P>> {
     let path = request.path.decoded().strip_prefix(RESERVED).unwrap_or_default();
     let caller = match path.split('/').next() {
         Some("v1") => caller(tiers, request).await?,
@@ -103,7 +100,7 @@ async fn dispatch<P: Ports>(
     // The API has no canonical redirects. The name of an object is the same however it is spelled.
     let resource = Resource::find(path, request.query)
         .filter(|resource| request.path.is_canonical() || resource.has_spellings())
-        .ok_or(AdminError::NotFound(Missing::Call))?;
+        .ok_or(Missing::Call)?;
     let site = resource.site()?;
     let Some(call) = resource.call(&request.method) else {
         let is_known = resource.calls().any(|call| caller.may(call.access, site.as_ref()));
@@ -122,55 +119,54 @@ async fn dispatch<P: Ports>(
             let handler = Handler { tiers, request, caller, site };
             handler.run(operation, resource.after_site()).await
         }
-        (Operation::Site(_), None) => Err(AdminError::NotFound(Missing::Site)),
+        (Operation::Site(_), None) => Err(Missing::Site.into()),
     }
 }
 
 impl<P: Ports> Handler<'_, P> {
-    async fn run(&self, operation: Op, [one, two]: [&str; 2]) -> Result<Answer<P>, AdminError> {
+    async fn run(&self, operation: Op, [one, two]: [&str; 2]) -> Result<Answer<P>> {
         let collection = || CollectionName::parse(one);
         let object = || ObjectId::parse(&self.site, one, two);
         // Boxed, so that a request does not carry room for the largest of them.
-        let answer: Pin<Box<dyn Future<Output = Result<Answer<P>, AdminError>> + '_>> =
-            match operation {
-                Op::GetSite => Box::pin(self.get_site()),
-                Op::CreateSite => Box::pin(self.create_site()),
-                Op::DeleteSite => Box::pin(self.delete_site()),
-                Op::ListTokens => Box::pin(self.list_tokens()),
-                Op::CreateToken => Box::pin(self.create_token()),
-                Op::RevokeToken => Box::pin(self.revoke_token(one)),
-                Op::ListKeys => Box::pin(self.list_keys()),
-                Op::CreateKey => Box::pin(self.create_key()),
-                Op::RevokeKey => Box::pin(self.revoke_key(one)),
-                Op::ListHosts => Box::pin(self.list_hosts()),
-                Op::MapHost => Box::pin(self.map_host(one)),
-                Op::UnmapHost => Box::pin(self.unmap_host(one)),
-                Op::FindMissingBlobs => Box::pin(self.find_missing_blobs()),
-                Op::PutBlobs => Box::pin(self.put_blobs()),
-                Op::GetBlob => Box::pin(self.get_blob(ContentHash::parse(one)?)),
-                Op::PutBlob => Box::pin(self.put_blob(ContentHash::parse(one)?)),
-                Op::ListDeployments => Box::pin(self.list_deployments()),
-                Op::GetDeployment => Box::pin(self.get_deployment(DeploymentId::parse(one)?)),
-                Op::CommitDeployment => Box::pin(self.commit_deployment(DeploymentId::parse(one)?)),
-                Op::ForgetDeployment => Box::pin(self.forget_deployment(DeploymentId::parse(one)?)),
-                Op::ListTakedowns => Box::pin(self.list_takedowns()),
-                Op::TakeDown => Box::pin(self.take_down()),
-                Op::UndoTakedown => Box::pin(self.undo_takedown()),
-                Op::GetStage => Box::pin(self.get_stage(StageName::parse(one)?)),
-                Op::Activate => Box::pin(self.activate(StageName::parse(one)?)),
-                Op::RollBack => Box::pin(self.roll_back(StageName::parse(one)?)),
-                Op::Promote => Box::pin(self.promote()),
-                Op::Purge => Box::pin(self.purge()),
-                Op::BeginUpload => Box::pin(self.begin_upload(object()?)),
-                Op::PutPart => Box::pin(self.put_part(object()?)),
-                Op::FinishUpload => Box::pin(self.finish_upload(object()?)),
-                Op::AbortUpload => Box::pin(self.abort_upload(object()?)),
-                Op::ListObjects => Box::pin(self.list_objects(collection()?)),
-                Op::GetObject => Box::pin(self.get_object(object()?)),
-                Op::PutObject => Box::pin(self.put_object(object()?)),
-                Op::DeleteObject => Box::pin(self.delete_object(object()?)),
-                Op::InvalidateObjects => Box::pin(self.invalidate_objects(collection()?)),
-            };
+        let answer: Pin<Box<dyn Future<Output = Result<Answer<P>>> + '_>> = match operation {
+            Op::GetSite => Box::pin(self.get_site()),
+            Op::CreateSite => Box::pin(self.create_site()),
+            Op::DeleteSite => Box::pin(self.delete_site()),
+            Op::ListTokens => Box::pin(self.list_tokens()),
+            Op::CreateToken => Box::pin(self.create_token()),
+            Op::RevokeToken => Box::pin(self.revoke_token(one)),
+            Op::ListKeys => Box::pin(self.list_keys()),
+            Op::CreateKey => Box::pin(self.create_key()),
+            Op::RevokeKey => Box::pin(self.revoke_key(one)),
+            Op::ListHosts => Box::pin(self.list_hosts()),
+            Op::MapHost => Box::pin(self.map_host(one)),
+            Op::UnmapHost => Box::pin(self.unmap_host(one)),
+            Op::FindMissingBlobs => Box::pin(self.find_missing_blobs()),
+            Op::PutBlobs => Box::pin(self.put_blobs()),
+            Op::GetBlob => Box::pin(self.get_blob(ContentHash::parse(one)?)),
+            Op::PutBlob => Box::pin(self.put_blob(ContentHash::parse(one)?)),
+            Op::ListDeployments => Box::pin(self.list_deployments()),
+            Op::GetDeployment => Box::pin(self.get_deployment(DeploymentId::parse(one)?)),
+            Op::CommitDeployment => Box::pin(self.commit_deployment(DeploymentId::parse(one)?)),
+            Op::ForgetDeployment => Box::pin(self.forget_deployment(DeploymentId::parse(one)?)),
+            Op::ListTakedowns => Box::pin(self.list_takedowns()),
+            Op::TakeDown => Box::pin(self.take_down()),
+            Op::UndoTakedown => Box::pin(self.undo_takedown()),
+            Op::GetStage => Box::pin(self.get_stage(StageName::parse(one)?)),
+            Op::Activate => Box::pin(self.activate(StageName::parse(one)?)),
+            Op::RollBack => Box::pin(self.roll_back(StageName::parse(one)?)),
+            Op::Promote => Box::pin(self.promote()),
+            Op::Purge => Box::pin(self.purge()),
+            Op::BeginUpload => Box::pin(self.begin_upload(object()?)),
+            Op::PutPart => Box::pin(self.put_part(object()?)),
+            Op::FinishUpload => Box::pin(self.finish_upload(object()?)),
+            Op::AbortUpload => Box::pin(self.abort_upload(object()?)),
+            Op::ListObjects => Box::pin(self.list_objects(collection()?)),
+            Op::GetObject => Box::pin(self.get_object(object()?)),
+            Op::PutObject => Box::pin(self.put_object(object()?)),
+            Op::DeleteObject => Box::pin(self.delete_object(object()?)),
+            Op::InvalidateObjects => Box::pin(self.invalidate_objects(collection()?)),
+        };
         answer.await
     }
 }

@@ -1,6 +1,6 @@
 //! Parses the headers of a change to an object, and writes those of a response with one.
 
-use crate::admin::error::{AdminError, Invalid};
+use crate::admin::error::{Invalid, Result};
 use crate::ports::ObjectMeta;
 use crate::site::collection::ObjectName;
 use crate::wire::etag::{Member, members};
@@ -29,7 +29,7 @@ pub enum Precondition {
 impl Precondition {
     /// Parses `If-Match` and `If-None-Match` (RFC 9110 sections 13.1.1 and 13.1.2), as far as a
     /// store can check them.
-    pub fn parse(if_match: Option<&str>, if_none_match: Option<&str>) -> Result<Self, AdminError> {
+    pub fn parse(if_match: Option<&str>, if_none_match: Option<&str>) -> Result<Self> {
         let mut matching = members(if_match.unwrap_or_default());
         match (if_match, if_none_match, matching.next(), matching.next()) {
             (None, None, ..) => Ok(Self::None),
@@ -38,7 +38,7 @@ impl Precondition {
                 Ok(Self::Etag(["\"", tag.opaque, "\""].concat()))
             }
             (None, Some(value), ..) if value.trim() == "*" => Ok(Self::Absent),
-            _ => Err(AdminError::Invalid(Invalid::Precondition)),
+            _ => Err(Invalid::Precondition.into()),
         }
     }
 
@@ -54,7 +54,7 @@ impl Precondition {
 }
 
 /// Returns the declared media type, or the one that the name implies.
-pub fn media_type(headers: &Headers, name: &ObjectName) -> Result<String, AdminError> {
+pub fn media_type(headers: &Headers, name: &ObjectName) -> Result<String> {
     let declared = headers.value("content-type").unwrap_or_default().trim();
     let is_plain = declared.bytes().all(|b| (b' '..=b'~').contains(&b));
     match declared {
@@ -62,21 +62,21 @@ pub fn media_type(headers: &Headers, name: &ObjectName) -> Result<String, AdminE
         _ if is_plain && declared.len() <= MEDIA_TYPE_BYTES_MAX && declared.contains('/') => {
             Ok(declared.to_owned())
         }
-        _ => Err(AdminError::Invalid(Invalid::MediaType)),
+        _ => Err(Invalid::MediaType.into()),
     }
 }
 
 /// Returns the declared tags, joined by commas.
-pub fn tags(headers: &Headers) -> Result<String, AdminError> {
+pub fn tags(headers: &Headers) -> Result<String> {
     let declared = headers.value("selvedge-tags").unwrap_or_default();
     let tags: Vec<&str> = declared.split([',', ' ', '\t']).filter(|tag| !tag.is_empty()).collect();
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-');
     if !tags.iter().all(|tag| tag.len() <= TAG_BYTES_MAX && tag.bytes().all(is_plain)) {
-        return Err(AdminError::Invalid(Invalid::Tag));
+        return Err(Invalid::Tag.into());
     }
     let joined = tags.join(",");
     if tags.len() > TAGS_MAX || joined.len() > TAGS_BYTES_MAX {
-        return Err(AdminError::Invalid(Invalid::TooManyTags));
+        return Err(Invalid::TooManyTags.into());
     }
     Ok(joined)
 }
@@ -121,31 +121,26 @@ mod tests {
     fn tags() {
         let long = "a".repeat(TAG_BYTES_MAX);
         let fitting = [long.as_str(); 7].join(",");
+        let most = ["a"; TAGS_MAX].join(",");
         let rows = [
             ("", Some("")),
             ("a", Some("a")),
             (" a,b  c,, d:1.x-_ ", Some("a,b,c,d:1.x-_")),
-            (long.as_str(), Some(long.as_str())),
-            (fitting.as_str(), Some(fitting.as_str())),
+            (&long, Some(&long)),
+            (&fitting, Some(&fitting)),
+            (&most, Some(&most)),
             ("a b;c", None),
             ("é", None),
             ("a,b\nc", None),
+            (&format!("{long}a"), None),
+            (&format!("{fitting},{long}"), None),
+            (&format!("{most},a"), None),
         ];
         for (value, expected) in rows {
             let mut headers = Headers::new();
             headers.set("selvedge-tags", value.to_owned());
             assert_eq!(super::tags(&headers).ok().as_deref(), expected, "{value:?}");
         }
-        let mut refused = vec![format!("{long}a"), format!("{fitting},{long}")];
-        refused.push(["a"; TAGS_MAX + 1].join(","));
-        for value in refused {
-            let mut headers = Headers::new();
-            headers.set("selvedge-tags", value);
-            assert!(super::tags(&headers).is_err());
-        }
-        let mut headers = Headers::new();
-        headers.set("selvedge-tags", ["a"; TAGS_MAX].join(","));
-        assert!(super::tags(&headers).is_ok());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use http::Method;
 use serde::Serialize;
 
 use crate::admin::collections::{ObjectId, Served};
-use crate::admin::error::{AdminError, Invalid};
+use crate::admin::error::{AdminError, Invalid, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::admin::invalidate::CopiesView;
 use crate::admin::object_headers::{self, Precondition};
@@ -57,7 +57,7 @@ struct ObjectView<'a> {
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn put_object(&self, object: ObjectId) -> Result<Answer<P>, AdminError> {
+    pub async fn put_object(&self, object: ObjectId) -> Result<Answer<P>> {
         let (ports, settings) = (&self.tiers.ports, self.settings());
         let (precondition, invalidates) = (self.precondition()?, self.invalidates()?);
         let length = self.content_length()?;
@@ -88,7 +88,7 @@ impl<P: Ports> Handler<'_, P> {
         }
     }
 
-    pub async fn get_object(&self, object: ObjectId) -> Result<Answer<P>, AdminError> {
+    pub async fn get_object(&self, object: ObjectId) -> Result<Answer<P>> {
         if self.request.method == Method::HEAD {
             let meta = self.object_meta(&object).await?;
             let Some(meta) = meta else { return Err(self.absent(&object).await) };
@@ -102,7 +102,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Deletes an object. No store deletes conditionally, so the precondition is checked first.
-    pub async fn delete_object(&self, object: ObjectId) -> Result<Answer<P>, AdminError> {
+    pub async fn delete_object(&self, object: ObjectId) -> Result<Answer<P>> {
         let invalidates = self.invalidates()?;
         if self.check_precondition(&object).await?.is_none() {
             return Err(self.absent(&object).await);
@@ -114,17 +114,17 @@ impl<P: Ports> Handler<'_, P> {
         Ok(Answer::json(200, &DeletedObject { name: &object.name, deleted: true, copies }))
     }
 
-    pub async fn list_objects(&self, collection: CollectionName) -> Result<Answer<P>, AdminError> {
+    pub async fn list_objects(&self, collection: CollectionName) -> Result<Answer<P>> {
         let raw = ["/", &self.query("prefix").unwrap_or_default()].concat();
         let prefix = RequestPath::parse(&raw);
-        let prefix = prefix.map_err(|_| AdminError::Invalid(Invalid::ListPrefix))?;
+        let prefix = prefix.map_err(|_| Invalid::ListPrefix)?;
         let prefix = prefix.canonical();
         let prefix = prefix.trim_start_matches('/');
         let limit = match self.query("limit") {
             None => Some(LIST_OBJECTS_MAX),
             Some(text) => text.parse().ok().filter(|n| (1..=LIST_OBJECTS_MAX).contains(n)),
         };
-        let limit = limit.ok_or(AdminError::Invalid(Invalid::ListLimit))?;
+        let limit = limit.ok_or(Invalid::ListLimit)?;
         let cursor = self.query("cursor").filter(|cursor| !cursor.is_empty());
         let (ports, ms) = self.store();
         let below = keys::object_prefix(&self.site, &collection, prefix);
@@ -141,22 +141,19 @@ impl<P: Ports> Handler<'_, P> {
         Ok(Answer::json(200, &list))
     }
 
-    async fn object_meta(&self, object: &ObjectId) -> Result<Option<ObjectMeta>, AdminError> {
+    async fn object_meta(&self, object: &ObjectId) -> Result<Option<ObjectMeta>> {
         let (ports, ms) = self.store();
         Ok(persistently(ports, ms, || ports.object_meta(&object.key)).await?)
     }
 
-    fn precondition(&self) -> Result<Precondition, AdminError> {
+    fn precondition(&self) -> Result<Precondition> {
         let if_match = self.request.headers.value(RequestHeader::IfMatch);
         let if_none_match = self.request.headers.value(RequestHeader::IfNoneMatch);
         Precondition::parse(if_match.as_deref(), if_none_match.as_deref())
     }
 
     /// Checks the precondition against the current object; returns its entity tag.
-    pub async fn check_precondition(
-        &self,
-        object: &ObjectId,
-    ) -> Result<Option<String>, AdminError> {
+    pub async fn check_precondition(&self, object: &ObjectId) -> Result<Option<String>> {
         let precondition = self.precondition()?;
         let current = self.object_meta(object).await?.map(|meta| meta.etag);
         match precondition.holds(current.as_deref()) {
@@ -166,7 +163,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Returns the metadata that the request declares.
-    pub fn declared(&self, object: &ObjectId, length: u64) -> Result<ObjectMeta, AdminError> {
+    pub fn declared(&self, object: &ObjectId, length: u64) -> Result<ObjectMeta> {
         let headers = self.tiers.ports.request_headers();
         Ok(ObjectMeta {
             length,

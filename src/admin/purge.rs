@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use crate::admin::error::{AdminError, Invalid};
+use crate::admin::error::{AdminError, Invalid, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::ports::{Fault, Ports};
 use crate::site::api::Purged;
@@ -29,9 +29,9 @@ struct Purge {
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn purge(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn purge(&self) -> Result<Answer<P>> {
         let body: Purge = self.json().await?;
-        let scope = scope(&body).map_err(AdminError::Invalid)?;
+        let scope = scope(&body)?;
         let ban = Ban { at_ms: self.tiers.ports.now(), scope };
         let change = |record: &LiveRecord| Ok(Change::Write(record.banned([ban.clone()])));
         let record = match self.update_live(&body.stage, &change).await {
@@ -52,24 +52,24 @@ impl<P: Ports> Handler<'_, P> {
 }
 
 /// Returns the one scope that a body names.
-fn scope(body: &Purge) -> Result<BanScope, Invalid> {
+fn scope(body: &Purge) -> Result<BanScope> {
     let Purge { all, path, prefix, tag, collection, .. } = body;
     match (all, path, prefix, tag, collection) {
         (true, None, None, None, None) => Ok(BanScope::All),
         (false, Some(path), None, None, None) => decoded(path).map(BanScope::Path),
         (false, None, Some(prefix), None, None) => decoded(prefix).map(BanScope::Prefix),
         (false, None, None, Some(tag), None) if is_tag(tag) => Ok(BanScope::Tag(tag.clone())),
-        (false, None, None, Some(_), None) => Err(Invalid::PurgeTag),
+        (false, None, None, Some(_), None) => Err(Invalid::PurgeTag.into()),
         (false, None, None, None, Some(name)) => {
             let name = CollectionName::parse(name).map_err(|_| Invalid::PurgeCollection)?;
             Ok(BanScope::Collection(name))
         }
-        _ => Err(Invalid::PurgeScope),
+        _ => Err(Invalid::PurgeScope.into()),
     }
 }
 
 /// Decodes a path: stored responses are known by their decoded path.
-fn decoded(text: &str) -> Result<String, Invalid> {
+fn decoded(text: &str) -> Result<String> {
     let is_plain = !text.contains(['?', '#']) && text.len() <= BAN_BYTES_MAX;
     let path = RequestPath::parse(text).ok().filter(|_| is_plain).ok_or(Invalid::PurgePath)?;
     Ok(path.decoded().to_owned())

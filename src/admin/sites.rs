@@ -5,7 +5,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 use crate::admin::credentials::CredentialView;
-use crate::admin::error::AdminError;
+use crate::admin::error::Result;
 use crate::admin::handler::{Answer, Handler};
 use crate::admin::records::list_all;
 use crate::ports::{Condition, Ports, Written};
@@ -34,7 +34,7 @@ struct SiteDetails<'a> {
     deletion: Option<&'a Deletion>,
 }
 
-pub async fn list_sites<P: Ports>(ports: &P) -> Result<Answer<P>, AdminError> {
+pub async fn list_sites<P: Ports>(ports: &P) -> Result<Answer<P>> {
     let (prefix, ms) = (keys::sites_prefix(), ports.settings().deadlines.admin_ms);
     let keys = list_all(ports, ms, prefix).await?;
     let names: Vec<_> = keys.iter().filter_map(|key| key.strip_prefix(prefix)).collect();
@@ -42,7 +42,7 @@ pub async fn list_sites<P: Ports>(ports: &P) -> Result<Answer<P>, AdminError> {
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn get_site(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn get_site(&self) -> Result<Answer<P>> {
         let record = self.site_record().await?;
         let details = SiteDetails {
             site: &record.site,
@@ -57,7 +57,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Creates the site if there is none of the name.
-    pub async fn create_site(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn create_site(&self) -> Result<Answer<P>> {
         let site = &self.site;
         let record = SiteRecord::new(site.clone(), self.tiers.ports.now());
         let bytes = record.to_bytes();

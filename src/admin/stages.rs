@@ -8,7 +8,7 @@ use futures_util::future::join;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::admin::error::{AdminError, Missing};
+use crate::admin::error::{AdminError, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::ports::{Fault, Ports};
 use crate::site::api::{Activate, Activated, StageView};
@@ -29,23 +29,23 @@ struct Promote {
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn get_stage(&self, stage: StageName) -> Result<Answer<P>, AdminError> {
+    pub async fn get_stage(&self, stage: StageName) -> Result<Answer<P>> {
         let record = self.live_record(&stage).await?;
         Ok(Answer::json(200, &self.view(record)))
     }
 
     /// Lists what every stage serves and retains.
-    pub async fn list_deployments(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn list_deployments(&self) -> Result<Answer<P>> {
         self.usable_site().await?;
         Ok(Answer::json(200, &json!({ "stages": self.stage_views().await? })))
     }
 
-    pub async fn activate(&self, stage: StageName) -> Result<Answer<P>, AdminError> {
+    pub async fn activate(&self, stage: StageName) -> Result<Answer<P>> {
         let Activate { deployment, expected_seq } = self.json().await?;
         self.make_live(&stage, &deployment, Move::Forward, expected_seq).await
     }
 
-    pub async fn roll_back(&self, stage: StageName) -> Result<Answer<P>, AdminError> {
+    pub async fn roll_back(&self, stage: StageName) -> Result<Answer<P>> {
         let body: RollBack = self.json().await?;
         let current = self.live_record(&stage).await?;
         let target = body.deployment.as_ref().or(current.rollback_target());
@@ -53,13 +53,13 @@ impl<P: Ports> Handler<'_, P> {
         self.make_live(&stage, target, Move::Back, Some(current.seq)).await
     }
 
-    pub async fn promote(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn promote(&self) -> Result<Answer<P>> {
         let Promote { from, to } = self.json().await?;
         let from = self.live_record(&from).await?;
         self.make_live(&to, &from.deployment, Move::Forward, None).await
     }
 
-    pub async fn stage_views(&self) -> Result<BTreeMap<StageName, StageView>, AdminError> {
+    pub async fn stage_views(&self) -> Result<BTreeMap<StageName, StageView>> {
         let records = self.live_records().await?.into_iter();
         Ok(records.map(|record| (record.stage.clone(), self.view(record))).collect())
     }
@@ -89,10 +89,10 @@ impl<P: Ports> Handler<'_, P> {
         deployment: &DeploymentId,
         direction: Move,
         expected_seq: Option<u64>,
-    ) -> Result<Answer<P>, AdminError> {
+    ) -> Result<Answer<P>> {
         let site_record = self.usable_site().await?;
         let root = self.stored_root(deployment).await?;
-        let root = root.ok_or(AdminError::NotFound(Missing::Deployment))?;
+        let root = root.ok_or(Missing::Deployment)?;
         let manifest = Manifest::parse_as(deployment, &root);
         let manifest = manifest.map_err(|_| AdminError::Unavailable(Fault::Failed))?;
         let activation = Activation {
@@ -130,7 +130,7 @@ impl<P: Ports> Handler<'_, P> {
     ///
     /// Forgetting a deployment and deleting a site look for live records after they deleted
     /// something, so the later of the two sees the other.
-    async fn confirm(&self, record: &LiveRecord, root: &[u8]) -> Result<(), AdminError> {
+    async fn confirm(&self, record: &LiveRecord, root: &[u8]) -> Result<()> {
         let stored = self.stored_root(&record.deployment);
         let (current, stored) = join(self.is_current(record), stored).await;
         if !current? {
@@ -153,7 +153,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Whether the site of a live record still exists and is not being deleted.
-    async fn is_current(&self, record: &LiveRecord) -> Result<bool, AdminError> {
+    async fn is_current(&self, record: &LiveRecord) -> Result<bool> {
         let found = self.versioned_site().await?;
         Ok(found.is_some_and(|(site, _)| {
             site.deletion.is_none() && record.site_created_ms == Some(site.created_ms)

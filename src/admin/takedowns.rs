@@ -6,10 +6,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::admin::error::{AdminError, Invalid, Missing};
+use crate::admin::error::{Invalid, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::admin::records::{add, remove};
-use crate::cache::tiers::Unavailable;
 use crate::ports::Ports;
 use crate::site::api::TakenDown;
 use crate::site::deployment::manifest::{Manifest, ShardPlace};
@@ -42,12 +41,12 @@ enum Serves {
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn list_takedowns(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn list_takedowns(&self) -> Result<Answer<P>> {
         let takedowns = self.usable_site().await?.takedowns;
         Ok(Answer::json(200, &json!({ "takedowns": takedowns })))
     }
 
-    pub async fn take_down(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn take_down(&self) -> Result<Answer<P>> {
         let NewTakedown { path } = self.json().await?;
         let by = self.caller.name().to_owned();
         let new = Takedown { path, at_ms: self.tiers.ports.now(), by };
@@ -70,9 +69,9 @@ impl<P: Ports> Handler<'_, P> {
         Ok(Answer::json(status, &taken_down))
     }
 
-    pub async fn undo_takedown(&self) -> Result<Answer<P>, AdminError> {
+    pub async fn undo_takedown(&self) -> Result<Answer<P>> {
         let path = self.query("path").and_then(|text| TakedownPath::parse(&text));
-        let path = path.ok_or(AdminError::Invalid(Invalid::TakedownPath))?;
+        let path = path.ok_or(Invalid::TakedownPath)?;
         self.update_site(&mut |record| {
             remove(&mut record.takedowns, Missing::Takedown, |takedown| takedown.path == path)
         })
@@ -86,7 +85,7 @@ impl<P: Ports> Handler<'_, P> {
     async fn stages_serving(
         &self,
         path: &TakedownPath,
-    ) -> Result<(Vec<StageName>, Vec<StageName>), AdminError> {
+    ) -> Result<(Vec<StageName>, Vec<StageName>)> {
         let (mut live_on, mut unchecked) = (Vec::new(), Vec::new());
         for record in self.live_records().await? {
             match self.serves(&record.deployment, path).await {
@@ -98,7 +97,7 @@ impl<P: Ports> Handler<'_, P> {
         Ok((live_on, unchecked))
     }
 
-    async fn serves(&self, id: &DeploymentId, path: &TakedownPath) -> Result<Serves, Unavailable> {
+    async fn serves(&self, id: &DeploymentId, path: &TakedownPath) -> Result<Serves> {
         let Some(manifest) = self.tiers.manifest(&self.site, id).await? else {
             return Ok(Serves::Unknown);
         };
@@ -110,7 +109,7 @@ impl<P: Ports> Handler<'_, P> {
         Ok(if is_there { Serves::Yes } else { Serves::No })
     }
 
-    async fn has_one(&self, manifest: &Manifest, files: &[String]) -> Result<bool, Unavailable> {
+    async fn has_one(&self, manifest: &Manifest, files: &[String]) -> Result<bool> {
         for file in files {
             let found = match manifest.shard_of(file) {
                 None => None,
@@ -126,11 +125,7 @@ impl<P: Ports> Handler<'_, P> {
         Ok(false)
     }
 
-    async fn has_below(
-        &self,
-        manifest: &Manifest,
-        path: &TakedownPath,
-    ) -> Result<bool, Unavailable> {
+    async fn has_below(&self, manifest: &Manifest, path: &TakedownPath) -> Result<bool> {
         if let Some(ShardPlace::Inline(shard)) = manifest.shard_of("/") {
             return Ok(shard.iter().any(|(file, _)| path.hides(file)));
         }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::admin::collections::ObjectId;
-use crate::admin::error::{AdminError, Invalid, Missing};
+use crate::admin::error::{AdminError, Invalid, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::ports::deadline::{persistently, within};
 use crate::ports::settings::StoreKind;
@@ -23,7 +23,7 @@ struct Finish {
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn begin_upload(&self, object: ObjectId) -> Result<Answer<P>, AdminError> {
+    pub async fn begin_upload(&self, object: ObjectId) -> Result<Answer<P>> {
         self.check_store()?;
         let meta = self.declared(&object, 0)?;
         self.served(&object.collection).await?;
@@ -33,16 +33,16 @@ impl<P: Ports> Handler<'_, P> {
         Ok(Answer::json(201, &json!({ "upload": upload })))
     }
 
-    pub async fn put_part(&self, object: ObjectId) -> Result<Answer<P>, AdminError> {
+    pub async fn put_part(&self, object: ObjectId) -> Result<Answer<P>> {
         let upload = self.upload_id()?;
         let number = self.query("part").and_then(|text| text.parse().ok());
         let number = number.filter(|number| (1..=PARTS_MAX).contains(number));
-        let number = number.ok_or(AdminError::Invalid(Invalid::PartNumber))?;
+        let number = number.ok_or(Invalid::PartNumber)?;
         self.check_store()?;
         let (ports, settings) = (&self.tiers.ports, self.settings());
         let length = self.content_length()?;
         if length == 0 {
-            return Err(AdminError::Invalid(Invalid::PartEmpty));
+            return Err(Invalid::PartEmpty.into());
         }
         if length > settings.store.blob_bytes_max() {
             return Err(AdminError::ObjectTooLarge(settings.store));
@@ -50,31 +50,31 @@ impl<P: Ports> Handler<'_, P> {
         let part = ports.upload_part(&object.key, &upload, number);
         let etag = within(ports, settings.deadlines.upload_ms, part).await;
         let etag = etag.map_err(AdminError::of_write)?;
-        let etag = etag.ok_or(AdminError::NotFound(Missing::Upload))?;
+        let etag = etag.ok_or(Missing::Upload)?;
         Ok(Answer::json(200, &UploadedPart { number, etag }))
     }
 
     /// Makes an object of the parts. No store does so conditionally, so the precondition is checked
     /// first.
-    pub async fn finish_upload(&self, object: ObjectId) -> Result<Answer<P>, AdminError> {
+    pub async fn finish_upload(&self, object: ObjectId) -> Result<Answer<P>> {
         let upload = self.upload_id()?;
         self.check_store()?;
         let invalidates = self.invalidates()?;
         let Finish { parts } = self.json().await?;
         let is_rising = parts.is_sorted_by(|one, next| one.number < next.number);
         if !is_rising || parts.first().is_none_or(|part| part.number == 0) {
-            return Err(AdminError::Invalid(Invalid::PartOrder));
+            return Err(Invalid::PartOrder.into());
         }
         let served = self.served(&object.collection).await?;
         self.check_precondition(&object).await?;
         let (ports, ms) = self.store();
         let meta = within(ports, ms, ports.upload_finish(&object.key, &upload, &parts)).await;
         let meta = meta.map_err(AdminError::of_write)?;
-        let meta = meta.ok_or(AdminError::NotFound(Missing::Upload))?;
+        let meta = meta.ok_or(Missing::Upload)?;
         Ok(self.written(&object, &served, &meta.etag, meta.length, invalidates).await)
     }
 
-    pub async fn abort_upload(&self, object: ObjectId) -> Result<Answer<P>, AdminError> {
+    pub async fn abort_upload(&self, object: ObjectId) -> Result<Answer<P>> {
         let upload = self.upload_id()?;
         self.check_store()?;
         let (ports, ms) = self.store();
@@ -82,14 +82,14 @@ impl<P: Ports> Handler<'_, P> {
         Ok(Answer::json(200, &json!({ "dropped": true })))
     }
 
-    fn upload_id(&self) -> Result<String, AdminError> {
+    fn upload_id(&self) -> Result<String> {
         let is_id = |id: &String| {
             (1..=UPLOAD_BYTES_MAX).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
         };
         self.query("upload").filter(is_id).ok_or(AdminError::NotFound(Missing::Upload))
     }
 
-    fn check_store(&self) -> Result<(), AdminError> {
+    fn check_store(&self) -> Result<()> {
         match self.settings().store {
             StoreKind::R2 => Ok(()),
             StoreKind::Kv => Err(AdminError::ObjectTooLarge(StoreKind::Kv)),
