@@ -7,10 +7,11 @@ use serde_norway::{Mapping, Value};
 
 use crate::site::rules::HeaderRule;
 use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
-use crate::site::rules::header_policy::{HeaderError, check_name, check_value};
+use crate::site::rules::header_policy::{check_name, check_value, is_disallowed};
+use crate::site::rules::pattern::{Language, Pattern};
 use crate::site::source::diagnostic::{Diagnostic, Located, Report};
-use crate::site::source::dialect::{self, Refusal};
-use crate::site::source::type_rule::{CONTENT_TYPE, TypeError, TypeRule};
+use crate::site::source::dialect;
+use crate::site::source::type_rule::{CONTENT_TYPE, TypeRule};
 
 /// The names of the files, in the published folder or beside it.
 pub const FILE_NAMES: [&str; 2] = ["app.config.yaml", "ext.config.yaml"];
@@ -104,7 +105,7 @@ impl Reader<'_> {
             // What is left of a rule of mistakes, if nothing, needs no place in the deployment.
             Ok(rule) if rule.ops().next().is_none() => {}
             Ok(rule) => self.read.headers.push(self.report.locate(line, rule)),
-            Err(error) => self.report.error(line, &error, error.remedy()),
+            Err(mistake) => self.report.mistake(line, &mistake),
         }
     }
 
@@ -120,16 +121,16 @@ impl Reader<'_> {
                 continue;
             };
             let lower = name.to_ascii_lowercase();
-            if let Some(Refusal { message, remedy }) = dialect::leaking_header(&lower) {
-                self.report.error(line, message, remedy);
+            if let Some(mistake) = dialect::leaking_header(&lower) {
+                self.report.mistake(line, &mistake);
                 continue;
             }
             if lower == CONTENT_TYPE {
                 match TypeRule::parse(selector, Origin::Selector, value.trim()) {
                     Ok(rule) => self.read.types.push(self.report.locate(line, rule)),
                     // The rule itself is refused for its pattern.
-                    Err(TypeError::Pattern(_)) => {}
-                    Err(error) => self.report.error(line, &error, error.remedy()),
+                    Err(_) if Pattern::parse(selector, Language::Selector).is_err() => {}
+                    Err(mistake) => self.report.mistake(line, &mistake),
                 }
                 continue;
             }
@@ -142,7 +143,7 @@ impl Reader<'_> {
                     }
                     ops.push(op);
                 }
-                Err(error @ HeaderError::Disallowed) => {
+                Err(error) if is_disallowed(&lower) => {
                     let message = format!("the header `{lower}` {error}, and is ignored");
                     self.report.warning(line, message, error.remedy());
                 }
