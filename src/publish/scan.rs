@@ -9,9 +9,6 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use ignore::{DirEntry, WalkBuilder, WalkState};
-
 use crate::publish::config::CONFIG_FILE_NAMES;
 use crate::publish::config::settings::Loaded;
 use crate::publish::failure::{Failure, Problem};
@@ -19,23 +16,23 @@ use crate::publish::lint::other_hosts::{HostFile, Treatment};
 use crate::publish::paths::{self, JUNK, RESERVED, WELL_KNOWN};
 use crate::publish::text::{bytes, in_shell};
 use crate::site::deployment::manifest::PATHS_MAX;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::{DirEntry, WalkBuilder, WalkState};
 
-/// What a file was like when it was looked at: equal values mean that its bytes are the same.
+/// File metadata that changes with the content.
 ///
-/// The time of the last status change stands beside that of the last modification, because tools
-/// that keep the latter can't set the former.
+/// Tools that preserve the modification time can't set the time of the status change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stat {
     pub size: u64,
     pub modified_nanos: i128,
-    /// Last change of its status, in nanoseconds since 1970; 0 where systems don't tell.
+    /// Time of the last status change; 0 where the system has none.
     pub changed_nanos: i128,
-    /// The number of the file on its disk; 0 where systems don't tell.
+    /// 0 where the system has none.
     pub inode: u64,
 }
 
 impl Stat {
-    /// The stat in a file's metadata.
     pub fn of(metadata: &Metadata) -> Self {
         let modified = metadata.modified().ok();
         let since = modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
