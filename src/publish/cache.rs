@@ -69,8 +69,8 @@ impl Cache {
         cache
     }
 
-    /// Returns a writer for encoded bytes and the number of its pack. Without a folder, it writes to
-    /// the spool.
+    /// Returns a writer for encoded bytes and the number of its pack. Without a folder, it writes
+    /// to the spool.
     pub fn new_pack(&mut self, spool: &Spool) -> (PackWriter, u32) {
         let writer = match &self.folder {
             Some(folder) if fs::create_dir_all(folder).is_ok() => PackWriter::new(folder),
