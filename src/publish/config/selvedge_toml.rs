@@ -1,6 +1,4 @@
-//! `selvedge.toml`: everything that a site may say of itself.
-//!
-//! It is read key by key, so that each mistake is reported, and what is right counts.
+//! Reads `selvedge.toml`, key by key, so that each mistake is reported.
 
 use std::collections::BTreeMap;
 
@@ -24,10 +22,9 @@ use crate::site::source::redirects_file::STATUS_DEFAULT;
 use crate::site::source::type_rule::{CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeRule};
 use crate::wire::time::DeltaSeconds;
 
-/// The name of the file, in the published folder or beside it.
 pub const FILE_NAME: &str = "selvedge.toml";
 
-/// Longest edge lifetime: a year, the longest that caches take to mean anything.
+/// A year, the maximum that caches treat as meaningful.
 pub const EDGE_TTL_SECS_MAX: u32 = 31_536_000;
 
 const ROOT_KEYS: [&str; 14] = [
@@ -56,7 +53,6 @@ enum FingerprintWord {
     None,
 }
 
-/// What a `selvedge.toml` says. Rules are apart from the rest: others come after them.
 #[derive(Debug, Default)]
 pub struct SelvedgeToml {
     pub config: SiteConfig,
@@ -64,7 +60,7 @@ pub struct SelvedgeToml {
     pub html_is_set: bool,
     pub not_found: Option<Located<NotFoundMode>>,
     pub redirects: Vec<Located<RedirectRule>>,
-    /// Rewrites of everything to one page, in the order written.
+    /// Rewrites of everything to one page.
     pub fallbacks: Vec<Located<Fallback>>,
     pub headers: Vec<Located<HeaderRule>>,
     pub header_types: Vec<Located<TypeRule>>,
@@ -72,7 +68,7 @@ pub struct SelvedgeToml {
     pub sources: Sources,
 }
 
-/// Returns what the file says and everything that is wrong with it.
+/// Returns the contents of a file and everything that is wrong with it.
 pub fn parse(file: &str, text: &str) -> (SelvedgeToml, Vec<Diagnostic>) {
     let (mut source, root) = TomlSource::parse(file, text);
     let root = root.get_ref();
@@ -319,7 +315,7 @@ fn media_types(
     }
 }
 
-/// Returns the operation when a rule may do it. `written`: the name as it is in the file.
+/// Returns the operation if a rule may do it. `written`: the name with its case.
 fn checked(source: &mut TomlSource, line: u32, written: &str, op: HeaderOp) -> Option<HeaderOp> {
     let name = op.name();
     if let Some(mistake) = dialect::leaking_header(name) {
