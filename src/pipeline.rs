@@ -40,7 +40,7 @@ use crate::wire::host::{Hostname, parse_authority};
 use crate::wire::path::{PathError, RequestPath};
 use crate::wire::url::{self, Scheme, UrlError};
 
-/// Answers probes, which come from inside and may not use HTTPS.
+/// Probes come from inside, possibly without HTTPS.
 const HEALTH: &str = "/.selvedge/health";
 
 /// Returns the response to a request.

@@ -91,6 +91,13 @@ impl StageKind {
     pub fn default_for(stage: &StageName) -> Self {
         if stage.is_production() { Self::Permanent } else { Self::Sandbox }
     }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Permanent => "permanent",
+            Self::Sandbox => "sandbox",
+        }
+    }
 }
 
 /// The settings of one stage that differ from the site's.

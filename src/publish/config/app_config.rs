@@ -1,7 +1,7 @@
-//! `app.config.yaml` and `ext.config.yaml` of App Builder: their `web.response-headers`.
+//! Reads `web.response-headers` of App Builder's `app.config.yaml` and `ext.config.yaml`.
 //!
-//! Everything else in those files is another tool's and is not looked at. The selectors map to
-//! names, the names to values; later selectors override earlier ones.
+//! It maps selectors to headers; later selectors override earlier ones. The rest of the files is
+//! ignored.
 
 use serde_norway::{Mapping, Value};
 
@@ -13,25 +13,20 @@ use crate::site::source::diagnostic::{Diagnostic, Located, Report};
 use crate::site::source::dialect;
 use crate::site::source::type_rule::{CONTENT_TYPE, TypeRule};
 
-/// The names of the files, in the published folder or beside it.
 pub const FILE_NAMES: [&str; 2] = ["app.config.yaml", "ext.config.yaml"];
 
 const REMEDY: &str = "Write it as App Builder has it: a selector, and below it `Name: value`.";
 
-/// What an App Builder file says.
 #[derive(Debug, Default)]
 pub struct AppConfig {
-    /// Header rules in the order written.
     pub headers: Vec<Located<HeaderRule>>,
-    /// Media types, in the order written.
     pub types: Vec<Located<TypeRule>>,
-    /// Lines about protected headers, in the order written.
     pub touches: Vec<Located<Touch>>,
-    /// Files that its extensions are kept in, relative to its own folder.
+    /// Files that hold its extensions, relative to its folder.
     pub includes: Vec<String>,
 }
 
-/// Returns what the file says and everything that is wrong with it.
+/// Returns the rules of a file and everything that is wrong with it.
 pub fn parse(file: &str, text: &str) -> (AppConfig, Vec<Diagnostic>) {
     let mut reader = Reader { text, report: Report::new(file), read: AppConfig::default() };
     match serde_norway::from_str::<Value>(text) {
@@ -159,10 +154,10 @@ impl Reader<'_> {
         ops
     }
 
-    /// Returns the line of the last key of a path of keys, as far as the path can be followed.
+    /// Returns the line of the last key of a path of keys, as far as it is found.
     ///
-    /// Keys are found by their indentation; within flow style (`{a: {b: c}}`) the line of the
-    /// last key in block style is as near as it gets.
+    /// Keys are found by indentation. In flow style (`{a: {b: c}}`) it returns the line of the last
+    /// key in block style.
     fn line(&self, place: &[&str]) -> u32 {
         let mut lines = (1_u32..)
             .zip(self.text.lines())

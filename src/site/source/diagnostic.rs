@@ -109,3 +109,29 @@ pub fn rule_lines(text: &str) -> impl Iterator<Item = (u32, &str)> {
         .map(|(number, line)| (number, line.trim()))
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
+
+impl<T> Located<T> {
+    /// Returns a diagnostic for this place.
+    pub fn diagnostic(
+        &self,
+        severity: Severity,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Diagnostic {
+        let (file, line) = (self.file.clone(), self.line);
+        Diagnostic { file, line, severity, message: message.into(), remedy: remedy.into() }
+    }
+
+    /// Returns this place as a diagnostic of `file` refers to it: `line 3`, or `other.toml:3`.
+    pub fn place(&self, file: &str) -> String {
+        match self.file == file {
+            true => format!("line {}", self.line),
+            false => format!("{}:{}", self.file, self.line),
+        }
+    }
+
+    /// Returns another rule at the same place.
+    pub fn with<U>(&self, rule: U) -> Located<U> {
+        Located { file: self.file.clone(), line: self.line, rule }
+    }
+}

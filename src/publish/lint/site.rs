@@ -1,30 +1,30 @@
-//! Hints about folders that publish without an error, and will not work as their author expects.
+//! Checks a site as a whole: sources instead of a build, a missing index, links that redirect.
 //!
-//! Each has a remedy, and stays silent when the configuration shows that somebody decided.
+//! A check is silent where the configuration shows that the author made a decision.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::publish::config::Loaded;
 use crate::publish::config::routes::RouteKind;
-use crate::publish::failure::Problem;
-use crate::publish::foreign;
+use crate::publish::config::settings::Loaded;
+use crate::publish::failure::{Findings, Problem};
 use crate::publish::ingest::IngestedFile;
-use crate::publish::page::{link_path, tags};
+use crate::publish::lint::html::{link_path, tags};
+use crate::publish::lint::other_hosts;
 use crate::site::config::{HtmlMode, NotFoundMode};
 use crate::site::deployment::manifest::APPLICATION_PAGES;
 use crate::site::source::fallback::page_files;
 use crate::wire::media_type::is_html;
 use crate::wire::path::file_extension;
 
-/// Maximum number of pages and functions read: enough to tell how a generator writes them.
+/// Maximum number of pages and functions read: enough to see the style of a generator.
 const PAGES_MAX: usize = 20;
-/// Maximum number of bytes read of one: in most pages, navigation comes before content.
+/// Maximum number of bytes read of each: in most pages, navigation comes before content.
 const PAGE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Files that are at the root of a source folder, and not of a built site.
+/// Files at the root of a source folder, but not of a built site.
 const SOURCE_FILES: [&str; 8] = [
     "Cargo.toml",
     "go.mod",
@@ -51,37 +51,24 @@ const BUILD_FOLDERS: [&str; 10] = [
 /// Maximum number of folders looked at below `dist`: Angular builds into `dist/NAME/browser`.
 const APPLICATIONS_MAX: usize = 16;
 
-/// Where functions of Cloudflare Pages are, and the word that every one of them exports.
+/// Folder of functions of Cloudflare Pages, and a word that each of them exports.
 const FUNCTIONS: (&str, &str) = ("/functions/", "onRequest");
-/// Extensions of functions.
 const FUNCTION_EXTENSIONS: [&str; 5] = ["js", "mjs", "jsx", "ts", "tsx"];
 
-/// Hints about a folder.
-#[derive(Debug, Default)]
-pub struct Hints {
-    /// The site will not work, or shows what it should not.
-    pub warnings: Vec<Problem>,
-    /// The site could be better.
-    pub notes: Vec<Problem>,
-}
-
-/// Returns the hints about a folder.
-pub fn of(folder: &Path, loaded: &Loaded, files: &[IngestedFile]) -> Hints {
+pub fn check(folder: &Path, loaded: &Loaded, files: &[IngestedFile], findings: &mut Findings) {
     let paths = files.iter().map(|file| file.scanned.path.as_str()).collect();
     let site = Site { folder, loaded, files, paths };
-    let mut hints = Hints::default();
-    hints.warnings.extend(site.server_code());
+    findings.warnings.extend(site.server_code());
     if let Some(marker) = site.source_marker() {
-        hints.warnings.push(site.source(&marker));
-        return hints;
+        findings.warnings.push(site.source(&marker));
+        return;
     }
-    hints.warnings.extend(site.no_index());
-    hints.notes.extend(site.deep_links());
-    hints.notes.extend(site.html_links());
+    findings.warnings.extend(site.no_index());
+    findings.notes.extend(site.deep_links());
+    findings.notes.extend(site.html_links());
     if loaded.files.is_empty() {
-        hints.notes.extend(foreign::beside(folder));
+        findings.notes.extend(other_hosts::beside(folder));
     }
-    hints
 }
 
 struct Site<'a> {
@@ -113,25 +100,22 @@ impl Site<'_> {
         let build = self.build_folder();
         let hint = match build {
             Some(build) => {
-                format!(
-                    "publish the folder that it is built into: {}",
-                    self.folder.join(build).display()
-                )
+                format!("publish its output folder: {}", self.folder.join(build).display())
             }
             None if self.folder.join(".next").is_dir() => {
                 "write output: \"export\" in the configuration of Next.js, build, and publish out"
                     .to_owned()
             }
-            None => "build the site, and publish the folder that it is built into".to_owned(),
+            None => "build the site, and publish the output folder".to_owned(),
         };
         let message = format!(
-            "{} looks like the source of a site, not a built one: it holds {marker}",
+            "{} looks like the source of a site, not a build: it holds {marker}",
             self.folder.display()
         );
         Problem { message, hint, ..Problem::default() }
     }
 
-    /// A folder with an `index.html` that a generator may have built.
+    /// Returns a folder below this one that a generator may have built.
     fn build_folder(&self) -> Option<String> {
         let has_index = |name: &String| self.folder.join(name).join("index.html").is_file();
         let usual = BUILD_FOLDERS.iter().map(|name| (*name).to_owned()).find(has_index);
@@ -147,7 +131,7 @@ impl Site<'_> {
         })
     }
 
-    /// Functions that another host would run, and that are served as files here.
+    /// Finds functions that another host would run. Here they are served as files.
     fn server_code(&self) -> Option<Problem> {
         let (folder, export) = FUNCTIONS;
         let is_function = |file: &&IngestedFile| {
@@ -160,14 +144,13 @@ impl Site<'_> {
         function.map(|file| {
             Problem::of_path(
                 &file.scanned.path,
-                "looks like server code for Cloudflare Pages: nothing runs it, and everybody can \
-                 read it",
+                "looks like server code for Cloudflare Pages: it is not run, and anyone can read it",
                 "leave it out: [publish] ignore = [\"/functions\"] in selvedge.toml",
             )
         })
     }
 
-    /// A folder whose `/` answers 404.
+    /// Finds that `/` answers 404.
     fn no_index(&self) -> Option<Problem> {
         let config = &self.loaded.config;
         let is_application = config.not_found == NotFoundMode::SinglePageApplication
@@ -189,7 +172,7 @@ impl Site<'_> {
         Some(Problem { message, hint, ..Problem::default() })
     }
 
-    /// An application of one page whose other routes answer 404.
+    /// Finds a single-page application whose other routes answer 404.
     fn deep_links(&self) -> Option<Problem> {
         let is_decided = self.loaded.not_found.mode.is_some()
             || self.loaded.config.not_found != NotFoundMode::Page
@@ -212,13 +195,13 @@ impl Site<'_> {
         is_module.then(|| {
             Problem::of_path(
                 "/index.html",
-                "is the only page, and loads an application: its other routes answer 404",
-                "if it has any, write not_found = \"single-page-application\" in selvedge.toml",
+                "is the only page and loads an application, whose other routes answer 404",
+                "if it has other routes, write not_found = \"single-page-application\" in selvedge.toml",
             )
         })
     }
 
-    /// Pages whose links to each other are redirected.
+    /// Finds pages whose links to each other are redirected.
     fn html_links(&self) -> Option<Problem> {
         let is_redirected = match self.loaded.config.html {
             HtmlMode::AutoTrailingSlash
@@ -261,7 +244,7 @@ impl Site<'_> {
     }
 }
 
-/// Returns the links of a page to paths of its site, as written and resolved.
+/// Returns the links of a page to paths of the site, as written and resolved.
 fn links(page: &str, html: &str) -> Vec<(String, String)> {
     let mut base = page.to_owned();
     let mut links = Vec::new();
@@ -278,7 +261,7 @@ fn links(page: &str, html: &str) -> Vec<(String, String)> {
     links
 }
 
-/// Returns the beginning of a file; none when it can't be read any more.
+/// Returns the beginning of a file; `None` if it is gone by now.
 fn read(file: &IngestedFile) -> Option<String> {
     let mut bytes = Vec::new();
     let file = File::open(&file.scanned.file).ok()?;

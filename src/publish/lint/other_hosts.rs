@@ -1,7 +1,6 @@
-//! Files at the root of the folder that configure other hosts.
+//! Recognises files at the root of the folder that configure other hosts.
 //!
-//! Selvedge does not read them. Publishing them would show the public what its author meant for a
-//! host, and their rules would be missing without a word.
+//! Selvedge does not read them. Publishing them would expose them, and drop their rules silently.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,102 +9,95 @@ use std::path::Path;
 use crate::publish::config;
 use crate::publish::failure::Problem;
 
-/// Treatment of a configuration file of another host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
-    /// The publish is refused: it may hold server code.
     Refused,
-    /// It is left out, with a warning.
     LeftOut,
 }
 
-/// A file that another host reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Foreign {
+pub struct HostFile {
     name: &'static str,
-    /// What is done with it.
     pub treatment: Treatment,
     message: &'static str,
     hint: &'static str,
 }
 
-const FOREIGN: [Foreign; 10] = [
-    Foreign {
+const HOST_FILES: [HostFile; 10] = [
+    HostFile {
         name: "_worker.js",
         treatment: Treatment::Refused,
-        message: "is server code for Cloudflare Pages, which nothing would run here",
+        message: "is server code for Cloudflare Pages, and would not run here",
         hint: "deploy it as a worker and name it in [[actions]] of selvedge.toml; here, leave it \
                out: [publish] ignore = [\"/_worker.js\"]",
     },
     left_out(
         "_routes.json",
-        "configures functions of Cloudflare Pages: it is not read and not published",
+        "configures functions of Cloudflare Pages: it is neither read nor published",
         "write an [[actions]] block in selvedge.toml for each path that an upstream answers",
     ),
     left_out(
         "netlify.toml",
-        "configures Netlify: it is not read and not published",
+        "configures Netlify: it is neither read nor published",
         "move its redirects to _redirects and its headers to _headers, in Netlify's syntax",
     ),
     left_out(
         "vercel.json",
-        "configures Vercel: it is not read and not published",
+        "configures Vercel: it is neither read nor published",
         "write redirects and rewrites in _redirects, headers in _headers; for cleanUrls and \
          trailingSlash see `html` in selvedge.toml",
     ),
     left_out(
         "staticwebapp.config.json",
-        "configures Azure Static Web Apps: it is not read and not published",
+        "configures Azure Static Web Apps: it is neither read nor published",
         "write routes in _redirects, headers in _headers; navigationFallback is \
          not_found = \"single-page-application\" in selvedge.toml",
     ),
     left_out(
         "firebase.json",
-        "configures Firebase Hosting: it is not read and not published",
+        "configures Firebase Hosting: it is neither read nor published",
         "write redirects and rewrites in _redirects, headers in _headers; for cleanUrls and \
          trailingSlash see `html` in selvedge.toml",
     ),
     left_out(
         ".htaccess",
-        "configures Apache: it is not read and not published",
+        "configures Apache: it is neither read nor published",
         "write redirects in _redirects, headers in _headers",
     ),
     left_out(
         "web.config",
-        "configures IIS: it is not read and not published",
+        "configures IIS: it is neither read nor published",
         "write redirects in _redirects, headers in _headers, media types in [types] of \
          selvedge.toml",
     ),
     left_out(
         "AUTH",
-        "holds passwords for Surge: it is not read and not published",
+        "holds passwords for Surge: it is neither read nor published",
         "let an upstream check the login: [[actions]] with first = true in selvedge.toml",
     ),
     left_out(
         "CNAME",
-        "names a hostname for GitHub Pages: it is not read and not published",
+        "names a hostname for GitHub Pages: it is neither read nor published",
         "map the hostname: selvedge hosts --site SITE add HOST",
     ),
 ];
 
-const fn left_out(name: &'static str, message: &'static str, hint: &'static str) -> Foreign {
-    Foreign { name, treatment: Treatment::LeftOut, message, hint }
+const fn left_out(name: &'static str, message: &'static str, hint: &'static str) -> HostFile {
+    HostFile { name, treatment: Treatment::LeftOut, message, hint }
 }
 
-/// Files beside the published folder, and the words by which they change what is served.
+/// Files beside the published folder, and words that show that they hold rules.
 const BESIDE: [(&str, &[&str]); 4] = [
     ("netlify.toml", &["[[redirects]]", "[[headers]]"]),
     ("vercel.json", &["\"redirects\"", "\"rewrites\"", "\"headers\"", "\"routes\""]),
     ("firebase.json", &["\"redirects\"", "\"rewrites\"", "\"headers\""]),
     ("staticwebapp.config.json", &["\"routes\"", "\"navigationFallback\"", "\"globalHeaders\""]),
 ];
-/// Maximum number of bytes read of such a file.
 const BESIDE_BYTES_MAX: u64 = 256 * 1024;
 
-/// Returns a note for each file beside the folder whose rules are missing here.
+/// Returns a note for each file beside the folder whose rules are not applied.
 ///
-/// For folders without any configuration: with one, somebody moved the rules or does not want
-/// them.
+/// For folders without any configuration: with one, the author made a decision.
 pub fn beside(folder: &Path) -> Vec<Problem> {
     let found = BESIDE.iter().filter_map(|(name, words)| {
         let path = config::beside(folder, name);
@@ -116,20 +108,18 @@ pub fn beside(folder: &Path) -> Vec<Problem> {
             path: None,
             file: Some(path.display().to_string()),
             line: Some(line.saturating_add(1)),
-            message: "these rules are for another host, and are not read here".to_owned(),
-            hint: Foreign::of(name)?.hint.to_owned(),
+            message: "these rules are for another host, and are ignored here".to_owned(),
+            hint: HostFile::of(name)?.hint.to_owned(),
         })
     });
     found.collect()
 }
 
-impl Foreign {
-    /// Returns what is known of a file or folder at the root.
+impl HostFile {
     pub fn of(name: &str) -> Option<&'static Self> {
-        FOREIGN.iter().find(|foreign| foreign.name == name)
+        HOST_FILES.iter().find(|file| file.name == name)
     }
 
-    /// Returns the problem to report.
     pub fn problem(&self) -> Problem {
         Problem::of_path(&format!("/{}", self.name), self.message, self.hint)
     }

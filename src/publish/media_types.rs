@@ -1,24 +1,34 @@
-//! Applies `Content-Type` of header rules to files.
+//! Media types of files: by extension, and by `Content-Type` in header rules.
 //!
-//! A rule may not make a file riskier than it is: `text/html` for a file that would be downloaded
-//! has to be said by extension, in `[types]`. It protects from accidents, not from tenants.
+//! A header rule may not make a file riskier, such as `text/html` for a file that would be
+//! downloaded: that takes a line in `[types]`. This prevents accidents, not abuse.
 
+use crate::publish::config::settings::PublishSettings;
 use crate::publish::failure::Problem;
-use crate::publish::hidden::named;
 use crate::publish::scan::ScannedFile;
+use crate::publish::text::first_names;
 use crate::site::source::diagnostic::Located;
 use crate::site::source::type_rule::TypeRule;
-use crate::wire::media_type::risk;
+use crate::wire::media_type::{self, risk};
+use crate::wire::path::file_extension;
 
-/// Sets the media types of the files that the rules match, and returns a warning for each rule that
-/// is ignored, for all files or for some. A later rule overrides an earlier one.
+/// Returns the media type of a file by its extension.
+pub fn by_extension(path: &str, settings: &PublishSettings) -> String {
+    let extension = file_extension(path).map(str::to_ascii_lowercase);
+    let own = extension.and_then(|extension| settings.types.get(&extension));
+    own.map_or(media_type::of_path(path), String::as_str).to_owned()
+}
+
+/// Applies header rules, later ones over earlier ones. Returns a warning for each rule that is
+/// ignored, for all files or for some.
 pub fn apply(files: &mut [(ScannedFile, String)], rules: &[Located<TypeRule>]) -> Vec<Problem> {
     if rules.is_empty() {
         return Vec::new();
     }
     let own_risks: Vec<_> = files.iter().map(|(_, media_type)| risk(media_type)).collect();
     let mut warnings = Vec::new();
-    for Located { file: source, line, rule } in rules {
+    for located in rules {
+        let rule = &located.rule;
         let (mut refused, mut applied) = (Vec::new(), 0_usize);
         for ((file, media_type), own_risk) in files.iter_mut().zip(&own_risks) {
             if !rule.matches(&file.path) {
@@ -31,28 +41,20 @@ pub fn apply(files: &mut [(ScannedFile, String)], rules: &[Located<TypeRule>]) -
                 applied += 1;
             }
         }
-        let warning = |message, hint: String| Problem {
-            path: None,
-            file: Some(source.clone()),
-            line: Some(*line as usize),
-            message,
-            hint,
-        };
         let (pattern, media_type) = (rule.pattern().as_str(), rule.media_type());
         if !refused.is_empty() {
-            warnings.push(warning(
-                format!(
-                    "`{media_type}` is riskier than the file's own type, and ignored for {}",
-                    named(&refused)
-                ),
-                "write it by extension, in [types] of selvedge.toml, or rename the file".to_owned(),
-            ));
+            let files = first_names(&refused);
+            let message = format!(
+                "`{media_type}` is riskier than the file's own type, and ignored for {files}"
+            );
+            let hint = "set it by extension, in [types] of selvedge.toml, or rename the file";
+            warnings.push(Problem::located(located, message, hint));
         } else if applied == 0 {
-            warnings.push(warning(
-                format!("the `content-type` of `{pattern}` has no effect: no file is there"),
-                "name the file itself; redirects, rewrites, actions and collections don't count"
-                    .to_owned(),
-            ));
+            let message =
+                format!("the `content-type` of `{pattern}` has no effect: it matches no file");
+            let hint = "match the file itself; redirects, rewrites, actions and collections don't \
+                        count";
+            warnings.push(Problem::located(located, message, hint));
         }
     }
     warnings

@@ -1,13 +1,10 @@
-//! Asks before a command that takes something away.
+//! Asks for confirmation before a command removes something.
 
 use std::io::{BufRead, IsTerminal, stdin};
 
 use crate::publish::failure::Failure;
 
-/// Asks whether to go ahead, on a terminal. `effect` says what will happen and by when.
-///
-/// # Errors
-/// [`Failure`] if the answer is not `y`, or if nobody is there to ask.
+/// Asks on a terminal whether to go ahead. `effect` describes the change and its deadline.
 pub fn confirm(effect: &str, question: &str) -> Result<(), Failure> {
     let input = stdin();
     let is_terminal = input.is_terminal();
@@ -21,7 +18,7 @@ fn confirm_from(
     question: &str,
 ) -> Result<(), Failure> {
     if !is_terminal {
-        let message = "this needs a confirmation, and there is no terminal to ask on";
+        let message = "this needs confirmation, and there is no terminal";
         let mut failure = Failure::refused("not-confirmed", message, "add --yes to go ahead");
         failure.why = Some(effect.trim_end().replace('\n', "\n  ").into());
         return Err(failure);

@@ -1,25 +1,18 @@
-//! The server that a command speaks to and the token that it sends, as a person gave them.
+//! Checks the URL and the token that the user gives.
 
 use ureq::http::Uri;
 
 use crate::publish::failure::Failure;
 
-/// A server and a token for it.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// The server's root, without a slash at its end.
+    /// Root URL of the server, without a trailing slash.
     pub url: String,
-    /// Whether the server is on this machine.
     pub is_local: bool,
-    /// The token.
     pub token: String,
 }
 
 impl Endpoint {
-    /// Parses a URL and a token as a person gives them.
-    ///
-    /// # Errors
-    /// [`Failure`] when one of them is empty, or can't be what it should be.
     pub fn parse(url: &str, token: &str) -> Result<Self, Failure> {
         let hint = "write it as https://example.com or http://localhost:8787";
         if url.trim().is_empty() {

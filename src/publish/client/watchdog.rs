@@ -1,9 +1,9 @@
-//! Ends calls to a server that has been silent for too long.
+//! Ends all calls to a server that has been silent for too long.
 //!
-//! Timeouts of single calls don't bound a command: retries, pauses and parallel calls add up. The
-//! watchdog adds up the wall-clock time for which calls of one client waited without a sign of
-//! life: a response, bytes of one, or bytes of an upload taken for the first time. Past the limit
-//! it shuts the agent down, so that every call under way fails at once and no other is made.
+//! Timeouts of single calls don't bound a command, because of retries, pauses and parallel calls.
+//! The watchdog measures how long the calls of one client waited without a sign of life: a
+//! response, bytes of one, or bytes of an upload taken for the first time. Past the limit it shuts
+//! the agent down, so that all calls fail at once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
@@ -13,12 +13,10 @@ use ureq::Agent;
 
 use crate::publish::clock;
 
-/// How often the watchdog looks.
 const POLL: Duration = Duration::from_millis(50);
-/// The least time that an attempt gets to connect, near the limit.
+/// Minimum time to connect for an attempt near the limit.
 const LEFT_MIN: Duration = Duration::from_secs(1);
 
-/// Measures how long a server has been silent.
 #[derive(Debug)]
 pub struct Watchdog {
     shared: Arc<Shared>,
@@ -32,11 +30,11 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    /// Calls that wait for the server now.
+    /// Number of calls that wait for the server now.
     waiting: usize,
     /// When they began to wait, or when the server was last heard.
     since: Instant,
-    /// The silence of calls that no longer wait.
+    /// Silence measured before `since`.
     before: Duration,
     was_heard: bool,
     is_expired: bool,
@@ -61,12 +59,12 @@ impl Watchdog {
         };
         let shared = Arc::new(Shared { limit, state: Mutex::new(state) });
         let (watched, agent) = (Arc::downgrade(&shared), agent.clone());
-        // Without a thread the timeouts of single calls are left.
+        // Without a thread, the timeouts of single calls remain.
         let _ = thread::Builder::new().spawn(move || watch(&watched, agent));
         Self { shared }
     }
 
-    /// Runs something that waits for the server; its time counts as silence.
+    /// Runs a function that waits for the server; its time counts as silence.
     pub fn waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
         self.change(|state, now| {
             if state.waiting == 0 {
@@ -92,17 +90,14 @@ impl Watchdog {
         });
     }
 
-    /// Whether the server ever responded.
     pub fn was_heard(&self) -> bool {
         self.lock().was_heard
     }
 
-    /// Whether the limit was reached.
     pub fn is_expired(&self) -> bool {
         self.lock().is_expired
     }
 
-    /// The silence after which calls are ended.
     pub fn limit(&self) -> Duration {
         self.shared.limit
     }

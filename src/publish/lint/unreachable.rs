@@ -1,7 +1,7 @@
-//! Files and what stands before or behind them: redirects, actions and collections that hide
-//! files, and files that hide an action.
+//! Warns about files that a redirect, action or collection makes unreachable, and about actions
+//! that files make unreachable.
 //!
-//! Only what hides a file at every address that it could have: a redirect from `/about.html` to
+//! A file counts as unreachable only if it is so at every address: a redirect from `/about.html` to
 //! `/about` hides nothing.
 
 use std::collections::BTreeMap;
@@ -10,24 +10,17 @@ use std::path::PathBuf;
 
 use crate::publish::config::routes::{Route, RouteKind};
 use crate::publish::failure::Problem;
-use crate::publish::words::counted;
+use crate::publish::text::{counted, first_names};
 use crate::site::deployment::manifest::{APPLICATION_PAGES, spellings, stem};
 use crate::site::rules::pattern::name_length;
 use crate::site::rules::{RedirectRule, Redirects};
 use crate::site::source::diagnostic::Located;
 use crate::wire::percent::percent_decode;
 
-/// Most files that a warning names: enough to recognise the others by.
-const NAMED_MAX: usize = 3;
-
-/// A warning for each rule that hides files.
+/// Returns a warning for each redirect that hides files.
 ///
-/// `files`: the configuration files that were read, to say where the rule stands.
-pub fn warnings<'a>(
-    redirects: &Redirects,
-    paths: impl Iterator<Item = &'a str>,
-    files: &[PathBuf],
-) -> Vec<Problem> {
+/// `files`: the configuration files, to find the line of the rule.
+pub fn by_redirects(redirects: &Redirects, paths: &[&str], files: &[PathBuf]) -> Vec<Problem> {
     if redirects.rules().is_empty() {
         return Vec::new();
     }
@@ -40,17 +33,10 @@ pub fn warnings<'a>(
     hidden.into_iter().map(|((from, to), paths)| warning(from, to, &paths, files)).collect()
 }
 
-/// A warning for each action and collection that hides files, or that files hide.
+/// Returns a warning for each action and collection that hides files, or that files hide.
 ///
-/// An action of all paths is meant for what no file is at, and none is told of it.
-///
-/// # Shape
-/// `routes`: in the order in which a request tries them.
-pub fn route_warnings<'a>(
-    routes: &[Located<Route>],
-    redirects: &Redirects,
-    paths: impl Iterator<Item = &'a str>,
-) -> Vec<Problem> {
+/// An action for all paths is meant for the paths without a file.
+pub fn by_routes(routes: &[Located<Route>], redirects: &Redirects, paths: &[&str]) -> Vec<Problem> {
     let mut met: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     if !routes.is_empty() {
         for path in paths {
@@ -65,7 +51,7 @@ pub fn route_warnings<'a>(
     warnings.collect()
 }
 
-/// The first route that hides a file, or that a file hides.
+/// Returns the first route that hides a file, or that a file hides.
 fn meeting(routes: &[Located<Route>], redirects: &Redirects, path: &str) -> Option<usize> {
     let spellings = spellings(path);
     let index =
@@ -76,50 +62,39 @@ fn meeting(routes: &[Located<Route>], redirects: &Redirects, path: &str) -> Opti
                 prefix.as_str() != "/" && spellings.iter().any(|spelling| prefix.holds(spelling))
             }
         })?;
-    // A rewrite serves files whatever else its target's path belongs to.
+    // A rewrite serves a file even below an action or collection.
     let is_hidden = routes.get(index)?.rule.kind != RouteKind::Action;
     (!is_hidden || !is_served_elsewhere(redirects, path)).then_some(index)
 }
 
-/// Whether a file may be the answer at an address that is not its own.
+/// Returns whether a file may be served at an address that is not its own.
 fn is_served_elsewhere(redirects: &Redirects, path: &str) -> bool {
     stands_in(path) || redirects.rules().iter().any(|rule| may_serve(rule, path))
 }
 
-/// Returns the first few of many paths.
-pub fn named(paths: &[&str]) -> String {
-    let named: Vec<&str> = paths.iter().take(NAMED_MAX).copied().collect();
-    let more = if paths.len() > NAMED_MAX { ", ..." } else { "" };
-    format!("{}{more}", named.join(", "))
-}
-
 fn route_warning(route: &Located<Route>, paths: &[&str]) -> Problem {
-    let names = named(paths);
+    let names = first_names(paths);
     let (count, prefix) = (paths.len(), route.rule.prefix.as_str());
     let files = counted(count, "file");
     let (message, hint) = match route.rule.kind {
         RouteKind::FirstAction => (
-            format!("{files} below `{prefix}` can't be reached, the action comes first: {names}"),
-            "remove what is there, or remove first = true: then files come before the action",
+            format!(
+                "{files} below `{prefix}` can't be reached, because the action comes first: {names}"
+            ),
+            "remove the files, or remove first = true: then files come before the action",
         ),
         RouteKind::Collection => (
             format!(
-                "{files} below `{prefix}` can't be reached, the collection comes first: {names}"
+                "{files} below `{prefix}` can't be reached, because the collection comes first: {names}"
             ),
-            "put what is there into the collection, or change the collection's prefix",
+            "move the files into the collection, or change the collection's prefix",
         ),
         RouteKind::Action => (
-            format!("the action `{prefix}` is not asked for {files}, which come first: {names}"),
-            "remove what is there, or write first = true: then the action comes first",
+            format!("the action `{prefix}` is not called for {files}, which come first: {names}"),
+            "remove the files, or write first = true: then the action comes first",
         ),
     };
-    Problem {
-        path: None,
-        file: Some(route.file.clone()),
-        line: Some(route.line as usize),
-        message,
-        hint: hint.to_owned(),
-    }
+    Problem::located(route, message, hint)
 }
 
 fn hiding<'r>(redirects: &'r Redirects, path: &str) -> Option<&'r RedirectRule> {
@@ -131,12 +106,12 @@ fn hiding<'r>(redirects: &'r Redirects, path: &str) -> Option<&'r RedirectRule> 
     first.filter(|_| !is_served_elsewhere(redirects, path))
 }
 
-/// Whether a file may answer for paths that have none.
+/// Returns whether a file may be served for paths without a file.
 fn stands_in(path: &str) -> bool {
     path.ends_with("/404.html") || APPLICATION_PAGES.contains(&path)
 }
 
-/// Whether a rewrite may lead to a file; what its pattern captures may be anything.
+/// Returns whether a rewrite may lead to a file, with anything for its captures.
 fn may_serve(rule: &RedirectRule, path: &str) -> bool {
     let target = rule.to().as_str().split(['?', '#']).next().unwrap_or_default();
     if rule.status() != 200 {
@@ -154,20 +129,21 @@ fn may_serve(rule: &RedirectRule, path: &str) -> bool {
 fn warning(from: &str, to: &str, paths: &[&str], files: &[PathBuf]) -> Problem {
     let others = match paths.len().saturating_sub(1) {
         0 => String::new(),
-        1 => " and one more file".to_owned(),
-        n => format!(" and {n} more files"),
+        more => format!(", nor can {}", counted(more, "more file")),
     };
     let place = place(from, files);
     Problem {
         path: paths.first().map(|path| (*path).to_owned()),
         line: place.as_ref().map(|(_, line)| *line),
         file: place.map(|(file, _)| file),
-        message: format!("can't be reached{others}: the redirect from {from} to {to} comes first"),
+        message: format!(
+            "can't be reached{others}, because the redirect from {from} to {to} comes first"
+        ),
         hint: "remove the file, or narrow the redirect's pattern".to_owned(),
     }
 }
 
-/// Where a rule is written: the first line that begins with its pattern, or holds it quoted.
+/// Returns the first line that begins with the pattern, or holds it quoted.
 fn place(from: &str, files: &[PathBuf]) -> Option<(String, usize)> {
     let quoted = [format!("\"{from}\""), format!("'{from}'")];
     files.iter().find_map(|file| {
@@ -190,7 +166,7 @@ mod tests {
         let (from, to, status) = rule;
         let rule = RedirectRule::parse(from, to, status).unwrap();
         let redirects = Redirects::new(vec![rule]).unwrap();
-        let found = warnings(&redirects, [path].into_iter(), &[]);
+        let found = by_redirects(&redirects, &[path], &[]);
         assert_eq!(!found.is_empty(), is_hidden, "{from} -> {to} and {path}: {found:?}");
     }
 
@@ -211,7 +187,7 @@ mod tests {
     fn one_warning_for_each_rule() {
         let rule = RedirectRule::parse("/old/*", "/new/:splat", 301).unwrap();
         let redirects = Redirects::new(vec![rule]).unwrap();
-        let found = warnings(&redirects, ["/old/1.js", "/old/2.js", "/old/3.js"].into_iter(), &[]);
+        let found = by_redirects(&redirects, &["/old/1.js", "/old/2.js", "/old/3.js"], &[]);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].path.as_deref(), Some("/old/1.js"));
         assert!(found[0].message.contains("2 more files"), "{}", found[0].message);
@@ -221,7 +197,7 @@ mod tests {
     fn check_routes(kind: RouteKind, prefix: &str, paths: &[&str], expected: &str) {
         let route = Route { kind, prefix: PathPrefix::parse(prefix).unwrap() };
         let routes = [Located { file: "selvedge.toml".to_owned(), line: 2, rule: route }];
-        let found = route_warnings(&routes, &Redirects::default(), paths.iter().copied());
+        let found = by_routes(&routes, &Redirects::default(), paths);
         let shown: Vec<&str> = found.iter().map(|problem| problem.message.as_str()).collect();
         assert_eq!(shown.join(" | "), expected, "{kind:?} {prefix} and {paths:?}");
     }
@@ -229,8 +205,9 @@ mod tests {
     #[test]
     fn files_beside_routes() {
         use RouteKind::{Action, Collection, FirstAction};
-        let first =
-            |files| format!("{files} below `/api/` can't be reached, the action comes first");
+        let first = |files| {
+            format!("{files} below `/api/` can't be reached, because the action comes first")
+        };
         let one = first("1 file");
         check_routes(FirstAction, "/api/", &["/apiary", "/index.html", "/api.html"], "");
         check_routes(FirstAction, "/api/", &["/api/a.json"], &format!("{one}: /api/a.json"));
@@ -242,12 +219,12 @@ mod tests {
         let four = format!("{}: /api/1, /api/2, /api/3, ...", first("4 files"));
         check_routes(FirstAction, "/api/", &["/api/1", "/api/2", "/api/3", "/api/4"], &four);
         let files = ["/content/index.html", "/content/a", "/content"];
-        let hidden = "3 files below `/content/` can't be reached, the collection comes first: \
+        let hidden = "3 files below `/content/` can't be reached, because the collection comes first: \
                       /content/index.html, /content/a, /content";
         check_routes(Collection, "/content/", &files, hidden);
         check_routes(Collection, "/content/", &["/content/404.html", "/contents"], "");
         let wins =
-            "the action `/api/` is not asked for 2 files, which come first: /api.html, /api/a";
+            "the action `/api/` is not called for 2 files, which come first: /api.html, /api/a";
         check_routes(Action, "/api/", &["/api.html", "/api/a", "/a"], wins);
         check_routes(Action, "/", &["/api.html", "/index.html"], "");
     }

@@ -1,8 +1,6 @@
-//! From a file's name to the path at which it is published.
+//! Turns file names into published paths, and refuses names that no request could reach.
 //!
-//! Not the request's canonicaliser, which is `wire::path`: this is its counterpart, and refuses
-//! what no request could ever name. The invariant: the canonical address of a published path
-//! decodes to that very path.
+//! The counterpart of `wire::path`: the canonical address of a published path decodes to that path.
 
 use std::path::{Component, Path};
 
@@ -11,47 +9,29 @@ use unicode_normalization::{UnicodeNormalization, is_nfc_quick};
 use crate::site::deployment::shard::PATH_BYTES_MAX;
 use crate::wire::path::{self, RequestPath};
 
-/// Files that configure a site or its publishing: read, never served, wherever they lie.
-pub const NEVER_SERVED: [&str; 7] = [
-    "_headers",
-    "_redirects",
-    "selvedge.toml",
-    "app.config.yaml",
-    "ext.config.yaml",
-    ".selvedgeignore",
-    ".assetsignore",
-];
-/// What systems and package managers leave behind; nobody publishes it on purpose.
+/// Leftovers of systems and package managers.
 pub const JUNK: [&str; 4] = ["node_modules", ".DS_Store", "Thumbs.db", "desktop.ini"];
-/// The folder of dot-names that the web gives a meaning (RFC 8615): published.
+/// The one hidden folder that is published (RFC 8615).
 pub const WELL_KNOWN: &str = ".well-known";
-/// The first segment that Selvedge answers itself on every host.
+/// First segment of the paths that Selvedge itself answers on every host.
 pub const RESERVED: &str = ".selvedge";
 
-/// Why a file has no path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameError {
-    /// The name is not UTF-8.
     NotUtf8,
-    /// A control character is in it.
     Control,
-    /// A backslash is in it.
     Backslash,
-    /// It is longer than [`PATH_BYTES_MAX`].
     TooLong(usize),
-    /// Percent-encoded it is longer than requests may be, or has too many folders.
     Unreachable,
-    /// It lies below [`RESERVED`].
     Reserved,
 }
 
 impl NameError {
-    /// What is wrong.
     pub fn message(self) -> String {
         match self {
             Self::NotUtf8 => "the name is not UTF-8".into(),
-            Self::Control => "there is a control character in the name".into(),
-            Self::Backslash => "there is a backslash in the name".into(),
+            Self::Control => "the name contains a control character".into(),
+            Self::Backslash => "the name contains a backslash".into(),
             Self::TooLong(bytes) => {
                 format!("the path has {bytes} bytes, more than {PATH_BYTES_MAX}")
             }
@@ -64,24 +44,18 @@ impl NameError {
         }
     }
 
-    /// What to do.
     pub fn hint(self) -> &'static str {
         match self {
             Self::NotUtf8 => "rename it, for example with convmv",
-            Self::Control | Self::Backslash => "rename it: no address could ever name it",
+            Self::Control | Self::Backslash => "rename it: no URL can address it",
             Self::TooLong(_) | Self::Unreachable => "shorten the names of the file or its folders",
             Self::Reserved => "rename the folder",
         }
     }
 }
 
-/// The path at which a file is published.
-///
-/// # Shape
-/// `/`-rooted, decoded, UTF-8, no dot segments, at most [`PATH_BYTES_MAX`] bytes.
-///
-/// # Errors
-/// [`NameError`] when no request could name the file, or another part of Selvedge would answer.
+/// Returns the path at which a file is published: decoded, without dot segments, at most
+/// [`PATH_BYTES_MAX`] bytes.
 pub fn published_path(relative: &Path) -> Result<String, NameError> {
     let mut published = String::new();
     for component in relative.components() {
@@ -108,7 +82,7 @@ pub fn published_path(relative: &Path) -> Result<String, NameError> {
     }
 }
 
-/// The path as people compare it: composed (Unicode NFC), borrowed when it is so already.
+/// Returns the path in composed form (Unicode NFC).
 pub fn composed(path: &str) -> std::borrow::Cow<'_, str> {
     if path.is_ascii() || is_nfc_quick(path.chars()) == unicode_normalization::IsNormalized::Yes {
         return path.into();
@@ -116,7 +90,7 @@ pub fn composed(path: &str) -> std::borrow::Cow<'_, str> {
     path.nfc().collect::<String>().into()
 }
 
-/// How a path is spelled in Unicode, with an example: `composed (NFC, é is U+00E9)`.
+/// Describes the Unicode form of a path, with an example: `composed (NFC, é is U+00E9)`.
 pub fn spelling(path: &str) -> String {
     let whole = composed(path);
     let Some(example) = whole.chars().find(|c| !c.is_ascii() && c.nfd().count() > 1) else {
@@ -132,32 +106,6 @@ pub fn spelling(path: &str) -> String {
         (false, true) => format!("decomposed (NFD, {example} is {several})"),
         (false, false) => format!("of mixed forms ({example} as {one} and as {several})"),
     }
-}
-
-/// Whether a file holds a private key, judged by its name and how it begins.
-///
-/// `head` is as much of the file as is at hand: [`SECRET_HEAD_BYTES`] are enough.
-pub fn is_private_key(path: &str, head: &[u8]) -> bool {
-    let head = head.get(..SECRET_HEAD_BYTES).unwrap_or(head);
-    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    let is_key_file = name.ends_with(".pem")
-        || name.ends_with(".key")
-        || (name.starts_with("id_") && !name.contains('.'));
-    let start = head.trim_ascii_start();
-    let first_line = start.split(|b| *b == b'\n').next().unwrap_or(start);
-    if is_key_line(first_line) {
-        return true;
-    }
-    is_key_file && head.split(|b| *b == b'\n').any(|line| is_key_line(line.trim_ascii()))
-}
-
-/// How much of a file is searched for a private key.
-pub const SECRET_HEAD_BYTES: usize = 64 * 1024;
-
-fn is_key_line(line: &[u8]) -> bool {
-    let line = line.trim_ascii_end();
-    line.starts_with(b"-----BEGIN ") && line.ends_with(b"PRIVATE KEY-----")
-        || line.starts_with(b"-----BEGIN PGP PRIVATE KEY BLOCK-----")
 }
 
 #[cfg(test)]
@@ -223,26 +171,6 @@ mod tests {
         ];
         for (path, expected) in rows {
             assert_eq!(spelling(path), expected, "{path}");
-        }
-    }
-
-    #[test]
-    fn private_keys() {
-        let key = b"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n";
-        let late = b"Bag Attributes\n-----BEGIN PRIVATE KEY-----\nMIIE\n";
-        let rows: [(&str, &[u8], bool); 9] = [
-            ("/a.txt", key, true),
-            ("/id_rsa", b"\n-----BEGIN OPENSSH PRIVATE KEY-----\r\n", true),
-            ("/k.pem", late, true),
-            ("/K.KEY", late, true),
-            ("/a.txt", late, false),
-            ("/cert.pem", b"-----BEGIN CERTIFICATE-----\n", false),
-            ("/k.asc", b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n", true),
-            ("/k.pem", b"-----BEGIN PUBLIC KEY-----\n", false),
-            ("/empty.pem", b"", false),
-        ];
-        for (path, head, expected) in rows {
-            assert_eq!(is_private_key(path, head), expected, "{path}");
         }
     }
 }

@@ -1,32 +1,26 @@
-//! How often, and how far apart, a call that failed is made again.
-//!
-//! Not the calls, and no clock: what is random comes in as a number. The invariant is that a pause
-//! is never longer than its bound, whatever a server asks for.
+//! Exponential back-off with jitter for retries.
 
-/// The longest that a server's `Retry-After` is obeyed for, in milliseconds.
-pub const RETRY_AFTER_MILLIS_MAX: u64 = 60_000;
+/// Upper bound for the server's `Retry-After`, in milliseconds.
+const RETRY_AFTER_MILLIS_MAX: u64 = 60_000;
 
 /// Maximum number of attempts at a write that the store refuses: the server retries by itself.
 const STORE_ATTEMPTS_MAX: u32 = 3;
 
-/// How often, and how far apart, a call is made again.
 #[derive(Debug, Clone, Copy)]
 pub struct Backoff {
-    /// Most attempts at one call.
     pub attempts_max: u32,
-    /// The pause after the first failure, doubled after each further one.
+    /// Pause after the first failure, doubled after each further one.
     pub first_millis: u64,
-    /// The longest pause.
     pub longest_millis: u64,
-    /// What a second of the server's `Retry-After` counts for; less in tests only.
+    /// Length of a second of the server's `Retry-After`; shorter in tests only.
     pub retry_after_second_millis: u64,
-    /// How long a server may be silent before the command gives up, over all calls.
+    /// How long the server may be silent, over all calls, before the command gives up.
     pub silence_millis_max: u64,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        // 0.25 + 0.5 + 1 + 2 + 4 + 8 + 8 seconds: a restart of the server is sat out.
+        // 0.25 + 0.5 + 1 + 2 + 4 + 8 + 8 seconds: long enough for a restart of the server.
         Self {
             attempts_max: 8,
             first_millis: 250,
@@ -39,14 +33,13 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// Returns the maximum number of attempts at a write that the store refuses.
     pub fn store_attempts_max(&self) -> u32 {
         self.attempts_max.min(STORE_ATTEMPTS_MAX)
     }
 
-    /// The pause after a number of failed attempts, in milliseconds.
+    /// Returns the pause after a number of failed attempts, in milliseconds.
     ///
-    /// Half of it is random, so that clients that failed together don't come back together.
+    /// Half of it is jitter, so that clients that failed together don't retry together.
     pub fn pause_millis(&self, failures: u32, retry_after_secs: Option<u64>, random: u64) -> u64 {
         let doubled = self.first_millis.saturating_mul(1 << failures.saturating_sub(1).min(20));
         let half = doubled.min(self.longest_millis) / 2;

@@ -1,27 +1,12 @@
-//! Assembles a manifest from files, their media types and their classes.
+//! Builds the manifest of a deployment.
 
-use crate::publish::config::{Loaded, PublishSettings};
+use crate::publish::config::settings::Loaded;
 use crate::publish::failure::{Failure, Problem};
 use crate::publish::ingest::IngestedFile;
-use crate::publish::scan::ScannedFile;
 use crate::site::deployment::asset::{Asset, Class, Representation};
 use crate::site::deployment::manifest::{BuiltManifest, ManifestBuilder};
 use crate::wire::coding::Coding;
-use crate::wire::media_type;
-use crate::wire::path::file_extension;
 
-/// Returns a file with the media type that it is sent with.
-pub fn typed(file: ScannedFile, settings: &PublishSettings) -> (ScannedFile, String) {
-    let extension = file_extension(&file.path).map(str::to_ascii_lowercase);
-    let own = extension.and_then(|extension| settings.types.get(&extension));
-    let media_type = own.map_or(media_type::of_path(&file.path), String::as_str).to_owned();
-    (file, media_type)
-}
-
-/// Builds the manifest of files and their classes.
-///
-/// # Errors
-/// [`Failure`] when the manifest would break a limit.
 pub fn build(
     files: &[IngestedFile],
     classes: &[Class],
@@ -42,7 +27,7 @@ pub fn build(
             hash: encoded.hash,
         }));
         let asset = Asset::new(*class, media_type, representations).ok_or_else(|| {
-            let message = format!("{media_type:?} is no media type that can be sent");
+            let message = format!("{media_type:?} is not a media type");
             let hint = "write it as type/subtype in [types] of selvedge.toml";
             Failure::invalid_folder(vec![Problem::of_path(path, message, hint)])
         })?;
