@@ -1,7 +1,7 @@
-//! The JSON of stores: what earlier versions wrote is read, and written again as the same bytes.
+//! The JSON in stores: records of earlier versions are decoded, and encoded to the same bytes.
 //!
 //! Deployment ids are hashes of such bytes, and records are compared after they are written. The
-//! expected texts and ids were recorded before serde wrote them.
+//! expected texts and ids are from before the formats were serde derives.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::fs::File;
@@ -30,7 +30,7 @@ fn check<T: DeserializeOwned + Serialize>(text: &str) {
 }
 
 #[test]
-fn every_member_is_written_as_before() {
+fn every_member_is_encoded_as_before() {
     check::<SiteConfig>(include_str!("formats/config.json").trim_end());
     check::<LiveRecord>(include_str!("formats/live.json").trim_end());
     check::<SiteRecord>(include_str!("formats/site.json").trim_end());
@@ -39,7 +39,7 @@ fn every_member_is_written_as_before() {
 }
 
 #[test]
-fn empty_members_are_left_out_as_before() {
+fn empty_members_are_omitted_as_before() {
     check::<SiteConfig>(
         r#"{"html":"auto-trailing-slash","not_found":"404-page","redirect_status":307,"fingerprint":"auto","profile":"default","edge_ttl":86400,"stages":{},"redirects":[],"headers":[]}"#,
     );
@@ -71,7 +71,7 @@ fn a_deployment_keeps_its_id() {
 }
 
 #[test]
-fn stores_of_earlier_versions() {
+fn records_of_earlier_versions_are_kept() {
     for (store, records) in [("r2-0.1", 10), ("kv-0.1", 10)] {
         let file = format!("tests/e2e/stores/{store}.json.gz");
         let file = File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
@@ -86,7 +86,7 @@ fn stores_of_earlier_versions() {
     }
 }
 
-/// Checks the value of a key; returns whether it is JSON.
+/// Checks the value of a key and returns whether it is JSON.
 fn check_entry(key: &str, bytes: &[u8]) -> bool {
     let text = || str::from_utf8(bytes).unwrap();
     match key.split('/').collect::<Vec<_>>().as_slice() {

@@ -292,8 +292,8 @@ proptest! {
     }
 
     #[test]
-    fn codings_are_available_and_not_refused(
-        field in pieces(
+    fn codings_are_available_and_accepted(
+        accepted in pieces(
             &["gzip", "br", "zstd", "*", "identity", ";q=", "0", "1", "0.5", ",", ", "],
             12,
         ),
@@ -302,15 +302,15 @@ proptest! {
         let codings = [Coding::Gzip, Coding::Brotli, Coding::Zstd];
         let available = [0, 1, 2].map(|n| (codings[n], lengths[n]));
         for count in 0..=available.len() {
-            let choice = negotiate(Some(&field), available.into_iter().take(count));
+            let choice = negotiate(Some(&accepted), available.into_iter().take(count));
             let is_available = available.iter().take(count).any(|(coding, _)| *coding == choice);
             prop_assert!(choice == Coding::Identity || is_available);
         }
         for coding in codings {
-            let refused = format!("{field},*;q=1,{coding};q=0");
-            prop_assert_ne!(negotiate(Some(&refused), available.into_iter()), coding);
+            let rejected = format!("{accepted},*;q=1,{coding};q=0");
+            prop_assert_ne!(negotiate(Some(&rejected), available.into_iter()), coding);
             let none = "*;q=0,gzip;q=0,br;q=0,zstd;q=0,identity;q=0";
-            let only = format!("{field},{none},{coding};q=0.001");
+            let only = format!("{accepted},{none},{coding};q=0.001");
             prop_assert_eq!(negotiate(Some(&only), available.into_iter()), coding);
         }
     }
