@@ -1,4 +1,5 @@
-//! Purging what actions stored: gone everywhere within the bound, and nothing brings it back.
+//! Purges of stored responses of actions: one write, and nothing that was under way brings back
+//! what was purged.
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -6,9 +7,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use serde_json::json;
-
-use super::support::acting::{API, Up, acting, ask, get, upstreams};
+use super::support::acting::{API, acting, ask, get, upstreams};
 use super::support::response::Isolate;
 use super::support::upstream::Answer;
 use super::support::world::{Op, START_MS, Task, Trouble};
@@ -19,57 +18,11 @@ fn purge(from: &Isolate, body: &str) {
 }
 
 #[test]
-fn what_a_purge_reaches() {
-    let rows = [
-        (json!({ "all": true }), true),
-        (json!({ "path": "/api/x" }), true),
-        (json!({ "path": "/api/" }), false),
-        (json!({ "prefix": "/api/" }), true),
-        (json!({ "prefix": "/apis" }), false),
-        (json!({ "tag": "news" }), true),
-        (json!({ "tag": "new" }), false),
-        (json!({ "collection": "public" }), false),
-        (json!({ "all": true, "stage": "staging" }), false),
-    ];
-    for (scope, reaches) in rows {
-        let world = acting();
-        let here = Isolate::new(&world);
-        let isolates = [here.clone(), here.neighbour(), Isolate::new(&world)];
-        let lines = "cache-control: max-age=600, stale-if-error=600\ncache-tag: blog, news";
-        upstreams(&world, Up::New, lines, 0);
-        let seen = isolates.each_ref().map(|isolate| get(isolate, API).text().to_owned());
-        assert_eq!(seen, ["v1", "v1", "v2"]);
-        world.pass_ms(1_000);
-        purge(&here, &scope.to_string());
-        let expected = if reaches { "v3" } else { "v1" };
-        assert_eq!(get(&here, API).text(), expected, "{scope}: at once, here");
-        world.pass_ms(29_999);
-        for isolate in &isolates {
-            ask(isolate, "GET", API).send_only();
-            world.cut_behind();
-        }
-        world.pass_ms(1);
-        for (isolate, old) in isolates.iter().zip(&seen) {
-            let response = get(isolate, API);
-            assert_eq!(response.text() == old, !reaches, "{scope}: {response:?}");
-            // Not even where the upstream fails.
-            upstreams(&world, Up::Says(503), "", 0);
-            purge(isolate, &scope.to_string());
-            let status = get(isolate, API).status;
-            assert_eq!(status, if reaches { 503 } else { 200 }, "{scope}");
-            upstreams(&world, Up::New, lines, 0);
-            world.pass_ms(3_000);
-            get(isolate, API);
-        }
-    }
-}
-
-#[test]
 fn ten_thousand_are_one_write() {
     const MANY: usize = 10_000;
     let world = acting();
     let isolate = Isolate::new(&world);
-    upstreams(&world, Up::New, "cache-control: max-age=600", 0);
+    upstreams(&world, "cache-control: max-age=600", 0);
     let fetches_of_all = || {
         let before = world.fetches();
         for n in 0..MANY {
@@ -133,6 +86,39 @@ fn what_was_under_way_does_not_come_back() {
                 let response = get(isolate, API);
                 assert_eq!(response.text(), "new", "{name}, purged after {purged_ms} ms");
             }
+        }
+    }
+}
+
+/// A GET that was under way when something was changed is not stored, whatever came meanwhile.
+#[test]
+fn what_was_asked_before_a_change_is_not_stored() {
+    for vary in ["", "\nvary: accept-language"] {
+        for has_newer in [false, true] {
+            let world = acting();
+            let isolate = Isolate::new(&world);
+            let lines = format!("cache-control: max-age=600{vary}");
+            world.on_fetch(move |request, world| {
+                let delay_ms = if request.headers.contains("x-slow") { 1_000 } else { 0 };
+                let body = if world.fetches() > 1 { "new" } else { "old" };
+                Answer::new(200, &lines, body).after(delay_ms)
+            });
+            let slow = ask(&isolate, "GET", API).header("x-slow", "1").response();
+            let slow: Task = Box::pin(async move { assert_eq!(slow.await.text(), "old") });
+            let other = isolate.neighbour();
+            let changed = ask(&other, "POST", API).response();
+            let newer = ask(&other, "GET", API).header("accept-language", "fr").response();
+            let clock = world.clone();
+            let later: Task = Box::pin(async move {
+                clock.wait(500).await;
+                changed.await;
+                clock.wait(100).await;
+                if has_newer {
+                    assert_eq!(newer.await.text(), "new");
+                }
+            });
+            assert!(world.run_all(vec![slow, later]).iter().all(Option::is_some));
+            assert_eq!(get(&isolate, API).text(), "new", "{vary:?} {has_newer}");
         }
     }
 }

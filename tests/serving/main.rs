@@ -6,11 +6,7 @@
 mod support;
 
 mod actions_flight;
-mod actions_faults;
 mod actions_purge;
-mod actions_stale;
-mod actions_store;
-mod cache_status;
 mod cases;
 mod collections;
 mod error_documents;
@@ -18,7 +14,6 @@ mod faults;
 mod fresh;
 mod invalidation;
 mod isolation;
-mod live_window;
 mod model;
 mod objects;
 mod poisoning;

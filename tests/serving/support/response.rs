@@ -101,12 +101,17 @@ impl Request {
     }
 
     /// Takes the token away, or gives another.
-    pub fn token(mut self, token: Option<&str>) -> Self {
-        self.lines.retain(|(name, _)| name != "authorization");
+    pub fn token(self, token: Option<&str>) -> Self {
+        let without = self.without("authorization");
         match token {
-            Some(token) => self.header("authorization", &format!("Bearer {token}")),
-            None => self,
+            Some(token) => without.header("authorization", &format!("Bearer {token}")),
+            None => without,
         }
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.lines.retain(|(known, _)| known != name);
+        self
     }
 
     pub fn body(mut self, body: &[u8]) -> Self {
