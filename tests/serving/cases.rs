@@ -32,11 +32,17 @@ cases! {
     actions_store
     cache_status
     codings
+    collections
     deployment_host
+    deployments
+    error_documents
+    forgetting
+    fresh
     hosts
     hosts_custom
     https_only
     https_only_default
+    isolation
     lifetimes_html
     lifetimes_other
     lifetimes_sandbox
@@ -47,15 +53,21 @@ cases! {
     not_found_page
     not_found_rule
     not_found_spa
+    objects
     odd_requests
     preconditions
+    purge
     ranges
     redirects
+    refusals
     reserved
     retained
     rules
     stages
     takedowns
+    takedowns_hide
+    tokens
+    uploads
 }
 
 /// A file that is not in the list would never be run.

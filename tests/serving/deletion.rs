@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use selvedge::ports::Fault;
 
-use super::protocol::{race, token};
+use super::support::calls::{race, token};
 use super::support::folder::{Built, Folder, publish};
 use super::support::response::{Isolate, Request, Response};
 use super::support::upstream::Answer;
@@ -53,7 +53,7 @@ fn filled(vars: &[(&str, &str)]) -> Filled {
             assert_eq!(from.admin("PUT", &call, b"object of the old site").status, 200);
         }
     }
-    let token = token(&world, "aa", &["publish", "read"], None);
+    let token = token(&world, "aa", &["publish", "read"]);
     let key = from.admin("POST", "/sites/aa/keys", br#"{"name":"k"}"#).json();
     let key = key["key"].as_str().unwrap().to_owned();
     assert_eq!(from.admin("POST", "/sites/aa/takedowns", br#"{"path":"/x"}"#).status, 201);

@@ -11,7 +11,7 @@ use selvedge::site::ids::{SiteName, StageName};
 use selvedge::site::records::ban::{BanScope, CLOCK_SKEW_MS, OBJECT_BANS_MAX};
 use selvedge::site::records::live::LiveRecord;
 
-use super::objects::token;
+use super::support::calls::token;
 use super::support::folder::{Folder, publish};
 use super::support::response::{Isolate, Request, Response};
 use super::support::world::{Op, START_MS, Trouble, World};
@@ -360,7 +360,7 @@ fn refusals_change_nothing() {
     assert_eq!(Isolate::new(&world).admin("GET", path, b"").status, 405);
     assert!(world.snapshot() == before);
     for (scope, status) in [("write", 200), ("read", 403), ("purge", 403), ("publish", 403)] {
-        let token = token(&world, "www", scope);
+        let token = token(&world, "www", &[scope]);
         let request = Isolate::new(&world).admin_call("POST", path, b"{}").token(Some(&token));
         assert_eq!(request.send().status, status, "{scope}");
     }

@@ -5,7 +5,6 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use serde_json::{Value, json};
 
-use selvedge::ports::Fault;
 use selvedge::site::collection::CollectionName;
 use selvedge::site::ids::StageKey;
 use selvedge::site::ids::{SiteName, StageName};
@@ -15,7 +14,7 @@ use selvedge::wire::time::UnixMillis;
 
 use super::support::folder::{Folder, publish};
 use super::support::response::{Isolate, Response};
-use super::support::world::{Op, START_MS, Trouble, World};
+use super::support::world::{Op, START_MS, World};
 
 fn version(n: u32) -> Folder {
     Folder::new(&[("/index.html", &format!("v{n}"))])
@@ -151,42 +150,4 @@ fn a_second_purge_takes_the_place_of_the_first() {
         assert_eq!(purge(&world, &json!({ "tag": "news" })).json()["at_ms"], START_MS + n);
     }
     assert_eq!(record(&world, "production").bans.len(), 1);
-}
-
-#[test]
-fn a_store_that_does_not_say_is_asked_and_one_that_is_busy_is_told() {
-    for trouble in [Trouble::After(Fault::Failed), Trouble::HangAfter] {
-        let world = deployed();
-        world.trouble_at(Op::Write, "live/", 0, 1, trouble);
-        assert_eq!(purge(&world, &json!({ "all": true })).json()["seq"], 2, "{trouble:?}");
-    }
-    let world = deployed();
-    world.trouble(Op::Write, "live/", Trouble::Before(Fault::Busy));
-    let refused = purge(&world, &json!({ "all": true }));
-    assert_eq!((refused.status, refused.code().as_str()), (503, "unavailable"));
-    assert!(record(&world, "production").bans.is_empty());
-}
-
-#[test]
-fn refusals() {
-    let world = deployed();
-    let rows = [
-        ("{}", 422, "invalid"),
-        (r#"{"all":true,"tag":"x"}"#, 422, "invalid"),
-        (r#"{"path":"/a?x"}"#, 422, "invalid"),
-        (r#"{"path":"/a/../b"}"#, 422, "invalid"),
-        (r#"{"tag":"a b"}"#, 422, "invalid"),
-        (r#"{"collection":"/content/"}"#, 422, "invalid"),
-        (r#"{"tags":["a"]}"#, 400, "bad-request"),
-        (r#"{"all":true,"stage":"fresh"}"#, 400, "bad-request"),
-        (r#"{"all":true,"stage":"none"}"#, 404, "not-found"),
-    ];
-    let before = world.snapshot();
-    for (body, status, code) in rows {
-        let response = Isolate::new(&world).admin("POST", "/sites/aa/purge", body.as_bytes());
-        assert_eq!((response.status, response.code().as_str()), (status, code), "{body}");
-    }
-    let get = Isolate::new(&world).admin("GET", "/sites/aa/purge", b"");
-    assert_eq!((get.status, get.field("allow")), (405, "POST"));
-    assert_eq!(world.snapshot(), before);
 }

@@ -23,8 +23,8 @@ impl Seen {
     /// Checks what stands behind `=>`, and the lines of `<`.
     pub fn check_all(&self, expected: Option<&str>, more: &[String]) -> Result<(), String> {
         self.check(expected.unwrap_or_default())?;
-        let mut lines = more.iter().filter_map(|line| line.strip_prefix('<'));
-        lines.try_for_each(|line| self.check_line(line.trim()))
+        let lines = more.iter().filter_map(|line| line.strip_prefix('<')).map(str::trim);
+        lines.filter(|line| !line.is_empty()).try_for_each(|line| self.check_line(line))
     }
 
     fn check(&self, expected: &str) -> Result<(), String> {
@@ -68,11 +68,14 @@ impl Seen {
     }
 
     /// `text` is all of the body, or the code of an error of the admin API; `~text` is a part of
-    /// the body, `!~text` is none.
+    /// the body, `!~text` is none, `^text` is its beginning.
     fn check_body(&self, word: &str) -> Result<(), String> {
         let text = self.response.text();
         if let Some(absent) = word.strip_prefix("!~") {
             return ensure(!text.contains(&value(absent)), || format!("no `{absent}` in the body"));
+        }
+        if let Some(start) = word.strip_prefix('^') {
+            return ensure(text.starts_with(&value(start)), || format!("a body from `{start}`"));
         }
         if let Some(part) = word.strip_prefix('~') {
             return ensure(text.contains(&value(part)), || format!("`{part}` in the body"));
@@ -109,18 +112,26 @@ impl Seen {
             "bytes" => self.response.body.len() as u64,
             "took" => self.took_ms,
             "cut" => self.cut as u64,
-            "age" => self.response.field("age").parse().unwrap_or(0),
+            "age" | "retry-after" => self.response.field(counter).parse().unwrap_or(0),
             _ => self.log.iter().filter(matches).count() as u64,
         }
     }
 
+    /// A member by its JSON pointer, where `*` stands for each member of a list.
     fn json(&self, pointer: &str) -> Value {
-        let whole: Option<Value> = serde_json::from_slice(&self.response.body).ok();
-        whole.and_then(|whole| whole.pointer(pointer).cloned()).unwrap_or_default()
+        let whole: Value = serde_json::from_slice(&self.response.body).unwrap_or_default();
+        let Some((list, rest)) = pointer.split_once("/*") else {
+            return whole.pointer(pointer).cloned().unwrap_or_default();
+        };
+        let list = whole.pointer(list).and_then(Value::as_array).cloned().unwrap_or_default();
+        list.iter().map(|member| member.pointer(rest).cloned()).collect()
     }
 
     /// What `save NAME SOURCE` keeps: a header, a member by its JSON pointer, `json` or `body`.
     pub fn source(&self, source: &str) -> String {
+        if let Some(source) = source.strip_prefix("encoded ") {
+            return selvedge::wire::query::encode(&self.source(source));
+        }
         match source {
             "status" => self.response.status.to_string(),
             "body" => self.response.text().to_owned(),
@@ -137,10 +148,12 @@ impl Seen {
     pub fn check_line(&self, line: &str) -> Result<(), String> {
         let is_json = line.starts_with('/');
         let found = |name: &str| match name.starts_with('/') {
-            true => Some(self.json(name)).filter(|it| !it.is_null()).map(|it| it.to_string()),
+            true => Some(self.json(name).to_string()).filter(|it| it != "null" && it != "\"\""),
             false => self.response.has(&name.to_ascii_lowercase()).map(str::to_owned),
         };
-        let (name, is_met) = if let Some(name) = line.strip_prefix("! ") {
+        let (name, is_met) = if let Some(absent) = line.strip_prefix("!~ ") {
+            ("", !self.response.render().contains(absent))
+        } else if let Some(name) = line.strip_prefix("! ") {
             (name, found(name).is_none())
         } else if let Some(expected) = line.strip_prefix("json ") {
             return equal_json(&self.json(""), expected);
@@ -185,7 +198,7 @@ pub fn negated(word: &str) -> (bool, &str) {
 }
 
 fn counter(word: &str) -> Option<(&str, &str, u64)> {
-    let at = word.find(['=', '<', '>']).filter(|_| !word.starts_with(['"', '~', '!', '<']))?;
+    let at = word.find(['=', '<', '>']).filter(|_| !word.starts_with(['"', '~', '^', '!', '<']))?;
     let (name, rest) = word.split_at(at);
     let operator = if rest.as_bytes().get(1) == Some(&b'=') { &rest[..2] } else { &rest[..1] };
     let number = rest.strip_prefix(operator)?.parse().ok()?;

@@ -4,6 +4,7 @@
 //! every task sleeps, and random numbers come from a seed.
 
 pub mod acting;
+pub mod calls;
 pub mod case_file;
 pub mod expect;
 pub mod folder;

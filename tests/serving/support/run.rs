@@ -142,7 +142,9 @@ impl<'a> Run<'a> {
                 continue;
             }
             let end = end_of_loop(steps, at);
-            for row in rows(&self.expanded(step)?) {
+            let table =
+                self.expanded(step).map_err(|error| format!("line {}: {error}", step.line))?;
+            for row in rows(&table) {
                 self.values.extend(row.iter().cloned());
                 self.all(&steps[at..end]).map_err(|error| format!("{error}\nfor {row:?}"))?;
             }
@@ -213,10 +215,23 @@ impl<'a> Run<'a> {
                     _ => Behind::Run,
                 }
             }
+            "lose" => self.world.lose_binding(Some(rest.to_owned().leak())),
+            "limit" => self.world.set_limit(number(rest)? as u32),
             "site" => self.site = rest.to_owned(),
             "set" => {
-                let (name, text) = rest.split_once(' ').ok_or("set NAME VALUE")?;
+                let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
                 self.values.insert(name.to_owned(), value(text));
+            }
+            "slice" => {
+                let [name, range, text] =
+                    words(rest).try_into().map_err(|_| "slice NAME RANGE TEXT")?;
+                let (first, end) = range.split_once("..").ok_or("a range as `7..` or `..-1`")?;
+                let end = match end.strip_prefix('-') {
+                    Some(cut) => text.len() - number(cut)? as usize,
+                    None => text.len(),
+                };
+                let first = first.parse().unwrap_or(0);
+                self.values.insert(name, text[first..end].to_owned());
             }
             "save" => {
                 let (name, source) = rest.split_once(' ').ok_or("save NAME SOURCE")?;
@@ -224,13 +239,14 @@ impl<'a> Run<'a> {
                 self.values.insert(name.to_owned(), last.source(source));
             }
             "remember" => {
-                let last = self.last.as_ref().ok_or("no response yet")?.response.lasting();
+                let last = lasting(&self.last.as_ref().ok_or("no response yet")?.response);
                 self.remembered.insert(rest.to_owned(), last);
             }
-            "like" => {
-                let last = self.last.as_ref().ok_or("no response yet")?.response.lasting();
-                return ensure(self.remembered.get(rest) == Some(&last), || {
-                    format!("the response of `remember {rest}`")
+            "like" | "unlike" => {
+                let last = lasting(&self.last.as_ref().ok_or("no response yet")?.response);
+                let is_like = self.remembered.get(rest) == Some(&last);
+                return ensure(is_like == (word == "like"), || {
+                    format!("a response {word} that of `remember {rest}`")
                 });
             }
             "mark" => self.marked = self.world.snapshot(),
@@ -242,6 +258,10 @@ impl<'a> Run<'a> {
                 let found = self.world.fetches();
                 let expected = number(rest)? as usize;
                 return ensure(found == expected, || format!("{rest} fetches, found {found}"));
+            }
+            "list" => {
+                let (name, prefix) = rest.split_once(' ').ok_or("list NAME PREFIX")?;
+                self.values.insert(name.to_owned(), self.world.keys(prefix).join(" "));
             }
             "keys" => {
                 let found = self.world.keys(command).join(" ");
@@ -397,9 +417,9 @@ impl<'a> Run<'a> {
     fn send(&mut self, step: &Step, word: &str, command: &str, expected: Option<&str>) -> Outcome {
         let (first, rest) = command.split_once(' ').unwrap_or((command, ""));
         let object = |place: &str| {
-            let (collection, name) = place.split_once('/').unwrap_or((place, ""));
-            let slash = if name.is_empty() { "" } else { "/" };
-            format!("/sites/{}/collections/{collection}/objects{slash}{name}", self.site)
+            let end = place.find(['/', '?']).unwrap_or(place.len());
+            let (collection, name) = place.split_at(end);
+            format!("/sites/{}/collections/{collection}/objects{name}", self.site)
         };
         let (method, target, body, is_admin) = match word {
             "admin" => {
@@ -419,8 +439,11 @@ impl<'a> Run<'a> {
             method if first.contains("://") => (method, first.to_owned(), rest, false),
             _ => return Err("no such step".to_owned()),
         };
-        let is_json = body.starts_with(['{', '[']);
-        let body = if is_json { body.to_owned() } else { value(body) };
+        let body = match body.strip_prefix('@') {
+            Some(folder) => self.built.get(folder).ok_or("no such folder")?.root.clone(),
+            None if body.starts_with(['{', '[']) => body.as_bytes().to_vec(),
+            None => value(body).into_bytes(),
+        };
         let seen = self.request(step, method, &target, &body, is_admin);
         self.last = Some(seen);
         let seen = self.last.as_ref().ok_or("no response")?;
@@ -439,7 +462,7 @@ impl<'a> Run<'a> {
         step: &Step,
         method: &str,
         target: &str,
-        body: &str,
+        body: &[u8],
         is_admin: bool,
     ) -> Seen {
         let default = if is_admin { "new" } else { "here" };
@@ -460,7 +483,7 @@ impl<'a> Run<'a> {
         if is_admin || !body.is_empty() {
             request = request.without("content-length");
             if !sent.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
-                request = request.body(body.as_bytes());
+                request = request.body(body);
             }
         }
         let headers = sent.iter().filter(|(_, value)| !value.is_empty());
@@ -568,10 +591,20 @@ fn expanded(text: &str, values: &BTreeMap<String, String>) -> Result<String, Str
         let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
         let end = piece.find(|letter| !is_name(letter)).unwrap_or(piece.len());
         let (name, after) = piece.split_at(end);
-        whole.push_str(values.get(name).ok_or_else(|| format!("no value of `${name}`"))?);
+        let value = values.get(name).ok_or_else(|| format!("no value of `${name}`"))?;
+        whole.push_str(&expanded(value, values)?);
         whole.push_str(after);
     }
     Ok(whole)
+}
+
+/// A response without what depends on its time, its tier or its query.
+fn lasting(response: &Response) -> Response {
+    let mut lasting = response.lasting();
+    for (_, value) in lasting.headers.iter_mut().filter(|(name, _)| name == "location") {
+        value.truncate(value.find('?').unwrap_or(value.len()));
+    }
+    lasting
 }
 
 /// Whether an action answers: the status and the lifetimes are the upstream's.
