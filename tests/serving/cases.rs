@@ -33,6 +33,7 @@ cases! {
     cache_status
     codings
     collections
+    deletion
     deployment_host
     deployments
     error_documents
@@ -42,6 +43,7 @@ cases! {
     hosts_custom
     https_only
     https_only_default
+    invalidation
     isolation
     lifetimes_html
     lifetimes_other
@@ -64,6 +66,7 @@ cases! {
     retained
     rules
     stages
+    store_faults
     takedowns
     takedowns_hide
     tokens

@@ -5,20 +5,17 @@
 
 mod support;
 
-mod actions_flight;
-mod actions_purge;
+mod coalescing;
 mod cases;
-mod collections;
 mod faults;
-mod invalidation;
 mod isolation;
 mod model;
 mod poisoning;
 mod protocol;
-mod purge;
 mod takedowns;
 mod forgetting;
 mod deletion;
+mod under_way;
 mod vectors;
 #[cfg(not(target_arch = "wasm32"))]
 mod warnings;

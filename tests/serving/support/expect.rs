@@ -8,6 +8,7 @@ use super::response::Response;
 use super::world::{Logged, Op};
 
 /// A response, and what happened until it was there and the work behind it was done.
+#[derive(Default)]
 pub struct Seen {
     pub response: Response,
     pub log: Vec<Logged>,

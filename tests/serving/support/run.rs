@@ -251,7 +251,9 @@ impl<'a> Run<'a> {
             }
             "mark" => self.marked = self.world.snapshot(),
             "unchanged" => {
-                let now = self.world.snapshot();
+                let mut now = self.world.snapshot();
+                self.marked.retain(|key, _| matches(key, rest));
+                now.retain(|key, _| matches(key, rest));
                 return ensure(now == self.marked, || "a store as it was at `mark`".to_owned());
             }
             "fetches" => {
@@ -259,13 +261,20 @@ impl<'a> Run<'a> {
                 let expected = number(rest)? as usize;
                 return ensure(found == expected, || format!("{rest} fetches, found {found}"));
             }
+            "record" => {
+                let body = self.world.history(command).last().ok_or("no such key")?.to_vec();
+                let response = Response { status: 200, headers: Vec::new(), body, is_cut: false };
+                let seen = self.last.insert(Seen { response, ..Seen::default() });
+                return seen.check_all(expected, &step.more);
+            }
             "list" => {
                 let (name, prefix) = rest.split_once(' ').ok_or("list NAME PREFIX")?;
                 self.values.insert(name.to_owned(), self.world.keys(prefix).join(" "));
             }
             "keys" => {
-                let found = self.world.keys(command).join(" ");
-                let expected = expected.unwrap_or_default();
+                let mut found = self.world.keys("");
+                found.retain(|key| matches(key, command));
+                let (found, expected) = (found.join(" "), expected.unwrap_or_default());
                 return ensure(found == expected, || format!("keys {expected}, found {found}"));
             }
             "nowhere" => return self.nowhere(rest),
@@ -605,6 +614,14 @@ fn lasting(response: &Response) -> Response {
         value.truncate(value.find('?').unwrap_or(value.len()));
     }
     lasting
+}
+
+/// Whether a key begins with a prefix; `*/site` stands for all keys of a site.
+fn matches(key: &str, prefix: &str) -> bool {
+    match prefix.strip_prefix("*/") {
+        Some(site) => key.split('/').nth(1) == Some(site),
+        None => key.starts_with(prefix),
+    }
 }
 
 /// Whether an action answers: the status and the lifetimes are the upstream's.
