@@ -45,6 +45,7 @@ cases! {
     https_only_default
     invalidation
     isolation
+    large_site
     lifetimes_html
     lifetimes_other
     lifetimes_sandbox

@@ -10,7 +10,7 @@ use super::support::folder::{Folder, publish};
 use super::support::response::Isolate;
 use super::support::world::{EdgeTemper, Op, Trouble, World};
 
-use Trouble::{Before, Garbage, Hang, Null};
+use Trouble::{Before, Hang, Null};
 
 const PATHS: [&str; 7] =
     ["/", "/page", "/page.html", "/app.0123abcd.js", "/big.bin", "/missing", "/old"];
@@ -31,12 +31,6 @@ fn world() -> World {
     publish(&world, "www", "production", &folder());
     world.take_log();
     world
-}
-
-/// A site whose manifest does not fit its root.
-fn large_folder() -> Folder {
-    let folder = folder();
-    (0..3_000).fold(folder, |folder, n| folder.file(&format!("/a/folder/of/files/{n:05}.txt"), "x"))
 }
 
 #[test]
@@ -90,23 +84,4 @@ fn random_faults_give_the_right_answer_or_503() {
         }
     }
     assert!(answered > 300 && unavailable > 5, "{answered} and {unavailable}");
-}
-
-#[test]
-fn what_a_request_of_a_large_site_costs() {
-    let world = World::new();
-    let built = publish(&world, "www", "production", &large_folder());
-    assert!(built.blobs.len() > 6, "shards are blobs");
-    for path in ["/", "/a/folder/of/files/00007", "/missing", "/a/folder/of/files/00007.txt"] {
-        world.take_log();
-        let isolate = Isolate::new(&world);
-        isolate.get("www.cdn.test", path);
-        let cold = world.store_ops();
-        assert!(cold <= 4, "{path}: {cold} operations in a cold isolate");
-        isolate.get("www.cdn.test", path);
-        assert_eq!(world.take_log(), [], "{path}");
-    }
-    world.trouble(Op::Read, "blob/", Garbage);
-    let response = Isolate::new(&world).get("www.cdn.test", "/page");
-    assert_eq!(response.status, 503, "a shard that does not hash to its name is no shard");
 }

@@ -1,7 +1,7 @@
-//! Serving and publishing, whole, over ports in memory that fail, lag and lie on command.
+//! Serving and publishing, from URL to response, over ports in memory that fail and lag on command.
 //!
-//! Not a test of parts: every request goes through the pipeline from its URL to its reply. The same
-//! modules run again on wasm32 in a browser, see `browser.rs`.
+//! Sequences of requests are case files (`tests/cases/README.md`); Rust is for concurrency, random
+//! inputs and models. `browser.rs` runs the same modules on wasm32.
 
 mod support;
 
@@ -11,10 +11,8 @@ mod faults;
 mod isolation;
 mod model;
 mod poisoning;
-mod protocol;
-mod takedowns;
-mod forgetting;
-mod deletion;
+mod publishing;
+mod races;
 mod under_way;
 mod vectors;
 #[cfg(not(target_arch = "wasm32"))]

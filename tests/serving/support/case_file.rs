@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 
 use selvedge::wire::coding::Coding;
 
-use super::folder::Folder;
+use super::folder::{Built, Folder};
 
 /// A case file.
 #[derive(Default)]
 pub struct CaseFile {
     pub vars: Vec<(String, String)>,
     pub publications: Vec<Publication>,
-    pub folders: BTreeMap<String, Folder>,
+    /// The folders that have names, ready to be published.
+    pub built: BTreeMap<String, Built>,
     pub before: Vec<Step>,
     pub blocks: BTreeMap<String, Vec<Step>>,
     pub tests: Vec<Test>,
@@ -47,6 +48,31 @@ pub struct Step {
 
 /// A row of a table: the names of the columns, and the values.
 pub type Row = Vec<(String, String)>;
+
+impl Step {
+    /// The step with its names replaced by their values.
+    pub fn expanded(&self, values: &BTreeMap<String, String>) -> Result<Self, String> {
+        let head = expanded(&self.head, values)?;
+        // A value may be of several lines; a row of a table is one.
+        let lines_max = if head.starts_with("for ") { 1 } else { usize::MAX };
+        let mut more = Vec::new();
+        for line in &self.more {
+            let (marker, text) = line.split_at(if line.starts_with(['<', '>']) { 1 } else { 0 });
+            let text = expanded(text, values)?;
+            more.extend(text.splitn(lines_max, "\\n").map(|text| format!("{marker}{text}")));
+        }
+        Ok(Self { line: self.line, head, more })
+    }
+
+    /// What stands behind the first word, and what behind `=>`.
+    pub fn command(&self) -> (&str, Option<&str>) {
+        let (_, rest) = first_word(&self.head);
+        match rest.rsplit_once("=>") {
+            Some((command, expected)) => (command.trim(), Some(expected.trim())),
+            None => (rest, None),
+        }
+    }
+}
 
 struct Section<'a> {
     head: &'a str,
@@ -84,6 +110,7 @@ impl CaseFile {
         };
         // The named folder that files belong to; without one they belong to the next publication.
         let mut named: Option<String> = None;
+        let mut folders: BTreeMap<String, Folder> = BTreeMap::new();
         for section in sections(text) {
             let (word, rest) = section.head.split_once(' ').unwrap_or((section.head, ""));
             let words: Vec<&str> = rest.split(' ').collect();
@@ -102,8 +129,8 @@ impl CaseFile {
                     case.publications.push(std::mem::replace(&mut next, empty));
                 }
                 "folder" => {
-                    let base = words.get(2).map(|like| case.folders[*like].clone());
-                    case.folders.insert(words[0].to_owned(), base.unwrap_or_default());
+                    let base = words.get(2).map(|like| folders[*like].clone());
+                    folders.insert(words[0].to_owned(), base.unwrap_or_default());
                     named = Some(words[0].to_owned());
                 }
                 "before" => case.before = section.steps(),
@@ -113,15 +140,16 @@ impl CaseFile {
                 }
                 "ask" => case.asked = Some(section.text()),
                 _ => {
-                    let target = named.as_ref().map(|name| case.folders.get_mut(name).unwrap());
+                    let target = named.as_ref().map(|name| folders.get_mut(name).unwrap());
                     let target = target.unwrap_or(&mut next.folder);
                     *target = filled(std::mem::take(target), section.head, &section.text());
                 }
             }
         }
-        if case.folders.is_empty() {
+        if folders.is_empty() {
             case.publications.push(next);
         }
+        case.built = folders.into_iter().map(|(name, folder)| (name, folder.build())).collect();
         case
     }
 }
@@ -156,6 +184,10 @@ fn file(folder: Folder, head: &str, text: &str) -> Folder {
     let mut folder = folder.file(path, text);
     for (name, number) in words {
         let number: usize = number.parse().unwrap();
+        if name == "count" {
+            let paths = (1..=number).map(|n| format!("{path}{n}"));
+            return paths.fold(folder, |folder, path| folder.file(&path, text));
+        }
         let coding = Coding::ALL.into_iter().find(|coding| coding.token() == name);
         folder = match coding {
             Some(coding) => folder.coded(path, coding, number),
@@ -214,4 +246,44 @@ pub fn value(word: &str) -> String {
     let (text, times) = repeated.unwrap_or((word, 1));
     let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     quoted.unwrap_or(text).repeat(times)
+}
+
+/// The first word of a text, and what stands behind it.
+pub fn first_word(text: &str) -> (&str, &str) {
+    text.split_once(' ').unwrap_or((text, ""))
+}
+
+pub fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("`{text}` is no number"))
+}
+
+/// A text with `$name` replaced by the value of that name.
+pub fn expanded(text: &str, values: &BTreeMap<String, String>) -> Result<String, String> {
+    let mut pieces = text.split('$');
+    let mut whole = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let end = piece.find(|letter| !is_name(letter)).unwrap_or(piece.len());
+        let (name, after) = piece.split_at(end);
+        let value = values.get(name).ok_or_else(|| format!("no value of `${name}`"))?;
+        whole.push_str(&expanded(value, values)?);
+        whole.push_str(after);
+    }
+    Ok(whole)
+}
+
+/// The index of the `end` of a loop whose steps begin at an index, or of the end of the steps.
+pub fn end_of_loop(steps: &[Step], first: usize) -> usize {
+    let mut depth = 1;
+    for (at, step) in steps.iter().enumerate().skip(first) {
+        match step.head.as_str() {
+            "end" => depth -= 1,
+            head if head.starts_with("for ") => depth += 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+    steps.len()
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::acting::came;
 use super::case_file::{value, words};
+use super::faults::is_named;
 use super::response::Response;
 use super::world::{Logged, Op};
 
@@ -103,7 +104,7 @@ impl Seen {
                 "store" => !logged.op.is_edge(),
                 "writes" => matches!(logged.op, Op::Write | Op::Delete | Op::Upload),
                 "ops" => true,
-                _ => format!("{:?}", logged.op).eq_ignore_ascii_case(&op.replace('-', "")),
+                _ => is_named(logged.op, op),
             };
             is_op && logged.key.starts_with(prefix)
         };

@@ -4,13 +4,14 @@
 //! every task sleeps, and random numbers come from a seed.
 
 pub mod acting;
-pub mod calls;
 pub mod case_file;
 pub mod expect;
+pub mod faults;
 pub mod folder;
 pub mod objects;
 pub mod ports;
 pub mod response;
 pub mod run;
 pub mod upstream;
+pub mod upstream_rules;
 pub mod world;

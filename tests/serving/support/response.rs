@@ -100,15 +100,6 @@ impl Request {
         self
     }
 
-    /// Takes the token away, or gives another.
-    pub fn token(self, token: Option<&str>) -> Self {
-        let without = self.without("authorization");
-        match token {
-            Some(token) => without.header("authorization", &format!("Bearer {token}")),
-            None => without,
-        }
-    }
-
     pub fn without(mut self, name: &str) -> Self {
         self.lines.retain(|(known, _)| known != name);
         self

@@ -1,4 +1,4 @@
-//! Publishing, killed and raced at every step: what is served is one whole deployment.
+//! Publishing, interrupted at every step: what is served is one whole deployment.
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -8,7 +8,6 @@ use serde_json::json;
 use selvedge::ports::Fault;
 use selvedge::site::ids::ContentHash;
 
-use super::support::calls::race;
 use super::support::folder::{Built, Folder, frame, publish};
 use super::support::response::{Isolate, Request, Response};
 use super::support::world::{Trouble, World};
@@ -132,59 +131,6 @@ fn a_worker_killed_after_every_operation() {
         let found = served(&of.world);
         let whole = found == of.first_served || found == of.second_served;
         assert!(whole, "killed after {killed_at}");
-    }
-}
-
-#[test]
-fn two_deployers_in_every_order() {
-    for store in ["r2", "kv"] {
-        let world = World::with_vars(&[("STORE", store)]);
-        publish(&world, "www", "production", &version(1));
-        let rivals = [2, 3].map(|n| version(n).build());
-        for rival in &rivals {
-            rival.commit(&Isolate::new(&world), "www");
-        }
-        let before = world.snapshot();
-        for expected in [Some(1), None] {
-            for schedule in (0..1 << 10).map(|bits| bits | 0xa800) {
-                world.restore(&before);
-                let activate = |rival: &Built| {
-                    rival.calls(&Isolate::new(&world), "www", "production", expected).pop().unwrap()
-                };
-                let answers = race(&world, activate(&rivals[0]), activate(&rivals[1]), schedule);
-                check_race(&world, store, expected, &rivals, &answers, schedule);
-            }
-        }
-    }
-}
-
-#[track_caller]
-fn check_race(
-    world: &World,
-    store: &str,
-    expected: Option<u64>,
-    rivals: &[Built; 2],
-    answers: &[Response; 2],
-    schedule: u32,
-) {
-    let shown = format!("{store}, {expected:?}, {schedule:b}: {answers:?}");
-    let live = Isolate::new(world).admin("GET", "/sites/www/stages/production", b"").json();
-    let winner = rivals.iter().position(|rival| live["deployment"] == rival.id.as_str());
-    let winner = winner.unwrap_or_else(|| panic!("neither is live: {shown}"));
-    assert_eq!(answers[winner].status, 200, "the winner was told otherwise: {shown}");
-    let loser = &answers[1 - winner];
-    match (store, expected) {
-        ("r2", Some(_)) => {
-            assert_eq!((loser.status, loser.code().as_str()), (409, "lost-race"), "{shown}");
-            let named = &loser.json()["error"]["winner"]["deployment"];
-            assert_eq!(*named, rivals[winner].id.as_str(), "{shown}");
-            assert_eq!(live["seq"], 2, "{shown}");
-        }
-        ("r2", None) => {
-            assert_eq!((loser.status, live["seq"].as_u64()), (200, Some(3)), "{shown}");
-        }
-        // KV can't prevent a lost race: both may have been told that they won.
-        _ => assert!([200, 409].contains(&loser.status), "{shown}"),
     }
 }
 
