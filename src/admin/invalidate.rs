@@ -154,7 +154,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Returns the time of a ban that is made now. KV may return the old object for a while after a
-    /// write, so what is read until then is banned too.
+    /// write, so the ban covers reads until then.
     fn dated(&self) -> UnixMillis {
         self.tiers.ports.now().plus(self.lag_secs().saturating_mul(1_000))
     }
