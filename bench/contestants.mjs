@@ -6,15 +6,15 @@
 // the measured workers.
 
 import { createHash, randomBytes } from "node:crypto";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
-import { CLI, COMPATIBILITY_DATE, ROOT, WORKER, run } from "../scripts/lib.mjs";
+import { CLI, ROOT, run } from "../scripts/lib.mjs";
 import { get } from "../tests/e2e/lib/client.mjs";
-import { CACHE_WORKER, KV_WORKER } from "../tests/e2e/lib/stores.mjs";
-import { configText, esModule, freePorts, layered } from "./workerd.mjs";
-import { selvedgeModules, serve, text } from "./workerd.mjs";
+import { configText, copyBuild, esModule, freePorts, layered } from "../tests/e2e/lib/workerd.mjs";
+import { selvedgeModules, serve, variables } from "../tests/e2e/lib/workerd.mjs";
+import { workerService, writeStores } from "../tests/e2e/lib/workerd.mjs";
 
 const BENCH = join(ROOT, "bench");
 /** The platform's asset worker: from its own npm package, and as miniflare bundles it. */
@@ -103,13 +103,12 @@ function assetManifest(files) {
 const UPSTREAM = '(name = "UPSTREAM", service = "upstream")';
 const CONFIG = '[[actions]]\nprefix = "/action/"\nservice = "UPSTREAM"\n';
 
-function workerText(service) {
-  const cache = service.cache ? `cacheApiOutbound = "${service.cache}",` : "";
-  const date = `compatibilityDate = "${COMPATIBILITY_DATE}",`;
-  const store = (name) => `(name = "${name}", kvNamespace = "store")`;
-  const bucket = '(name = "BUCKET", r2Bucket = "bucket")';
-  if (service.over) return `(modules = [${layered(service.plain, service.over)}], ${date})`;
-  if (service.plain) return `(modules = [${esModule(service.plain)}], ${date})`;
+const BUCKET = '(name = "BUCKET", r2Bucket = "bucket")';
+const namespace = (name) => `(name = "${name}", kvNamespace = "store")`;
+
+function workerText({ cache, ...service }) {
+  if (service.over) return workerService({ modules: layered(service.plain, service.over) });
+  if (service.plain) return workerService({ modules: [esModule(service.plain)] });
   if (service.selvedge) {
     const vars = {
       BASE_DOMAIN: "localhost",
@@ -120,25 +119,28 @@ function workerText(service) {
       ALLOWED_ORIGINS: "service:UPSTREAM",
       ...service.selvedge,
     };
-    const bindings = Object.entries(vars).map(([name, value]) => text(name, value));
-    const build = service.other ?? WORKER;
-    return `(modules = [${selvedgeModules(build, service.other ? OTHER : "")}], ${date}
-      bindings = [${[store("STORE_KV"), bucket, UPSTREAM, ...bindings]}], ${cache})`;
+    const bindings = [namespace("STORE_KV"), BUCKET, UPSTREAM, ...variables(vars)];
+    const other = service.other ? { build: service.other, prefix: OTHER } : {};
+    return workerService({ modules: selvedgeModules(other), bindings, cache });
   }
   if (service.assetWorker) {
     const config = { html_handling: "auto-trailing-slash", not_found_handling: "404-page" };
-    // The platform's own tools run it with this date and these flags.
-    return `(modules = [${esModule(service.assetWorker)}], compatibilityDate = "2024-07-31",
-      compatibilityFlags = ["nodejs_compat", "enable_ctx_exports"],
-      bindings = [${store("ASSETS_KV_NAMESPACE")},
-        (name = "ASSETS_MANIFEST", data = embed "asset-manifest.bin"),
-        (name = "CONFIG", json = ${JSON.stringify(JSON.stringify(config))})], ${cache})`;
+    return workerService({
+      modules: [esModule(service.assetWorker)],
+      bindings: [
+        namespace("ASSETS_KV_NAMESPACE"),
+        '(name = "ASSETS_MANIFEST", data = embed "asset-manifest.bin")',
+        `(name = "CONFIG", json = ${JSON.stringify(JSON.stringify(config))})`,
+      ],
+      cache,
+      // The platform's own tools run it with this date and these flags.
+      date: "2024-07-31",
+      flags: ["nodejs_compat", "enable_ctx_exports"],
+    });
   }
-  const bindings = [store("STORE"), bucket];
+  const bindings = [namespace("STORE"), BUCKET, ...variables(service.vars ?? {})];
   if (service.keys) bindings.push('(name = "KEYS", json = embed "keys.json")');
-  for (const [name, value] of Object.entries(service.vars ?? {})) bindings.push(text(name, value));
-  return `(modules = [${esModule(service.module)}], ${date}
-      bindings = [${bindings}], ${cache})`;
+  return workerService({ modules: [esModule(service.module)], bindings, cache });
 }
 
 /** Returns the services, including those of another build. */
@@ -148,21 +150,15 @@ function servicesWith(other) {
   return { ...SERVICES, ...Object.fromEntries(others) };
 }
 
-function copyBuild(build, folder, prefix) {
-  for (const name of readdirSync(build)) copyFileSync(join(build, name), join(folder, prefix + name));
-}
-
 function writeModules(folder, files, other) {
-  copyBuild(WORKER, folder, "");
-  if (other) copyBuild(other, folder, OTHER);
-  for (const name of readdirSync(join(BENCH, "workers"))) {
-    if (name !== "kv-asset-handler.js") copyFileSync(join(BENCH, "workers", name), join(folder, name));
-  }
+  copyBuild(folder);
+  if (other) copyBuild(folder, other, OTHER);
+  // The bundle of kv-asset-handler.js, below, replaces its source.
+  cpSync(join(BENCH, "workers"), folder, { recursive: true });
   for (const [name, path] of Object.entries(ASSET_WORKERS)) {
     copyFileSync(join(ROOT, "node_modules", path), join(folder, name));
   }
-  writeFileSync(join(folder, "kv.js"), KV_WORKER);
-  writeFileSync(join(folder, "cache.js"), CACHE_WORKER);
+  writeStores(folder);
   writeFileSync(join(folder, "asset-manifest.bin"), assetManifest(files));
   const keys = Object.keys(files).map((path) => [path, `kvah/${path}`]);
   writeFileSync(join(folder, "keys.json"), JSON.stringify(Object.fromEntries(keys)));
@@ -220,10 +216,8 @@ export async function start(other) {
   const files = siteFiles();
   writeModules(folder, files, other);
   const running = servicesWith(other);
-  const ports = await freePorts(Object.keys(running));
-  const services = Object.entries(running).map(([name, service]) => {
-    return [name, `worker = ${workerText(service)}`];
-  });
+  const ports = await freePorts(...Object.keys(running));
+  const services = Object.entries(running).map(([name, service]) => [name, workerText(service)]);
   const config = configText(Object.fromEntries(services), ports);
   const { pid, stop } = await serve(folder, config, ports.store, "/.requests");
   await fill(ports, files);

@@ -6,25 +6,18 @@
 // The store is another process, which bench/core fills with the product's own code. So the worker
 // can be restarted, and its process's memory and CPU time don't include the store's.
 
-import {
-  copyFileSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
-import { COMPATIBILITY_DATE, ROOT, WORKER, main, run, step } from "../scripts/lib.mjs";
+import { ROOT, main, run, step } from "../scripts/lib.mjs";
 import { get } from "../tests/e2e/lib/client.mjs";
-import { CACHE_WORKER, KV_WORKER } from "../tests/e2e/lib/stores.mjs";
+import { configText, copyBuild, esModule, freePorts, layered } from "../tests/e2e/lib/workerd.mjs";
+import { selvedgeModules, serve, variables } from "../tests/e2e/lib/workerd.mjs";
+import { workerService, writeStores } from "../tests/e2e/lib/workerd.mjs";
 import { CONNECTIONS, load, rotation, rssBytes } from "./measure.mjs";
 import { scaleTables } from "./report.mjs";
-import { configText, esModule, freePorts, layered } from "./workerd.mjs";
-import { selvedgeModules, serve, text } from "./workerd.mjs";
 
 const SIZES = [100, 10_000, 1_000_000];
 const HOST = "bench.localhost";
@@ -45,57 +38,47 @@ const [LOAD_SECS, WARM_SECS] = [5, 2];
 /** Interval of memory measurements under load. */
 const LOOK_MS = 100;
 
-const DATE = `compatibilityDate = "${COMPATIBILITY_DATE}"`;
+const CACHE = workerService({ modules: [esModule("cache.js")] });
 
 /** Returns a new folder with every module. */
 function modules() {
   const folder = mkdtempSync(join(tmpdir(), "selvedge-scale-"));
-  for (const name of readdirSync(WORKER)) copyFileSync(join(WORKER, name), join(folder, name));
-  for (const name of ["counted.js", "gauge.js", "idle.js"]) {
-    copyFileSync(join(ROOT, "bench/workers", name), join(folder, name));
-  }
-  writeFileSync(join(folder, "kv.js"), KV_WORKER);
-  writeFileSync(join(folder, "cache.js"), CACHE_WORKER);
+  copyBuild(folder);
+  cpSync(join(ROOT, "bench/workers"), folder, { recursive: true });
+  writeStores(folder);
   return folder;
 }
 
 async function startStore() {
-  const ports = await freePorts(["store"]);
-  const worker = `worker = (modules = [${layered("counted.js", "kv.js")}], ${DATE})`;
-  const server = await serve(modules(), configText({ store: worker }, ports), ports.store);
+  const ports = await freePorts("store");
+  const store = workerService({ modules: layered("counted.js", "kv.js") });
+  const server = await serve(modules(), configText({ store }, ports), ports.store);
   const requests = async () => Number((await get(ports.store, "store", "/.requests")).text);
   return { ...server, port: ports.store, requests };
 }
 
 /** Starts the worker; `isGauged` adds a gauge in front of it, and an inspector. */
 async function startWorker(store, { isGauged = false } = {}) {
-  const ports = await freePorts(["worker", "inspector"]);
-  const vars = { BASE_DOMAIN: "localhost", HTTPS_ONLY: "false", STORE: "kv" };
-  const bindings = Object.entries(vars).map(([name, value]) => text(name, value));
-  bindings.push('(name = "STORE_KV", kvNamespace = "store")');
-  const ours = selvedgeModules(WORKER, "");
-  // The gauge imports the entry module as "./index.mjs".
-  const behind = ours.map((module) => module.replace('"index.mjs", ', '"./index.mjs", '));
-  const all = isGauged ? [esModule("gauge.js"), ...behind] : ours;
+  const vars = variables({ BASE_DOMAIN: "localhost", HTTPS_ONLY: "false", STORE: "kv" });
   const services = {
     store: `external = (address = "127.0.0.1:${store.port}", http = ())`,
-    cache: `worker = (modules = [${esModule("cache.js")}], ${DATE})`,
-    worker: `worker = (modules = [${all}], ${DATE}, bindings = [${bindings}],
-      cacheApiOutbound = "cache")`,
+    cache: CACHE,
+    worker: workerService({
+      modules: selvedgeModules({ front: isGauged ? "gauge.js" : null }),
+      bindings: ['(name = "STORE_KV", kvNamespace = "store")', ...vars],
+      cache: "cache",
+    }),
   };
-  return started(services, ports, isGauged);
+  return started(services, isGauged);
 }
 
-async function startIdle() {
-  const ports = await freePorts(["worker", "inspector"]);
-  const services = {
-    cache: `worker = (modules = [${esModule("cache.js")}], ${DATE})`,
-    worker: `worker = (modules = [${esModule("idle.js")}], ${DATE}, cacheApiOutbound = "cache")`,
-  };
-  return started(services, ports, true);
+function startIdle() {
+  const worker = workerService({ modules: [esModule("idle.js")], cache: "cache" });
+  return started({ cache: CACHE, worker }, true);
 }
 
-async function started(services, { worker, inspector }, isGauged) {
+async function started(services, isGauged) {
+  const { worker, inspector } = await freePorts("worker", "inspector");
   const config = configText(services, { worker }, isGauged ? ["--expose-gc"] : []);
   const args = isGauged ? [`--inspector-addr=127.0.0.1:${inspector}`] : [];
   const server = await serve(modules(), config, worker, "/", args);

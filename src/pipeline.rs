@@ -22,7 +22,7 @@ use crate::admin;
 use crate::cache::live;
 use crate::cache::memory::Memory;
 use crate::cache::tiers::Tiers;
-use crate::ports::deadline;
+use crate::ports::deadline::persistently;
 use crate::ports::{Fault, Ports};
 use crate::serve::deployment_host;
 use crate::serve::destination::{Destination, is_reserved};
@@ -40,7 +40,7 @@ use crate::wire::host::{Hostname, parse_authority};
 use crate::wire::path::{PathError, RequestPath};
 use crate::wire::url::{self, Scheme, UrlError};
 
-/// Answers probes, which come from inside and may not use HTTPS.
+/// Probes come from inside, possibly without HTTPS.
 const HEALTH: &str = "/.selvedge/health";
 
 /// Returns the response to a request.
@@ -145,7 +145,7 @@ async fn custom_host<P: Ports>(
     }
     let key = keys::host(host);
     let ms = settings.deadlines.read_ms;
-    match deadline::read(&tiers.ports, ms, &key).await {
+    match persistently(&tiers.ports, ms, || tiers.ports.read(&key)).await {
         Ok(value) => {
             let record = value.and_then(|value| HostRecord::parse(&value.bytes, host));
             if record.is_none() {

@@ -11,7 +11,7 @@ use crate::admin::records::list_all;
 use crate::ports::body::ResponseBody;
 use crate::ports::deadline::{persistently, within};
 use crate::ports::join::join_all;
-use crate::ports::{Ports, Upload};
+use crate::ports::{Blob, Ports, Upload};
 use crate::site::api::{MissingBlobs, MissingQuestion};
 use crate::site::ids::ContentHash;
 use crate::site::keys::{self, HexPrefix};
@@ -64,7 +64,8 @@ impl<P: Ports> Handler<'_, P> {
     async fn store_blob(&self, hash: &ContentHash, bytes: &[u8]) -> Result<Upload> {
         let (ports, ms) = self.store();
         let key = keys::blob(&self.site, hash);
-        let stored = persistently(ports, ms, || ports.store_blob(&key, bytes, hash)).await;
+        let stored =
+            persistently(ports, ms, || ports.store_blob(&key, Blob::Bytes(bytes), hash)).await;
         stored.map_err(AdminError::of_write)
     }
 
@@ -86,7 +87,7 @@ impl<P: Ports> Handler<'_, P> {
             return Err(AdminError::TooLarge(length_max));
         }
         let key = keys::blob(&self.site, &hash);
-        let upload = ports.store_request_body(&key, length, &hash);
+        let upload = ports.store_blob(&key, Blob::RequestBody(length), &hash);
         let upload = within(ports, settings.deadlines.upload_ms, upload).await;
         match upload.map_err(AdminError::of_write)? {
             Upload::Stored => Ok(Answer::json(201, &json!({ "stored": 1 }))),

@@ -11,7 +11,7 @@ use crate::admin::handler::{Answer, Handler};
 use crate::admin::invalidate::CopiesView;
 use crate::admin::object_headers::{self, Precondition};
 use crate::ports::body::ResponseBody;
-use crate::ports::deadline::{self, persistently, within};
+use crate::ports::deadline::{persistently, within};
 use crate::ports::{Condition, Object, ObjectMeta, ObjectWritten, Ports};
 use crate::serve::request::RequestHeader;
 use crate::site::collection::{CollectionName, ObjectName};
@@ -96,7 +96,7 @@ impl<P: Ports> Handler<'_, P> {
             return Ok(Answer::Object(meta, ResponseBody::Empty));
         }
         let (ports, ms) = self.store();
-        match deadline::object_read(ports, ms, &object.key, None, None).await? {
+        match persistently(ports, ms, || ports.object_read(&object.key, None, None)).await? {
             Some(Object::Found(meta, body)) => Ok(Answer::Object(meta, ResponseBody::Stream(body))),
             Some(Object::NotModified(_)) | None => Err(self.absent(&object).await),
         }

@@ -2,7 +2,7 @@
 
 use crate::admin::error::{AdminError, Invalid, Missing, Result};
 use crate::admin::handler::Handler;
-use crate::ports::deadline::{self, persistently, within};
+use crate::ports::deadline::{persistently, within};
 use crate::ports::{Condition, Ports, Versioned, Written};
 use crate::site::ids::{DeploymentId, StageName};
 use crate::site::keys::{self, Key};
@@ -17,7 +17,7 @@ const LIST_PAGES_MAX: usize = 40;
 impl<P: Ports> Handler<'_, P> {
     pub async fn read(&self, key: &Key) -> Result<Option<Versioned>> {
         let (ports, ms) = self.store();
-        Ok(deadline::read(ports, ms, key).await?)
+        Ok(persistently(ports, ms, || ports.read(key)).await?)
     }
 
     /// Writes without retrying: a conditional write that is retried would lose against itself.
@@ -117,7 +117,7 @@ pub async fn list_all<P: Ports>(ports: &P, prefix: &str) -> Result<Vec<String>> 
     let mut keys = Vec::new();
     let mut cursor: Option<String> = None;
     for _ in 0..LIST_PAGES_MAX {
-        let page = deadline::list(ports, ms, prefix, cursor.as_deref()).await?;
+        let page = persistently(ports, ms, || ports.list(prefix, cursor.as_deref())).await?;
         keys.extend(page.keys);
         cursor = page.cursor;
         if cursor.is_none() {

@@ -1,7 +1,7 @@
-//! From files to assets: read, hash, encode, or recognise as unchanged.
+//! Reads, hashes and encodes files in parallel, and skips those that did not change.
 //!
-//! In parallel, with no more in memory than one file for each thread. The invariant is that hash
-//! and encodings are of the same bytes: a file that changes while it is read is read again.
+//! Holds at most one file per thread in memory. A file that changes while it is read is read again,
+//! so its hash and its encodings are always of the same bytes.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -20,14 +20,13 @@ use crate::publish::scan::{ScannedFile, Stat};
 use crate::site::ids::ContentHash;
 use crate::wire::coding::Coding;
 
-/// How often a file that keeps changing is read before that is reported.
+/// Maximum number of attempts to read a file that keeps changing.
 pub const READS_MAX: u32 = 4;
-/// After so many seconds of work what was learned is saved, so that an interruption loses less.
+/// How often the cache is saved, so that an interrupted run loses little.
 pub const CHECKPOINT_SECS: u64 = 10;
 
 const CHUNK_FILES: usize = 1_024;
 
-/// A file with the names of its blobs.
 #[derive(Debug, Clone)]
 pub struct IngestedFile {
     pub scanned: ScannedFile,
@@ -36,7 +35,6 @@ pub struct IngestedFile {
     pub encodings: Vec<Encoded>,
 }
 
-/// What became of all files.
 #[derive(Debug, Default)]
 pub struct Ingested {
     pub files: Vec<IngestedFile>,
@@ -44,16 +42,14 @@ pub struct Ingested {
     pub files_read: usize,
 }
 
-/// How to ingest.
 #[derive(Clone, Copy)]
 pub struct IngestOptions<'a> {
-    /// How hard encoders work; `None` when the folder is refused anyway and only checked.
+    /// `None` for a folder that is refused anyway: its files are only checked.
     pub effort: Option<Effort>,
     pub allow_secrets: bool,
     pub progress: &'a dyn Progress,
 }
 
-/// The assets of files.
 pub fn ingest(
     files: Vec<(ScannedFile, String)>,
     cache: &mut Cache,
@@ -97,7 +93,6 @@ pub fn ingest(
     Ok(ingested)
 }
 
-/// What a worker found out about one file.
 struct Outcome {
     file: IngestedFile,
     is_secret: bool,
@@ -174,7 +169,7 @@ impl Worker<'_> {
         )))
     }
 
-    /// The file as the cache knows it, when it has not changed.
+    /// Returns the file as the cache knows it, if it has not changed.
     fn recognised(&self, scanned: &ScannedFile, media_type: &str) -> Option<Outcome> {
         let known = self.cache.files.get(&scanned.path)?;
         if known.stat != scanned.stat {
@@ -190,7 +185,7 @@ impl Worker<'_> {
         Some(Outcome { file, is_secret: known.is_secret, was_read: false })
     }
 
-    /// The file as it is now, `None` when it changed meanwhile.
+    /// Reads a file; `None` if it changed meanwhile.
     fn read(&self, scanned: &ScannedFile, media_type: &str) -> Result<Option<Outcome>, Stop> {
         let unreadable = |cause: io::Error| Stop::Problem(unreadable(&scanned.path, &cause));
         let mut open = File::open(&scanned.file).map_err(unreadable)?;
@@ -263,7 +258,7 @@ fn unreadable(path: &str, cause: &io::Error) -> Problem {
     Problem::of_path(path, format!("can't be read: {cause}"), "check its permissions")
 }
 
-/// The hash, the first bytes, and the content itself where it is small enough to be encoded.
+/// Returns the hash, the first bytes, and the content if it is small enough to be encoded.
 fn digest(file: &mut File, size: u64) -> io::Result<(ContentHash, Vec<u8>, Option<Vec<u8>>)> {
     if size <= ENCODE_BYTES_MAX {
         // One byte of room more than the size, so that the end is seen without growing.

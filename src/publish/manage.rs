@@ -1,7 +1,4 @@
-//! Everything that the command line does but publishing: deployments, invalidation, sites, tokens,
-//! keys, hostnames.
-//!
-//! Each is one call of the admin API, or two where a call made twice must not count twice.
+//! Manages deployments, sites, tokens, keys and hostnames, and purges caches.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +17,7 @@ struct Stages {
     stages: BTreeMap<StageName, StageView>,
 }
 
-/// What the stages of a site serve and served, of all stages or of one.
+/// Returns the live records of all stages, or of one.
 pub fn deployments(
     client: &Client,
     site: &SiteName,
@@ -35,7 +32,6 @@ pub fn deployments(
     }
 }
 
-/// Makes what one stage serves live on another.
 pub fn promote(
     client: &Client,
     site: &SiteName,
@@ -45,7 +41,7 @@ pub fn promote(
     client.send("POST", &format!("/sites/{site}/promote"), &json!({"from": from, "to": to}))
 }
 
-/// Returns a stage to a deployment, or to the one before what it serves.
+/// Returns a stage to a deployment, or to the previous one.
 pub fn roll_back(
     client: &Client,
     site: &SiteName,
@@ -72,7 +68,6 @@ fn previous(client: &Client, site: &SiteName, stage: &StageName) -> Result<Deplo
     })
 }
 
-/// Invalidates what is stored of a stage.
 pub fn purge(
     client: &Client,
     site: &SiteName,
@@ -87,27 +82,23 @@ pub fn purge(
     client.send("POST", &format!("/sites/{site}/purge"), &body)
 }
 
-/// The names of all sites.
 pub fn sites(client: &Client) -> Result<Value, Failure> {
     client.get("/sites")
 }
 
-/// A site.
 pub fn site(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}"))
 }
 
-/// Makes a site, unless it exists.
 pub fn create_site(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.send("PUT", &format!("/sites/{site}"), &json!({}))
 }
 
-/// The tokens of a site, without their texts.
 pub fn tokens(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}/tokens"))
 }
 
-/// Makes a token; its text is in the answer, and never shown again.
+/// Creates a token. Only the answer contains its text.
 pub fn create_token(
     client: &Client,
     site: &SiteName,
@@ -120,17 +111,15 @@ pub fn create_token(
     client.send_once("POST", &path, &body)
 }
 
-/// Makes a token open nothing any more.
 pub fn revoke_token(client: &Client, site: &SiteName, id: &str) -> Result<(), Failure> {
     client.delete(&format!("/sites/{site}/tokens/{}", segment(id)?)).map(drop)
 }
 
-/// The keys of a site's fresh host, without their texts.
 pub fn keys(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}/keys"))
 }
 
-/// Makes a key; its text is in the answer, and never shown again.
+/// Creates a key. Only the answer contains its text.
 pub fn create_key(
     client: &Client,
     site: &SiteName,
@@ -141,17 +130,14 @@ pub fn create_key(
     client.send_once("POST", &format!("/sites/{site}/keys"), &body)
 }
 
-/// Makes a key open nothing any more.
 pub fn revoke_key(client: &Client, site: &SiteName, id: &str) -> Result<(), Failure> {
     client.delete(&format!("/sites/{site}/keys/{}", segment(id)?)).map(drop)
 }
 
-/// The custom hostnames of a site.
 pub fn hosts(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}/hosts"))
 }
 
-/// Makes a hostname serve a stage of the site.
 pub fn add_host(
     client: &Client,
     site: &SiteName,
@@ -162,12 +148,11 @@ pub fn add_host(
     client.send("PUT", &path, &json!({ "stage": stage }))
 }
 
-/// Makes a hostname serve nothing any more.
 pub fn remove_host(client: &Client, site: &SiteName, host: &str) -> Result<(), Failure> {
     client.delete(&format!("/sites/{site}/hosts/{}", segment(host)?)).map(drop)
 }
 
-/// A text that stands in a path as one segment.
+/// Checks that a text can be one segment of a path.
 fn segment(text: &str) -> Result<&str, Failure> {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     if !text.is_empty() && text.bytes().all(is_plain) && !text.starts_with('.') {

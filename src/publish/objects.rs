@@ -1,8 +1,7 @@
-//! Objects of collections: putting, getting, listing, deleting.
+//! Puts, gets, lists and deletes objects of collections.
 //!
-//! Not publishing: an object is no part of a deployment, and is served as soon as it is stored and
-//! older copies are invalidated: by the server for one object, in one call for several. The
-//! invariant is that every name is checked before anything is sent.
+//! All names are checked before anything is sent. After a change, older copies are invalidated: by
+//! the server for one object, in one call for several.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -22,16 +21,16 @@ use crate::site::ids::SiteName;
 use crate::site::records::ban::OBJECT_BANS_MAX;
 use crate::wire::{media_type, path, query};
 
-/// What every server takes at once, whatever it stores in; of more it is asked.
+/// Maximum size that every server accepts in one request. For more, the server is asked.
 pub const WHOLE_BYTES_MAX: u64 = 25 * 1024 * 1024;
-/// A part of a larger object: as much is sent again when a connection breaks, and ten thousand of
-/// them, which is what R2 takes, are 335 GB.
+/// Size of a part of a larger object. After a broken connection, at most this much is repeated; R2
+/// accepts 10,000 parts.
 pub const PART_BYTES: u64 = 32 * 1024 * 1024;
 
-/// Asks the server to leave the edge copies of what is changed: one call invalidates those of all.
+/// Asks the server not to invalidate copies; one call does so for all objects afterwards.
 const LEAVE: &str = "invalidate=false";
 
-/// A collection of a site, on a server.
+/// A collection on a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Objects<'a> {
     pub client: &'a Client,
@@ -39,17 +38,15 @@ pub struct Objects<'a> {
     pub collection: &'a CollectionName,
 }
 
-/// What is said of an object when it is put.
 #[derive(Debug, Clone, Default)]
 pub struct PutOptions {
     pub media_type: Option<String>,
     pub tags: Vec<String>,
     pub precondition: Precondition,
-    /// Whether its edge copies are left for the caller to invalidate.
+    /// Whether the caller invalidates older copies.
     pub leaves_copies: bool,
 }
 
-/// What must be there for a change to happen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Precondition {
     #[default]
@@ -71,7 +68,7 @@ struct Page {
 }
 
 impl Objects<'_> {
-    /// What the server says of a file that was stored as an object.
+    /// Stores a file. Returns the server's answer, as do the other functions that store.
     pub fn put_file(
         &self,
         name: &ObjectName,
@@ -100,7 +97,7 @@ impl Objects<'_> {
         })
     }
 
-    /// What the server says of a stream that was stored as an object.
+    /// Stores a stream.
     pub fn put_stream(
         &self,
         name: &ObjectName,
@@ -125,8 +122,8 @@ impl Objects<'_> {
         })
     }
 
-    /// What the server says of the files of a folder, each stored as an object. Their edge copies
-    /// are invalidated in one call at the end, also of those that were stored before a failure.
+    /// Stores several files. Copies are invalidated in one call at the end, also for those stored
+    /// before a failure.
     pub fn put_files(
         &self,
         files: &[(ObjectName, PathBuf)],
@@ -144,7 +141,7 @@ impl Objects<'_> {
         self.invalidated_after(stored, &names)
     }
 
-    /// Deletes objects, and invalidates their edge copies in one call at the end.
+    /// Deletes objects, and invalidates their copies in one call at the end.
     pub fn delete_all(&self, names: &[ObjectName]) -> Result<(), Failure> {
         if let [name] = names {
             let path = self.path(name);
@@ -161,8 +158,8 @@ impl Objects<'_> {
         self.invalidated_after(deleted, names)
     }
 
-    /// Invalidates the edge copies of objects; of many, those of their whole collection. Returns
-    /// within how many seconds that is in force.
+    /// Invalidates copies of objects, or of the whole collection if there are many. Returns the
+    /// number of seconds until this is in force.
     pub fn invalidate(&self, names: &[ObjectName]) -> Result<u64, Failure> {
         let Self { client, site, collection } = self;
         let path = format!("/sites/{site}/collections/{collection}/invalidate");
@@ -180,7 +177,7 @@ impl Objects<'_> {
         Ok(answer["effective_within_secs"].as_u64().unwrap_or(0))
     }
 
-    /// The outcome of several changes, after their edge copies were invalidated.
+    /// Invalidates copies after several changes, and returns the result of the changes.
     fn invalidated_after<T>(
         &self,
         changed: Result<T, Failure>,
@@ -200,7 +197,7 @@ impl Objects<'_> {
         }
     }
 
-    /// Returns the answer to a change, after one more attempt to invalidate edge copies.
+    /// Invalidates once more if the server could not.
     fn settled(&self, name: &ObjectName, mut answer: Value) -> Result<Value, Failure> {
         if !answer["warning"].is_object() {
             return Ok(answer);
@@ -214,9 +211,8 @@ impl Objects<'_> {
         Ok(answer)
     }
 
-    /// How many bytes of an object were written to a file, or to standard output.
-    ///
-    /// The file is replaced when all of it is there.
+    /// Downloads an object to a file or to standard output, and returns its length. The file is
+    /// replaced when the download is complete.
     pub fn get(&self, name: &ObjectName, into: Option<&Path>) -> Result<u64, Failure> {
         let path = self.path(name);
         // How long the download may take depends on how much it is. Refusals are told by it.
@@ -245,7 +241,7 @@ impl Objects<'_> {
         Ok(copied)
     }
 
-    /// The objects whose names begin with a prefix, all of them.
+    /// Returns all objects whose names begin with a prefix.
     pub fn list(&self, prefix: &str) -> Result<Vec<Value>, Failure> {
         let Self { client, site, collection } = self;
         let base = format!(
@@ -278,7 +274,7 @@ impl Objects<'_> {
         self.settled(name, self.change("PUT", &path, &headers, payload, step)?)
     }
 
-    /// Puts an object in parts; what was begun and can't be finished is given up.
+    /// Stores an object in parts; aborts the upload if it can't be finished.
     fn put_parts(
         &self,
         name: &ObjectName,
@@ -336,7 +332,7 @@ impl Objects<'_> {
     }
 }
 
-/// The parts of an upload that are stored.
+/// The stored parts of an upload.
 struct UploadedParts<'a> {
     client: &'a Client,
     path: &'a str,
@@ -344,7 +340,6 @@ struct UploadedParts<'a> {
 }
 
 impl UploadedParts<'_> {
-    /// Stores the next part.
     fn part(&mut self, payload: Payload<'_>, step: Option<&dyn Step>) -> Result<(), Failure> {
         let path = format!("{}&part={}", self.path, self.parts.len() + 1);
         let stored = self.client.call_with("PUT", &path, &[], payload, step)?;
@@ -372,13 +367,13 @@ impl Precondition {
     }
 }
 
-/// The name that a text is, with or without percent-encoding.
+/// Parses a name, with or without percent-encoding.
 pub fn name(text: &str) -> Result<ObjectName, Failure> {
     let parsed = ObjectName::parse(text);
     parsed.map_err(|error| refused(text, &error.to_string()))
 }
 
-/// The name of a file's object, when nobody says another.
+/// Returns the default name of a file's object.
 pub fn name_of_file(prefix: &str, file: &Path) -> Result<ObjectName, Failure> {
     let text = file.file_name().and_then(|name| name.to_str());
     let text = text.ok_or_else(|| refused(&file.to_string_lossy(), "the name is not UTF-8"))?;
@@ -386,9 +381,8 @@ pub fn name_of_file(prefix: &str, file: &Path) -> Result<ObjectName, Failure> {
     name(&[prefix, encoded.trim_start_matches('/')].concat())
 }
 
-/// The regular files of a folder, below it too, with the names of their objects.
-///
-/// Neither dot-files nor what links lead to are among them.
+/// Returns the regular files below a folder with the names of their objects. Skips dotfiles and
+/// symbolic links.
 pub fn files_of(folder: &Path, prefix: &str) -> Result<Vec<(ObjectName, PathBuf)>, Failure> {
     let mut files = Vec::new();
     walk(folder, prefix, &mut files)?;

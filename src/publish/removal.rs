@@ -1,4 +1,4 @@
-//! Taking things away: takedowns, forgetting a deployment, deleting a site.
+//! Takedowns, and the deletion of deployments and sites.
 
 use std::thread;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::site::ids::{DeploymentId, SiteName};
 use crate::site::records::takedown::TakedownPath;
 use crate::wire::query;
 
-/// Longest pause between two calls of a deletion in seconds, so that progress is shown.
+/// Maximum pause between two calls of a deletion, so that progress is shown.
 const PAUSE_SECS_MAX: u64 = 5;
 
 /// A takedown that was undone, or a deployment that was forgotten.
@@ -27,13 +27,11 @@ pub struct Removed {
     pub effective_within_secs: u64,
 }
 
-/// Hides a published path.
 pub fn take_down(client: &Client, site: &SiteName, path: &str) -> Result<TakenDown, Failure> {
     let path = parsed(path)?.to_text();
     client.send("POST", &format!("/sites/{site}/takedowns"), &json!({ "path": path }))
 }
 
-/// Shows a path again.
 pub fn undo(client: &Client, site: &SiteName, path: &str) -> Result<Removed, Failure> {
     let path = parsed(path)?.to_text();
     let call = format!("/sites/{site}/takedowns?path={}", query::encode(&path));
@@ -42,19 +40,17 @@ pub fn undo(client: &Client, site: &SiteName, path: &str) -> Result<Removed, Fai
     Ok(removed)
 }
 
-/// The takedowns of a site.
 pub fn takedowns(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}/takedowns"))
 }
 
-/// Forgets a deployment that no stage serves.
 pub fn forget(client: &Client, site: &SiteName, id: &DeploymentId) -> Result<Removed, Failure> {
     let mut removed = delete(client, &format!("/sites/{site}/deployments/{id}"))?;
     removed.deployment = Some(id.clone());
     Ok(removed)
 }
 
-/// Deletes a site, call by call; `report` is told of each.
+/// Deletes a site in several calls. An interrupted deletion can be continued.
 pub fn delete_site(
     client: &Client,
     site: &SiteName,
@@ -83,7 +79,7 @@ pub fn delete_site(
     }
 }
 
-/// Warnings about files of a deployment that takedowns hide.
+/// Returns a warning for each takedown that hides files of a deployment.
 pub fn warnings<'a>(
     takedowns: &[TakedownPath],
     site: &SiteName,

@@ -1,16 +1,12 @@
-//! The files of a folder, with everything that keeps them from being published.
+//! Lists the files of a folder, and all problems that keep them from being published.
 //!
-//! Names and sizes only; no file is opened. Links inside the folder are followed as files, links
-//! out of it are refused: what is published is what lies in the folder. The invariant is that the
-//! list of problems is complete: nothing stops the walk.
+//! Reads names and metadata only. Symbolic links inside the folder are followed, links out of it
+//! are refused.
 
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
-
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use ignore::{DirEntry, WalkBuilder, WalkState};
 
 use crate::publish::config::CONFIG_FILE_NAMES;
 use crate::publish::config::settings::Loaded;
@@ -19,23 +15,23 @@ use crate::publish::lint::other_hosts::{HostFile, Treatment};
 use crate::publish::paths::{self, JUNK, RESERVED, WELL_KNOWN};
 use crate::publish::text::{bytes, in_shell};
 use crate::site::deployment::manifest::PATHS_MAX;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::{DirEntry, WalkBuilder, WalkState};
 
-/// What a file was like when it was looked at: equal values mean that its bytes are the same.
+/// File metadata that changes with the content.
 ///
-/// The time of the last status change stands beside that of the last modification, because tools
-/// that keep the latter can't set the former.
+/// Tools that preserve the modification time can't set the time of the status change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stat {
     pub size: u64,
     pub modified_nanos: i128,
-    /// Last change of its status, in nanoseconds since 1970; 0 where systems don't tell.
+    /// Time of the last status change; 0 where the system has none.
     pub changed_nanos: i128,
-    /// The number of the file on its disk; 0 where systems don't tell.
+    /// 0 where the system has none.
     pub inode: u64,
 }
 
 impl Stat {
-    /// The stat in a file's metadata.
     pub fn of(metadata: &Metadata) -> Self {
         let modified = metadata.modified().ok();
         let since = modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
@@ -49,16 +45,14 @@ impl Stat {
     }
 }
 
-/// A file to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScannedFile {
-    /// The path at which it is published: `/`-rooted, decoded.
+    /// Published path, decoded.
     pub path: String,
     pub file: PathBuf,
     pub stat: Stat,
 }
 
-/// What a folder holds.
 #[derive(Debug, Default)]
 pub struct Scan {
     pub files: Vec<ScannedFile>,
@@ -66,7 +60,6 @@ pub struct Scan {
     pub warnings: Vec<Problem>,
 }
 
-/// The files of a folder.
 pub fn scan(folder: &Path, loaded: &Loaded, file_bytes_max: u64) -> Result<Scan, Failure> {
     let unreadable = |cause: std::io::Error| {
         let mut failure = Failure::refused(
@@ -209,7 +202,7 @@ fn visit(
 }
 
 impl Rules {
-    /// Whether a file is published, or a folder is entered.
+    /// Returns whether a file is published, or a folder is entered.
     fn admits(&self, relative: &Path, is_folder: bool) -> bool {
         let names = relative.components().filter_map(|c| c.as_os_str().to_str());
         let mut hidden = false;
@@ -232,7 +225,7 @@ impl Rules {
         is_folder && self.include_roots.iter().any(|root| root.contains('*') || root == first)
     }
 
-    /// Whether no pattern of the site's own leaves a file out or lets it in.
+    /// Returns whether no pattern of the site matches a file.
     fn is_unmentioned(&self, relative: &Path, is_folder: bool) -> bool {
         let mentions =
             |list: &Gitignore| list.matched_path_or_any_parents(relative, is_folder).is_ignore();
@@ -334,7 +327,7 @@ fn innermost(error: &ignore::Error) -> String {
     }
 }
 
-/// A path for people: `/`-rooted, with what is not UTF-8 replaced.
+/// Returns a path for messages; bytes that are not UTF-8 are replaced.
 fn shown(relative: &Path) -> String {
     format!("/{}", relative.to_string_lossy())
 }
@@ -356,7 +349,8 @@ fn meeting(files: &[ScannedFile]) -> Vec<Problem> {
     problems
 }
 
-/// Two paths that look the same: macOS writes decomposed names, most other systems composed ones.
+/// Reports two paths that look the same: macOS writes decomposed names, other systems composed
+/// ones.
 fn twin(path: &str, other: &str) -> Problem {
     let (path, odd) = if *paths::composed(path) == *path { (path, other) } else { (other, path) };
     let forms = [path, odd].map(paths::spelling);

@@ -1,7 +1,7 @@
-//! Sending blobs: small ones many at a time, large ones alone, several requests in flight.
+//! Sends blobs: small ones in batches, large ones alone, several requests in parallel.
 //!
-//! The invariant is that every blob is compared with its name before it is sent, so that a file
-//! that changed since it was read is noticed here, and not by the server.
+//! The hash of every blob is checked before it is sent, to notice files that changed since they
+//! were read.
 
 use std::collections::HashSet;
 use std::fs;
@@ -22,10 +22,9 @@ use crate::site::deployment::manifest::BuiltManifest;
 use crate::site::ids::{ContentHash, SiteName};
 use crate::wire::coding::Coding;
 
-/// Bytes of a frame of a batch before the blob: its hash and its length.
+/// Length of the header of a blob in a batch: its hash and its length.
 pub const FRAME_HEAD_BYTES: u64 = 36;
 
-/// A blob to be sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Blob<'a> {
     pub hash: ContentHash,
@@ -40,10 +39,9 @@ enum Source<'a> {
     Shard(&'a [u8]),
 }
 
-/// Why blobs could not be sent.
 #[derive(Debug)]
 pub enum UploadError {
-    /// A file is not what it was when it was read: its path, and the hash of what it was.
+    /// A file changed since it was read: its path, and its hash before.
     Changed(String, ContentHash),
     Failure(Failure),
 }
@@ -54,7 +52,7 @@ impl From<Failure> for UploadError {
     }
 }
 
-/// Returns all blobs of a deployment, each once: representations and shards.
+/// Returns all blobs of a deployment, without duplicates: representations and shards.
 pub fn blobs<'a>(files: &'a [IngestedFile], built: &'a BuiltManifest) -> Vec<Blob<'a>> {
     let mut seen = HashSet::with_capacity(files.len() * 4);
     let mut blobs = Vec::with_capacity(files.len() * 4);
@@ -75,7 +73,6 @@ pub fn blobs<'a>(files: &'a [IngestedFile], built: &'a BuiltManifest) -> Vec<Blo
     blobs
 }
 
-/// Sends blobs of a site.
 #[derive(Clone, Copy)]
 pub struct Uploader<'a> {
     pub client: &'a Client,
@@ -87,7 +84,6 @@ pub struct Uploader<'a> {
 }
 
 impl Uploader<'_> {
-    /// Sends the blobs; when it returns, the server has them all.
     pub fn send(&self, blobs: &[Blob<'_>]) -> Result<(), UploadError> {
         let batches = batches(blobs, &self.limits);
         let total = blobs.iter().map(|blob| blob.length).sum();
@@ -134,7 +130,7 @@ impl Uploader<'_> {
         result.map(drop).map_err(UploadError::Failure)
     }
 
-    /// The bytes of a blob, compared with its name.
+    /// Returns the bytes of a blob, with their hash checked.
     fn load(&self, blob: &Blob<'_>) -> Result<Vec<u8>, UploadError> {
         let (file, bytes) = match blob.source {
             Source::Shard(bytes) => return Ok(bytes.to_vec()),
@@ -193,7 +189,7 @@ fn is_large(blob: &Blob<'_>, limits: &Limits) -> bool {
     blob.length.saturating_add(FRAME_HEAD_BYTES) > limits.batch_bytes_max
 }
 
-/// Slices of the blobs that fit one request each.
+/// Splits blobs into batches that fit one request each.
 fn batches<'b, 'a>(blobs: &'b [Blob<'a>], limits: &Limits) -> Vec<&'b [Blob<'a>]> {
     let mut batches = Vec::new();
     let (mut start, mut bytes) = (0, 0_u64);

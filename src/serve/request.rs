@@ -37,6 +37,17 @@ pub enum RequestHeader {
 }
 
 impl RequestHeader {
+    /// The headers that are read for every request for an asset.
+    pub const USUAL: [Self; 7] = [
+        Self::AcceptEncoding,
+        Self::Host,
+        Self::IfMatch,
+        Self::IfModifiedSince,
+        Self::IfNoneMatch,
+        Self::IfUnmodifiedSince,
+        Self::Range,
+    ];
+
     /// Returns the name in lower case.
     pub fn name(self) -> &'static str {
         match self {
@@ -137,8 +148,8 @@ impl Request<'_> {
     }
 
     /// Returns whether the client navigates to a page, as opposed to a page loading a part of
-    /// itself: the Fetch Metadata say so, or, without them, the client accepts HTML and the path has
-    /// no file extension.
+    /// itself: by Fetch Metadata, or, without them, if the client accepts HTML and the path has no
+    /// file extension.
     pub fn is_navigation(&self) -> bool {
         match self.headers.value(RequestHeader::SecFetchMode) {
             Some(mode) => mode == NAVIGATE,
@@ -157,8 +168,8 @@ pub struct Recipient<'a> {
 }
 
 impl Recipient<'_> {
-    /// Returns whether the response will be shown as a page: the Fetch Metadata say so, or, without
-    /// them, the client accepts HTML by name.
+    /// Returns whether the response will be shown as a page: by Fetch Metadata, or, without them,
+    /// if the client accepts HTML by name.
     pub fn goes_to_a_page(&self) -> bool {
         match self.headers.value(RequestHeader::SecFetchMode) {
             Some(mode) => mode == NAVIGATE,

@@ -76,7 +76,7 @@ pub fn finish<P: Ports>(
         headers.set("content-length", document.len().to_string());
         // In place of the site's own policy, which is not made for this document.
         headers.set("content-security-policy", error_document::POLICY);
-        body = ResponseBody::Text(document);
+        body = ResponseBody::Bytes(document.into_bytes());
     }
     if recipient.is_head {
         body = ResponseBody::Empty;

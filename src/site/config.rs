@@ -10,7 +10,8 @@ use crate::site::action::{ACTIONS_MAX, Action};
 use crate::site::collection::{COLLECTIONS_MAX, Collection, CollectionError, ObjectName};
 use crate::site::deployment::fingerprint::may_be_fingerprinted;
 use crate::site::ids::StageName;
-use crate::site::rules::{HeaderRules, Redirects, RulesError, check_count};
+use crate::site::rules::mistake::Mistake;
+use crate::site::rules::{HeaderRules, Redirects, check_count};
 use crate::wire::path::file_extension;
 use crate::wire::time::DeltaSeconds;
 
@@ -229,7 +230,7 @@ impl SiteConfig {
 
     /// Checks every rule; the worker repeats this check of the publisher, because tenants upload
     /// manifests.
-    pub fn check(&self) -> Result<(), RulesError> {
+    pub fn check(&self) -> Result<(), Mistake> {
         for (count, what, max) in [
             (self.stages.len(), "stages", STAGES_MAX),
             (self.actions.len(), "actions", ACTIONS_MAX),
@@ -238,15 +239,21 @@ impl SiteConfig {
             check_count(count, what, max)?;
         }
         for action in &self.actions {
-            let prefix = || action.prefix.as_str().into();
-            action.check().map_err(|error| RulesError::Action(prefix(), error))?;
+            let mistake = |error| {
+                let message = format!("the action `{}`: {error}", action.prefix.as_str());
+                Mistake::new(message, "Keep within that.")
+            };
+            action.check().map_err(mistake)?;
         }
         for (index, collection) in self.collections.iter().enumerate() {
             let mut before = self.collections.iter().take(index);
             let taken = before.any(|other| other.name == collection.name);
             let checked = if taken { Err(CollectionError::Taken) } else { collection.check() };
-            let name = || collection.name.as_str().into();
-            checked.map_err(|error| RulesError::Collection(name(), error))?;
+            let mistake = |error| {
+                let message = format!("the collection `{}`: {error}", collection.name);
+                Mistake::new(message, "Keep within that.")
+            };
+            checked.map_err(mistake)?;
         }
         self.redirects.check()?;
         self.headers.check()

@@ -6,7 +6,7 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { AT_ONCE, matches, wellFormed } from "./lib/check.mjs";
 import { publish } from "./lib/cli.mjs";
 import { RANGE_BYTES } from "./lib/fixture.mjs";
-import { BASE, start, suiteWorker } from "./lib/worker.mjs";
+import { start, suiteWorker } from "./lib/worker.mjs";
 
 const LONG = "Lorem ipsum dolor sit amet, consectetur adipiscing elit. ".repeat(200);
 const HTML = `<!doctype html><title>t</title>${LONG}`;
@@ -105,61 +105,6 @@ for (const [stage, host, controls, isSandbox] of STAGES) {
 }
 
 describe("representations", () => {
-  test("a 304 has the headers of the 200", async () => {
-    for (const path of ["/", "/data.json", FINGERPRINTED]) {
-      const full = await get(path);
-      const names = ["etag", "cache-control", "vary", "x-custom"];
-      const expected = names.map((name) => [name, full.headers.value(name)]);
-      const response = await ask("plain", path, { conditional: true });
-      matches(response, { status: 304, ...Object.fromEntries(expected) }, path);
-    }
-  });
-
-  test("a 404 is never a 304, even with `*`", async () => {
-    const response = await get("/nothing", { headers: { "if-none-match": "*" } });
-    matches(response, { status: 404, text: "<!doctype html>not found" });
-  });
-
-  const RANGES = [
-    ["bytes=0-0", 206, [0, 1]],
-    ["bytes=0-999", 206, [0, 1000]],
-    ["bytes=999-", 206, [999, 1000]],
-    ["bytes=990-5000", 206, [990, 1000]],
-    ["bytes=-1", 206, [999, 1000]],
-    ["bytes=-5000", 206, [0, 1000]],
-    ["bytes=1000-", 416, null],
-    ["bytes=-0", 416, null],
-    ["bytes=5-2", 200, [0, 1000]],
-    ["bytes=0-1,3-4", 200, [0, 1000]],
-    ["items=0-1", 200, [0, 1000]],
-    ["bytes=a-b", 200, [0, 1000]],
-    ["bytes", 200, [0, 1000]],
-  ];
-  for (const [range, status, part] of RANGES) {
-    test(`Range: ${range} -> ${status}`, async () => {
-      const response = wellFormed(await get("/range.bin", { headers: { range } }), range);
-      const sent = status === 206 ? `bytes ${part[0]}-${part[1] - 1}/1000` : null;
-      matches(response, { status, "content-range": status === 416 ? "bytes */1000" : sent });
-      if (part) assert.deepEqual(response.body, RANGE_BYTES.subarray(...part));
-    });
-  }
-
-  test("no range of an empty file can be satisfied", async () => {
-    const response = await get("/empty.txt", { headers: { range: "bytes=0-" } });
-    matches(response, { status: 416, "content-range": "bytes */0" });
-  });
-
-  test("Range applies to GET, and only if If-Range matches", async () => {
-    const range = "bytes=0-9";
-    const head = await get("/range.bin", { method: "HEAD", headers: { range } });
-    assert.equal(head.status, 200);
-    const ask = (etag) => get("/range.bin", { headers: { range, "if-range": etag } });
-    assert.equal((await ask(head.headers.value("etag"))).status, 206);
-    const whole = await ask('"other"');
-    assert.equal(whole.status, 200);
-    assert.deepEqual(whole.body, RANGE_BYTES);
-  });
-
   test("a coded response decodes to the file and has its own entity tag", async () => {
     const plain = await get("/", { headers: { "accept-encoding": "identity" } });
     matches(plain, { "content-encoding": null, text: HTML });
@@ -172,69 +117,6 @@ describe("representations", () => {
       assert.equal(decode(coded.body).toString(), HTML);
       assert.notEqual(coded.headers.value("etag"), plain.headers.value("etag"));
       assert.ok(coded.body.length < plain.body.length * 0.95);
-    }
-  });
-
-  test("a site's rules set allowed headers only", async () => {
-    const { headers } = matches(await get("/data.json"), { "x-custom": "yes" });
-    assert.notEqual(headers.value("server"), "mine");
-    matches(await get("/"), { "x-custom": null });
-  });
-
-  test("redirects go to a path and keep the query", async () => {
-    const rows = [
-      ["/about.html?a=1&b=%20", "/about?a=1&b=%20"],
-      ["/old?x=1", "/data.json?x=1"],
-      ["/ext", "https://example.com/x"],
-    ];
-    for (const [path, location] of rows) matches(await get(path), { location }, path);
-  });
-
-  for (const method of ["POST", "PUT", "DELETE", "PATCH", "PURGE", "PROPFIND"]) {
-    test(`${method} gets a 405 with the allowed methods`, async () => {
-      const response = await worker.wire(
-        `${method} / HTTP/1.1\r\nHost: plain.${BASE}\r\n` +
-          "Content-Length: 0\r\nConnection: close\r\n\r\n",
-      );
-      const expected = { allow: "GET, HEAD, OPTIONS", "cache-control": "no-store" };
-      matches(response, { status: 405, ...expected });
-    });
-  }
-
-  test("a path that is too long gets a constant 414, any other a 404", async () => {
-    const rows = [
-      [1900, 404],
-      [2100, 414],
-      [8000, 414],
-    ];
-    for (const [length, status] of rows) {
-      const response = wellFormed(await get(`/${"a".repeat(length)}`), String(length));
-      matches(response, { status, "cache-control": "no-store" }, String(length));
-      assert.ok(!response.text.includes("aaaa"));
-    }
-  });
-
-  test("an error is a document for a navigation, and plain text for a script", async () => {
-    const rows = [
-      ["nobody", "/", 421],
-      ["plain", "/.selvedge/", 404],
-      ["plain", `/${"a".repeat(2100)}`, 414],
-    ];
-    for (const [host, path, status] of rows) {
-      const ask = (mode, method = "GET") =>
-        worker.get(host, path, { method, headers: { "sec-fetch-mode": mode } });
-      const page = wellFormed(await ask("navigate"), path);
-      const length = String(page.body.length);
-      matches(page, {
-        status,
-        text: new RegExp(`<small>${status} `),
-        "content-type": "text/html; charset=utf-8",
-        "cache-control": "no-store",
-        "content-security-policy": /style-src 'sha256-[^']{44}'$/,
-        "content-length": length,
-      });
-      matches(await ask("navigate", "HEAD"), { "content-length": length });
-      matches(await ask("cors"), { "content-type": "text/plain; charset=utf-8" });
     }
   });
 });

@@ -1,7 +1,7 @@
-//! Decides what answers where no file is: `not_found`, the catch-all lines of `_redirects`, and
-//! `200.html`.
+//! Settles the response for paths without a file: `not_found`, the catch-all lines of
+//! `_redirects`, and `200.html`.
 //!
-//! An explicit `not_found` may not contradict a catch-all line, and wins over `200.html`.
+//! An explicit `not_found` may not contradict a catch-all line, and overrides `200.html`.
 
 use crate::publish::config::settings::{Loaded, NotFound};
 use crate::publish::failure::{Findings, Problem};
@@ -12,9 +12,9 @@ use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
 use crate::site::source::fallback::{EVERYTHING, Fallback, page_files};
 use crate::site::source::redirects_file;
 
-/// Returns what the files say, given `not_found` of `selvedge.toml` and all catch-all lines.
+/// Settles `not_found` of `selvedge.toml` and all catch-all lines.
 ///
-/// Removes redirects of everything that a catch-all line comes before.
+/// Removes redirects of everything that come after a catch-all line.
 pub fn settle(
     written: Option<&Located<NotFoundMode>>,
     fallbacks: Vec<Located<Fallback>>,
@@ -61,9 +61,9 @@ pub fn settle(
     not_found
 }
 
-/// Whether a redirect leaves nothing to a catch-all line.
+/// Returns whether a redirect matches everything that a catch-all line matches.
 ///
-/// Redirects come before `not_found`, but of two rules of everything the one written first counts.
+/// Redirects come before `not_found`; of two rules for everything, the first counts.
 fn takes(redirect: &Located<RedirectRule>, fallback: &Located<Fallback>) -> bool {
     let (from, caught) = (redirect.rule.from().as_str(), fallback.rule.from());
     match (from == EVERYTHING, caught == EVERYTHING) {
@@ -119,7 +119,7 @@ fn shown(fallback: &Fallback) -> &'static str {
     }
 }
 
-/// Returns the order of rules: those of `_redirects` come after those of `selvedge.toml`.
+/// Orders rules as they apply: those of `_redirects` after those of `selvedge.toml`.
 fn order<T>(at: &Located<T>) -> (bool, u32) {
     (at.file.ends_with(redirects_file::FILE_NAME), at.line)
 }

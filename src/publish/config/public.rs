@@ -1,7 +1,7 @@
-//! The built-in collection: `/public/` holds objects without any configuration.
+//! The built-in collection `public`, which stores objects at `/public/` without configuration.
 //!
-//! It gives way to whatever a site says of those paths itself, because a default must not change
-//! what is served there. It is compiled into the deployment, which holds all that serving needs.
+//! It is left out if the site uses its name or paths, so that the default changes nothing there. It
+//! is part of the deployment, like any collection.
 
 use crate::publish::config::settings::Loaded;
 use crate::publish::failure::Problem;
@@ -9,14 +9,12 @@ use crate::site::action::PathPrefix;
 use crate::site::collection::{COLLECTIONS_MAX, Collection, CollectionName};
 use crate::site::deployment::manifest::stem;
 
-/// The name of the built-in collection, and the default of `selvedge objects`.
 pub const NAME: &str = "public";
-/// The paths of the built-in collection.
 pub const PREFIX: &str = "/public/";
 
-/// Adds the built-in collection to a configuration that says nothing of its name and its paths.
+/// Adds the built-in collection, unless the site uses its name or paths.
 ///
-/// Returns the files that are in its way, if they are the only reason to leave it out.
+/// Returns the files at its paths if they are the only reason to leave it out.
 pub fn add<'a>(loaded: &mut Loaded, paths: &[&'a str]) -> Vec<&'a str> {
     let (Ok(name), Ok(prefix)) = (CollectionName::parse(NAME), PathPrefix::parse(PREFIX)) else {
         return Vec::new();
@@ -35,7 +33,6 @@ pub fn add<'a>(loaded: &mut Loaded, paths: &[&'a str]) -> Vec<&'a str> {
     files
 }
 
-/// Returns the note about files that are in the way.
 pub fn note(files: &[&str]) -> Option<Problem> {
     let first = files.first()?;
     let files = match files.len() {
@@ -54,7 +51,7 @@ fn meets(prefix: &PathPrefix) -> bool {
     prefix.as_str().starts_with(PREFIX) || PREFIX.starts_with(prefix.as_str())
 }
 
-/// Returns whether a file has an address that the collection would take: `/public` is one too.
+/// Returns whether a file has an address that the collection would match, such as `/public`.
 fn is_in_the_way(path: &str) -> bool {
     path.starts_with(PREFIX) || PREFIX.strip_suffix('/') == Some(stem(path))
 }

@@ -1,7 +1,7 @@
-//! What can only be judged once all rules are together: limits, shadows, loops.
+//! Checks all redirects and header rules together: limits, shadows, loops.
 //!
-//! It looks at rules as a request would meet them, with `x` for whatever a pattern captures, so
-//! it finds what every such request runs into, and not what only some do.
+//! It follows redirects with `x` for each capture, so it finds loops that every request runs into,
+//! and not those of some requests only.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,20 +14,18 @@ use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
 use crate::site::source::fallback::EVERYTHING;
 use crate::wire::percent::percent_decode;
 
-/// Most hops that are followed: browsers give up at about 20.
+/// Maximum number of redirects followed: browsers give up at about 20.
 const HOPS_MAX: usize = 20;
 
-/// The site that rules apply to.
 pub struct Site<'a> {
     pub html: HtmlMode,
     pub is_file: &'a dyn Fn(&str) -> bool,
 }
 
-/// What to write in the place of a rewrite of everything to one page.
 const REMEDY_SHELL: &str = "For a single-page application write \
     not_found = \"single-page-application\" in selvedge.toml instead.";
 
-/// Returns the header rules that are within the limits.
+/// Returns the header rules within the limit.
 pub fn header_rules(
     rules: Vec<Located<HeaderRule>>,
     diagnostics: &mut Vec<Diagnostic>,
@@ -41,7 +39,7 @@ pub fn header_rules(
     HeaderRules::new(kept).unwrap_or_default()
 }
 
-/// Returns the redirects that are within the limits, what is wrong with them added.
+/// Returns the redirects within the limits.
 pub fn redirects(
     rules: Vec<Located<RedirectRule>>,
     site: &Site,
@@ -82,7 +80,7 @@ fn within_limits(
     kept
 }
 
-/// Returns the places of the rules that never fire, reported.
+/// Reports the rules that never fire, and returns their indexes.
 fn shadows(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) -> BTreeSet<usize> {
     let mut exact: HashMap<&str, Vec<&Located<RedirectRule>>> = HashMap::new();
     let mut patterns: Vec<&Located<RedirectRule>> = Vec::new();
@@ -114,7 +112,7 @@ fn shadows(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) -
     shadowed
 }
 
-/// Reports rewrites that don't do what they seem to.
+/// Reports rewrites with an unexpected effect.
 fn rewrites(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) {
     for located in rules.iter().filter(|located| located.rule.status() == 200) {
         let (from, to) = (located.rule.from(), located.rule.to());
@@ -135,9 +133,8 @@ fn rewrites(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) 
     }
 }
 
-/// Reports the rules that lead back to themselves, each loop once.
-///
-/// A rewrite ends a chain: its target is served without another redirect.
+/// Reports each loop of redirects once. A rewrite ends a chain: its target is served without
+/// another redirect.
 fn loops(
     rules: &[&Located<RedirectRule>],
     redirects: &Redirects,
@@ -166,7 +163,7 @@ fn loops(
     }
 }
 
-/// Returns the paths of the loop that a request ends up in, the first one again as the last.
+/// Returns the paths of the loop that a request runs into, with the first path also last.
 fn follow(
     redirects: &Redirects,
     canonical: &dyn Fn(&str) -> Option<String>,
@@ -200,7 +197,7 @@ fn follow(
     Some(seen)
 }
 
-/// Returns where the path of a page redirects to, `None` for where it stays.
+/// Returns the path that a page redirects to; `None` if it doesn't.
 fn canonical_path(html: HtmlMode, path: &str, is_page: &dyn Fn(&str) -> bool) -> Option<String> {
     let (index_end, page_end) = match html {
         HtmlMode::AutoTrailingSlash => ("/", ""),

@@ -1,7 +1,7 @@
-//! What actions and collections are to each other and to redirects: limits, twins, shadows.
+//! Checks actions, collections and redirects against each other: limits, duplicates, shadows.
 //!
-//! Not what files are to them: the publisher knows the files. Redirects are tried first, then
-//! actions with `first = true`, collections, assets, and last the other actions.
+//! Redirects are tried first, then actions with `first = true`, collections, assets, and last the
+//! other actions.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub struct Route {
     pub prefix: PathPrefix,
 }
 
-/// Whose paths they are, in the order in which a request tries them.
+/// In the order in which a request tries them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RouteKind {
     FirstAction,
@@ -29,7 +29,6 @@ pub enum RouteKind {
 }
 
 impl Route {
-    /// Whether all paths of another are this one's too.
     pub fn covers(&self, other: &Self) -> bool {
         other.prefix.as_str().starts_with(self.prefix.as_str())
     }
@@ -50,7 +49,7 @@ impl fmt::Display for RouteKind {
     }
 }
 
-/// Returns the actions and collections that can be served beside each other.
+/// Removes and reports duplicates, and those over the limits.
 pub fn within_limits(sources: Sources, diagnostics: &mut Vec<Diagnostic>) -> Sources {
     let Sources { actions, collections, upstreams } = sources;
     let actions = few(actions, ACTIONS_MAX, "actions", diagnostics);
@@ -64,7 +63,6 @@ pub fn within_limits(sources: Sources, diagnostics: &mut Vec<Diagnostic>) -> Sou
     Sources { actions, collections, upstreams }
 }
 
-/// Returns the routes in the order in which a request tries them.
 pub fn in_order(sources: &Sources) -> Vec<Located<Route>> {
     let actions = sources.actions.iter().map(|at| {
         let kind = if at.rule.first { RouteKind::FirstAction } else { RouteKind::Action };
@@ -80,7 +78,7 @@ pub fn in_order(sources: &Sources) -> Vec<Located<Route>> {
     routes
 }
 
-/// Reports the routes that no request gets to, for what comes before them.
+/// Reports the routes that no request reaches, because an earlier rule matches first.
 pub fn shadows(
     routes: &[Located<Route>],
     redirects: &[Located<RedirectRule>],
@@ -125,7 +123,7 @@ fn remedy(first: &Route, covered: &Route) -> &'static str {
     }
 }
 
-/// Whether a redirect takes all requests below a route's prefix elsewhere.
+/// Returns whether a redirect matches all requests below a route's prefix.
 fn takes(redirect: &RedirectRule, route: &Route) -> bool {
     let prefix = route.prefix.as_str();
     // `:` and `*` stand for themselves in a prefix, and for captures in a pattern.
@@ -151,7 +149,7 @@ fn few<T>(
     all
 }
 
-/// Returns those that no earlier one is like, the others reported.
+/// Removes and reports those with the key of an earlier one.
 fn unlike<T>(
     all: Vec<Located<T>>,
     key: impl Fn(&T) -> (&'static str, &str),

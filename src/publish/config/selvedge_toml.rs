@@ -1,6 +1,4 @@
-//! `selvedge.toml`: everything that a site may say of itself.
-//!
-//! It is read key by key, so that each mistake is reported, and what is right counts.
+//! Reads `selvedge.toml`, key by key, so that each mistake is reported.
 
 use std::collections::BTreeMap;
 
@@ -14,22 +12,19 @@ use crate::site::config::{CanonicalStatus, NotFoundMode, STAGES_MAX, SiteConfig,
 use crate::site::deployment::asset::is_media_type;
 use crate::site::ids::StageName;
 use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
-use crate::site::rules::header_policy::{HeaderError, check_name, check_value};
+use crate::site::rules::header_policy::{check_name, check_value, is_disallowed};
 use crate::site::rules::pattern::{Language, Pattern};
 use crate::site::rules::{HeaderRule, RedirectRule};
 use crate::site::source::diagnostic::{Diagnostic, Located};
-use crate::site::source::dialect::{self, Refusal};
+use crate::site::source::dialect;
 use crate::site::source::fallback::Fallback;
 use crate::site::source::redirects_file::STATUS_DEFAULT;
-use crate::site::source::type_rule::{
-    CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeError, TypeRule,
-};
+use crate::site::source::type_rule::{CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeRule};
 use crate::wire::time::DeltaSeconds;
 
-/// The name of the file, in the published folder or beside it.
 pub const FILE_NAME: &str = "selvedge.toml";
 
-/// Longest edge lifetime: a year, the longest that caches take to mean anything.
+/// A year, the maximum that caches treat as meaningful.
 pub const EDGE_TTL_SECS_MAX: u32 = 31_536_000;
 
 const ROOT_KEYS: [&str; 14] = [
@@ -58,7 +53,6 @@ enum FingerprintWord {
     None,
 }
 
-/// What a `selvedge.toml` says. Rules are apart from the rest: others come after them.
 #[derive(Debug, Default)]
 pub struct SelvedgeToml {
     pub config: SiteConfig,
@@ -66,7 +60,7 @@ pub struct SelvedgeToml {
     pub html_is_set: bool,
     pub not_found: Option<Located<NotFoundMode>>,
     pub redirects: Vec<Located<RedirectRule>>,
-    /// Rewrites of everything to one page, in the order written.
+    /// Rewrites of everything to one page.
     pub fallbacks: Vec<Located<Fallback>>,
     pub headers: Vec<Located<HeaderRule>>,
     pub header_types: Vec<Located<TypeRule>>,
@@ -74,7 +68,7 @@ pub struct SelvedgeToml {
     pub sources: Sources,
 }
 
-/// Returns what the file says and everything that is wrong with it.
+/// Returns the contents of a file and everything that is wrong with it.
 pub fn parse(file: &str, text: &str) -> (SelvedgeToml, Vec<Diagnostic>) {
     let (mut source, root) = TomlSource::parse(file, text);
     let root = root.get_ref();
@@ -244,7 +238,7 @@ fn redirect(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut Selv
             Some(fallback) => read.fallbacks.push(source.report.locate(line, fallback)),
             None => read.redirects.push(source.report.locate(line, rule)),
         },
-        Err(error) => source.report.error(status_line.max(line), &error, error.remedy()),
+        Err(mistake) => source.report.mistake(status_line.max(line), &mistake),
     }
 }
 
@@ -289,7 +283,7 @@ fn headers(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut Selve
         // What is left of a rule of mistakes, if nothing, needs no place in the deployment.
         Ok(rule) if rule.ops().next().is_none() => {}
         Ok(rule) => read.headers.push(source.report.locate(line, rule)),
-        Err(error) => source.report.error(line, &error, error.remedy()),
+        Err(mistake) => source.report.mistake(line, &mistake),
     }
 }
 
@@ -315,22 +309,22 @@ fn media_types(
         match TypeRule::parse(selector, Origin::Selector, &value) {
             Ok(rule) => rules.push(source.report.locate(line, rule)),
             // The rule itself is refused for its pattern.
-            Err(TypeError::Pattern(_)) => {}
-            Err(error) => source.report.error(line, &error, error.remedy()),
+            Err(_) if Pattern::parse(selector, Language::Selector).is_err() => {}
+            Err(mistake) => source.report.mistake(line, &mistake),
         }
     }
 }
 
-/// Returns the operation when a rule may do it. `written`: the name as it is in the file.
+/// Returns the operation if a rule may do it. `written`: the name with its case.
 fn checked(source: &mut TomlSource, line: u32, written: &str, op: HeaderOp) -> Option<HeaderOp> {
     let name = op.name();
-    if let Some(Refusal { message, remedy }) = dialect::leaking_header(name) {
-        source.report.error(line, message, remedy);
+    if let Some(mistake) = dialect::leaking_header(name) {
+        source.report.mistake(line, &mistake);
         return None;
     }
     match check_name(name).and_then(|()| op.value().map_or(Ok(()), check_value)) {
         Ok(()) => Some(op),
-        Err(error @ HeaderError::Disallowed) => {
+        Err(error) if is_disallowed(name) => {
             let message = format!("the header `{name}` {error}, and is ignored");
             source.report.warning(line, message, error.remedy());
             None

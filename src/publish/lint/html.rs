@@ -1,9 +1,8 @@
-//! Finds links and scripts in HTML, for hints.
+//! Finds links and scripts in HTML.
 //!
-//! A tolerant scanner, not a parser: it reads tags and their attributes, skips comments and the
-//! text of scripts and styles, and decodes no character references.
+//! A tolerant scanner, not a parser: it skips comments and the text of scripts and styles, and
+//! decodes no character references.
 
-/// A tag with its attributes, as far as hints need them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag<'t> {
     pub name: &'t str,
@@ -11,12 +10,10 @@ pub struct Tag<'t> {
 }
 
 impl<'t> Tag<'t> {
-    /// Returns whether the tag has a name, in any case.
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 
-    /// Returns the value of an attribute.
     pub fn attribute(&self, name: &str) -> Option<&'t str> {
         let mut rest = self.attributes;
         loop {
@@ -66,7 +63,7 @@ pub fn tags(html: &str) -> impl Iterator<Item = Tag<'_>> {
     })
 }
 
-/// Returns where a tag's `>` is, outside quotes.
+/// Returns the position of a tag's `>`, outside quotes.
 fn tag_end(text: &str) -> Option<usize> {
     let mut quote = None;
     for (at, next) in text.char_indices() {
@@ -101,11 +98,10 @@ fn value(text: &str) -> (&str, &str) {
     text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()))
 }
 
-/// Returns the decoded path of this site that a link leads to; `None` for other hosts and schemes,
-/// and for a place within the page.
+/// Returns the decoded path of a link within the site; `None` for other hosts and schemes, and for
+/// a fragment of the page.
 ///
-/// # Shape
-/// `base`: the path that relative links start from, such as that of the page's file.
+/// `base`: the path that relative links start from.
 pub fn link_path(base: &str, href: &str) -> Option<String> {
     let href = href.trim();
     let path = href.split(['?', '#']).next().unwrap_or_default();

@@ -1,8 +1,7 @@
-//! What passes between a client and an upstream: headers of requests and of responses.
+//! Makes the request for an upstream, and filters the headers of its response.
 //!
-//! Not the exchange itself. The invariant is that an upstream's address comes from the site's
-//! configuration and the canonical path alone, that nothing of one connection gets onto the other,
-//! and that what a client says of itself in a proxy's name is dropped, not believed.
+//! The address comes from the site's configuration and the canonical path only. Headers by which a
+//! client poses as a proxy are dropped.
 
 use crate::cache::freshness::update::end_to_end_but;
 use crate::ports::UpstreamRequest;
@@ -12,8 +11,8 @@ use crate::site::records::site::{KEY_PREFIX, TOKEN_PREFIX};
 use crate::wire::cache_status::CACHE_NAME;
 use crate::wire::headers::Headers;
 
-/// Headers by which a proxy tells an upstream about the client, or another address or method is
-/// asked for: only we may say so. Those that begin with [`SPOOFED_PREFIXES`] are of the same kind.
+/// Headers that tell an upstream about the client, or ask it for another address or method. Only
+/// the gateway may send them, and those that start with [`SPOOFED_PREFIXES`].
 const SPOOFED: [&str; 13] = [
     "forwarded",
     "x-real-ip",
@@ -31,25 +30,23 @@ const SPOOFED: [&str; 13] = [
 ];
 const SPOOFED_PREFIXES: [&str; 4] = ["x-forwarded", "x-original-", "x-envoy-", "cf-"];
 
-/// What this gateway calls itself, with the version of HTTP that it may have received.
 const VIA: &str = "1.1 selvedge";
 
-/// Headers that ask for less than the whole response: they are the cache's to send.
+/// Headers that ask for less than the whole response: only the cache sends them.
 pub const CONDITIONS: [&str; 6] =
     ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range"];
 
-/// What an upstream may be told about a client.
+/// The client, as far as an upstream may be told about it.
 #[derive(Clone, Copy)]
 pub struct Client<'a> {
-    /// The headers of its request.
     pub headers: &'a Headers,
-    /// Its address, where the operator says which field is to be believed.
+    /// Its address, if the operator has named a header to trust.
     pub ip: Option<&'a str>,
-    /// The root token, which no upstream ever sees.
+    /// Never sent to an upstream.
     pub root_token: Option<&'a str>,
 }
 
-/// The request that an action's upstream gets for a client's, without its conditions.
+/// Returns the request for an action's upstream, without the client's conditions.
 pub fn upstream_request(
     action: &Action,
     request: &Request<'_>,
@@ -66,7 +63,7 @@ pub fn upstream_request(
     let (proto, is_read) = (request.scheme.as_str(), request.is_read());
     let mut forwarded = String::new();
     if let Some(ip) = client.ip {
-        // RFC 7239 §6: an IPv6 address stands in brackets, and so in quotes.
+        // RFC 7239 section 6: an IPv6 address is in brackets, and therefore quoted.
         forwarded.push_str(if ip.contains(':') { "for=\"[" } else { "for=" });
         forwarded.push_str(ip);
         forwarded.push_str(if ip.contains(':') { "]\";" } else { ";" });
@@ -80,7 +77,7 @@ pub fn upstream_request(
     headers.set("forwarded", forwarded);
     headers.set("x-forwarded-host", host);
     headers.set("x-forwarded-proto", proto);
-    // RFC 9110 §7.6.3, RFC 8586 §2.
+    // RFC 9110 section 7.6.3, RFC 8586 section 2.
     headers.append("via", VIA);
     headers.append("cdn-loop", CACHE_NAME);
     UpstreamRequest {
@@ -94,9 +91,7 @@ pub fn upstream_request(
     }
 }
 
-/// The URL that an upstream is asked for.
-///
-/// A binding has no address; what it sees is the client's own.
+/// Returns the URL for an upstream. A service binding has no address, so it gets the client's.
 pub fn url(action: &Action, request: &Request<'_>) -> String {
     let mut url = match &action.upstream {
         Upstream::Service(_) => [request.scheme.as_str(), "://", &forwarded_host(request)].concat(),
@@ -106,7 +101,7 @@ pub fn url(action: &Action, request: &Request<'_>) -> String {
     request.with_query(url)
 }
 
-/// The host, and the port where it is not the scheme's own, as an upstream is told.
+/// Returns the host for `X-Forwarded-Host`, with the port unless it is the default.
 pub fn forwarded_host(request: &Request<'_>) -> String {
     let port = request.authority.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
     let mut host = request.host.as_str().to_owned();
@@ -117,15 +112,12 @@ pub fn forwarded_host(request: &Request<'_>) -> String {
     host
 }
 
-/// The headers of an upstream's response that are for the client.
+/// Returns the headers of an upstream's response that are for the client.
 pub fn response_headers(headers: &Headers) -> Headers {
     end_to_end_but(headers, &|name| name == "selvedge-deployment")
 }
 
-/// Whether a request has been through here already.
-///
-/// # Source
-/// RFC 8586 §2
+/// Returns whether a request has already passed through this cache (RFC 8586 section 2).
 pub fn is_loop(client: &Headers) -> bool {
     client.value("cdn-loop").is_some_and(|value| {
         value.split(',').any(|member| {
@@ -134,10 +126,8 @@ pub fn is_loop(client: &Headers) -> bool {
     })
 }
 
-/// The path and query on this very host that a URL reference names, `None` for other hosts'.
-///
-/// Relative references without a slash at their beginning are not resolved: what they could name
-/// is below the path of the request, and stays.
+/// Returns the path and query of a URL reference to this host, `None` for another host. A relative
+/// reference without a leading slash is not resolved.
 pub fn own_path(reference: &str, request: &Request<'_>) -> Option<String> {
     let reference = reference.split('#').next().unwrap_or_default();
     let path = match reference.split_once("://") {
@@ -161,7 +151,7 @@ fn is_spoofed(name: &str) -> bool {
     SPOOFED.contains(&name) || SPOOFED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Whether a credential is one of this CDN's own: no upstream ever sees those.
+/// Returns whether a credential is one of the CDN's own, which no upstream may see.
 fn is_ours(value: &str, root_token: Option<&str>) -> bool {
     [Some(TOKEN_PREFIX), Some(KEY_PREFIX), root_token].iter().flatten().any(|it| value.contains(it))
 }
@@ -214,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_upstream_sees() {
+    fn upstreams_see_no_hop_by_hop_or_spoofed_headers() {
         let client = headers(&[
             ("host", "aa.test:8787"),
             ("connection", "X-Secret, close"),
@@ -254,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_of_others_pass() {
+    fn foreign_credentials_are_forwarded() {
         let client = headers(&[("authorization", "Basic abc"), ("x-api-key", "root")]);
         let upstream_request = with_request("aa.test", "/api/x", |request| {
             let client = Client { headers: &client, ip: None, root_token: Some("root") };

@@ -40,8 +40,7 @@ impl<P: Ports> SiteRequest<'_, P> {
         Ok(self.error(HttpError::NotFound))
     }
 
-    /// Returns whether no takedown hides the fallback page: a file that it may be has its content and
-    /// is visible.
+    /// Returns whether a file that the fallback page may be has its content and is not taken down.
     async fn shows_application_page(&self, page: &Asset) -> Result<bool, Unavailable> {
         if self.serving.view.as_ref().is_none_or(|view| view.hides_nothing()) {
             return Ok(true);

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn media_types_and_what_a_browser_would_run() {
+    fn active_content_is_inert_unless_allowed() {
         let (html, svg) = ("text/html; charset=utf-8", "image/svg+xml; charset=utf-8");
         let (plain, script) = ("text/plain; charset=utf-8", "text/javascript; charset=utf-8");
         let xml = "application/xml; charset=utf-8";

@@ -25,7 +25,7 @@ use crate::site::deployment::shard::{
     self, PATH_BYTES_MAX, SHARD_BYTES_MAX, Shard, ShardError, path_hash,
 };
 use crate::site::ids::{ContentHash, DeploymentId};
-use crate::site::rules::RulesError;
+use crate::site::rules::mistake::Mistake;
 
 /// Largest root in bytes: read once per isolate and deployment.
 pub const ROOT_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -56,7 +56,7 @@ pub enum ManifestError {
     /// Not a power of two up to [`SHARDS_MAX`].
     ShardCount(usize),
     Shard(ShardError),
-    Rules(RulesError),
+    Rules(Mistake),
     /// The bytes do not hash to the requested id.
     Id,
 }

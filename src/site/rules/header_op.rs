@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::site::rules::header_policy::{HeaderError, check_name, check_value};
+use crate::site::rules::header_policy::{check_name, check_value};
+use crate::site::rules::mistake::Mistake;
 use crate::site::rules::pattern::Language;
 
 /// The source of a header rule. It decides the pattern language and how rules combine.
@@ -50,7 +51,7 @@ impl HeaderOp {
     }
 
     /// Checks that a rule may do this.
-    pub fn check(&self) -> Result<(), HeaderError> {
+    pub fn check(&self) -> Result<(), Mistake> {
         check_name(self.name())?;
         self.value().map_or(Ok(()), check_value)
     }

@@ -4,6 +4,7 @@
 //! exists can be served: its `Location` and header values are printable, bounded, and never name a
 //! host that the site did not write.
 
+pub mod mistake;
 pub mod matching;
 pub mod pattern;
 pub mod template;
@@ -16,13 +17,11 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::site::action::ActionError;
 use crate::site::codec::at_most;
-use crate::site::collection::CollectionError;
 use crate::site::rules::header_op::{HeaderOp, Origin};
-use crate::site::rules::header_policy::HeaderError;
-use crate::site::rules::pattern::{Captures, Language, Pattern, PatternError};
-use crate::site::rules::template::{Purpose, Target, TargetError, Template, push_path};
+use crate::site::rules::mistake::Mistake;
+use crate::site::rules::pattern::{Captures, Language, Pattern};
+use crate::site::rules::template::{Purpose, Target, Template, push_path};
 use crate::wire::headers::Headers;
 
 /// Maximum number of header rules: each is tried on every response.
@@ -58,15 +57,15 @@ pub struct RedirectRule {
 }
 
 impl RedirectRule {
-    pub fn parse(from: &str, to: &str, status: u16) -> Result<Self, RulesError> {
+    pub fn parse(from: &str, to: &str, status: u16) -> Result<Self, Mistake> {
         let from = parse_pattern(from, Language::Rules)?;
         let purpose = match status {
             200 => Purpose::Rewrite,
             301 | 302 | 303 | 307 | 308 => Purpose::Location,
-            _ => return Err(RulesError::Status(status)),
+            _ => return Err(not_a_status(status)),
         };
         let to = Target::parse(to, from.names(), purpose)
-            .map_err(|error| RulesError::Target { text: to.into(), error })?;
+            .map_err(|mistake| mistake.of(format_args!("the target `{to}`")))?;
         Ok(Self { from, to, status })
     }
 
@@ -99,8 +98,8 @@ impl RedirectRule {
 struct RedirectText<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Cow<'a, str>, u16);
 
 impl TryFrom<RedirectText<'_>> for RedirectRule {
-    type Error = RulesError;
-    fn try_from(RedirectText(from, to, status): RedirectText<'_>) -> Result<Self, RulesError> {
+    type Error = Mistake;
+    fn try_from(RedirectText(from, to, status): RedirectText<'_>) -> Result<Self, Mistake> {
         Self::parse(&from, &to, status)
     }
 }
@@ -134,7 +133,7 @@ pub struct Redirects {
 }
 
 impl Redirects {
-    pub fn new(rules: Vec<RedirectRule>) -> Result<Self, RulesError> {
+    pub fn new(rules: Vec<RedirectRule>) -> Result<Self, Mistake> {
         let mut exact: HashMap<Box<str>, Vec<usize>> = HashMap::new();
         let mut patterns = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
@@ -154,7 +153,7 @@ impl Redirects {
     }
 
     /// Checks the number of rules.
-    pub fn check(&self) -> Result<(), RulesError> {
+    pub fn check(&self) -> Result<(), Mistake> {
         let exact = self.rules.len().saturating_sub(self.patterns.len());
         check_count(exact, "redirects of one path each", REDIRECTS_STATIC_MAX)?;
         let patterns = self.patterns.len();
@@ -218,8 +217,8 @@ struct UncheckedRule {
 }
 
 impl TryFrom<UncheckedRule> for HeaderRule {
-    type Error = RulesError;
-    fn try_from(rule: UncheckedRule) -> Result<Self, RulesError> {
+    type Error = Mistake;
+    fn try_from(rule: UncheckedRule) -> Result<Self, Mistake> {
         Self::parse(&rule.pattern, rule.origin, rule.ops)
     }
 }
@@ -233,11 +232,11 @@ impl From<HeaderRule> for UncheckedRule {
 }
 
 impl HeaderRule {
-    pub fn parse(pattern: &str, origin: Origin, ops: Vec<HeaderOp>) -> Result<Self, RulesError> {
+    pub fn parse(pattern: &str, origin: Origin, ops: Vec<HeaderOp>) -> Result<Self, Mistake> {
         check_count(ops.len(), "headers in one rule", HEADER_OPS_MAX)?;
         let pattern = parse_pattern(pattern, origin.language())?;
         for op in &ops {
-            op.check().map_err(|error| RulesError::Header { name: op.name().into(), error })?;
+            op.check().map_err(|mistake| mistake.of(format_args!("the header `{}`", op.name())))?;
         }
         let compile = |op: HeaderOp| {
             // The captures of a selector have no names.
@@ -280,7 +279,7 @@ pub struct HeaderRules(
 );
 
 impl HeaderRules {
-    pub fn new(rules: Vec<HeaderRule>) -> Result<Self, RulesError> {
+    pub fn new(rules: Vec<HeaderRule>) -> Result<Self, Mistake> {
         let rules = Self(rules);
         rules.check().map(|()| rules)
     }
@@ -290,7 +289,7 @@ impl HeaderRules {
     }
 
     /// Checks the number of rules.
-    pub fn check(&self) -> Result<(), RulesError> {
+    pub fn check(&self) -> Result<(), Mistake> {
         check_count(self.0.len(), "header rules", HEADER_RULES_MAX)
     }
 
@@ -349,57 +348,26 @@ fn expand(op: &HeaderOp, template: Option<&Template>, captures: &Captures) -> St
     }
 }
 
-fn parse_pattern(text: &str, language: Language) -> Result<Pattern, RulesError> {
-    Pattern::parse(text, language).map_err(|error| RulesError::Pattern { text: text.into(), error })
+pub fn parse_pattern(text: &str, language: Language) -> Result<Pattern, Mistake> {
+    Pattern::parse(text, language)
+        .map_err(|mistake| mistake.of(format_args!("the pattern `{text}`")))
 }
 
 /// Checks that there are at most `max` of something.
-pub fn check_count(count: usize, what: &'static str, max: usize) -> Result<(), RulesError> {
-    if count > max { Err(RulesError::TooMany { what, max }) } else { Ok(()) }
-}
-
-/// The reason why a set of rules can't be served, with the text that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RulesError {
-    TooMany { what: &'static str, max: usize },
-    Pattern { text: Box<str>, error: PatternError },
-    Target { text: Box<str>, error: TargetError },
-    Status(u16),
-    Action(Box<str>, ActionError),
-    Collection(Box<str>, CollectionError),
-    Header { name: Box<str>, error: HeaderError },
-}
-
-impl RulesError {
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::TooMany { max, .. } => {
-                format!("Keep {max}, or write fewer with `*` or `:name`.")
-            }
-            Self::Pattern { error, .. } => error.remedy().to_owned(),
-            Self::Target { error, .. } => error.remedy(),
-            Self::Status(_) => {
-                "Write 301, 302 (the default), 303, 307 or 308, or 200 to serve another path."
-                    .to_owned()
-            }
-            Self::Header { error, .. } => error.remedy().to_owned(),
-            Self::Action(..) | Self::Collection(..) => "Keep within that.".to_owned(),
-        }
+pub fn check_count(count: usize, what: &str, max: usize) -> Result<(), Mistake> {
+    if count <= max {
+        return Ok(());
     }
+    let remedy = format!("Keep {max}, or write fewer with `*` or `:name`.");
+    Err(Mistake::new(format!("more than {max} {what}"), remedy))
 }
 
-impl fmt::Display for RulesError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooMany { what, max } => write!(f, "more than {max} {what}"),
-            Self::Pattern { text, error } => write!(f, "the pattern `{text}` {error}"),
-            Self::Target { text, error } => write!(f, "the target `{text}` {error}"),
-            Self::Status(status) => write!(f, "{status} is not the status of a redirect"),
-            Self::Header { name, error } => write!(f, "the header `{name}` {error}"),
-            Self::Action(prefix, error) => write!(f, "the action `{prefix}`: {error}"),
-            Self::Collection(name, error) => write!(f, "the collection `{name}`: {error}"),
-        }
-    }
+pub fn not_a_status(status: impl fmt::Display) -> Mistake {
+    Mistake::new(
+        "is not the status of a redirect",
+        "Write 301, 302 (the default), 303, 307 or 308, or 200 to serve another path.",
+    )
+    .of(status)
 }
 
 #[cfg(test)]

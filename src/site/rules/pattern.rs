@@ -5,9 +5,8 @@
 //! `selvedge.toml` and App Builder write selectors: `/*`, `/dir/*`, `/dir/*.html`, `*.js`, `/file`.
 //! Neither has alternation, character classes or escapes.
 
-use std::fmt;
-
 use crate::site::rules::matching::{CAPTURES_MAX, Token, Values, match_tokens};
+use crate::site::rules::mistake::Mistake;
 use crate::wire::percent::percent_decode;
 
 /// Longest pattern: no request path is longer either (`wire::path`).
@@ -48,9 +47,12 @@ impl<'s> Captures<'s> {
 }
 
 impl Pattern {
-    pub fn parse(text: &str, language: Language) -> Result<Self, PatternError> {
+    pub fn parse(text: &str, language: Language) -> Result<Self, Mistake> {
         if text.len() > PATTERN_BYTES_MAX {
-            return Err(PatternError::TooLong);
+            return Err(Mistake::new(
+                format!("is longer than {PATTERN_BYTES_MAX} bytes"),
+                "Shorten it: no request path is that long.",
+            ));
         }
         let mut names = Vec::new();
         let (host, path) = split_host(text, language)?;
@@ -146,34 +148,45 @@ pub fn name_length(text: &str) -> usize {
     text.find(|next: char| !next.is_ascii_alphanumeric() && next != '_').unwrap_or(text.len())
 }
 
-fn split_host(text: &str, language: Language) -> Result<(Option<&str>, &str), PatternError> {
+fn split_host(text: &str, language: Language) -> Result<(Option<&str>, &str), Mistake> {
     if text.contains(['?', '#']) {
-        return Err(PatternError::QueryOrFragment);
+        return Err(Mistake::new(
+            "holds a query or a fragment",
+            "Leave out everything from `?` or `#`: only paths are matched.",
+        ));
     }
     if text.starts_with('/') || language == Language::Selector && text.starts_with('*') {
         return Ok((None, text));
     }
-    match text.split_once("://") {
-        _ if language == Language::Selector => Err(PatternError::NotRooted),
+    match text.split_once("://").filter(|_| language == Language::Rules) {
         Some(("https", rest)) => {
             let at = rest.find('/').unwrap_or(rest.len());
-            let (host, path) = rest.split_at_checked(at).ok_or(PatternError::BadHost)?;
+            let (host, path) = rest.split_at_checked(at).unwrap_or((rest, ""));
             Ok((Some(host), if path.is_empty() { "/" } else { path }))
         }
-        Some(_) => Err(PatternError::NotHttps),
-        None => Err(PatternError::NotRooted),
+        Some(_) => Err(Mistake::new(
+            "begins with a scheme other than `https://`",
+            "Write `https://`, or only the path: it holds for http too.",
+        )),
+        None => Err(Mistake::new("does not begin with `/`", "Begin it with `/`.")),
     }
 }
 
-fn check_host(host: &str) -> Result<(), PatternError> {
+fn check_host(host: &str) -> Result<(), Mistake> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:*".contains(&byte);
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| {
         !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
     });
     if has_port {
-        Err(PatternError::Port)
+        Err(Mistake::new(
+            "has a port in its host",
+            "Leave the port out: a pattern with a host matches any port.",
+        ))
     } else if host.is_empty() || !host.bytes().all(plain) {
-        Err(PatternError::BadHost)
+        Err(Mistake::new(
+            "has a host that is no hostname",
+            "Write a hostname such as `https://www.example.com/path`.",
+        ))
     } else {
         Ok(())
     }
@@ -183,19 +196,18 @@ fn tokenize(
     text: &str,
     language: Language,
     names: &mut Vec<Box<str>>,
-) -> Result<Vec<Token>, PatternError> {
+) -> Result<Vec<Token>, Mistake> {
     let mut tokens = Vec::new();
     let mut literal = String::new();
     let mut rest = text;
     while let Some(next) = rest.chars().next() {
         let after = rest.get(next.len_utf8()..).unwrap_or("");
         let (token, after) = match next {
-            '*' => (Token::Splat(add_name(names, SPLAT_NAME, PatternError::TwoSplats)?), after),
+            '*' => (Token::Splat(add_name(names, SPLAT_NAME, two_splats)?), after),
             ':' if language == Language::Rules && name_length(after) > 0 => {
                 let (name, after) =
                     after.split_at_checked(name_length(after)).unwrap_or((after, ""));
-                let again = PatternError::NameTwice(name.into());
-                (Token::Placeholder(add_name(names, name, again)?), after)
+                (Token::Placeholder(add_name(names, name, || name_twice(name))?), after)
             }
             other => {
                 literal.push(other);
@@ -214,100 +226,61 @@ fn tokenize(
 fn add_name(
     names: &mut Vec<Box<str>>,
     name: &str,
-    again: PatternError,
-) -> Result<usize, PatternError> {
+    twice: impl FnOnce() -> Mistake,
+) -> Result<usize, Mistake> {
     if names.iter().any(|known| **known == *name) {
-        return Err(again);
+        return Err(twice());
     }
     if names.len() == CAPTURES_MAX {
-        return Err(PatternError::TooManyCaptures);
+        return Err(Mistake::new(
+            format!("holds more than {CAPTURES_MAX} placeholders"),
+            "Use `*` for the rest of the path.",
+        ));
     }
     names.push(name.into());
     Ok(names.len().saturating_sub(1))
 }
 
-fn push_literal(tokens: &mut Vec<Token>, literal: &mut String) -> Result<(), PatternError> {
+fn two_splats() -> Mistake {
+    Mistake::new(
+        "holds more than one `*`",
+        "Keep one `*` (it matches any number of folders) and name the others, as `:name`.",
+    )
+}
+
+fn name_twice(name: &str) -> Mistake {
+    let message = format!("holds `:{name}` more than once");
+    Mistake::new(message, "Give each placeholder a name of its own.")
+}
+
+fn push_literal(tokens: &mut Vec<Token>, literal: &mut String) -> Result<(), Mistake> {
     if literal.is_empty() {
         return Ok(());
     }
-    let decoded = percent_decode(literal).ok_or(PatternError::BadEscape)?;
+    let bad_escape =
+        || Mistake::new("holds a `%` that escapes nothing", "Write `%25` for a percent sign.");
+    let decoded = percent_decode(literal).ok_or_else(bad_escape)?;
     if decoded.contains(|next: char| next == '\\' || next.is_control()) {
-        return Err(PatternError::BadCharacter);
+        return Err(Mistake::new(
+            "holds a backslash or a control character",
+            "Write `/` between folders, and no control characters.",
+        ));
     }
     tokens.push(Token::Literal(decoded.into()));
     literal.clear();
     Ok(())
 }
 
-fn check_path(tokens: &[Token]) -> Result<(), PatternError> {
+fn check_path(tokens: &[Token]) -> Result<(), Mistake> {
     // A placeholder or splat may match anything, so only literals are checked.
     let shape: String = tokens.iter().map(|token| token.text_or("*")).collect();
     if shape.contains("//") || shape.split('/').any(|segment| matches!(segment, "." | "..")) {
-        return Err(PatternError::NeverAPath);
+        return Err(Mistake::new(
+            "holds `//`, `.` or `..`, as no path does",
+            "Write the path as it is after `.`, `..` and `//` are resolved.",
+        ));
     }
     Ok(())
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PatternError {
-    TooLong,
-    NotRooted,
-    NotHttps,
-    BadHost,
-    Port,
-    QueryOrFragment,
-    /// A second `*`, or a `*` beside a placeholder called `:splat`.
-    TwoSplats,
-    NameTwice(Box<str>),
-    TooManyCaptures,
-    BadEscape,
-    BadCharacter,
-    /// `//`, `.` or `..`, which no canonical path contains.
-    NeverAPath,
-}
-
-impl PatternError {
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::TooLong => "Shorten it: no request path is that long.",
-            Self::NotRooted => "Begin it with `/`.",
-            Self::NotHttps => "Write `https://`, or only the path: it holds for http too.",
-            Self::BadHost => "Write a hostname such as `https://www.example.com/path`.",
-            Self::Port => "Leave the port out: a pattern with a host matches any port.",
-            Self::QueryOrFragment => {
-                "Leave out everything from `?` or `#`: only paths are matched."
-            }
-            Self::TwoSplats => {
-                "Keep one `*` (it matches any number of folders) and name the others, as `:name`."
-            }
-            Self::NameTwice(_) => "Give each placeholder a name of its own.",
-            Self::TooManyCaptures => "Use `*` for the rest of the path.",
-            Self::BadEscape => "Write `%25` for a percent sign.",
-            Self::BadCharacter => "Write `/` between folders, and no control characters.",
-            Self::NeverAPath => "Write the path as it is after `.`, `..` and `//` are resolved.",
-        }
-    }
-}
-
-impl fmt::Display for PatternError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooLong => return write!(f, "is longer than {PATTERN_BYTES_MAX} bytes"),
-            Self::NotRooted => "does not begin with `/`",
-            Self::NotHttps => "begins with a scheme other than `https://`",
-            Self::BadHost => "has a host that is no hostname",
-            Self::Port => "has a port in its host",
-            Self::QueryOrFragment => "holds a query or a fragment",
-            Self::TwoSplats => "holds more than one `*`",
-            Self::NameTwice(name) => return write!(f, "holds `:{name}` more than once"),
-            Self::TooManyCaptures => {
-                return write!(f, "holds more than {CAPTURES_MAX} placeholders");
-            }
-            Self::BadEscape => "holds a `%` that escapes nothing",
-            Self::BadCharacter => "holds a backslash or a control character",
-            Self::NeverAPath => "holds `//`, `.` or `..`, as no path does",
-        })
-    }
 }
 
 #[cfg(test)]
@@ -410,35 +383,37 @@ mod tests {
         let long = format!("/{}", "a".repeat(PATTERN_BYTES_MAX));
         let many: String = (0..=CAPTURES_MAX).map(|n| format!("/:n{n}")).collect();
         let rows = [
-            (&*long, PatternError::TooLong),
-            ("", PatternError::NotRooted),
-            ("a", PatternError::NotRooted),
-            ("*.js", PatternError::NotRooted),
-            ("http://a/b", PatternError::NotHttps),
-            ("https:///b", PatternError::BadHost),
-            ("https://a b/c", PatternError::BadHost),
-            ("https://user@a/c", PatternError::BadHost),
-            ("https://a:80/c", PatternError::Port),
-            ("/a?b", PatternError::QueryOrFragment),
-            ("/a#b", PatternError::QueryOrFragment),
-            ("/*/*", PatternError::TwoSplats),
-            ("/:splat/*", PatternError::TwoSplats),
-            ("/:a/:a", PatternError::NameTwice("a".into())),
-            (&*many, PatternError::TooManyCaptures),
-            ("/%", PatternError::BadEscape),
-            ("/%ff", PatternError::BadEscape),
-            ("/a\\b", PatternError::BadCharacter),
-            ("/%00", PatternError::BadCharacter),
-            ("/a//b", PatternError::NeverAPath),
-            ("/../b", PatternError::NeverAPath),
-            ("/%2e/b", PatternError::NeverAPath),
+            (&*long, "is longer than 2048 bytes"),
+            ("", "does not begin with `/`"),
+            ("a", "does not begin with `/`"),
+            ("*.js", "does not begin with `/`"),
+            ("http://a/b", "begins with a scheme other than `https://`"),
+            ("https:///b", "has a host that is no hostname"),
+            ("https://a b/c", "has a host that is no hostname"),
+            ("https://user@a/c", "has a host that is no hostname"),
+            ("https://a:80/c", "has a port in its host"),
+            ("/a?b", "holds a query or a fragment"),
+            ("/a#b", "holds a query or a fragment"),
+            ("/*/*", "holds more than one `*`"),
+            ("/:splat/*", "holds more than one `*`"),
+            ("/:a/:a", "holds `:a` more than once"),
+            (&*many, "holds more than 16 placeholders"),
+            ("/%", "holds a `%` that escapes nothing"),
+            ("/%ff", "holds a `%` that escapes nothing"),
+            ("/a\\b", "holds a backslash or a control character"),
+            ("/%00", "holds a backslash or a control character"),
+            ("/a//b", "holds `//`, `.` or `..`, as no path does"),
+            ("/../b", "holds `//`, `.` or `..`, as no path does"),
+            ("/%2e/b", "holds `//`, `.` or `..`, as no path does"),
         ];
         for (text, expected) in rows {
-            assert_eq!(Pattern::parse(text, Language::Rules), Err(expected), "{text}");
+            let mistake = Pattern::parse(text, Language::Rules).unwrap_err();
+            assert_eq!(mistake.to_string(), expected, "{text}");
         }
         assert!(Pattern::parse(&long[..PATTERN_BYTES_MAX], Language::Rules).is_ok());
         assert!(Pattern::parse(&many[..many.len() - 5], Language::Rules).is_ok());
-        assert_eq!(Pattern::parse("a", Language::Selector), Err(PatternError::NotRooted));
+        let mistake = Pattern::parse("a", Language::Selector).unwrap_err();
+        assert_eq!(mistake.to_string(), "does not begin with `/`");
     }
 
     #[test]

@@ -4,10 +4,9 @@
 //! percent-encoded, so it can't end a part, begin another, or put anything but printable ASCII into
 //! a header.
 
-use std::fmt;
-
 use percent_encoding::{AsciiSet, utf8_percent_encode};
 
+use crate::site::rules::mistake::Mistake;
 use crate::site::rules::pattern::{Captures, SPLAT_NAME, name_length};
 use crate::wire::percent::{PATH, QUERY, VALUE, percent_decode};
 
@@ -125,40 +124,48 @@ pub enum Purpose {
 
 impl Target {
     /// Compiles the target of a rule with a pattern that captures `names`.
-    pub fn parse(text: &str, names: &[Box<str>], purpose: Purpose) -> Result<Self, TargetError> {
+    pub fn parse(text: &str, names: &[Box<str>], purpose: Purpose) -> Result<Self, Mistake> {
         if text.len() > TARGET_BYTES_MAX {
-            return Err(TargetError::TooLong);
+            let message = format!("is longer than {TARGET_BYTES_MAX} bytes");
+            return Err(Mistake::new(message, "Shorten it."));
         }
+        let bad_character = Mistake::new(
+            "holds a backslash or a control character",
+            "Write `/` between folders, and no control characters.",
+        );
+        let bad_escape =
+            || Mistake::new("holds a `%` that escapes nothing", "Write `%25` for a percent sign.");
         if text.contains(is_no_path) {
-            return Err(TargetError::BadCharacter);
+            return Err(bad_character);
         }
         let (origin, rest) = split_origin(text)?;
         if origin.is_some() && purpose == Purpose::Rewrite {
-            return Err(TargetError::RewriteElsewhere);
+            return Err(Mistake::new(
+                "is on another host, with status 200",
+                "Write a path of this site, or a redirecting status such as 302.",
+            ));
         }
         if let Some(name) = unknown_name(rest, names) {
-            return Err(match name {
-                SPLAT_NAME => TargetError::NoSplat,
-                other => TargetError::UnknownName(other.into()),
-            });
+            return Err(not_captured(name));
         }
         let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let decoded = percent_decode(path).ok_or(TargetError::BadEscape)?;
+        let decoded = percent_decode(path).ok_or_else(bad_escape)?;
         if origin.is_none() && decoded.contains(is_no_path) {
-            return Err(TargetError::BadCharacter);
+            return Err(bad_character);
         }
         if origin.is_none() && has_dot_segment(path) {
-            return Err(TargetError::DotSegment);
+            return Err(Mistake::new(
+                "holds `.` or `..`, as no path does",
+                "Write the path as it is after `.` and `..` are resolved.",
+            ));
         }
         let compile = |part: &str, escaped: &'static AsciiSet| {
             Template::parse(&utf8_percent_encode(part, escaped).to_string(), names)
         };
         let path = match purpose {
             Purpose::Location => compile(path, TARGET_PATH),
-            Purpose::Rewrite => {
-                compile(path, TARGET_PATH).decoded().ok_or(TargetError::BadEscape)?
-            }
+            Purpose::Rewrite => compile(path, TARGET_PATH).decoded().ok_or_else(bad_escape)?,
         };
         let suffix = |part: &str| (!part.is_empty()).then(|| compile(part, QUERY));
         Ok(Self {
@@ -224,29 +231,54 @@ impl Target {
     }
 }
 
+fn not_captured(name: &str) -> Mistake {
+    match name {
+        SPLAT_NAME => Mistake::new(
+            "holds `:splat`, but the pattern has no `*`",
+            "Put a `*` into the pattern, or leave `:splat` out.",
+        ),
+        name => Mistake::new(
+            format!("holds `:{name}`, which the pattern does not capture"),
+            format!("Put `:{name}` into the pattern, or write `%3A{name}` for a plain colon."),
+        ),
+    }
+}
+
 /// Splits off the scheme and host, if the site wrote them.
-fn split_origin(text: &str) -> Result<(Option<String>, &str), TargetError> {
+fn split_origin(text: &str) -> Result<(Option<String>, &str), Mistake> {
     if text.starts_with("//") {
-        return Err(TargetError::NoScheme);
+        return Err(Mistake::new(
+            "begins with `//`, which names a host",
+            "Write one `/` for a path of this site, or `https://` and the host.",
+        ));
     }
     if text.starts_with('/') {
         return Ok((None, text));
     }
     let Some(after) = text.strip_prefix("https://") else {
-        return Err(TargetError::NotRooted);
+        return Err(Mistake::new(
+            "begins with neither `/` nor `https://`",
+            "Begin it with `/` for a path of this site, or with `https://` for another host.",
+        ));
     };
     let at = after.find(['/', '?', '#']).unwrap_or(after.len());
-    let (host, rest) = after.split_at_checked(at).ok_or(TargetError::BadHost)?;
+    let (host, rest) = after.split_at_checked(at).unwrap_or((after, ""));
     let (name, port) = host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
     if port.is_some_and(|port| name_length(port) > 0) || name.is_empty() && host.contains(':') {
-        return Err(TargetError::NameInHost);
+        return Err(Mistake::new(
+            "has a placeholder in its host",
+            "Write one rule for each host: a request must not choose where it is sent.",
+        ));
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     let port_ok = port.is_none_or(|port| {
         (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit())
     });
     if name.is_empty() || !name.bytes().all(plain) || !port_ok {
-        return Err(TargetError::BadHost);
+        return Err(Mistake::new(
+            "has a host that is no hostname",
+            "Write a hostname such as `https://www.example.com/path`.",
+        ));
     }
     let slash = if rest.starts_with('/') { "" } else { "/" };
     Ok((Some(format!("https://{host}{slash}")), rest))
@@ -287,74 +319,6 @@ pub fn push_path(out: &mut String, text: &str) {
 /// Appends a decoded text to a query or fragment.
 fn push_component(out: &mut String, text: &str) {
     out.extend(utf8_percent_encode(text, COMPONENT));
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TargetError {
-    TooLong,
-    NotRooted,
-    /// Begins with `//`, which names another host.
-    NoScheme,
-    BadHost,
-    /// A placeholder in the host: a request would choose where clients are sent.
-    NameInHost,
-    /// `:splat` without a `*` in the pattern.
-    NoSplat,
-    UnknownName(Box<str>),
-    BadEscape,
-    BadCharacter,
-    DotSegment,
-    /// A rewrite (status 200) to another host.
-    RewriteElsewhere,
-}
-
-impl TargetError {
-    pub fn remedy(&self) -> String {
-        let remedy = match self {
-            Self::TooLong => "Shorten it.",
-            Self::NotRooted => {
-                "Begin it with `/` for a path of this site, or with `https://` for another host."
-            }
-            Self::NoScheme => "Write one `/` for a path of this site, or `https://` and the host.",
-            Self::BadHost => "Write a hostname such as `https://www.example.com/path`.",
-            Self::NameInHost => {
-                "Write one rule for each host: a request must not choose where it is sent."
-            }
-            Self::NoSplat => "Put a `*` into the pattern, or leave `:splat` out.",
-            Self::UnknownName(name) => {
-                return format!(
-                    "Put `:{name}` into the pattern, or write `%3A{name}` for a plain colon."
-                );
-            }
-            Self::BadEscape => "Write `%25` for a percent sign.",
-            Self::BadCharacter => "Write `/` between folders, and no control characters.",
-            Self::DotSegment => "Write the path as it is after `.` and `..` are resolved.",
-            Self::RewriteElsewhere => {
-                "Write a path of this site, or a redirecting status such as 302."
-            }
-        };
-        remedy.to_owned()
-    }
-}
-
-impl fmt::Display for TargetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooLong => return write!(f, "is longer than {TARGET_BYTES_MAX} bytes"),
-            Self::NotRooted => "begins with neither `/` nor `https://`",
-            Self::NoScheme => "begins with `//`, which names a host",
-            Self::BadHost => "has a host that is no hostname",
-            Self::NameInHost => "has a placeholder in its host",
-            Self::NoSplat => "holds `:splat`, but the pattern has no `*`",
-            Self::UnknownName(name) => {
-                return write!(f, "holds `:{name}`, which the pattern does not capture");
-            }
-            Self::BadEscape => "holds a `%` that escapes nothing",
-            Self::BadCharacter => "holds a backslash or a control character",
-            Self::DotSegment => "holds `.` or `..`, as no path does",
-            Self::RewriteElsewhere => "is on another host, with status 200",
-        })
-    }
 }
 
 #[cfg(test)]
@@ -410,7 +374,7 @@ mod tests {
         assert!(target.location(&captures, Some(&"q".repeat(room))).is_some());
         assert!(target.location(&captures, Some(&"q".repeat(room + 1))).is_none());
         let longer = Target::parse(&format!("{to}a"), &[], Purpose::Location);
-        assert_eq!(longer, Err(TargetError::TooLong));
+        assert_eq!(longer.unwrap_err().to_string(), "is longer than 2048 bytes");
     }
 
     #[test]
@@ -434,32 +398,32 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         let rows = [
-            ("", TargetError::NotRooted),
-            ("b", TargetError::NotRooted),
-            ("http://h/", TargetError::NotRooted),
-            ("javascript:alert(1)", TargetError::NotRooted),
-            ("//h/", TargetError::NoScheme),
-            ("/\\h", TargetError::BadCharacter),
-            ("/a\r\nb", TargetError::BadCharacter),
-            ("/%5Ch", TargetError::BadCharacter),
-            ("/%0d", TargetError::BadCharacter),
-            ("https://", TargetError::BadHost),
-            ("https://user@h/", TargetError::BadHost),
-            ("https://h:/", TargetError::BadHost),
-            ("https://h:123456/", TargetError::BadHost),
-            ("https://:x.h/", TargetError::NameInHost),
-            ("https://h:x/", TargetError::NameInHost),
-            ("/:splat", TargetError::NoSplat),
-            ("/:y", TargetError::UnknownName("y".into())),
-            ("/%", TargetError::BadEscape),
-            ("/a/../b", TargetError::DotSegment),
-            ("/a/%2E%2e", TargetError::DotSegment),
+            ("", "begins with neither `/` nor `https://`"),
+            ("b", "begins with neither `/` nor `https://`"),
+            ("http://h/", "begins with neither `/` nor `https://`"),
+            ("javascript:alert(1)", "begins with neither `/` nor `https://`"),
+            ("//h/", "begins with `//`, which names a host"),
+            ("/\\h", "holds a backslash or a control character"),
+            ("/a\r\nb", "holds a backslash or a control character"),
+            ("/%5Ch", "holds a backslash or a control character"),
+            ("/%0d", "holds a backslash or a control character"),
+            ("https://", "has a host that is no hostname"),
+            ("https://user@h/", "has a host that is no hostname"),
+            ("https://h:/", "has a host that is no hostname"),
+            ("https://h:123456/", "has a host that is no hostname"),
+            ("https://:x.h/", "has a placeholder in its host"),
+            ("https://h:x/", "has a placeholder in its host"),
+            ("/:splat", "holds `:splat`, but the pattern has no `*`"),
+            ("/:y", "holds `:y`, which the pattern does not capture"),
+            ("/%", "holds a `%` that escapes nothing"),
+            ("/a/../b", "holds `.` or `..`, as no path does"),
+            ("/a/%2E%2e", "holds `.` or `..`, as no path does"),
         ];
         for (text, expected) in rows {
-            let parsed = Target::parse(text, &["x".into()], Purpose::Location);
-            assert_eq!(parsed, Err(expected), "{text}");
+            let mistake = Target::parse(text, &["x".into()], Purpose::Location).unwrap_err();
+            assert_eq!(mistake.to_string(), expected, "{text}");
         }
         let elsewhere = Target::parse("https://h/", &[], Purpose::Rewrite);
-        assert_eq!(elsewhere, Err(TargetError::RewriteElsewhere));
+        assert_eq!(elsewhere.unwrap_err().to_string(), "is on another host, with status 200");
     }
 }

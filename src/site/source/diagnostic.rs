@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::site::rules::mistake::Mistake;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Nothing is published: the intended effect would be lost.
@@ -60,6 +62,11 @@ impl Report {
 
     pub fn error(&mut self, line: u32, message: impl fmt::Display, remedy: impl fmt::Display) {
         self.add(Severity::Error, line, &message, &remedy);
+    }
+
+    /// Adds a mistake that stops a publish.
+    pub fn mistake(&mut self, line: u32, mistake: &Mistake) {
+        self.error(line, mistake, mistake.remedy());
     }
 
     pub fn warning(&mut self, line: u32, message: impl fmt::Display, remedy: impl fmt::Display) {

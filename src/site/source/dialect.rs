@@ -3,12 +3,7 @@
 //! A line that would leak a secret or redirect the wrong visitors is an error; a line without
 //! effect is a warning.
 
-/// The message and remedy for a line that is an error.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    pub message: String,
-    pub remedy: String,
-}
+use crate::site::rules::mistake::Mistake;
 
 /// Request headers: as response headers they publish a credential.
 const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "x-api-key"];
@@ -17,20 +12,20 @@ const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "x-api-key"];
 const HOST_HEADERS: [(&str, &str); 2] = [("netlify-", "Netlify"), ("vercel-", "Vercel")];
 
 /// Rejects a header, in lower case, that would send a secret to every visitor.
-pub fn leaking_header(name: &str) -> Option<Refusal> {
+pub fn leaking_header(name: &str) -> Option<Mistake> {
     // Netlify's header for password protection.
     if name == "basic-auth" {
-        return Some(Refusal {
-            message: "`Basic-Auth` would be sent to every visitor, with the password".to_owned(),
-            remedy: "Remove the line and change the password. Passwords are not supported: leave \
-                     the files out, or let an upstream check the login, with [[actions]] and \
-                     first = true."
-                .to_owned(),
-        });
+        return Some(Mistake::new(
+            "`Basic-Auth` would be sent to every visitor, with the password",
+            "Remove the line and change the password. Passwords are not supported: leave the files \
+             out, or let an upstream check the login, with [[actions]] and first = true.",
+        ));
     }
-    CREDENTIALS.contains(&name).then(|| Refusal {
-        message: format!("`{name}` is a request header, and would be sent to every visitor"),
-        remedy: "Remove the line, and revoke the credential if it is one.".to_owned(),
+    CREDENTIALS.contains(&name).then(|| {
+        Mistake::new(
+            format!("`{name}` is a request header, and would be sent to every visitor"),
+            "Remove the line, and revoke the credential if it is one.",
+        )
     })
 }
 
@@ -43,7 +38,7 @@ pub fn host_of_header(name: &str) -> Option<&'static str> {
 /// Rejects a line of `_redirects` that applies to some requests only.
 ///
 /// Netlify writes `/from id=:id /to 301 Country=us`: words with a `=` that are not a target.
-pub fn condition(words: &[&str]) -> Option<Refusal> {
+pub fn condition(words: &[&str]) -> Option<Mistake> {
     let is_target = |word: &str| word.starts_with('/') || word.contains("://");
     let is_condition = |word: &&str| word.contains('=') && !is_target(word);
     let at = words.iter().skip(1).position(is_condition)?.saturating_add(1);
@@ -63,32 +58,32 @@ pub fn condition(words: &[&str]) -> Option<Refusal> {
         _ => ("visitor", &*everybody),
     };
     let message = format!("conditions on the {what} are not supported: `{word}`");
-    Some(Refusal { message, remedy: remedy.to_owned() })
+    Some(Mistake::new(message, remedy.to_owned()))
 }
 
 /// Rejects a line of `_redirects` with a target that only another host can serve.
-pub fn target(from: &str, to: &str, status: u16) -> Option<Refusal> {
+pub fn target(from: &str, to: &str, status: u16) -> Option<Mistake> {
     let prefix = from.split(['*', ':']).next().unwrap_or(from);
     if to.starts_with("/.netlify/") {
         let remedy = format!(
             "Run the function elsewhere, and name it in selvedge.toml: [[actions]], \
              prefix = \"{prefix}\", origin = \"https://...\"."
         );
-        return Some(Refusal { message: format!("`{to}` is answered by Netlify alone"), remedy });
+        return Some(Mistake::new(format!("`{to}` is answered by Netlify alone"), remedy));
     }
     let (scheme, rest) = to.split_once("://")?;
     if status != 200 || !matches!(scheme, "http" | "https") {
         return None;
     }
     let host = rest.split('/').next().unwrap_or(rest);
-    Some(Refusal {
-        message: format!("the target `{to}` is on another host, with status 200"),
-        remedy: format!(
+    Some(Mistake::new(
+        format!("the target `{to}` is on another host, with status 200"),
+        format!(
             "To proxy it, write in selvedge.toml: [[actions]], prefix = \"{prefix}\", \
              origin = \"{scheme}://{host}\"; the path is kept as it is. To send visitors there, \
              write 302."
         ),
-    })
+    ))
 }
 
 #[cfg(test)]
@@ -115,7 +110,7 @@ mod tests {
         ];
         for (line, expected) in rows {
             let words: Vec<&str> = line.split(' ').collect();
-            let found = condition(&words).map(|refusal| refusal.message);
+            let found = condition(&words).map(|mistake| mistake.to_string());
             let expected = expected.map(|message| format!("conditions on the {message}"));
             assert_eq!(found, expected, "{line}");
         }
@@ -133,7 +128,7 @@ mod tests {
             ("/api/*", "/.netlify/functions/:splat", 302, Some("[[actions]]")),
         ];
         for (from, to, status, expected) in rows {
-            let found = target(from, to, status).map(|refusal| refusal.remedy);
+            let found = target(from, to, status).map(|mistake| mistake.remedy().to_owned());
             assert_eq!(found.is_some(), expected.is_some(), "{from} {to}: {found:?}");
             assert!(found.unwrap_or_default().contains(expected.unwrap_or_default()), "{to}");
         }

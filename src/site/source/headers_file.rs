@@ -5,12 +5,12 @@
 //! and if a pattern occurs twice, both rules apply, while there the last replaces the others.
 
 use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
-use crate::site::rules::header_policy::{HeaderError, check_name, check_value};
+use crate::site::rules::header_policy::{check_name, check_value, is_disallowed};
 use crate::site::rules::pattern::{Language, Pattern, SPLAT_NAME};
 use crate::site::rules::template::unknown_name;
-use crate::site::rules::{HEADER_OPS_MAX, HeaderRule};
+use crate::site::rules::{HEADER_OPS_MAX, HeaderRule, parse_pattern};
 use crate::site::source::diagnostic::{Diagnostic, Located, Report, rule_lines};
-use crate::site::source::dialect::{self, Refusal};
+use crate::site::source::dialect;
 use crate::site::source::type_rule::{CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeRule};
 
 pub const FILE_NAME: &str = "_headers";
@@ -68,13 +68,8 @@ struct Block {
 
 impl Reader {
     fn begin(&mut self, line: u32, text: &str) {
-        let pattern = match Pattern::parse(text, Language::Rules) {
-            Ok(pattern) => Some(pattern),
-            Err(error) => {
-                self.report.error(line, format!("the pattern `{text}` {error}"), error.remedy());
-                None
-            }
-        };
+        let pattern = parse_pattern(text, Language::Rules);
+        let pattern = pattern.map_err(|mistake| self.report.mistake(line, &mistake)).ok();
         self.block = Some(Block { line, text: text.to_owned(), pattern, ..Block::default() });
     }
 
@@ -100,8 +95,8 @@ impl Reader {
     fn operation(&mut self, number: u32, name: &str, value: Option<&str>) {
         let Some(block) = &mut self.block else { return };
         let lower = name.to_ascii_lowercase();
-        if let Some(Refusal { message, remedy }) = dialect::leaking_header(&lower) {
-            self.report.error(number, message, remedy);
+        if let Some(mistake) = dialect::leaking_header(&lower) {
+            self.report.mistake(number, &mistake);
             return;
         }
         if lower == CONTENT_TYPE {
@@ -110,13 +105,14 @@ impl Reader {
         }
         match check_name(&lower).and_then(|()| value.map_or(Ok(()), check_value)) {
             Ok(()) => {}
-            Err(error @ HeaderError::Disallowed) => {
+            Err(error) if is_disallowed(&lower) => {
                 let message = format!("the header `{lower}` {error}, and the line is ignored");
                 self.report.warning(number, message, error.remedy());
                 return;
             }
             Err(error) => {
-                self.report.error(number, format!("the header `{name}` {error}"), error.remedy());
+                let mistake = error.of(format_args!("the header `{name}`"));
+                self.report.mistake(number, &mistake);
                 return;
             }
         }
@@ -156,7 +152,7 @@ impl Reader {
         }
         match TypeRule::parse(&block.text, Origin::HeadersFile, value) {
             Ok(rule) => self.found.types.push(self.report.locate(number, rule)),
-            Err(error) => self.report.error(number, &error, error.remedy()),
+            Err(mistake) => self.report.mistake(number, &mistake),
         }
     }
 
@@ -187,7 +183,7 @@ impl Reader {
         ops.sort_by_key(|op| !matches!(op, HeaderOp::Unset(_)));
         match HeaderRule::parse(&text, Origin::HeadersFile, ops) {
             Ok(rule) => self.found.rules.push(self.report.locate(line, rule)),
-            Err(error) => self.report.error(line, &error, error.remedy()),
+            Err(mistake) => self.report.mistake(line, &mistake),
         }
     }
 }

@@ -4,9 +4,9 @@
 //! that are silently skipped there are reported here. Two additions: `from` may begin with
 //! `https://host`, and catch-all lines of Netlify compile to a [`Fallback`].
 
-use crate::site::rules::{RedirectRule, RulesError};
+use crate::site::rules::{RedirectRule, not_a_status};
 use crate::site::source::diagnostic::{Diagnostic, Located, Report, rule_lines};
-use crate::site::source::dialect::{self, Refusal};
+use crate::site::source::dialect;
 use crate::site::source::fallback::Fallback;
 
 pub const FILE_NAME: &str = "_redirects";
@@ -34,8 +34,8 @@ pub fn parse(file: &str, text: &str) -> RedirectsFile {
             .map(|((at, _), _)| at);
         let line = comment.and_then(|at| line.get(..at)).unwrap_or(line);
         let tokens: Vec<&str> = line.split_whitespace().collect();
-        if let Some(Refusal { message, remedy }) = dialect::condition(&tokens) {
-            reader.report.error(number, message, remedy);
+        if let Some(mistake) = dialect::condition(&tokens) {
+            reader.report.mistake(number, &mistake);
             continue;
         }
         match *tokens {
@@ -64,9 +64,7 @@ impl Reader {
         let digits = forced.unwrap_or(word);
         let parsed = status.map_or(Some(STATUS_DEFAULT), |_| digits.parse().ok());
         let Some(status) = parsed else {
-            let message = format!("`{word}` is not the status of a redirect");
-            self.report.error(number, message, RulesError::Status(0).remedy());
-            return;
+            return self.report.mistake(number, &not_a_status(format_args!("`{word}`")));
         };
         let from = match from.starts_with('/') || from.contains("://") {
             true => from.to_owned(),
@@ -76,13 +74,12 @@ impl Reader {
             self.not_found(number, &from, to, forced.is_some());
             return;
         }
-        if let Some(Refusal { message, remedy }) = dialect::target(&from, to, status) {
-            self.report.error(number, message, remedy);
-            return;
+        if let Some(mistake) = dialect::target(&from, to, status) {
+            return self.report.mistake(number, &mistake);
         }
         let rule = match RedirectRule::parse(&from, to, status) {
             Ok(rule) => rule,
-            Err(error) => return self.report.error(number, &error, error.remedy()),
+            Err(mistake) => return self.report.mistake(number, &mistake),
         };
         let fallback = Fallback::of(&rule);
         if forced.is_some() && fallback.is_none() {
@@ -107,7 +104,7 @@ impl Reader {
             None => {
                 let remedy =
                     "Put a `404.html` into a folder: it answers for what is missing below it.";
-                self.report.error(number, RulesError::Status(404), remedy);
+                self.report.error(number, not_a_status(404), remedy);
             }
         }
     }

@@ -3,11 +3,11 @@
 //! It never becomes a header operation, because codings and lifetimes depend on the media type in
 //! the manifest. So a rule has to select files, not hosts.
 
-use std::fmt;
-
 use crate::site::deployment::manifest::spellings;
 use crate::site::rules::header_op::Origin;
-use crate::site::rules::pattern::{Pattern, PatternError};
+use crate::site::rules::mistake::Mistake;
+use crate::site::rules::parse_pattern;
+use crate::site::rules::pattern::Pattern;
 use crate::wire::media_type::is_media_type;
 
 pub const CONTENT_TYPE: &str = "content-type";
@@ -24,13 +24,19 @@ pub struct TypeRule {
 }
 
 impl TypeRule {
-    pub fn parse(pattern: &str, origin: Origin, media_type: &str) -> Result<Self, TypeError> {
-        let pattern = Pattern::parse(pattern, origin.language()).map_err(TypeError::Pattern)?;
+    pub fn parse(pattern: &str, origin: Origin, media_type: &str) -> Result<Self, Mistake> {
+        let pattern = parse_pattern(pattern, origin.language())?;
         if pattern.has_host() {
-            return Err(TypeError::Host);
+            return Err(Mistake::new(
+                "the pattern of a `Content-Type` names a host",
+                "Write it below a path alone: a file has one media type on every host.",
+            ));
         }
         if !is_media_type(media_type) {
-            return Err(TypeError::MediaType);
+            return Err(Mistake::new(
+                "the `Content-Type` is not a media type",
+                "Write a type and a subtype, as in `text/plain; charset=utf-8`.",
+            ));
         }
         Ok(Self { pattern, media_type: media_type.into() })
     }
@@ -46,33 +52,6 @@ impl TypeRule {
     /// Returns whether the rule matches a file at one of its addresses.
     pub fn matches(&self, file: &str) -> bool {
         spellings(file).iter().any(|address| self.pattern.matches("", address).is_some())
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TypeError {
-    Pattern(PatternError),
-    Host,
-    MediaType,
-}
-
-impl TypeError {
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::Pattern(error) => error.remedy(),
-            Self::Host => "Write it below a path alone: a file has one media type on every host.",
-            Self::MediaType => "Write a type and a subtype, as in `text/plain; charset=utf-8`.",
-        }
-    }
-}
-
-impl fmt::Display for TypeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pattern(error) => error.fmt(f),
-            Self::Host => f.write_str("the pattern of a `Content-Type` names a host"),
-            Self::MediaType => f.write_str("the `Content-Type` is not a media type"),
-        }
     }
 }
 
@@ -103,11 +82,15 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        let of = |pattern, value| TypeRule::parse(pattern, Origin::HeadersFile, value).err();
-        assert_eq!(of("https://a.test/*", "text/plain"), Some(TypeError::Host));
+        let of = |pattern, value| {
+            let parsed = TypeRule::parse(pattern, Origin::HeadersFile, value);
+            parsed.unwrap_err().to_string()
+        };
+        let host = of("https://a.test/*", "text/plain");
+        assert_eq!(host, "the pattern of a `Content-Type` names a host");
         for value in ["json", "text/", "text/:splat", "a/b, c/d", ""] {
-            assert_eq!(of("/*", value), Some(TypeError::MediaType), "{value}");
+            assert_eq!(of("/*", value), "the `Content-Type` is not a media type", "{value}");
         }
-        assert!(matches!(of("a", "text/plain"), Some(TypeError::Pattern(_))));
+        assert_eq!(of("a", "text/plain"), "the pattern `a` does not begin with `/`");
     }
 }

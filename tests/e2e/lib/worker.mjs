@@ -4,42 +4,26 @@
 //   SELVEDGE_TEST_STORE  r2 (default), kv
 //   SELVEDGE_TEST_CACHE  on (default), empty, flaky: the state of the caches; see shim.mjs
 
-import { spawn } from "node:child_process";
-import {
-  copyFileSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Miniflare, NoOpLog, convertV4MiniflareOptions } from "miniflare";
-import { COMPATIBILITY_DATE, ROOT, WORKER, freePort } from "../../../scripts/lib.mjs";
+import { COMPATIBILITY_DATE, WORKER } from "../../../scripts/lib.mjs";
 import { get, parsed, wire } from "./client.mjs";
-import { CACHE_WORKER, KV_WORKER } from "./stores.mjs";
+import { configText, copyBuild, esModule, freePorts, selvedgeModules } from "./workerd.mjs";
+import { serve, variables, workerService, writeStores } from "./workerd.mjs";
 
-const LIB = dirname(fileURLToPath(import.meta.url));
+/** The entry module, in front of the worker's own. */
+const SHIM = fileURLToPath(new URL("shim.mjs", import.meta.url));
 
 export const STORE = process.env.SELVEDGE_TEST_STORE ?? "r2";
 const CACHE = process.env.SELVEDGE_TEST_CACHE ?? "on";
 /** The root token of every worker started here. */
 export const ROOT_TOKEN = "root-0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 export const BASE = "localhost";
-
-/** Modules as `{name, type, path}`. The shim is the entry, in front of the worker's own. */
-const MODULES = [
-  { name: "shim.mjs", type: "ESModule", path: join(LIB, "shim.mjs") },
-  ...readdirSync(WORKER).map((name) => ({
-    name,
-    type: name.endsWith(".wasm") ? "CompiledWasm" : "ESModule",
-    path: join(WORKER, name),
-  })),
-];
 
 function bindings({ store, vars, cache }) {
   return {
@@ -54,15 +38,15 @@ function bindings({ store, vars, cache }) {
   };
 }
 
-/** Clean-up steps that run when the process ends. */
-const cleanUp = new Set();
-process.once("exit", () => cleanUp.forEach((step) => step()));
+const temporary = [];
+process.once("exit", () => {
+  for (const folder of temporary) rmSync(folder, { recursive: true, force: true });
+});
 
-/** A temporary folder, removed when the process ends. */
+/** Creates a temporary folder, which is removed when the process ends. */
 export function scratch(prefix = "selvedge-") {
-  const folder = mkdtempSync(join(tmpdir(), prefix));
-  cleanUp.add(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
+  temporary.push(mkdtempSync(join(tmpdir(), prefix)));
+  return temporary.at(-1);
 }
 
 /** A running worker. */
@@ -127,10 +111,10 @@ export async function start(settings = {}) {
   const options = convertV4MiniflareOptions({
     name: "selvedge",
     modulesRoot: WORKER,
-    modules: MODULES.map(({ name, type, path }) => ({
-      type,
+    modules: ["shim.mjs", ...readdirSync(WORKER)].map((name) => ({
+      type: name.endsWith(".wasm") ? "CompiledWasm" : "ESModule",
       path: join(WORKER, name),
-      contents: readFileSync(path),
+      contents: readFileSync(name === "shim.mjs" ? SHIM : join(WORKER, name)),
     })),
     ...MINIFLARE,
     cache: true,
@@ -176,68 +160,26 @@ async function fill(miniflare, store, entries) {
   }
 }
 
-function capnp({ port, vars, cache }) {
-  const text = Object.entries(bindings({ store: "kv", vars, cache }))
-    .map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`)
-    .join(",\n    ");
-  const modules = MODULES.map(({ name, type }) => {
-    const kind = type === "CompiledWasm" ? "wasm" : "esModule";
-    const specifier = name === "shim.mjs" ? name : `./${name}`;
-    return `(name = "${specifier}", ${kind} = embed "${name}")`;
-  }).join(",\n    ");
-  return `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    (name = "selvedge", worker = .selvedge),
-    (name = "kv", worker = .kv),
-    (name = "cache", worker = .cache),
-    (name = "internet", network = (allow = ["public", "private"])),
-  ],
-  sockets = [(name = "http", address = "127.0.0.1:${port}", service = "selvedge")],
-);
-const selvedge :Workerd.Worker = (
-  modules = [
-    ${modules}
-  ],
-  compatibilityDate = "${COMPATIBILITY_DATE}",
-  bindings = [
-    (name = "STORE_KV", kvNamespace = "kv"),
-    ${text}
-  ],
-  cacheApiOutbound = "cache",
-);
-const kv :Workerd.Worker = (
-  modules = [(name = "kv.js", esModule = embed "kv.js")],
-  compatibilityDate = "${COMPATIBILITY_DATE}",
-);
-const cache :Workerd.Worker = (
-  modules = [(name = "cache.js", esModule = embed "cache.js")],
-  compatibilityDate = "${COMPATIBILITY_DATE}",
-);
-`;
-}
-
 /** Starts the worker on bare workerd with KV. It does not change the URLs that it gets. */
 export async function startBare({ vars = {}, cache = CACHE } = {}) {
   const folder = scratch("selvedge-workerd-");
-  for (const { name, path } of MODULES) copyFileSync(path, join(folder, name));
-  writeFileSync(join(folder, "kv.js"), KV_WORKER);
-  writeFileSync(join(folder, "cache.js"), CACHE_WORKER);
-  const port = await freePort();
-  writeFileSync(join(folder, "config.capnp"), capnp({ port, vars, cache }));
-  const program = join(ROOT, "node_modules/workerd/bin/workerd");
-  const child = spawn(program, ["serve", join(folder, "config.capnp")], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  logged(child.stdout, child.stderr);
-  const ended = new Promise((resolved) => child.once("exit", resolved));
-  const kill = () => child.kill("SIGKILL");
-  cleanUp.add(kill);
-  const stop = async () => {
-    child.kill("SIGTERM");
-    await ended;
-    cleanUp.delete(kill);
+  copyBuild(folder);
+  writeStores(folder);
+  copyFileSync(SHIM, join(folder, "shim.mjs"));
+  const settings = variables(bindings({ store: "kv", vars, cache }));
+  const services = {
+    selvedge: workerService({
+      modules: selvedgeModules({ front: "shim.mjs" }),
+      bindings: ['(name = "STORE_KV", kvNamespace = "kv")', ...settings],
+      cache: "cache",
+    }),
+    kv: workerService({ modules: [esModule("kv.js")] }),
+    cache: workerService({ modules: [esModule("cache.js")] }),
+    internet: 'network = (allow = ["public", "private"])',
   };
+  const { selvedge: port } = await freePorts("selvedge");
+  const config = configText(services, { selvedge: port });
+  const { stop } = await serve(folder, config, port, "/.selvedge/health");
   return whenReady(new Worker().running(port, stop), cache);
 }
 

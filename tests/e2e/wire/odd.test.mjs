@@ -44,6 +44,7 @@ const ROWS = [
   ["a fragment", GET("/index.html#x"), [200, 400, 404], "MARK-A-INDEX"],
   ["upper-case escapes", GET("/%69ndex.html"), [200, 404, ...REDIRECT], "MARK-A-INDEX"],
   ["300 segments", GET("/a".repeat(300)), [404, 414]],
+  ["a path of 1,900 bytes", GET(`/${"a".repeat(1899)}`), [404]],
   ["a path of 2,049 bytes", GET(`/${"a".repeat(2048)}`), [414]],
   ["a path of 20,000 bytes", GET(`/${"a".repeat(19_999)}`), [414, 431]],
   ["a query of 8,193 bytes", GET(`/?${"q".repeat(8193)}`), [400, 414, 431]],
@@ -64,7 +65,11 @@ const ROWS = [
   ["a bad port", AT(`${HOST}:99999`), [...PLATFORM, 421]],
   ["an empty port", AT(`${HOST}:`), [200, ...PLATFORM], "MARK-A-INDEX"],
   ["HTTP/1.0", raw("GET / HTTP/1.0", `Host: ${HOST}`), [200, ...PLATFORM], "MARK-A-INDEX"],
-  ["POST", raw("POST / HTTP/1.1", `Host: ${HOST}`, "Content-Length: 0"), [405]],
+  ...["POST", "PUT", "DELETE", "PATCH", "PURGE", "PROPFIND"].map((method) => [
+    method,
+    raw(`${method} / HTTP/1.1`, `Host: ${HOST}`, "Content-Length: 0"),
+    [405],
+  ]),
   ["POST to a missing path", raw("POST /no HTTP/1.1", `Host: ${HOST}`, "Content-Length: 0"), [404]],
   ["TRACE", raw("TRACE / HTTP/1.1", `Host: ${HOST}`, "X-Secret: s3cret"), [405, 501]],
   ["CONNECT", raw(`CONNECT ${HOST}:80 HTTP/1.1`, `Host: ${HOST}`), [400, 404, 405, 500, 501]],
@@ -133,6 +138,8 @@ for (const [runtime, begin] of RUNTIMES) {
         if (headers.has("cache-status")) {
           assert.ok(headers.has("cache-control") && status < 500);
           if (status >= 400) assert.equal(headers.value("cache-control"), "no-store");
+          if (status === 405) assert.equal(headers.value("allow"), "GET, HEAD, OPTIONS");
+          assert.ok(!body.includes("aaaa"), "an echo of the path");
         }
       });
     }

@@ -1,46 +1,73 @@
 // Configures and starts bare workerd.
 
 import { spawn } from "node:child_process";
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Explained, ROOT } from "../scripts/lib.mjs";
-import { get } from "../tests/e2e/lib/client.mjs";
+import { COMPATIBILITY_DATE, Explained, ROOT, WORKER } from "../../../scripts/lib.mjs";
+import { get } from "./client.mjs";
+import { CACHE_WORKER, KV_WORKER } from "./stores.mjs";
 
 /** Maximum number of probes until the runtime responds, 50 ms apart. */
 const TRIES_MAX = 200;
 
-/** Returns a variable as a binding. */
-export const text = (name, value) => `(name = "${name}", text = ${JSON.stringify(value)})`;
+/** Returns variables as bindings. */
+export const variables = (vars) =>
+  Object.entries(vars).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`);
 
 /** Returns a JavaScript module of a worker. */
 export const esModule = (name, file = name) => `(name = "${name}", esModule = embed "${file}")`;
 
 /** Returns the modules of a worker in front of another, which it imports as "over.js". */
-export const layered = (front, over) => `${esModule(front)}, ${esModule("over.js", over)}`;
+export const layered = (front, over) => [esModule(front), esModule("over.js", over)];
 
-/** Returns the modules of a built worker; their files beside the configuration have a prefix. */
-export function selvedgeModules(build, prefix) {
+/**
+ * Returns the modules of a built worker. Its files have a `prefix`, and the module `front` imports
+ * its entry as "./index.mjs".
+ */
+export function selvedgeModules({ build = WORKER, prefix = "", front = null } = {}) {
   const names = readdirSync(build).sort((a, b) => (b === "index.mjs") - (a === "index.mjs"));
-  return names.map((name) => {
+  const modules = names.map((name) => {
     const kind = name.endsWith(".wasm") ? "wasm" : "esModule";
-    const specifier = name === "index.mjs" ? name : `./${name}`;
-    return `(name = "${specifier}", ${kind} = embed "${prefix}${name}")`;
+    const isEntry = name === "index.mjs" && !front;
+    return `(name = "${isEntry ? name : `./${name}`}", ${kind} = embed "${prefix}${name}")`;
   });
+  return front ? [esModule(front), ...modules] : modules;
+}
+
+/** Returns a service that runs a worker. `cache` is the service behind its Cache API. */
+export function workerService({ modules, bindings = [], cache = null, date, flags = [] }) {
+  return `worker = (
+      modules = [${modules}],
+      compatibilityDate = "${date ?? COMPATIBILITY_DATE}",
+      compatibilityFlags = ${JSON.stringify(flags)},
+      bindings = [${bindings}],
+      ${cache ? `cacheApiOutbound = "${cache}",` : ""}
+    )`;
+}
+
+/** Copies a built worker into `folder`. */
+export function copyBuild(folder, build = WORKER, prefix = "") {
+  for (const name of readdirSync(build)) {
+    copyFileSync(join(build, name), join(folder, prefix + name));
+  }
+}
+
+/** Writes the workers behind the KV binding and the Cache API: kv.js and cache.js. */
+export function writeStores(folder) {
+  writeFileSync(join(folder, "kv.js"), KV_WORKER);
+  writeFileSync(join(folder, "cache.js"), CACHE_WORKER);
 }
 
 /** Resolves to a free port for each name. */
-export async function freePorts(names) {
-  const servers = await Promise.all(
-    names.map(
-      () =>
-        new Promise((resolve, reject) => {
-          const server = createServer().once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
+export async function freePorts(...names) {
+  const listening = () =>
+    new Promise((resolve, reject) => {
+      const server = createServer().once("error", reject);
+      server.listen(0, "127.0.0.1", () => resolve(server));
+    });
+  const servers = await Promise.all(names.map(listening));
   const ports = Object.fromEntries(names.map((name, i) => [name, servers[i].address().port]));
   await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
   return ports;
@@ -66,6 +93,7 @@ export async function serve(folder, config, port, path = "/", args = []) {
   writeFileSync(file, config);
   const program = join(ROOT, "node_modules/workerd/bin/workerd");
   const child = spawn(program, ["serve", file, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  if (process.env.SELVEDGE_TEST_LOG) child.stderr.pipe(process.stderr, { end: false });
   let complaints = "";
   child.stderr.on("data", (data) => (complaints = (complaints + data).slice(-4000)));
   const stop = () => {
