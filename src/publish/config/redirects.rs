@@ -1,4 +1,4 @@
-//! Checks all redirects and header rules together: limits, shadows, loops.
+//! Checks all redirects together: limits, shadows, loops.
 //!
 //! It follows redirects with `x` for each capture, so it finds loops that every request runs into,
 //! and not those of some requests only.
@@ -7,8 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::site::config::HtmlMode;
 use crate::site::rules::{
-    HEADER_RULES_MAX, HeaderRule, HeaderRules, REDIRECTS_PATTERN_MAX, REDIRECTS_STATIC_MAX,
-    RedirectOutcome, RedirectRule, Redirects,
+    REDIRECTS_PATTERN_MAX, REDIRECTS_STATIC_MAX, RedirectOutcome, RedirectRule, Redirects,
 };
 use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
 use crate::site::source::fallback::EVERYTHING;
@@ -25,22 +24,8 @@ pub struct Site<'a> {
 const REMEDY_SHELL: &str = "For a single-page application write \
     not_found = \"single-page-application\" in selvedge.toml instead.";
 
-/// Returns the header rules within the limit.
-pub fn header_rules(
-    rules: Vec<Located<HeaderRule>>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> HeaderRules {
-    if let Some(over) = rules.get(HEADER_RULES_MAX) {
-        let message = format!("more than {HEADER_RULES_MAX} header rules, from here on");
-        let remedy = "Write fewer rules with `*` or `:name`.";
-        diagnostics.push(over.diagnostic(Severity::Error, message, remedy));
-    }
-    let kept = rules.into_iter().take(HEADER_RULES_MAX).map(|located| located.rule).collect();
-    HeaderRules::new(kept).unwrap_or_default()
-}
-
 /// Returns the redirects within the limits.
-pub fn redirects(
+pub fn review(
     rules: Vec<Located<RedirectRule>>,
     site: &Site,
     diagnostics: &mut Vec<Diagnostic>,
