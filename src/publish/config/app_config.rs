@@ -11,7 +11,7 @@ use crate::site::source::diagnostic::{Diagnostic, Report};
 
 pub const FILE_NAMES: [&str; 2] = ["app.config.yaml", "ext.config.yaml"];
 
-const REMEDY: &str = "Write it as App Builder has it: a selector, and below it `Name: value`.";
+const REMEDY: &str = "Write it as for App Builder: a selector, and below it `Name: value`.";
 
 #[derive(Debug, Default)]
 pub struct AppConfig {
@@ -25,13 +25,13 @@ pub fn parse(file: &str, text: &str) -> (AppConfig, Vec<Diagnostic>) {
     let mut reader = Reader { text, report: Report::new(file), read: AppConfig::default() };
     match serde_norway::from_str::<Value>(text) {
         Ok(mut root) => {
-            // A merge key that merges nothing is App Builder's own to complain about.
+            // App Builder reports merge keys that merge nothing.
             let _ = root.apply_merge();
             reader.root(&root);
         }
         Err(error) => {
             let line = error.location().map_or(1, |at| u32::try_from(at.line()).unwrap_or(1));
-            reader.report.error(line.max(1), error, "Write it as YAML has it: yaml.org.");
+            reader.report.error(line.max(1), error, "Correct the YAML syntax: https://yaml.org.");
         }
     }
     (reader.read, reader.report.into_diagnostics())
@@ -88,7 +88,7 @@ impl Reader<'_> {
         let place = [place, &[&*selector]].concat();
         let line = self.line(&place);
         let Some(written) = headers.as_mapping() else {
-            let message = format!("`{selector}` holds no map of headers");
+            let message = format!("`{selector}` is not a map of headers");
             self.report.error(line, message, REMEDY);
             return;
         };
@@ -97,7 +97,7 @@ impl Reader<'_> {
             let name = scalar(name).unwrap_or_default();
             let line = self.line(&[&place[..], &[&*name]].concat());
             let Some(value) = scalar(value) else {
-                let message = format!("the header `{name}` has no text as its value");
+                let message = format!("the value of the header `{name}` is not a text");
                 self.report.error(line, message, REMEDY);
                 continue;
             };

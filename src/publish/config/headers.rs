@@ -179,7 +179,7 @@ fn sniffing() -> (&'static str, &'static str) {
 fn unset(name: &str) -> (&'static str, &'static str) {
     match name {
         "cache-control" => (
-            "unsetting `cache-control` has no effect: the stage's own value is sent",
+            "unsetting `cache-control` has no effect: the stage's value is sent",
             "Set the value you want, as in `no-cache`.",
         ),
         "strict-transport-security" => (

@@ -56,9 +56,9 @@ pub fn within_limits(sources: Sources, diagnostics: &mut Vec<Diagnostic>) -> Sou
     let Sources { actions, collections, upstreams } = sources;
     let actions = within(actions, ACTIONS_MAX, "actions", REMEDY_OVER, diagnostics);
     let collections = within(collections, COLLECTIONS_MAX, "collections", REMEDY_OVER, diagnostics);
-    let prefix = "Write each prefix once: all that is below it is the first one's.";
+    let prefix = "Write each prefix once: the first one matches all paths below it.";
     let actions = unlike(actions, |one| ("prefix", one.prefix.as_str()), prefix, diagnostics);
-    let name = "Give each collection a name of its own.";
+    let name = "Give each collection a different name.";
     let collections = unlike(collections, |one| ("name", one.name.as_str()), name, diagnostics);
     let collections =
         unlike(collections, |one| ("prefix", one.prefix.as_str()), prefix, diagnostics);
@@ -89,7 +89,7 @@ pub fn shadows(
     for (index, route) in routes.iter().enumerate() {
         if let Some(redirect) = redirects.iter().find(|rule| takes(&rule.rule, &route.rule)) {
             let message = format!(
-                "nothing below `{}` gets to the {}: the redirect from `{}` comes first ({})",
+                "nothing below `{}` reaches the {}: the redirect from `{}` comes first ({})",
                 route.rule.prefix.as_str(),
                 route.rule.kind,
                 redirect.rule.from().as_str(),
@@ -102,7 +102,7 @@ pub fn shadows(
         let mut before = routes.iter().take(index);
         if let Some(first) = before.find(|first| first.rule.covers(&route.rule)) {
             let message = format!(
-                "nothing gets to the {}: the {} comes first ({})",
+                "nothing reaches the {}: the {} comes first ({})",
                 route.rule,
                 first.rule,
                 first.place(&route.file)
@@ -165,7 +165,7 @@ fn unlike<T>(
         match kept.iter().find(|other| key(&other.rule).1 == value) {
             Some(other) => {
                 let place = other.place(&located.file);
-                let message = format!("the {what} \"{value}\" is taken already ({place})");
+                let message = format!("the {what} \"{value}\" is already used ({place})");
                 diagnostics.push(located.diagnostic(Severity::Error, message, remedy));
             }
             None => kept.push(located),

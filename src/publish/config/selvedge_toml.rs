@@ -141,8 +141,8 @@ fn stages(source: &mut TomlSource, root: &DeTable) -> BTreeMap<StageName, StageS
             edge_ttl: edge_ttl(source, table),
         };
         if stages.len() == STAGES_MAX {
-            let message = format!("more than {STAGES_MAX} stages are described");
-            source.report.error(line, message, "Leave those out that the defaults fit.");
+            let message = format!("more than {STAGES_MAX} stages");
+            source.report.error(line, message, "Leave out stages that only use defaults.");
             break;
         }
         stages.insert(name, settings);
@@ -204,7 +204,11 @@ fn publish(source: &mut TomlSource, root: &DeTable, settings: &mut PublishSettin
                 Ok(_) => list.push(glob),
                 Err(error) => {
                     let message = format!("\"{glob}\" is not a pattern of .gitignore: {error}");
-                    source.report.error(line, message, "Close what is open, or escape it by `\\`.");
+                    source.report.error(
+                        line,
+                        message,
+                        "Close the bracket, or escape it with `\\`.",
+                    );
                 }
             }
         }
@@ -254,7 +258,7 @@ fn headers(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut Selve
     }
     let Some((line, selector)) = selector else {
         if table.get("for").is_none() {
-            let remedy = "Write which paths it is for, as in for = \"/docs/*\".";
+            let remedy = "Write the paths it applies to, as in for = \"/docs/*\".";
             source.report.error(line, "the header rule has no `for`", remedy);
         }
         return;

@@ -53,7 +53,11 @@ impl TomlSource {
         let (root, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let line = source.line(&error.span().unwrap_or_default());
-            source.report.error(line, error.message().trim(), "Write it as TOML has it: toml.io.");
+            source.report.error(
+                line,
+                error.message().trim(),
+                "Correct the TOML syntax: https://toml.io.",
+            );
         }
         (source, root)
     }
