@@ -2,14 +2,13 @@
 
 use crate::publish::config::routes::within;
 use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
-use crate::site::rules::header_policy::{FieldError, check_name, check_value};
+use crate::site::rules::header_policy::{check_name, check_value, is_disallowed};
+use crate::site::rules::pattern::{Language, Pattern};
 use crate::site::rules::{HEADER_RULES_MAX, HeaderRule, HeaderRules};
 use crate::site::source::diagnostic::{Diagnostic, Located, Report, Severity};
-use crate::site::source::dialect::{self, Refusal};
+use crate::site::source::dialect;
 use crate::site::source::headers_file::HeadersFile;
-use crate::site::source::type_rule::{
-    CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeError, TypeRule,
-};
+use crate::site::source::type_rule::{CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeRule};
 
 /// Header rules in the order in which they apply.
 #[derive(Debug, Default)]
@@ -43,7 +42,7 @@ impl Headers {
             // All of its operations were refused or are types.
             Ok(rule) if rule.ops().next().is_none() => {}
             Ok(rule) => self.rules.push(report.locate(line, rule)),
-            Err(error) => report.error(line, &error, error.remedy()),
+            Err(mistake) => report.mistake(line, &mistake),
         }
     }
 
@@ -84,13 +83,13 @@ pub fn checked(
     if name == CONTENT_TYPE {
         return Some((line, op));
     }
-    if let Some(Refusal { message, remedy }) = dialect::leaking_header(name) {
-        report.error(line, message, remedy);
+    if let Some(mistake) = dialect::leaking_header(name) {
+        report.mistake(line, &mistake);
         return None;
     }
     match check_name(name).and_then(|()| op.value().map_or(Ok(()), check_value)) {
         Ok(()) => return Some((line, op)),
-        Err(error @ FieldError::Disallowed) => {
+        Err(error) if is_disallowed(name) => {
             let message = format!("the header `{name}` {error}, and is ignored");
             report.warning(line, message, error.remedy());
         }
@@ -121,8 +120,8 @@ fn media_type(
     match TypeRule::parse(selector, Origin::Selector, value) {
         Ok(rule) => return Some(report.locate(line, rule)),
         // The header rule is refused for its pattern.
-        Err(TypeError::Pattern(_)) => {}
-        Err(error) => report.error(line, &error, error.remedy()),
+        Err(_) if Pattern::parse(selector, Language::Selector).is_err() => {}
+        Err(mistake) => report.mistake(line, &mistake),
     }
     None
 }

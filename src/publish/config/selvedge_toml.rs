@@ -237,7 +237,7 @@ fn redirect(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut Selv
             Some(fallback) => read.fallbacks.push(source.report.locate(line, fallback)),
             None => read.redirects.push(source.report.locate(line, rule)),
         },
-        Err(error) => source.report.error(status_line.max(line), &error, error.remedy()),
+        Err(mistake) => source.report.mistake(status_line.max(line), &mistake),
     }
 }
 
