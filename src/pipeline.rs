@@ -22,7 +22,7 @@ use crate::admin;
 use crate::cache::live;
 use crate::cache::memory::Memory;
 use crate::cache::tiers::Tiers;
-use crate::ports::deadline;
+use crate::ports::deadline::persistently;
 use crate::ports::{Fault, Ports};
 use crate::serve::deployment_host;
 use crate::serve::destination::{Destination, is_reserved};
@@ -37,8 +37,8 @@ use crate::site::ids::StageName;
 use crate::site::keys;
 use crate::site::records::site::HostRecord;
 use crate::wire::host::{Hostname, parse_authority};
-use crate::wire::path::RequestPath;
-use crate::wire::url::{self, Scheme};
+use crate::wire::path::{PathError, RequestPath};
+use crate::wire::url::{self, Scheme, UrlError};
 
 /// Probes come from inside, possibly without HTTPS.
 const HEALTH: &str = "/.selvedge/health";
@@ -67,18 +67,18 @@ async fn respond<P: Ports>(
     headers: &dyn RequestHeaders,
 ) -> Result<Response<P>, HttpError> {
     // 1. The URL and the `Host` name one hostname.
-    let parts = url::split(url).map_err(|error| match error.is_too_long() {
-        true => HttpError::TooLong,
-        false => HttpError::BadRequest,
+    let parts = url::split(url).map_err(|error| match error {
+        UrlError::TooLong => HttpError::TooLong,
+        _ => HttpError::BadRequest,
     })?;
     if !url::authority_agrees(&parts, headers.value(RequestHeader::Host).as_deref()) {
         return Err(HttpError::BadRequest);
     }
     let (host, _) = parse_authority(parts.authority).map_err(|_| HttpError::BadRequest)?;
     // 2. The path is canonicalised.
-    let path = RequestPath::parse(parts.path).map_err(|error| match error.is_too_long() {
-        true => HttpError::TooLong,
-        false => HttpError::NotFound,
+    let path = RequestPath::parse(parts.path).map_err(|error| match error {
+        PathError::TooLong => HttpError::TooLong,
+        _ => HttpError::NotFound,
     })?;
     let request = Request {
         method: Method::from_bytes(method.as_bytes()).map_err(|_| HttpError::BadRequest)?,
@@ -146,7 +146,7 @@ async fn custom_host<P: Ports>(
     }
     let key = keys::host(host);
     let ms = settings.deadlines.read_ms;
-    match deadline::read(&tiers.ports, ms, &key).await {
+    match persistently(&tiers.ports, ms, || tiers.ports.read(&key)).await {
         Ok(value) => {
             let record = value.and_then(|value| HostRecord::parse(&value.bytes, host));
             if record.is_none() {

@@ -8,7 +8,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use selvedge::publish::config::{Fingerprint, Loaded, PublishSettings, load};
+use selvedge::publish::config::load;
+use selvedge::publish::config::settings::{Fingerprint, Loaded, PublishSettings};
 use selvedge::site::codec::encode;
 use selvedge::site::config::SiteConfig;
 use selvedge::site::source::diagnostic::Located;

@@ -216,6 +216,7 @@ fn errors_name_the_member() {
         (r#"{"host":"a.test","host":"b.test"}"#, "duplicate field `host`"),
         (r#"{"host":"a/b"}"#, "host: "),
         (r#"{"host":"a.test","site":"A","stage":"b"}"#, "site: \"A\" is no site name"),
+        (r#"{"host":"a.test","site":"aa","stage":7}"#, "stage: invalid type: integer `7`"),
         (r#"{"host":"a.test","site":"aa","stage":"b"} {}"#, "trailing characters"),
     ] {
         refused::<HostRecord>(text, expected);

@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 
 use selvedge::publish::config::{app_config, selvedge_toml};
-use selvedge::publish::page;
+use selvedge::publish::lint::html;
 use selvedge::site::codec::{decode, encode};
 use selvedge::site::rules::header_op::{HeaderOp, Origin};
 use selvedge::site::rules::matching::CAPTURES_MAX;
@@ -186,8 +186,8 @@ proptest! {
             let _ = redirects_file::parse("_redirects", text);
             let _ = selvedge_toml::parse("selvedge.toml", text);
             let _ = app_config::parse("app.config.yaml", text);
-            for tag in page::tags(text) {
-                let _ = tag.attribute("href").and_then(|href| page::link_path("/a/b.html", href));
+            for tag in html::tags(text) {
+                let _ = tag.attribute("href").and_then(|href| html::link_path("/a/b.html", href));
             }
             let _ = Pattern::parse(text, Language::Rules);
             let _ = Pattern::parse(text, Language::Selector);

@@ -74,3 +74,15 @@ fn check_headers(index: usize, row: &Vector, text: &str, path: &str) {
         }
     }
 }
+
+#[test]
+fn mistakes_are_reported_with_their_line() {
+    let found = redirects_file::parse("_redirects", "/old/* /new/:splat 301\n/a /b 418\n");
+    assert_eq!(found.rules.len(), 1);
+    let printed = found.diagnostics[0].to_string();
+    assert!(printed.starts_with("_redirects:2: 418 is not the status of a redirect"), "{printed}");
+    let found = headers_file::parse("_headers", "/docs/*\n  X-Frame-Options: DENY\n  ! Server\n");
+    assert_eq!(found.rules.len(), 1);
+    let printed = found.diagnostics[0].to_string();
+    assert!(printed.starts_with("_headers:3: warning: the header `server` can't be changed"));
+}

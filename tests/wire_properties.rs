@@ -305,16 +305,16 @@ proptest! {
     fn dates_come_back(seconds in 0..=date::LAST.0) {
         let t = UnixSeconds(seconds);
         let imf = date::format_imf(t);
-        prop_assert_eq!(date::parse(&imf, NOW), Ok(t));
-        prop_assert_eq!(date::parse(&imf.to_ascii_lowercase(), NOW), Ok(t));
+        prop_assert_eq!(date::parse(&imf, NOW), Some(t));
+        prop_assert_eq!(date::parse(&imf.to_ascii_lowercase(), NOW), Some(t));
         let (weekday, day, month) = (&imf[..3], &imf[5..7], &imf[8..11]);
         let (year, time) = (&imf[12..16], &imf[17..25]);
         let padded = day.replacen('0', " ", usize::from(day.starts_with('0')));
         let asctime = format!("{weekday} {month} {padded} {time} {year}");
-        prop_assert_eq!(date::parse(&asctime, NOW), Ok(t));
+        prop_assert_eq!(date::parse(&asctime, NOW), Some(t));
         // The other form has a two-digit year, which means this one when it is near.
         let rfc850 = format!("{weekday}day, {day}-{month}-{} {time} GMT", &year[2..]);
-        prop_assert_eq!(date::parse(&rfc850, t), Ok(t));
+        prop_assert_eq!(date::parse(&rfc850, t), Some(t));
     }
 
     #[test]
@@ -327,7 +327,7 @@ proptest! {
         now in any::<u64>(),
     ) {
         for text in [text, near] {
-            if let Ok(t) = date::parse(&text, UnixSeconds(now)) {
+            if let Some(t) = date::parse(&text, UnixSeconds(now)) {
                 prop_assert!(t <= date::LAST.plus(1));
             }
         }

@@ -6,15 +6,14 @@
 //!
 //! `web_sys::Cache`, because `worker::Cache` passes bodies through wasm, chunk by chunk.
 
-use js_sys::{ArrayBuffer, Uint8Array};
+use js_sys::ArrayBuffer;
 use wasm_bindgen::prelude::*;
 use web_sys::{Cache, Headers, Response, ResponseInit};
 use worker::worker_sys::ext::CacheStorageExt;
 
 use crate::edge::bindings::{fault, global};
-use crate::edge::runtime::Runtime;
 use crate::edge::task;
-use crate::ports::{EdgeContent, Fault, Found};
+use crate::ports::{Fault, Found};
 
 /// The header that holds our own text beside a body.
 const HEAD: &str = "selvedge-stored";
@@ -36,7 +35,7 @@ pub async fn find(url: &str) -> Result<Option<Found<JsValue>>, Fault> {
 }
 
 /// Returns the bytes stored under a URL.
-pub async fn bytes(url: &str) -> Result<Option<ArrayBuffer>, Fault> {
+pub async fn hold(url: &str) -> Result<Option<ArrayBuffer>, Fault> {
     let Some(found) = matched(url).await? else { return Ok(None) };
     let bytes = task::settled(&found.array_buffer().map_err(fault)?).await.map_err(fault)?;
     Ok(Some(bytes.unchecked_into()))
@@ -46,15 +45,11 @@ pub async fn bytes(url: &str) -> Result<Option<ArrayBuffer>, Fault> {
 pub async fn keep(
     url: &str,
     head: &str,
-    content: EdgeContent<Runtime>,
+    body: &JsValue,
+    length: u64,
     ttl_secs: u64,
 ) -> Result<(), Fault> {
-    let (body, length): (JsValue, u64) = match content {
-        EdgeContent::Bytes(bytes) => (Uint8Array::from(&bytes[..]).into(), bytes.len() as u64),
-        EdgeContent::Held(buffer) => (buffer.clone().into(), u64::from(buffer.byte_length())),
-        EdgeContent::Stream(stream, length) => (stream, length),
-    };
-    let response = entry(head, &body, length, ttl_secs).map_err(fault)?;
+    let response = entry(head, body, length, ttl_secs).map_err(fault)?;
     let put = cache()?.put_with_str(url, &response);
     task::settled(&put).await.map(|_| ()).map_err(fault)
 }

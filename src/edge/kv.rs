@@ -6,10 +6,11 @@
 use js_sys::{ArrayBuffer, Object as JsObject, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{ReadableStream, Response};
-use worker::kv::KvStore;
+use worker::Data;
+use worker::kv::{Key, KvStore};
 
-use crate::edge::bindings::{fault, sha256, taken};
-use crate::edge::response;
+use crate::edge::bindings::fault;
+use crate::edge::bytes::{cut, sha256, taken};
 use crate::edge::streams::{self, ignore};
 use crate::edge::task;
 use crate::ports::join::join_all;
@@ -25,6 +26,8 @@ use crate::wire::time::UnixMillis;
 const BLOB_CACHE_SECS: u32 = 300;
 /// Number of keys deleted concurrently: the platform queues what exceeds six connections.
 const DELETES_AT_ONCE: usize = 6;
+/// Maximum number of keys that KV lists at once, and its default.
+const LIST_MAX: u32 = 1_000;
 /// Hexadecimal digits of the hash in an object's entity tag.
 const ETAG_DIGITS: usize = 32;
 
@@ -105,7 +108,7 @@ impl Kv {
     pub async fn open(&self, key: &str, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
         match part {
             None => self.get(key, &BLOB_STREAM.with(Clone::clone)).await,
-            Some(part) => Ok(self.hold(key).await?.map(|bytes| response::cut(&bytes, part).into())),
+            Some(part) => Ok(self.hold(key).await?.map(|bytes| cut(&bytes, part).into())),
         }
     }
 
@@ -116,8 +119,8 @@ impl Kv {
         condition: &Condition,
     ) -> Result<Written, Fault> {
         if *condition != Condition::Any {
-            let current = self.read(key).await?;
-            if !is_met(condition, current.as_ref().map(|current| current.version.as_str())) {
+            let current = self.read(key).await?.map(|current| current.version);
+            if !is_met(condition, current.as_deref()) {
                 return Ok(Written::Lost);
             }
         }
@@ -125,13 +128,18 @@ impl Kv {
         Ok(Written::Done)
     }
 
-    /// Stores a body that must have the hash. KV checks nothing, so the check is here.
-    pub async fn write_checked(
+    /// KV does not check the hash, so the check is here.
+    pub async fn store_blob(
         &self,
         key: &str,
-        body: JsValue,
+        data: Data,
         hash: &ContentHash,
     ) -> Result<Upload, Fault> {
+        let body: JsValue = match data {
+            Data::ReadableStream(stream) => stream.into(),
+            Data::Bytes(bytes) => Uint8Array::from(&bytes[..]).into(),
+            _ => return Err(Fault::Failed),
+        };
         let whole = Response::new_with_opt_buffer_source(Some(body.unchecked_ref()));
         let whole = whole.and_then(|response| response.array_buffer()).map_err(fault)?;
         let whole = task::settled(&whole).await.map_err(fault)?;
@@ -143,11 +151,7 @@ impl Kv {
         Ok(Upload::Stored)
     }
 
-    pub async fn delete(&self, key: &str) -> Result<(), Fault> {
-        self.store()?.delete(key).await.map_err(fault)
-    }
-
-    pub async fn delete_all(&self, keys: Vec<&str>) -> Result<(), Fault> {
+    pub async fn delete(&self, keys: Vec<&str>) -> Result<(), Fault> {
         let store = self.store()?;
         for some in keys.chunks(DELETES_AT_ONCE) {
             for deleted in join_all(some.iter().map(|key| store.delete(key))).await {
@@ -158,14 +162,8 @@ impl Kv {
     }
 
     pub async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
-        let list = self.store()?.list().prefix(prefix.to_owned());
-        let list = match cursor {
-            Some(cursor) => list.cursor(cursor.to_owned()),
-            None => list,
-        };
-        let page = list.execute().await.map_err(fault)?;
-        let keys = page.keys.into_iter().map(|key| key.name).collect();
-        Ok(Listing { keys, cursor: page.cursor.filter(|_| !page.list_complete) })
+        let (keys, cursor) = self.page(prefix, cursor, LIST_MAX).await?;
+        Ok(Listing { keys: keys.into_iter().map(|key| key.name).collect(), cursor })
     }
 
     pub async fn object_read(
@@ -183,7 +181,7 @@ impl Kv {
                 ignore(&value.unchecked_ref::<ReadableStream>().cancel());
                 Object::NotModified(meta)
             }
-            Some(part) => Object::Found(meta, response::cut(value.unchecked_ref(), part).into()),
+            Some(part) => Object::Found(meta, cut(value.unchecked_ref(), part).into()),
             None => Object::Found(meta, value),
         }))
     }
@@ -206,8 +204,8 @@ impl Kv {
             return Err(Fault::Failed);
         };
         if *condition != Condition::Any {
-            let current = self.object_meta(key).await?;
-            if !is_met(condition, current.as_ref().map(|current| current.etag.as_str())) {
+            let current = self.object_meta(key).await?.map(|current| current.etag);
+            if !is_met(condition, current.as_deref()) {
                 return Ok(ObjectWritten::Lost);
             }
         }
@@ -224,18 +222,24 @@ impl Kv {
         cursor: Option<&str>,
         count_max: u32,
     ) -> Result<ObjectPage, Fault> {
+        let (keys, cursor) = self.page(prefix, cursor, count_max).await?;
+        let object = |key: Key| Some((key.name, parsed(key.metadata?.as_str()?)?));
+        Ok(ObjectPage { objects: keys.into_iter().filter_map(object).collect(), cursor })
+    }
+
+    async fn page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        count_max: u32,
+    ) -> Result<(Vec<Key>, Option<String>), Fault> {
         let list = self.store()?.list().prefix(prefix.to_owned()).limit(count_max.into());
         let list = match cursor {
             Some(cursor) => list.cursor(cursor.to_owned()),
             None => list,
         };
         let page = list.execute().await.map_err(fault)?;
-        let ours = page.keys.into_iter().filter_map(|key| {
-            let meta = parsed(key.metadata?.as_str()?)?;
-            Some((key.name, meta))
-        });
-        let objects = ours.collect();
-        Ok(ObjectPage { objects, cursor: page.cursor.filter(|_| !page.list_complete) })
+        Ok((page.keys, page.cursor.filter(|_| !page.list_complete)))
     }
 
     /// Returns an object's value and metadata. A value without our metadata is not an object.

@@ -15,64 +15,29 @@
 //! changes, and the next run sends only what is missing.
 
 pub mod run;
-
+pub mod options;
+pub mod prepare;
 pub mod config;
-
-pub mod names;
-
 pub mod scan;
-
+pub mod paths;
+pub mod private_keys;
+pub mod media_types;
 pub mod ingest;
-
-pub mod fingerprint;
-
-pub mod assemble;
-
 pub mod encode;
-
 pub mod cache;
-
 pub mod pack;
-
-pub mod hidden;
-
-pub mod foreign;
-
-pub mod types;
-
-pub mod hints;
-
-pub mod page;
-
+pub mod fingerprint;
+pub mod manifest;
+pub mod lint;
 pub mod diff;
-
 pub mod upload;
-
-pub mod flight;
-
-pub mod api;
-
-pub mod backoff;
-pub mod client;
-pub mod endpoint;
-pub mod request_body;
-
-pub mod trouble;
-pub mod watchdog;
-
 pub mod manage;
-
 pub mod removal;
-
-pub mod confirm;
-
 pub mod objects;
-
+pub mod api;
+pub mod client;
+pub mod parallel;
 pub mod failure;
-
 pub mod progress;
-
-pub mod output;
-pub mod words;
-
+pub mod text;
 pub mod clock;

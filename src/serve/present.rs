@@ -58,7 +58,7 @@ pub fn present<P: Ports>(
     let last_modified = found.headers.value("last-modified");
     let validators = Validators {
         etag: found.headers.value("etag").unwrap_or_default(),
-        last_modified: last_modified.and_then(|text| date::parse(text, now).ok()),
+        last_modified: last_modified.and_then(|text| date::parse(text, now)),
     };
     match request.evaluate(&validators, now) {
         Verdict::Proceed => {}

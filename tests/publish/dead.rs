@@ -6,11 +6,12 @@ use std::process::Output;
 use std::thread;
 use std::time::Duration;
 
-use selvedge::publish::backoff::Backoff;
-use selvedge::publish::client::{Client, Payload};
+use selvedge::publish::client::Client;
+use selvedge::publish::client::backoff::Backoff;
+use selvedge::publish::client::payload::Payload;
 use selvedge::publish::clock;
 use selvedge::publish::failure::Ending;
-use selvedge::publish::progress::Progress;
+use selvedge::publish::progress::Silent;
 use selvedge::publish::run::publish;
 
 use super::server::{Fault, Server};
@@ -183,7 +184,7 @@ fn silence_at_any_request_ends_a_publish_and_says_that_what_was_sent_is_kept() {
         });
         let started = clock::now();
         let client = impatient(&server.url);
-        let failure = publish(&folder.options(), &client, Progress::Silent).unwrap_err();
+        let failure = publish(&folder.options(), &client, &Silent).unwrap_err();
         assert!(started.elapsed() < Duration::from_secs(20), "{silent_at}: {failure}");
         assert_eq!((failure.ending, &*failure.code), (Ending::Failed, "unreachable"), "{failure}");
         assert_eq!(failure.to_string().contains("is kept"), silent_at > 1, "{failure}");

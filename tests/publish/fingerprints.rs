@@ -1,6 +1,6 @@
 //! Files that look fingerprinted and change all the same.
 
-use selvedge::publish::run::{Extent, PublishOptions};
+use selvedge::publish::options::{Extent, PublishOptions};
 use selvedge::site::deployment::asset::Class;
 
 use super::server::Server;

@@ -17,14 +17,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use selvedge::publish::backoff::Backoff;
 use selvedge::publish::client::Client;
+use selvedge::publish::client::backoff::Backoff;
 use selvedge::publish::encode::Effort;
 use selvedge::publish::failure::{Ending, Failure};
-use selvedge::publish::progress::Progress;
-use selvedge::publish::run::{
-    CachePlace, Extent, OnLostRace, PublishOptions, Published, publish as publish_to,
-};
+use selvedge::publish::options::{CachePlace, Extent, OnLostRace, PublishOptions};
+use selvedge::publish::progress::Silent;
+use selvedge::publish::run::{Published, publish as publish_to};
 use selvedge::site::ids::{SiteName, StageName};
 use serde_json::Value;
 
@@ -105,7 +104,7 @@ fn publish(
         ..Backoff::default()
     };
     let client = Client::new(&server.url, "root", backoff).unwrap();
-    publish_to(options, &client, Progress::Silent)
+    publish_to(options, &client, &Silent)
 }
 
 fn page(n: u32) -> String {
@@ -555,8 +554,8 @@ fn purges() {
     let rows: [(&[&str], &str); 5] = [
         (&["--all"], "production: purged everything (seq 2)"),
         (&["--path", "/content/a b"], "purged /content/a b (seq 3)"),
-        (&["--prefix", "/content/"], "purged all that begins with /content/ (seq 4)"),
-        (&["--tag", "blog:7"], "purged all that is tagged blog:7 (seq 5)"),
+        (&["--prefix", "/content/"], "purged all paths that begin with /content/ (seq 4)"),
+        (&["--tag", "blog:7"], "purged everything tagged blog:7 (seq 5)"),
         (&["--collection", "content"], "purged the collection content (seq 6)"),
     ];
     for (arguments, words) in rows {
@@ -651,7 +650,7 @@ fn exit_codes_and_words() {
         (&server.url, &["publish", "site", "--site", "www"], 0, "Published 24 files"),
         (&server.url, &["publish", "site/docs", "--site", "one"], 0, "Published 1 file ("),
         (&server.url, &["publish", "site/docs", "--site", "one"], 0, "Already live: 1 file"),
-        (&server.url, &["publish", "none", "--site", "www"], 1, "is no folder"),
+        (&server.url, &["publish", "none", "--site", "www"], 1, "is not a folder"),
         (&server.url, &["publish", "site"], 1, "--site"),
         (&server.url, &["publish", "site", "--site", "a--b"], 1, "is no site name"),
         (&server.url, &["rollback", "--site", "www"], 1, "no deployment to return to"),

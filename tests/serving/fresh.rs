@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use serde_json::json;
 
-use selvedge::ports::{Condition, Fault, ObjectMeta, Ports};
+use selvedge::ports::{Condition, Fault, ObjectMeta, Objects};
 use selvedge::site::collection::{CollectionName, ObjectName};
 use selvedge::site::ids::SiteName;
 use selvedge::site::keys;

@@ -11,6 +11,7 @@ mod actions_purge;
 mod actions_stale;
 mod actions_store;
 mod cache_status;
+mod calls;
 mod cases;
 mod collections;
 mod error_documents;

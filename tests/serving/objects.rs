@@ -5,7 +5,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use serde_json::{Value, json};
 
-use selvedge::admin::objects::{TAGS_BYTES_MAX, TAGS_MAX};
+use selvedge::admin::object_headers::{TAGS_BYTES_MAX, TAGS_MAX};
 use selvedge::ports::Fault;
 use selvedge::site::collection::OBJECT_BYTES_MAX;
 use selvedge::site::ids::ContentHash;

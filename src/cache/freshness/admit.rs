@@ -332,7 +332,7 @@ fn initial_age_ms(exchange: &Exchange<'_>) -> u64 {
 }
 
 fn date_of(headers: &Headers, name: &str, now: UnixSeconds) -> Option<UnixSeconds> {
-    date::parse(headers.value(name)?, now).ok()
+    date::parse(headers.value(name)?, now)
 }
 
 #[cfg(test)]

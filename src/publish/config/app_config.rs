@@ -1,36 +1,32 @@
-//! `app.config.yaml` and `ext.config.yaml` of App Builder: their `web.response-headers`.
+//! Reads `web.response-headers` of App Builder's `app.config.yaml` and `ext.config.yaml`.
 //!
-//! Everything else in those files is another tool's and is not looked at. The selectors map to
-//! names, the names to values; later selectors override earlier ones.
+//! It maps selectors to headers; later selectors override earlier ones. The rest of the files is
+//! ignored.
 
 use serde_norway::{Mapping, Value};
 
 use crate::site::rules::HeaderRule;
 use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
-use crate::site::rules::header_policy::{FieldError, check_name, check_value};
+use crate::site::rules::header_policy::{check_name, check_value, is_disallowed};
+use crate::site::rules::pattern::{Language, Pattern};
 use crate::site::source::diagnostic::{Diagnostic, Located, Report};
-use crate::site::source::dialect::{self, Refusal};
-use crate::site::source::type_rule::{CONTENT_TYPE, TypeError, TypeRule};
+use crate::site::source::dialect;
+use crate::site::source::type_rule::{CONTENT_TYPE, TypeRule};
 
-/// The names of the files, in the published folder or beside it.
 pub const FILE_NAMES: [&str; 2] = ["app.config.yaml", "ext.config.yaml"];
 
 const REMEDY: &str = "Write it as App Builder has it: a selector, and below it `Name: value`.";
 
-/// What an App Builder file says.
 #[derive(Debug, Default)]
 pub struct AppConfig {
-    /// Header rules in the order written.
     pub headers: Vec<Located<HeaderRule>>,
-    /// Media types, in the order written.
     pub types: Vec<Located<TypeRule>>,
-    /// Lines about protected headers, in the order written.
     pub touches: Vec<Located<Touch>>,
-    /// Files that its extensions are kept in, relative to its own folder.
+    /// Files that hold its extensions, relative to its folder.
     pub includes: Vec<String>,
 }
 
-/// Returns what the file says and everything that is wrong with it.
+/// Returns the rules of a file and everything that is wrong with it.
 pub fn parse(file: &str, text: &str) -> (AppConfig, Vec<Diagnostic>) {
     let mut reader = Reader { text, report: Report::new(file), read: AppConfig::default() };
     match serde_norway::from_str::<Value>(text) {
@@ -107,7 +103,7 @@ impl Reader<'_> {
             // What is left of a rule of mistakes, if nothing, needs no place in the deployment.
             Ok(rule) if rule.ops().next().is_none() => {}
             Ok(rule) => self.read.headers.push(self.report.locate(line, rule)),
-            Err(error) => self.report.error(line, &error, error.remedy()),
+            Err(mistake) => self.report.mistake(line, &mistake),
         }
     }
 
@@ -123,16 +119,16 @@ impl Reader<'_> {
                 continue;
             };
             let lower = name.to_ascii_lowercase();
-            if let Some(Refusal { message, remedy }) = dialect::leaking_header(&lower) {
-                self.report.error(line, message, remedy);
+            if let Some(mistake) = dialect::leaking_header(&lower) {
+                self.report.mistake(line, &mistake);
                 continue;
             }
             if lower == CONTENT_TYPE {
                 match TypeRule::parse(selector, Origin::Selector, value.trim()) {
                     Ok(rule) => self.read.types.push(self.report.locate(line, rule)),
                     // The rule itself is refused for its pattern.
-                    Err(TypeError::Pattern(_)) => {}
-                    Err(error) => self.report.error(line, &error, error.remedy()),
+                    Err(_) if Pattern::parse(selector, Language::Selector).is_err() => {}
+                    Err(mistake) => self.report.mistake(line, &mistake),
                 }
                 continue;
             }
@@ -145,7 +141,7 @@ impl Reader<'_> {
                     }
                     ops.push(op);
                 }
-                Err(error @ FieldError::Disallowed) => {
+                Err(error) if is_disallowed(&lower) => {
                     let message = format!("the header `{lower}` {error}, and is ignored");
                     self.report.warning(line, message, error.remedy());
                 }
@@ -158,10 +154,10 @@ impl Reader<'_> {
         ops
     }
 
-    /// Returns the line of the last key of a path of keys, as far as the path can be followed.
+    /// Returns the line of the last key of a path of keys, as far as it is found.
     ///
-    /// Keys are found by their indentation; within flow style (`{a: {b: c}}`) the line of the
-    /// last key in block style is as near as it gets.
+    /// Keys are found by indentation. In flow style (`{a: {b: c}}`) it returns the line of the last
+    /// key in block style.
     fn line(&self, place: &[&str]) -> u32 {
         let mut lines = (1_u32..)
             .zip(self.text.lines())

@@ -1,17 +1,12 @@
-//! Warns about header rules without effect, because the header stage has the last word.
-//!
-//! `serve::headers` puts these headers back after the site's rules.
+//! Warns about header rules without effect: `serve::headers` sets these headers after them.
 
-use crate::publish::config::review::diagnostic;
 use crate::site::rules::HeaderRule;
 use crate::site::rules::header_op::{HeaderOp, Touch};
 use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
 
 /// Reports lines that change nothing.
 ///
-/// # Shape
-/// `rules`: all header rules, in the order in which they apply. `has_actions`: upstreams may send
-/// headers that a rule can unset.
+/// `has_actions`: upstreams may send headers that a rule can unset.
 pub fn review(
     touches: &[Located<Touch>],
     rules: &[Located<HeaderRule>],
@@ -42,7 +37,7 @@ pub fn review(
         };
         if let Some((message, remedy)) = found {
             let message = message.to_owned();
-            diagnostics.push(diagnostic(at, Severity::Warning, message, remedy));
+            diagnostics.push(at.diagnostic(Severity::Warning, message, remedy));
         }
     }
 }

@@ -1,7 +1,7 @@
-//! What can only be judged once all rules are together: limits, shadows, loops.
+//! Checks all redirects and header rules together: limits, shadows, loops.
 //!
-//! It looks at rules as a request would meet them, with `x` for whatever a pattern captures, so
-//! it finds what every such request runs into, and not what only some do.
+//! It follows redirects with `x` for each capture, so it finds loops that every request runs into,
+//! and not those of some requests only.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,22 +14,18 @@ use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
 use crate::site::source::fallback::EVERYTHING;
 use crate::wire::percent::percent_decode;
 
-/// Most hops that are followed: browsers give up at about 20.
+/// Maximum number of redirects followed: browsers give up at about 20.
 const HOPS_MAX: usize = 20;
 
-/// The site that rules apply to.
 pub struct Site<'a> {
-    /// How pages are found.
     pub html: HtmlMode,
-    /// Whether the folder has a file at a path.
     pub is_file: &'a dyn Fn(&str) -> bool,
 }
 
-/// What to write in the place of a rewrite of everything to one page.
 const REMEDY_SHELL: &str = "For a single-page application write \
     not_found = \"single-page-application\" in selvedge.toml instead.";
 
-/// Returns the header rules that are within the limits.
+/// Returns the header rules within the limit.
 pub fn header_rules(
     rules: Vec<Located<HeaderRule>>,
     diagnostics: &mut Vec<Diagnostic>,
@@ -37,13 +33,13 @@ pub fn header_rules(
     if let Some(over) = rules.get(HEADER_RULES_MAX) {
         let message = format!("more than {HEADER_RULES_MAX} header rules, from here on");
         let remedy = "Write fewer rules with `*` or `:name`.";
-        diagnostics.push(diagnostic(over, Severity::Error, message, remedy));
+        diagnostics.push(over.diagnostic(Severity::Error, message, remedy));
     }
     let kept = rules.into_iter().take(HEADER_RULES_MAX).map(|located| located.rule).collect();
     HeaderRules::new(kept).unwrap_or_default()
 }
 
-/// Returns the redirects that are within the limits, what is wrong with them added.
+/// Returns the redirects within the limits.
 pub fn redirects(
     rules: Vec<Located<RedirectRule>>,
     site: &Site,
@@ -58,24 +54,6 @@ pub fn redirects(
     loops(&live, &redirects, site, diagnostics);
     rewrites(&rules, diagnostics);
     redirects
-}
-
-/// Returns a diagnostic of what is written in a place.
-pub fn diagnostic<T>(
-    at: &Located<T>,
-    severity: Severity,
-    message: String,
-    remedy: impl Into<String>,
-) -> Diagnostic {
-    Diagnostic { file: at.file.clone(), line: at.line, severity, message, remedy: remedy.into() }
-}
-
-/// Returns where something is written, as somebody reads it who looks into a file.
-pub fn place<T>(at: &Located<T>, file: &str) -> String {
-    match at.file == file {
-        true => format!("line {}", at.line),
-        false => format!("{}:{}", at.file, at.line),
-    }
 }
 
 fn within_limits(
@@ -93,7 +71,7 @@ fn within_limits(
         if *count == max + 1 {
             let message = format!("more than {max} {what}, from here on");
             let remedy = "Write fewer rules with `*` or `:name`, or spread them over sites.";
-            diagnostics.push(diagnostic(&located, Severity::Error, message, remedy));
+            diagnostics.push(located.diagnostic(Severity::Error, message, remedy));
         }
         if *count <= max {
             kept.push(located);
@@ -102,7 +80,7 @@ fn within_limits(
     kept
 }
 
-/// Returns the places of the rules that never fire, reported.
+/// Reports the rules that never fire, and returns their indexes.
 fn shadows(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) -> BTreeSet<usize> {
     let mut exact: HashMap<&str, Vec<&Located<RedirectRule>>> = HashMap::new();
     let mut patterns: Vec<&Located<RedirectRule>> = Vec::new();
@@ -118,13 +96,13 @@ fn shadows(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) -
                 "`{}` never fires: `{}` comes first ({})",
                 from.as_str(),
                 first.rule.from().as_str(),
-                place(first, &located.file)
+                first.place(&located.file)
             );
             let remedy = match first.rule.from().as_str() == from.as_str() {
                 true => "Remove one of the two.",
                 false => "Move it above that rule, or remove it.",
             };
-            diagnostics.push(diagnostic(located, Severity::Warning, message, remedy));
+            diagnostics.push(located.diagnostic(Severity::Warning, message, remedy));
         }
         match path {
             Some(path) => exact.entry(path).or_default().push(located),
@@ -134,14 +112,14 @@ fn shadows(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) -
     shadowed
 }
 
-/// Reports rewrites that don't do what they seem to.
+/// Reports rewrites with an unexpected effect.
 fn rewrites(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) {
     for located in rules.iter().filter(|located| located.rule.status() == 200) {
         let (from, to) = (located.rule.from(), located.rule.to());
         if to.has_suffix() {
             let message = format!("the query or fragment of `{}` has no effect", to.as_str());
             let remedy = "Remove it: a rewrite selects a file, and files have neither.";
-            diagnostics.push(diagnostic(located, Severity::Warning, message, remedy));
+            diagnostics.push(located.diagnostic(Severity::Warning, message, remedy));
         }
         let is_everything = from.as_str().strip_prefix("https://").map_or(from.as_str(), |rest| {
             rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default()
@@ -150,14 +128,13 @@ fn rewrites(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) 
             let from = from.as_str();
             let message =
                 format!("the rewrite of `{from}` hides every file: scripts and styles too");
-            diagnostics.push(diagnostic(located, Severity::Warning, message, REMEDY_SHELL));
+            diagnostics.push(located.diagnostic(Severity::Warning, message, REMEDY_SHELL));
         }
     }
 }
 
-/// Reports the rules that lead back to themselves, each loop once.
-///
-/// A rewrite ends a chain: its target is served without another redirect.
+/// Reports each loop of redirects once. A rewrite ends a chain: its target is served without
+/// another redirect.
 fn loops(
     rules: &[&Located<RedirectRule>],
     redirects: &Redirects,
@@ -182,11 +159,11 @@ fn loops(
         let shown: Vec<&str> = cycle.iter().take(4).map(String::as_str).collect();
         let message = format!("the redirect never ends: {}", shown.join(" -> "));
         let remedy = "Change where one of them leads, or remove it.";
-        diagnostics.push(diagnostic(located, Severity::Error, message, remedy));
+        diagnostics.push(located.diagnostic(Severity::Error, message, remedy));
     }
 }
 
-/// Returns the paths of the loop that a request ends up in, the first one again as the last.
+/// Returns the paths of the loop that a request runs into, with the first path also last.
 fn follow(
     redirects: &Redirects,
     canonical: &dyn Fn(&str) -> Option<String>,
@@ -220,7 +197,7 @@ fn follow(
     Some(seen)
 }
 
-/// Returns where the path of a page redirects to, `None` for where it stays.
+/// Returns the path that a page redirects to; `None` if it doesn't.
 fn canonical_path(html: HtmlMode, path: &str, is_page: &dyn Fn(&str) -> bool) -> Option<String> {
     let (index_end, page_end) = match html {
         HtmlMode::AutoTrailingSlash => ("/", ""),

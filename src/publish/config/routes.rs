@@ -1,11 +1,10 @@
-//! What actions and collections are to each other and to redirects: limits, twins, shadows.
+//! Checks actions, collections and redirects against each other: limits, duplicates, shadows.
 //!
-//! Not what files are to them: the publisher knows the files. Redirects are tried first, then
-//! actions with `first = true`, collections, assets, and last the other actions.
+//! Redirects are tried first, then actions with `first = true`, collections, assets, and last the
+//! other actions.
 
 use std::fmt;
 
-use crate::publish::config::review::{diagnostic, place};
 use crate::publish::config::sources::Sources;
 use crate::site::action::{ACTIONS_MAX, PathPrefix};
 use crate::site::collection::COLLECTIONS_MAX;
@@ -17,25 +16,19 @@ use crate::wire::path::encode;
 /// The paths of an action or a collection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// Whose they are.
     pub kind: RouteKind,
-    /// The paths.
     pub prefix: PathPrefix,
 }
 
-/// Whose paths they are, in the order in which a request tries them.
+/// In the order in which a request tries them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RouteKind {
-    /// An action's that comes before collections and assets.
     FirstAction,
-    /// A collection's.
     Collection,
-    /// An action's that comes after assets.
     Action,
 }
 
 impl Route {
-    /// Whether all paths of another are this one's too.
     pub fn covers(&self, other: &Self) -> bool {
         other.prefix.as_str().starts_with(self.prefix.as_str())
     }
@@ -56,7 +49,7 @@ impl fmt::Display for RouteKind {
     }
 }
 
-/// Returns the actions and collections that can be served beside each other.
+/// Removes and reports duplicates, and those over the limits.
 pub fn within_limits(sources: Sources, diagnostics: &mut Vec<Diagnostic>) -> Sources {
     let Sources { actions, collections, upstreams } = sources;
     let actions = few(actions, ACTIONS_MAX, "actions", diagnostics);
@@ -70,15 +63,14 @@ pub fn within_limits(sources: Sources, diagnostics: &mut Vec<Diagnostic>) -> Sou
     Sources { actions, collections, upstreams }
 }
 
-/// Returns the routes in the order in which a request tries them.
 pub fn in_order(sources: &Sources) -> Vec<Located<Route>> {
     let actions = sources.actions.iter().map(|at| {
         let kind = if at.rule.first { RouteKind::FirstAction } else { RouteKind::Action };
-        located(at, Route { kind, prefix: at.rule.prefix.clone() })
+        at.with(Route { kind, prefix: at.rule.prefix.clone() })
     });
     let collections = sources.collections.iter().map(|at| {
         let prefix = at.rule.prefix.clone();
-        located(at, Route { kind: RouteKind::Collection, prefix })
+        at.with(Route { kind: RouteKind::Collection, prefix })
     });
     let mut routes: Vec<Located<Route>> = actions.chain(collections).collect();
     // Stable: those of a kind stay in the order written.
@@ -86,7 +78,7 @@ pub fn in_order(sources: &Sources) -> Vec<Located<Route>> {
     routes
 }
 
-/// Reports the routes that no request gets to, for what comes before them.
+/// Reports the routes that no request reaches, because an earlier rule matches first.
 pub fn shadows(
     routes: &[Located<Route>],
     redirects: &[Located<RedirectRule>],
@@ -99,10 +91,10 @@ pub fn shadows(
                 route.rule.prefix.as_str(),
                 route.rule.kind,
                 redirect.rule.from().as_str(),
-                place(redirect, &route.file)
+                redirect.place(&route.file)
             );
             let remedy = "Narrow the redirect, or remove one of the two.";
-            diagnostics.push(diagnostic(route, Severity::Warning, message, remedy));
+            diagnostics.push(route.diagnostic(Severity::Warning, message, remedy));
             continue;
         }
         let mut before = routes.iter().take(index);
@@ -111,10 +103,10 @@ pub fn shadows(
                 "nothing gets to the {}: the {} comes first ({})",
                 route.rule,
                 first.rule,
-                place(first, &route.file)
+                first.place(&route.file)
             );
             let remedy = remedy(&first.rule, &route.rule);
-            diagnostics.push(diagnostic(route, Severity::Warning, message, remedy));
+            diagnostics.push(route.diagnostic(Severity::Warning, message, remedy));
         }
     }
 }
@@ -131,7 +123,7 @@ fn remedy(first: &Route, covered: &Route) -> &'static str {
     }
 }
 
-/// Whether a redirect takes all requests below a route's prefix elsewhere.
+/// Returns whether a redirect matches all requests below a route's prefix.
 fn takes(redirect: &RedirectRule, route: &Route) -> bool {
     let prefix = route.prefix.as_str();
     // `:` and `*` stand for themselves in a prefix, and for captures in a pattern.
@@ -140,10 +132,6 @@ fn takes(redirect: &RedirectRule, route: &Route) -> bool {
     // A rewrite without a file goes on to actions, but for those that come first.
     let goes_on = redirect.status() == 200 && route.kind == RouteKind::Action;
     !goes_on && below.is_ok_and(|below| redirect.from().covers(&below))
-}
-
-fn located<T>(at: &Located<T>, route: Route) -> Located<Route> {
-    Located { file: at.file.clone(), line: at.line, rule: route }
 }
 
 fn few<T>(
@@ -155,13 +143,13 @@ fn few<T>(
     if let Some(over) = all.get(max) {
         let message = format!("more than {max} {what}, from here on");
         let remedy = "Write fewer, with shorter prefixes.";
-        diagnostics.push(diagnostic(over, Severity::Error, message, remedy));
+        diagnostics.push(over.diagnostic(Severity::Error, message, remedy));
     }
     all.truncate(max);
     all
 }
 
-/// Returns those that no earlier one is like, the others reported.
+/// Removes and reports those with the key of an earlier one.
 fn unlike<T>(
     all: Vec<Located<T>>,
     key: impl Fn(&T) -> (&'static str, &str),
@@ -173,9 +161,9 @@ fn unlike<T>(
         let (what, value) = key(&located.rule);
         match kept.iter().find(|other| key(&other.rule).1 == value) {
             Some(other) => {
-                let place = place(other, &located.file);
+                let place = other.place(&located.file);
                 let message = format!("the {what} \"{value}\" is taken already ({place})");
-                diagnostics.push(diagnostic(&located, Severity::Error, message, remedy));
+                diagnostics.push(located.diagnostic(Severity::Error, message, remedy));
             }
             None => kept.push(located),
         }

@@ -1,35 +1,30 @@
-//! `selvedge.toml`: everything that a site may say of itself.
-//!
-//! It is read key by key, so that each mistake is reported, and what is right counts.
+//! Reads `selvedge.toml`, key by key, so that each mistake is reported.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use toml::de::DeTable;
 
+use crate::publish::config::settings::{Fingerprint, PublishSettings};
 use crate::publish::config::sources::{self, Sources};
 use crate::publish::config::toml_source::{OnLine, TomlSource};
-use crate::publish::config::{Fingerprint, PublishSettings};
 use crate::site::config::{CanonicalStatus, NotFoundMode, STAGES_MAX, SiteConfig, StageSettings};
 use crate::site::deployment::asset::is_media_type;
 use crate::site::ids::StageName;
 use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
-use crate::site::rules::header_policy::{FieldError, check_name, check_value};
+use crate::site::rules::header_policy::{check_name, check_value, is_disallowed};
 use crate::site::rules::pattern::{Language, Pattern};
 use crate::site::rules::{HeaderRule, RedirectRule};
 use crate::site::source::diagnostic::{Diagnostic, Located};
-use crate::site::source::dialect::{self, Refusal};
+use crate::site::source::dialect;
 use crate::site::source::fallback::Fallback;
 use crate::site::source::redirects_file::STATUS_DEFAULT;
-use crate::site::source::type_rule::{
-    CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeError, TypeRule,
-};
+use crate::site::source::type_rule::{CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeRule};
 use crate::wire::time::DeltaSeconds;
 
-/// The name of the file, in the published folder or beside it.
 pub const FILE_NAME: &str = "selvedge.toml";
 
-/// Longest edge lifetime: a year, the longest that caches take to mean anything.
+/// A year, the maximum that caches treat as meaningful.
 pub const EDGE_TTL_SECS_MAX: u32 = 31_536_000;
 
 const ROOT_KEYS: [&str; 14] = [
@@ -58,32 +53,22 @@ enum FingerprintWord {
     None,
 }
 
-/// What a `selvedge.toml` says. Rules are apart from the rest: others come after them.
 #[derive(Debug, Default)]
 pub struct SelvedgeToml {
-    /// The configuration without rules.
     pub config: SiteConfig,
-    /// What concerns publishing only.
     pub publish: PublishSettings,
-    /// Whether `html` is written.
     pub html_is_set: bool,
-    /// The mode that `not_found` says.
     pub not_found: Option<Located<NotFoundMode>>,
-    /// Redirects in the order written.
     pub redirects: Vec<Located<RedirectRule>>,
-    /// Rewrites of everything to one page, in the order written.
+    /// Rewrites of everything to one page.
     pub fallbacks: Vec<Located<Fallback>>,
-    /// Header rules in the order written.
     pub headers: Vec<Located<HeaderRule>>,
-    /// Media types of header rules, in the order written.
     pub header_types: Vec<Located<TypeRule>>,
-    /// Entries about protected headers, in the order written.
     pub touches: Vec<Located<Touch>>,
-    /// Actions and collections in the order written.
     pub sources: Sources,
 }
 
-/// Returns what the file says and everything that is wrong with it.
+/// Returns the contents of a file and everything that is wrong with it.
 pub fn parse(file: &str, text: &str) -> (SelvedgeToml, Vec<Diagnostic>) {
     let (mut source, root) = TomlSource::parse(file, text);
     let root = root.get_ref();
@@ -253,7 +238,7 @@ fn redirect(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut Selv
             Some(fallback) => read.fallbacks.push(source.report.locate(line, fallback)),
             None => read.redirects.push(source.report.locate(line, rule)),
         },
-        Err(error) => source.report.error(status_line.max(line), &error, error.remedy()),
+        Err(mistake) => source.report.mistake(status_line.max(line), &mistake),
     }
 }
 
@@ -298,7 +283,7 @@ fn headers(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut Selve
         // What is left of a rule of mistakes, if nothing, needs no place in the deployment.
         Ok(rule) if rule.ops().next().is_none() => {}
         Ok(rule) => read.headers.push(source.report.locate(line, rule)),
-        Err(error) => source.report.error(line, &error, error.remedy()),
+        Err(mistake) => source.report.mistake(line, &mistake),
     }
 }
 
@@ -324,22 +309,22 @@ fn media_types(
         match TypeRule::parse(selector, Origin::Selector, &value) {
             Ok(rule) => rules.push(source.report.locate(line, rule)),
             // The rule itself is refused for its pattern.
-            Err(TypeError::Pattern(_)) => {}
-            Err(error) => source.report.error(line, &error, error.remedy()),
+            Err(_) if Pattern::parse(selector, Language::Selector).is_err() => {}
+            Err(mistake) => source.report.mistake(line, &mistake),
         }
     }
 }
 
-/// Returns the operation when a rule may do it. `written`: the name as it is in the file.
+/// Returns the operation if a rule may do it. `written`: the name with its case.
 fn checked(source: &mut TomlSource, line: u32, written: &str, op: HeaderOp) -> Option<HeaderOp> {
     let name = op.name();
-    if let Some(Refusal { message, remedy }) = dialect::leaking_header(name) {
-        source.report.error(line, message, remedy);
+    if let Some(mistake) = dialect::leaking_header(name) {
+        source.report.mistake(line, &mistake);
         return None;
     }
     match check_name(name).and_then(|()| op.value().map_or(Ok(()), check_value)) {
         Ok(()) => Some(op),
-        Err(error @ FieldError::Disallowed) => {
+        Err(error) if is_disallowed(name) => {
             let message = format!("the header `{name}` {error}, and is ignored");
             source.report.warning(line, message, error.remedy());
             None

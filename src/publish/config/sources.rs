@@ -1,7 +1,6 @@
-//! `[[actions]]` and `[[collections]]` of a `selvedge.toml`: the sources that are no deployment's.
+//! Reads `[[actions]]` and `[[collections]]` of `selvedge.toml`, each table by itself.
 //!
-//! Each table by itself; what they are to each other is for `routes` to say. What is wrong in a
-//! table is reported, and its default counts.
+//! A wrong value is reported and replaced by its default.
 
 use toml::de::DeTable;
 
@@ -44,23 +43,18 @@ const COLLECTION_KEYS: [&str; 9] = [
     "active",
 ];
 
-/// Methods that people write; others are theirs to spell.
+/// Common methods, to find typos.
 const METHODS: [&str; 7] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"];
-/// Methods that no upstream is ever asked with: they are for connections, not for resources.
+/// Methods for connections, which are never sent to an upstream.
 const METHODS_REFUSED: [&str; 2] = ["CONNECT", "TRACE"];
 
-/// Actions and collections, in the order written.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// Actions, each where its prefix is written.
     pub actions: Vec<Located<Action>>,
-    /// Collections, each where its prefix is written.
     pub collections: Vec<Located<Collection>>,
-    /// The upstreams of the actions, each where it is written.
     pub upstreams: Vec<Located<Upstream>>,
 }
 
-/// Adds the action of a table.
 pub fn action(source: &mut TomlSource, line: u32, table: &DeTable, sources: &mut Sources) {
     source.check_keys(table, "[[actions]]", &ACTION_KEYS);
     let prefix = prefix(source, line, table, "action");
@@ -90,7 +84,6 @@ pub fn action(source: &mut TomlSource, line: u32, table: &DeTable, sources: &mut
     sources.actions.push(source.report.locate(line, action));
 }
 
-/// Adds the collection of a table.
 pub fn collection(source: &mut TomlSource, line: u32, table: &DeTable, sources: &mut Sources) {
     source.check_keys(table, "[[collections]]", &COLLECTION_KEYS);
     let name = name(source, line, table);
@@ -186,7 +179,7 @@ fn upstream(source: &mut TomlSource, line: u32, table: &DeTable) -> Option<OnLin
     }
 }
 
-/// Returns what to write instead of a text that is no origin.
+/// Suggests a correction for a text that is not an origin.
 fn origin_remedy(text: &str) -> String {
     if let Some(name) = text.strip_prefix("service:") {
         return format!("Write service = \"{name}\" in its place.");

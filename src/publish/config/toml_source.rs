@@ -1,7 +1,7 @@
-//! A TOML document read key by key, every mistake kept with its line.
+//! Reads values of a TOML document, and reports every mistake with its line.
 //!
-//! Not a deserialiser: one of those stops at the first mistake. Whatever is wrong is reported
-//! and then counts as absent.
+//! A deserialiser would stop at the first mistake. Here a wrong value is reported and counts as
+//! absent.
 
 use std::fmt;
 use std::ops::Range;
@@ -14,17 +14,15 @@ use crate::publish::config::nearest::nearest;
 use crate::site::source::diagnostic::Report;
 use crate::wire::time::DeltaSeconds;
 
-/// A document with the report of what is wrong with it.
 pub struct TomlSource {
-    /// What was found so far.
     pub report: Report,
     line_starts: Vec<usize>,
 }
 
-/// A value with the line that it is written on.
+/// A value with its line.
 pub type OnLine<T> = (u32, T);
 
-/// A word that is no variant of an enum, with those that are.
+/// A word that is not a variant of an enum, with the variants.
 #[derive(Debug)]
 struct UnknownWord(&'static [&'static str]);
 
@@ -47,7 +45,7 @@ impl fmt::Display for UnknownWord {
 impl std::error::Error for UnknownWord {}
 
 impl TomlSource {
-    /// Returns the source and its root table, syntax mistakes reported.
+    /// Parses a document, and reports syntax errors.
     pub fn parse<'t>(file: &str, text: &'t str) -> (Self, Spanned<DeTable<'t>>) {
         let line_starts =
             std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
@@ -60,13 +58,12 @@ impl TomlSource {
         (source, root)
     }
 
-    /// Returns the line that a span begins on.
     pub fn line(&self, span: &Range<usize>) -> u32 {
         let lines = self.line_starts.partition_point(|start| *start <= span.start);
         u32::try_from(lines).unwrap_or(u32::MAX)
     }
 
-    /// Reports the keys of a table that mean nothing.
+    /// Reports unknown keys.
     pub fn check_keys(&mut self, table: &DeTable, place: &str, known: &[&str]) {
         for key in table.keys() {
             let name = key.get_ref().as_ref();
@@ -82,7 +79,6 @@ impl TomlSource {
         }
     }
 
-    /// Returns the string of a key.
     pub fn string(&mut self, table: &DeTable, key: &str) -> Option<OnLine<String>> {
         let value = table.get(key)?;
         let line = self.line(&value.span());
@@ -92,7 +88,6 @@ impl TomlSource {
         }
     }
 
-    /// Returns the truth value of a key.
     pub fn boolean(&mut self, table: &DeTable, key: &str) -> Option<bool> {
         let value = table.get(key)?;
         let line = self.line(&value.span());
@@ -102,7 +97,7 @@ impl TomlSource {
         }
     }
 
-    /// Returns the duration of a key: whole seconds, or a text such as `90s`, `5m`, `24h`, `30d`.
+    /// Returns the duration of a key: seconds, or a text such as `90s`, `5m`, `24h`, `30d`.
     pub fn duration(
         &mut self,
         table: &DeTable,
@@ -136,7 +131,6 @@ impl TomlSource {
         }
     }
 
-    /// Returns the integer of a key.
     pub fn integer(&mut self, table: &DeTable, key: &str) -> Option<OnLine<u64>> {
         let value = table.get(key)?;
         let line = self.line(&value.span());
@@ -147,7 +141,6 @@ impl TomlSource {
         }
     }
 
-    /// Returns the strings of a key's array.
     pub fn strings(&mut self, table: &DeTable, key: &str) -> Vec<OnLine<String>> {
         let Some(value) = table.get(key) else { return Vec::new() };
         let wanted = "a list of strings, as in [\"one\", \"two\"]";
@@ -192,7 +185,6 @@ impl TomlSource {
         entries.into_iter().map(|(_, entry)| entry).collect()
     }
 
-    /// Returns the table of a key.
     pub fn table<'a, 't>(
         &mut self,
         table: &'a DeTable<'t>,
@@ -207,7 +199,7 @@ impl TomlSource {
         }
     }
 
-    /// Returns the tables of a key's array of tables.
+    /// Returns the tables of an array of tables.
     pub fn tables<'a, 't>(
         &mut self,
         table: &'a DeTable<'t>,
@@ -230,7 +222,7 @@ impl TomlSource {
         array.iter().filter_map(read).collect()
     }
 
-    /// Returns the variant of an enum that a key's word names.
+    /// Returns the enum variant that a key's word names.
     pub fn choice<T: DeserializeOwned>(&mut self, table: &DeTable, key: &str) -> Option<T> {
         let (line, word) = self.string(table, key)?;
         let UnknownWord(names) = match T::deserialize(word.as_str().into_deserializer()) {
@@ -248,7 +240,6 @@ impl TomlSource {
         None
     }
 
-    /// Reports a value of the wrong type.
     pub fn mistyped<T>(
         &mut self,
         line: u32,
@@ -264,10 +255,9 @@ impl TomlSource {
     }
 }
 
-/// The units that durations are written in, and their seconds.
+/// Units of durations, in seconds.
 const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
 
-/// Returns the seconds of `90s`, `5m`, `24h` or `30d`.
 fn duration_secs(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
     let written = text.strip_prefix(digits)?;
@@ -275,7 +265,7 @@ fn duration_secs(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(*unit_secs)
 }
 
-/// Returns a duration as a person writes it, in the largest unit that measures it whole.
+/// Formats a duration in the largest unit without a remainder.
 pub fn shown_duration(secs: u64) -> String {
     let whole = UNITS.iter().find(|(_, unit_secs)| secs.is_multiple_of(*unit_secs));
     let (unit, unit_secs) = whole.copied().unwrap_or(("s", 1));

@@ -1,10 +1,7 @@
-//! A shard of the manifest: a sorted table of paths, looked up without parsing.
+//! A shard of the manifest: a sorted table of paths, searched without parsing.
 //!
-//! Not a map in memory: the bytes are kept as they were stored, and a lookup is a binary search
-//! in them. Tenants upload them, so every read is checked; what can't be read is not there.
-//!
-//! # Shape
-//! Little-endian throughout.
+//! A lookup is a binary search in the stored bytes. Tenants upload them, so every read is checked,
+//! and an unreadable entry counts as absent. All numbers are little-endian:
 //! ```text
 //! 0   "SVS1"
 //! 4   u32      number of entries
@@ -14,8 +11,8 @@
 //!                 representations x { u8 coding, u8 flags, u64 length, 32 bytes hash,
 //!                                     32 bytes dictionary hash when flags has DICTIONARY } }
 //! ```
-//! A representation with an unknown coding, or made against a dictionary (RFC 9842), is passed
-//! over: a later publisher may write them without an earlier worker serving them wrongly.
+//! A representation with an unknown coding or a dictionary (RFC 9842) is skipped, so that a later
+//! publisher may write them and an earlier worker does not serve them.
 
 use std::fmt;
 
@@ -23,9 +20,9 @@ use crate::site::deployment::asset::{Asset, Class, MEDIA_TYPE_BYTES_MAX, Represe
 use crate::site::ids::ContentHash;
 use crate::wire::coding::Coding;
 
-/// Largest shard in bytes: one store read that a cold request waits for.
+/// Largest shard in bytes: a cold request waits for one to be read.
 pub const SHARD_BYTES_MAX: usize = 256 * 1024;
-/// Longest decoded path in bytes: what every file system and store key limit allows for.
+/// Longest decoded path in bytes: as long as a key of R2.
 pub const PATH_BYTES_MAX: usize = 1_024;
 
 const MAGIC: [u8; 4] = *b"SVS1";
@@ -33,14 +30,11 @@ const INDEX_AT: usize = 8;
 const INDEX_ENTRY_BYTES: usize = 12;
 const DICTIONARY: u8 = 1;
 
-/// Why bytes are no shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShardError {
-    /// It does not begin with `SVS1`.
     Magic,
-    /// The index does not fit into the bytes.
+    /// The index is incomplete.
     Truncated,
-    /// It is larger than [`SHARD_BYTES_MAX`].
     TooLarge,
 }
 
@@ -54,9 +48,6 @@ impl fmt::Display for ShardError {
     }
 }
 
-impl std::error::Error for ShardError {}
-
-/// A shard, ready to be looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shard {
     bytes: Vec<u8>,
@@ -64,10 +55,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// The shard that these bytes are.
-    ///
-    /// # Errors
-    /// [`ShardError`] when there is no complete index; entries are checked when they are read.
+    /// Checks the index; entries are checked when they are read.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, ShardError> {
         if bytes.len() > SHARD_BYTES_MAX {
             return Err(ShardError::TooLarge);
@@ -82,7 +70,7 @@ impl Shard {
         Ok(Self { bytes, count })
     }
 
-    /// The asset at a decoded path, `None` where nothing is.
+    /// Returns the asset at a decoded path.
     pub fn lookup(&self, path: &str) -> Option<Asset> {
         let wanted = path_hash(path);
         let mut at = self.first_at_least(wanted);
@@ -99,7 +87,7 @@ impl Shard {
         None
     }
 
-    /// Every path with its asset, in the order of the index; unreadable entries are left out.
+    /// Returns every path with its asset in the order of the index, without unreadable entries.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Asset)> {
         (0..self.count).filter_map(|at| {
             let (_, offset) = self.index(at)?;
@@ -108,17 +96,15 @@ impl Shard {
         })
     }
 
-    /// How many entries the index names.
+    /// Returns the number of entries in the index.
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// The size in memory and in the store.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -145,7 +131,7 @@ impl Shard {
     }
 }
 
-/// The bytes of the shard that holds these paths; `None` for a path or a type that is too long.
+/// Encodes a shard; `None` if a path or media type is too long.
 pub fn write<'a>(entries: impl Iterator<Item = (&'a str, &'a Asset)>) -> Option<Vec<u8>> {
     let mut entries: Vec<_> = entries.map(|(path, asset)| (path_hash(path), path, asset)).collect();
     entries.sort_by_key(|(hash, path, _)| (*hash, *path));
@@ -166,9 +152,9 @@ pub fn write<'a>(entries: impl Iterator<Item = (&'a str, &'a Asset)>) -> Option<
     Some(bytes)
 }
 
-/// The hash by which paths are ordered and spread: FNV-1a, mixed so that every bit counts.
+/// Returns the hash by which paths are ordered and spread: FNV-1a, mixed so that every bit counts.
 ///
-/// Not keyed: a tenant who makes paths collide slows down its own lookups, within one shard.
+/// Not keyed: a tenant with colliding paths only slows down lookups in its own shard.
 pub fn path_hash(path: &str) -> u64 {
     let fnv = path.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -196,7 +182,7 @@ fn write_entry(heap: &mut Vec<u8>, path: &str, asset: &Asset) -> Option<()> {
     Some(())
 }
 
-/// Inlined, for a release that is compiled for size would call a function for every number.
+/// Inlined, because a release compiled for size would call a function for every number.
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -284,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_shard_holds_nothing() {
+    fn an_empty_shard_has_no_paths() {
         let empty = Shard::parse(shard(&[])).unwrap();
         assert!(empty.is_empty());
         assert_eq!(empty.lookup("/"), None);
@@ -310,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals() {
+    fn invalid_shards_are_rejected() {
         assert_eq!(Shard::parse(b"SVS2\0\0\0\0".to_vec()), Err(ShardError::Magic));
         assert_eq!(Shard::parse(b"SVS1\x01\0\0\0".to_vec()), Err(ShardError::Truncated));
         assert_eq!(Shard::parse(vec![0; SHARD_BYTES_MAX + 1]), Err(ShardError::TooLarge));
@@ -319,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_representation_made_against_a_dictionary_is_passed_over() {
+    fn representations_with_a_dictionary_are_skipped() {
         let mut bytes = shard(&["/a".to_owned()]);
         let last = bytes.len() - 42;
         bytes[last + 1] = DICTIONARY;
