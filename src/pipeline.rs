@@ -22,7 +22,7 @@ use crate::admin;
 use crate::cache::live;
 use crate::cache::memory::Memory;
 use crate::cache::tiers::Tiers;
-use crate::ports::deadline;
+use crate::ports::deadline::persistently;
 use crate::ports::{Fault, Ports};
 use crate::serve::deployment_host;
 use crate::serve::destination::{Destination, is_reserved};
@@ -102,13 +102,14 @@ async fn respond<P: Ports>(
             _ => Err(HttpError::NotFound),
         };
     }
-    if let Destination::Fresh(site) = &destination {
-        return Ok(Box::pin(fresh_host::respond(&tiers, &request, site)).await);
-    }
     let (site, stage) = match destination {
+        Destination::Fresh(site) => {
+            return Ok(Box::pin(fresh_host::respond(&tiers, &request, &site)).await);
+        }
         Destination::Deployment(site, id) => {
             return Box::pin(deployment_host::respond(&tiers, &request, site, id)).await;
         }
+        Destination::Nothing => return Err(HttpError::Misdirected),
         Destination::Stage(site, stage) => (site, stage),
         Destination::Base => {
             let site = tiers.ports.settings().default_site.clone();
@@ -116,13 +117,13 @@ async fn respond<P: Ports>(
         }
         Destination::Custom => {
             let record = custom_host(&tiers, &host).await?.ok_or(HttpError::Misdirected)?;
-            if redirects_to_https(&tiers, &request) {
-                return Ok(to_https(&request));
-            }
             (record.site.clone(), record.stage.clone())
         }
-        Destination::Fresh(_) | Destination::Nothing => return Err(HttpError::Misdirected),
     };
+    // A custom hostname redirects once it is known to be one.
+    if redirects_to_https(&tiers, &request) {
+        return Ok(to_https(&request));
+    }
     // 5. The live record names the deployment; it is read once.
     let live = live::live(&tiers, &site, &stage).await?.ok_or(HttpError::Misdirected)?;
     let id = live.record.deployment.clone();
@@ -145,7 +146,7 @@ async fn custom_host<P: Ports>(
     }
     let key = keys::host(host);
     let ms = settings.deadlines.read_ms;
-    match deadline::read(&tiers.ports, ms, &key).await {
+    match persistently(&tiers.ports, ms, || tiers.ports.read(&key)).await {
         Ok(value) => {
             let record = value.and_then(|value| HostRecord::parse(&value.bytes, host));
             if record.is_none() {

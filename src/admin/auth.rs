@@ -7,7 +7,7 @@ use crate::admin::calls::Access;
 use crate::admin::error::{AdminError, Result};
 use crate::cache::tiers::Tiers;
 use crate::ports::Ports;
-use crate::ports::deadline;
+use crate::ports::deadline::persistently;
 use crate::serve::request::{Request, RequestHeader};
 use crate::site::ids::SiteName;
 use crate::site::keys;
@@ -59,7 +59,8 @@ pub async fn caller<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>) -> Result
     }
     let text = TokenText::parse(text).ok_or(AdminError::Unauthorized)?;
     let ms = settings.deadlines.admin_ms;
-    let value = deadline::read(&tiers.ports, ms, &keys::site(&text.site)).await?;
+    let key = keys::site(&text.site);
+    let value = persistently(&tiers.ports, ms, || tiers.ports.read(&key)).await?;
     let record = value.and_then(|value| SiteRecord::parse(&value.bytes, &text.site));
     let record = record.ok_or(AdminError::Unauthorized)?;
     let token = record.token(&text, tiers.ports.now()).ok_or(AdminError::Unauthorized)?;

@@ -7,7 +7,7 @@
 use crate::admin::error::{AdminError, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::ports::Ports;
-use crate::ports::deadline::{self, persistently, within};
+use crate::ports::deadline::{persistently, within};
 use crate::site::api::DeletionStep;
 use crate::site::ids::{StageKey, StageName};
 use crate::site::keys::{self, Key};
@@ -153,7 +153,7 @@ impl<P: Ports> Handler<'_, P> {
     /// Deletes some of the keys with a prefix; returns them.
     async fn delete_batch(&self, prefix: &str) -> Result<Vec<Key>> {
         let (ports, ms) = self.store();
-        let page = deadline::list(ports, ms, prefix, None).await?;
+        let page = persistently(ports, ms, || ports.list(prefix, None)).await?;
         let listed = page.keys.into_iter().filter_map(|key| keys::listed(prefix, key));
         let batch: Vec<Key> = listed.take(self.settings().store.deletes_max()).collect();
         if !batch.is_empty() {

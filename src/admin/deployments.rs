@@ -9,7 +9,7 @@ use crate::admin::error::{AdminError, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::ports::Ports;
 use crate::ports::body::ResponseBody;
-use crate::ports::deadline;
+use crate::ports::deadline::persistently;
 use crate::site::api::Committed;
 use crate::site::deployment::manifest::{Manifest, ROOT_BYTES_MAX, ShardPlace};
 use crate::site::ids::{ContentHash, DeploymentId, DeploymentKey, StageName};
@@ -75,7 +75,7 @@ impl<P: Ports> Handler<'_, P> {
         let mut missing = Vec::new();
         for hash in named.into_iter().step_by(step) {
             let key = keys::blob(&self.site, &hash);
-            let found = deadline::list(ports, ms, key.as_str(), None).await?;
+            let found = persistently(ports, ms, || ports.list(key.as_str(), None)).await?;
             if !found.keys.iter().any(|found| found == key.as_str()) {
                 missing.push(hash);
             }

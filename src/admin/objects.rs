@@ -11,11 +11,12 @@ use crate::admin::handler::{Answer, Handler};
 use crate::admin::invalidate::CopiesView;
 use crate::admin::object_headers::{self, Precondition};
 use crate::ports::body::ResponseBody;
-use crate::ports::deadline::{self, persistently, within};
+use crate::ports::deadline::{persistently, within};
 use crate::ports::{Condition, Object, ObjectMeta, ObjectWritten, Ports};
 use crate::serve::request::RequestHeader;
 use crate::site::collection::{CollectionName, ObjectName};
 use crate::site::keys;
+use crate::site::records::ban;
 use crate::wire::path::RequestPath;
 use crate::wire::time::UnixMillis;
 
@@ -95,7 +96,7 @@ impl<P: Ports> Handler<'_, P> {
             return Ok(Answer::Object(meta, ResponseBody::Empty));
         }
         let (ports, ms) = self.store();
-        match deadline::object_read(ports, ms, &object.key, None, None).await? {
+        match persistently(ports, ms, || ports.object_read(&object.key, None, None)).await? {
             Some(Object::Found(meta, body)) => Ok(Answer::Object(meta, ResponseBody::Stream(body))),
             Some(Object::NotModified(_)) | None => Err(self.absent(&object).await),
         }
@@ -196,7 +197,7 @@ fn view<'a>(name: &'a str, meta: &'a ObjectMeta) -> ObjectView<'a> {
         length: meta.length,
         etag: &meta.etag,
         media_type: &meta.media_type,
-        tags: meta.tags.split(',').filter(|tag| !tag.is_empty()).collect(),
+        tags: ban::tags(&meta.tags).collect(),
         written_ms: meta.written_ms,
     }
 }

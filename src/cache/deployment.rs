@@ -8,7 +8,7 @@ use std::rc::Rc;
 use crate::cache::memory::{Content, ContentKey, Memory};
 use crate::cache::record_map::RecordMap;
 use crate::cache::windows::{Current, RecordKey, Use};
-use crate::ports::deadline;
+use crate::ports::deadline::persistently;
 use crate::ports::{Fault, Ports};
 use crate::site::config::StageKind;
 use crate::site::deployment::manifest::{Manifest, ROOT_BYTES_MAX};
@@ -35,7 +35,8 @@ impl<P: Ports> RecordKey<P> for DeploymentKey {
     ) -> Result<Option<Current<()>>, Fault> {
         let Self(site, id) = self;
         let read_ms = ports.now();
-        let Some(root) = deadline::read(ports, ms, &keys::deployment(site, id)).await? else {
+        let key = keys::deployment(site, id);
+        let Some(root) = persistently(ports, ms, || ports.read(&key)).await? else {
             memory.deployments.forget(self);
             return Ok(None);
         };

@@ -7,7 +7,7 @@ use crate::cache::memory::Memory;
 use crate::cache::record_map::{Kept, RecordMap};
 use crate::cache::tiers::{Tier, Tiers};
 use crate::cache::windows::{self, Current, RecordKey, Use};
-use crate::ports::deadline;
+use crate::ports::deadline::persistently;
 use crate::ports::{EdgeContent, Fault, Ports};
 use crate::site::config::StageKind;
 use crate::site::ids::{SiteName, StageKey, StageName};
@@ -36,7 +36,8 @@ impl<P: Ports> RecordKey<P> for StageKey {
     ) -> Result<Option<Live>, Fault> {
         let Self(site, stage) = self;
         let asked_ms = ports.now();
-        let Some(value) = deadline::read(ports, ms, &keys::live(site, stage)).await? else {
+        let key = keys::live(site, stage);
+        let Some(value) = persistently(ports, ms, || ports.read(&key)).await? else {
             // Otherwise the edge copy would be served as soon as the store fails.
             if memory.live.forget(self) && memory.edge_is_open(asked_ms) {
                 put_behind(ports, self, Vec::new());
@@ -50,7 +51,8 @@ impl<P: Ports> RecordKey<P> for StageKey {
     async fn read_edge(&self, tiers: &Tiers<P>) -> Option<Kept<LiveRecord>> {
         let Self(site, stage) = self;
         let now = tiers.ports.now();
-        let bytes = tiers.edge(tiers.ports.edge_read(&keys::live(site, stage))).await?;
+        let held = tiers.edge(tiers.ports.edge_hold(&keys::live(site, stage))).await?;
+        let bytes = tiers.ports.held_bytes(held);
         let (read_ms, record) = bytes.split_first_chunk::<8>()?;
         let read_ms = UnixMillis(u64::from_le_bytes(*read_ms)).min(now);
         let record = LiveRecord::parse(record, site, stage)?;
@@ -94,6 +96,7 @@ fn put_behind<P: Ports>(ports: &P, StageKey(site, stage): &StageKey, bytes: Vec<
     let (copy, key) = (ports.clone(), keys::live(site, stage));
     let ttl = DeltaSeconds::saturating_from(ports.settings().live.if_error_ms / 1_000);
     ports.behind(async move {
-        copy.edge_put(&key, EdgeContent::Bytes(bytes), ttl).await;
+        // Best effort: without an entry the store is read again.
+        let _ = copy.edge_keep(&key, "", EdgeContent::Bytes(bytes), ttl).await;
     });
 }

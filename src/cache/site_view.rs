@@ -5,7 +5,7 @@
 use crate::cache::memory::Memory;
 use crate::cache::record_map::RecordMap;
 use crate::cache::windows::{Current, RecordKey, Use};
-use crate::ports::deadline;
+use crate::ports::deadline::persistently;
 use crate::ports::{Fault, Ports};
 use crate::site::config::StageKind;
 use crate::site::ids::SiteName;
@@ -41,7 +41,8 @@ impl<P: Ports> RecordKey<P> for SiteName {
         ms: u64,
     ) -> Result<Option<Current<SiteView>>, Fault> {
         let read_ms = ports.now();
-        let record = match deadline::read(ports, ms, &keys::site(self)).await? {
+        let key = keys::site(self);
+        let record = match persistently(ports, ms, || ports.read(&key)).await? {
             Some(value) => Some(SiteRecord::parse(&value.bytes, self).ok_or(Fault::Failed)?),
             None => None,
         };

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use crate::cache::memory::{Content, ContentKey, HELD_BYTES_MAX, Memory};
 use crate::ports::body::ResponseBody;
-use crate::ports::deadline::{self, persistently, within};
+use crate::ports::deadline::{persistently, within};
 use crate::ports::settings::StoreKind;
 use crate::ports::{EdgeContent, Fault, Part, Ports};
 use crate::site::deployment::asset::Representation;
@@ -187,16 +187,17 @@ impl<P: Ports> Tiers<P> {
         parse: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Option<T>, Unavailable> {
         let from_edge = match self.edge_keeps() {
-            true => self.edge(self.ports.edge_read(key)).await,
+            true => self.edge(self.ports.edge_hold(key)).await,
             false => None,
         };
+        let from_edge = from_edge.map(|held| self.ports.held_bytes(held));
         if let Some(parsed) = from_edge.as_deref().and_then(&parse) {
             self.note(Tier::Edge);
             return Ok(Some(parsed));
         }
         self.note(Tier::Store);
         let ms = self.store_ms(self.ports.settings().deadlines.read_ms);
-        let read = deadline::read(&self.ports, ms, key).await;
+        let read = persistently(&self.ports, ms, || self.ports.read(key)).await;
         let Some(value) = read.map_err(Unavailable::Store)? else { return Ok(None) };
         if value.bytes.len() > bytes_max {
             return Err(Unavailable::Corrupt);
@@ -262,10 +263,10 @@ impl<P: Ports> Tiers<P> {
         self.is_kept.set(false);
         if part.is_none()
             && self.edge_keeps()
-            && let Some(body) = self.edge(self.ports.edge_open(&key)).await
+            && let Some(found) = self.edge(self.ports.edge_find(&key)).await
         {
             self.note(Tier::Edge);
-            return Ok(body);
+            return Ok(found.body);
         }
         self.note(Tier::Store);
         let ms = self.store_ms(self.ports.settings().deadlines.blob_ms);
@@ -299,7 +300,9 @@ impl<P: Ports> Tiers<P> {
             return;
         }
         let (ports, key) = (self.ports.clone(), key.clone());
-        let put = async move { ports.edge_put(&key, content, CONTENT_TTL).await };
-        self.ports.behind(put);
+        self.ports.behind(async move {
+            // Best effort: without an entry the store is read again.
+            let _ = ports.edge_keep(&key, "", content, CONTENT_TTL).await;
+        });
     }
 }

@@ -160,8 +160,7 @@ impl<P: Ports> Variants<P> {
         });
     }
 
-    /// Claims the refresh of the entry for this data centre, and returns the entry if nobody else
-    /// has claimed it.
+    /// Claims the refresh of the entry for this data centre; `None` if another request has.
     pub async fn claim_refresh(&self) -> Option<(Entry, P::Body)> {
         let (entry, body) = self.entry().await.ok()?;
         let lock = keys::refresh_lock(&self.key);
@@ -175,7 +174,7 @@ impl<P: Ports> Variants<P> {
     }
 
     async fn read(&self, key: &Key) -> Option<(Stored, P::Body)> {
-        let found = self.tiers.edge(self.tiers.ports.stored_find(key)).await?;
+        let found = self.tiers.edge(self.tiers.ports.edge_find(key)).await?;
         Stored::parse(&found.head).map(|stored| (stored, found.body))
     }
 
@@ -189,7 +188,7 @@ impl<P: Ports> Variants<P> {
         if !self.tiers.memory.edge_is_open(ports.now()) {
             return false;
         }
-        let put = ports.stored_keep(key, head, content, ttl);
+        let put = ports.edge_keep(key, head, content, ttl);
         within(ports, PUT_DEADLINE_MS, put).await.is_ok()
     }
 

@@ -1,13 +1,11 @@
-//! Bindings of the environment, global objects, and the faults that their errors stand for.
+//! The bindings of the environment, the global scope, and errors of the runtime.
 
-use js_sys::{ArrayBuffer, Error, Reflect, Uint8Array};
+use js_sys::{Error, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::WorkerGlobalScope;
 use worker::Env;
 
-use crate::edge::task;
 use crate::ports::Fault;
-use crate::site::ids::ContentHash;
 
 thread_local! {
     static GLOBAL: WorkerGlobalScope = js_sys::global().unchecked_into();
@@ -53,28 +51,4 @@ pub fn fault(error: impl Into<JsValue>) -> Fault {
 pub fn has_code(error: &JsValue, codes: &[&str]) -> bool {
     let message = error.dyn_ref::<Error>().map(|error| String::from(error.message()));
     message.is_some_and(|message| codes.iter().any(|code| message.contains(code)))
-}
-
-/// Copies a buffer into wasm.
-pub fn copied(buffer: &ArrayBuffer) -> Vec<u8> {
-    Uint8Array::new(buffer).to_vec()
-}
-
-/// Copies a buffer that nothing else uses into wasm, and frees its memory.
-///
-/// V8 does not see how much memory its garbage holds: without this, reading the manifest of a
-/// million paths shard by shard left four times its size behind.
-pub fn taken(buffer: &ArrayBuffer) -> Vec<u8> {
-    let bytes = copied(buffer);
-    let _ = buffer.transfer_with_length(0);
-    bytes
-}
-
-/// Returns the SHA-256 of a buffer. The runtime's own is many times faster than one in wasm.
-pub async fn sha256(buffer: &ArrayBuffer) -> Result<ContentHash, Fault> {
-    let crypto = global().crypto().map_err(fault)?;
-    let digest = crypto.subtle().digest_with_str_and_buffer_source("SHA-256", buffer);
-    let digest = task::settled(&digest.map_err(fault)?).await.map_err(fault)?;
-    let digest: ArrayBuffer = digest.unchecked_into();
-    copied(&digest).try_into().map(ContentHash).map_err(|_| Fault::Failed)
 }

@@ -6,15 +6,14 @@
 //!
 //! `web_sys::Cache`, because `worker::Cache` passes bodies through wasm, chunk by chunk.
 
-use js_sys::{ArrayBuffer, Uint8Array};
+use js_sys::ArrayBuffer;
 use wasm_bindgen::prelude::*;
 use web_sys::{Cache, Headers, Response, ResponseInit};
 use worker::worker_sys::ext::CacheStorageExt;
 
 use crate::edge::bindings::{fault, global};
-use crate::edge::runtime::Runtime;
 use crate::edge::task;
-use crate::ports::{EdgeContent, Fault, Found};
+use crate::ports::{Fault, Found};
 
 /// The header that holds our own text beside a body.
 const HEAD: &str = "selvedge-stored";
@@ -24,7 +23,7 @@ fn cache() -> Result<Cache, Fault> {
 }
 
 async fn matched(url: &str) -> Result<Option<Response>, Fault> {
-    let found = task::settled(&cache()?.match_with_str(url)).await.map_err(fault)?;
+    let found = task::fulfilled(Ok(cache()?.match_with_str(url))).await?;
     Ok((!found.is_undefined()).then(|| found.unchecked_into()))
 }
 
@@ -36,27 +35,21 @@ pub async fn find(url: &str) -> Result<Option<Found<JsValue>>, Fault> {
 }
 
 /// Returns the bytes stored under a URL.
-pub async fn bytes(url: &str) -> Result<Option<ArrayBuffer>, Fault> {
+pub async fn hold(url: &str) -> Result<Option<ArrayBuffer>, Fault> {
     let Some(found) = matched(url).await? else { return Ok(None) };
-    let bytes = task::settled(&found.array_buffer().map_err(fault)?).await.map_err(fault)?;
-    Ok(Some(bytes.unchecked_into()))
+    task::fulfilled(found.array_buffer()).await.map(|bytes| Some(bytes.unchecked_into()))
 }
 
 /// Stores a body and a text under a URL, if the cache takes them.
 pub async fn keep(
     url: &str,
     head: &str,
-    content: EdgeContent<Runtime>,
+    body: &JsValue,
+    length: u64,
     ttl_secs: u64,
 ) -> Result<(), Fault> {
-    let (body, length): (JsValue, u64) = match content {
-        EdgeContent::Bytes(bytes) => (Uint8Array::from(&bytes[..]).into(), bytes.len() as u64),
-        EdgeContent::Held(buffer) => (buffer.clone().into(), u64::from(buffer.byte_length())),
-        EdgeContent::Stream(stream, length) => (stream, length),
-    };
-    let response = entry(head, &body, length, ttl_secs).map_err(fault)?;
-    let put = cache()?.put_with_str(url, &response);
-    task::settled(&put).await.map(|_| ()).map_err(fault)
+    let response = entry(head, body, length, ttl_secs).map_err(fault)?;
+    task::fulfilled(Ok(cache()?.put_with_str(url, &response))).await.map(|_| ())
 }
 
 fn entry(head: &str, body: &JsValue, length: u64, ttl_secs: u64) -> Result<Response, JsValue> {

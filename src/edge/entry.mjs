@@ -4,7 +4,7 @@
 // It decides nothing else.
 
 import { initSync, __wbg_reset_state as reset, serve, poll } from "./selvedge.js";
-import { abandon, connect } from "./glue.js";
+import { abandon, ask, connect } from "./glue.js";
 import module from "./selvedge_bg.wasm";
 
 initSync({ module });
@@ -51,7 +51,7 @@ export default {
         reset();
         trapped = false;
       }
-      const answer = serve(request, env, ctx);
+      const answer = serve(request, ask(request), env, ctx);
       return answer instanceof Promise ? answer.then(settle, failed) : answer;
     } catch (fault) {
       return failed(fault);

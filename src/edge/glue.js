@@ -2,6 +2,24 @@
 // the promises of waiting tasks outlive the wasm instance, and wasm is entered through `step`.
 // wasm-bindgen copies this module beside its output. The entry module imports that same copy.
 
+/**
+ * Returns a request's method, its URL, and the headers of `RequestHeader::USUAL` in that order, a
+ * line each. An absent header is an empty line; no value can hold a line feed.
+ */
+export function ask(request) {
+  const { headers } = request;
+  let encoding = headers.get("accept-encoding");
+  // Cloudflare rewrites the header to this and keeps the original in `cf`, which the runtime
+  // parses when it is first touched. So it is read only where it can make a difference.
+  if (encoding === "br, gzip" || encoding === "gzip, br") {
+    encoding = request.cf?.clientAcceptEncoding ?? encoding;
+  }
+  const line = (name) => `\n${headers.get(name) ?? ""}`;
+  return `${request.method}\n${request.url}\n${encoding ?? ""}${line("host")}${
+    line("if-match")}${line("if-modified-since")}${line("if-none-match")}${
+    line("if-unmodified-since")}${line("range")}`;
+}
+
 /** Fulfils the promise of each waiting task, by the task's number. */
 let tasks = new Map();
 /** Goes up when the instance is replaced: tasks of an earlier one are not polled any more. */

@@ -6,10 +6,11 @@
 use js_sys::{ArrayBuffer, Object as JsObject, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{ReadableStream, Response};
-use worker::kv::KvStore;
+use worker::Data;
+use worker::kv::{Key as Listed, KvStore};
 
-use crate::edge::bindings::{fault, sha256, taken};
-use crate::edge::response;
+use crate::edge::bindings::fault;
+use crate::edge::bytes::{cut, sha256, taken};
 use crate::edge::streams::{self, ignore};
 use crate::edge::task;
 use crate::ports::join::join_all;
@@ -18,6 +19,7 @@ use crate::ports::{
     Versioned, Written,
 };
 use crate::site::ids::ContentHash;
+use crate::site::keys::Key;
 use crate::wire::time::UnixMillis;
 
 /// How long a data centre may cache a blob, which never changes. It also remembers for that long
@@ -25,6 +27,8 @@ use crate::wire::time::UnixMillis;
 const BLOB_CACHE_SECS: u32 = 300;
 /// Number of keys deleted concurrently: the platform queues what exceeds six connections.
 const DELETES_AT_ONCE: usize = 6;
+/// Maximum number of keys that KV lists at once, and its default.
+const LIST_MAX: u32 = 1_000;
 /// Hexadecimal digits of the hash in an object's entity tag.
 const ETAG_DIGITS: usize = 32;
 
@@ -75,19 +79,17 @@ impl Kv {
         KvStore::from_this(&options(&[(name, self.0.clone().into())]), name).map_err(fault)
     }
 
-    async fn get(&self, key: &str, options: &JsValue) -> Result<Option<JsValue>, Fault> {
-        let value = self.0.get(key, options).map_err(fault)?;
-        let value = task::settled(&value).await.map_err(fault)?;
+    async fn get(&self, key: &Key, options: &JsValue) -> Result<Option<JsValue>, Fault> {
+        let value = task::fulfilled(self.0.get(key.as_str(), options)).await?;
         Ok((!value.is_null()).then_some(value))
     }
 
-    async fn put(&self, key: &str, value: &JsValue, options: &JsValue) -> Result<(), Fault> {
-        let put = self.0.put(key, value, options).map_err(fault)?;
-        task::settled(&put).await.map(|_| ()).map_err(fault)
+    async fn put(&self, key: &Key, value: &JsValue, options: &JsValue) -> Result<(), Fault> {
+        task::fulfilled(self.0.put(key.as_str(), value, options)).await.map(|_| ())
     }
 
     /// Reads a small value; its version is its hash.
-    pub async fn read(&self, key: &str) -> Result<Option<Versioned>, Fault> {
+    pub async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault> {
         let Some(value) = self.get(key, &RECORD.with(Clone::clone)).await? else {
             return Ok(None);
         };
@@ -96,28 +98,28 @@ impl Kv {
         Ok(Some(Versioned { bytes: taken(&buffer), version }))
     }
 
-    pub async fn hold(&self, key: &str) -> Result<Option<ArrayBuffer>, Fault> {
+    pub async fn hold(&self, key: &Key) -> Result<Option<ArrayBuffer>, Fault> {
         let value = self.get(key, &BLOB_BYTES.with(Clone::clone)).await?;
         Ok(value.map(JsCast::unchecked_into))
     }
 
     /// KV has no ranges; cutting a buffer costs half as much as reading a stream up to the part.
-    pub async fn open(&self, key: &str, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
+    pub async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
         match part {
             None => self.get(key, &BLOB_STREAM.with(Clone::clone)).await,
-            Some(part) => Ok(self.hold(key).await?.map(|bytes| response::cut(&bytes, part).into())),
+            Some(part) => Ok(self.hold(key).await?.map(|bytes| cut(&bytes, part).into())),
         }
     }
 
     pub async fn write(
         &self,
-        key: &str,
+        key: &Key,
         bytes: &[u8],
         condition: &Condition,
     ) -> Result<Written, Fault> {
         if *condition != Condition::Any {
-            let current = self.read(key).await?;
-            if !is_met(condition, current.as_ref().map(|current| current.version.as_str())) {
+            let current = self.read(key).await?.map(|current| current.version);
+            if !is_met(condition, current.as_deref()) {
                 return Ok(Written::Lost);
             }
         }
@@ -125,17 +127,21 @@ impl Kv {
         Ok(Written::Done)
     }
 
-    /// Stores a body that must have the hash. KV checks nothing, so the check is here.
-    pub async fn write_checked(
+    /// KV does not check the hash, so the check is here.
+    pub async fn store_blob(
         &self,
-        key: &str,
-        body: JsValue,
+        key: &Key,
+        data: Data,
         hash: &ContentHash,
     ) -> Result<Upload, Fault> {
+        let body: JsValue = match data {
+            Data::ReadableStream(stream) => stream.into(),
+            Data::Bytes(bytes) => Uint8Array::from(&bytes[..]).into(),
+            _ => return Err(Fault::Failed),
+        };
         let whole = Response::new_with_opt_buffer_source(Some(body.unchecked_ref()));
-        let whole = whole.and_then(|response| response.array_buffer()).map_err(fault)?;
-        let whole = task::settled(&whole).await.map_err(fault)?;
-        let whole: ArrayBuffer = whole.unchecked_into();
+        let whole = whole.and_then(|response| response.array_buffer());
+        let whole: ArrayBuffer = task::fulfilled(whole).await?.unchecked_into();
         if sha256(&whole).await? != *hash {
             return Ok(Upload::Mismatch);
         }
@@ -143,14 +149,10 @@ impl Kv {
         Ok(Upload::Stored)
     }
 
-    pub async fn delete(&self, key: &str) -> Result<(), Fault> {
-        self.store()?.delete(key).await.map_err(fault)
-    }
-
-    pub async fn delete_all(&self, keys: Vec<&str>) -> Result<(), Fault> {
+    pub async fn delete_all(&self, keys: &[Key]) -> Result<(), Fault> {
         let store = self.store()?;
         for some in keys.chunks(DELETES_AT_ONCE) {
-            for deleted in join_all(some.iter().map(|key| store.delete(key))).await {
+            for deleted in join_all(some.iter().map(|key| store.delete(key.as_str()))).await {
                 deleted.map_err(fault)?;
             }
         }
@@ -158,19 +160,13 @@ impl Kv {
     }
 
     pub async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
-        let list = self.store()?.list().prefix(prefix.to_owned());
-        let list = match cursor {
-            Some(cursor) => list.cursor(cursor.to_owned()),
-            None => list,
-        };
-        let page = list.execute().await.map_err(fault)?;
-        let keys = page.keys.into_iter().map(|key| key.name).collect();
-        Ok(Listing { keys, cursor: page.cursor.filter(|_| !page.list_complete) })
+        let (keys, cursor) = self.page(prefix, cursor, LIST_MAX).await?;
+        Ok(Listing { keys: keys.into_iter().map(|key| key.name).collect(), cursor })
     }
 
     pub async fn object_read(
         &self,
-        key: &str,
+        key: &Key,
         known_etag: Option<&str>,
         part: Option<Part>,
     ) -> Result<Option<Object<JsValue>>, Fault> {
@@ -178,26 +174,25 @@ impl Kv {
         let Some((value, meta)) = self.found(key, kind).await? else { return Ok(None) };
         let is_known = known_etag == Some(meta.etag.as_str());
         Ok(Some(match part {
-            _ if is_known && part.is_some() => Object::NotModified(meta),
             _ if is_known => {
-                ignore(&value.unchecked_ref::<ReadableStream>().cancel());
+                cancel(&value);
                 Object::NotModified(meta)
             }
-            Some(part) => Object::Found(meta, response::cut(value.unchecked_ref(), part).into()),
+            Some(part) => Object::Found(meta, cut(value.unchecked_ref(), part).into()),
             None => Object::Found(meta, value),
         }))
     }
 
     /// KV can't return the metadata of one key without its value.
-    pub async fn object_meta(&self, key: &str) -> Result<Option<ObjectMeta>, Fault> {
+    pub async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
         let Some((value, meta)) = self.found(key, "stream").await? else { return Ok(None) };
-        ignore(&value.unchecked_ref::<ReadableStream>().cancel());
+        cancel(&value);
         Ok(Some(meta))
     }
 
     pub async fn object_write(
         &self,
-        key: &str,
+        key: &Key,
         body: Option<ReadableStream>,
         meta: &ObjectMeta,
         condition: &Condition,
@@ -206,8 +201,8 @@ impl Kv {
             return Err(Fault::Failed);
         };
         if *condition != Condition::Any {
-            let current = self.object_meta(key).await?;
-            if !is_met(condition, current.as_ref().map(|current| current.etag.as_str())) {
+            let current = self.object_meta(key).await?.map(|current| current.etag);
+            if !is_met(condition, current.as_deref()) {
                 return Ok(ObjectWritten::Lost);
             }
         }
@@ -224,28 +219,40 @@ impl Kv {
         cursor: Option<&str>,
         count_max: u32,
     ) -> Result<ObjectPage, Fault> {
+        let (keys, cursor) = self.page(prefix, cursor, count_max).await?;
+        let object = |key: Listed| Some((key.name, parsed(key.metadata?.as_str()?)?));
+        Ok(ObjectPage { objects: keys.into_iter().filter_map(object).collect(), cursor })
+    }
+
+    async fn page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        count_max: u32,
+    ) -> Result<(Vec<Listed>, Option<String>), Fault> {
         let list = self.store()?.list().prefix(prefix.to_owned()).limit(count_max.into());
         let list = match cursor {
             Some(cursor) => list.cursor(cursor.to_owned()),
             None => list,
         };
         let page = list.execute().await.map_err(fault)?;
-        let ours = page.keys.into_iter().filter_map(|key| {
-            let meta = parsed(key.metadata?.as_str()?)?;
-            Some((key.name, meta))
-        });
-        let objects = ours.collect();
-        Ok(ObjectPage { objects, cursor: page.cursor.filter(|_| !page.list_complete) })
+        Ok((page.keys, page.cursor.filter(|_| !page.list_complete)))
     }
 
     /// Returns an object's value and metadata. A value without our metadata is not an object.
-    async fn found(&self, key: &str, kind: &str) -> Result<Option<(JsValue, ObjectMeta)>, Fault> {
-        let found = self.0.get_with_metadata(key, kind).map_err(fault)?;
-        let found = task::settled(&found).await.map_err(fault)?;
+    async fn found(&self, key: &Key, kind: &str) -> Result<Option<(JsValue, ObjectMeta)>, Fault> {
+        let found = task::fulfilled(self.0.get_with_metadata(key.as_str(), kind)).await?;
         let get = |name: &str| Reflect::get(&found, &name.into()).map_err(fault);
         let (value, metadata) = (get("value")?, get("metadata")?);
         let meta = metadata.as_string().and_then(|text| parsed(&text));
         Ok(meta.filter(|_| !value.is_null()).map(|meta| (value, meta)))
+    }
+}
+
+/// Cancels a value that is a stream.
+fn cancel(value: &JsValue) {
+    if let Some(stream) = value.dyn_ref::<ReadableStream>() {
+        ignore(&stream.cancel());
     }
 }
 

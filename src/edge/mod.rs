@@ -7,6 +7,7 @@
 //! Bindings come from `worker` and `web_sys`. Where those lack something, a comment says what.
 
 pub mod runtime;
+mod store;
 pub mod request;
 pub mod response;
 pub mod headers;
@@ -16,6 +17,7 @@ pub mod cache;
 pub mod upstream;
 pub mod streams;
 pub mod bindings;
+pub mod bytes;
 pub mod task;
 
 use std::cell::{Cell, OnceCell};
@@ -28,7 +30,7 @@ use worker::Env;
 use worker::worker_sys::Context;
 
 use crate::cache::memory::Memory;
-use crate::edge::request::LazyHeaders;
+use crate::edge::request::RequestText;
 use crate::edge::runtime::Runtime;
 use crate::pipeline::handle;
 use crate::ports::settings::Settings;
@@ -56,17 +58,17 @@ extern "C" {
 ///
 /// Not called `fetch`: the generated module has one scope, and loads itself with the global one.
 #[wasm_bindgen]
-pub fn serve(request: Request, env: Env, context: Context) -> JsValue {
+pub fn serve(request: Request, text: String, env: Env, context: Context) -> JsValue {
     if !HOOKED.replace(true) {
         std::panic::set_hook(Box::new(|info| {
             console_error_panic_hook::hook(info);
             panicked();
         }));
     }
-    task::run(answer(request, env, context))
+    task::run(answer(request, text, env, context))
 }
 
-async fn answer(request: Request, env: Env, context: Context) -> JsValue {
+async fn answer(request: Request, text: String, env: Env, context: Context) -> JsValue {
     let (settings, memory) = ISOLATE.with(|isolate| {
         let isolate = isolate.get_or_init(|| {
             let settings = Rc::new(Settings::from_vars(|name| bindings::var(&env, name)));
@@ -75,9 +77,8 @@ async fn answer(request: Request, env: Env, context: Context) -> JsValue {
         });
         (isolate.settings.clone(), isolate.memory.clone())
     });
-    let (method, url) = (request.method(), request.url());
     // A second reference; `request.clone()` would be JavaScript's, which copies the body.
-    let headers = LazyHeaders::of(Clone::clone(&request));
+    let text = RequestText::new(text, Clone::clone(&request));
     let runtime = Runtime::new(request, env, context, settings);
-    response::response(handle(runtime, memory, &method, &url, &headers).await)
+    response::response(handle(runtime, memory, text.method(), text.url(), &text).await)
 }

@@ -4,15 +4,20 @@ use js_sys::{ArrayBuffer, Error};
 use wasm_bindgen::prelude::*;
 use web_sys::ReadableStream;
 use worker::worker_sys::{R2Bucket, R2ObjectBody};
-use worker::{Bucket, Conditional, Data, HttpMetadata, Include, Object as R2Object, Range};
+use worker::{
+    Bucket, Conditional, Data, HttpMetadata, Include, ListOptionsBuilder, Object as R2Object,
+    PutOptionsBuilder, Range,
+};
 
-use crate::edge::bindings::{fault, has_code, taken};
+use crate::edge::bindings::{fault, has_code};
+use crate::edge::bytes::taken;
 use crate::edge::task;
 use crate::ports::{
     Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Upload,
     UploadedPart, Versioned, Written,
 };
 use crate::site::ids::ContentHash;
+use crate::site::keys::Key;
 use crate::wire::time::UnixMillis;
 
 /// R2's error for a wrong checksum.
@@ -28,97 +33,86 @@ pub struct R2(pub Bucket);
 
 impl R2 {
     /// Reads an object's body without copying it into wasm, as `ObjectBody::bytes` does.
-    async fn get(&self, key: &str) -> Result<Option<R2ObjectBody>, Fault> {
+    async fn get(&self, key: &Key) -> Result<Option<R2ObjectBody>, Fault> {
         let raw: &R2Bucket = self.0.as_ref().unchecked_ref();
-        let found = raw.get(key.to_owned(), JsValue::UNDEFINED).map_err(fault)?;
-        let found = task::settled(&found).await.map_err(fault)?;
+        let found = task::fulfilled(raw.get(key.to_string(), JsValue::UNDEFINED)).await?;
         Ok((!found.is_null()).then(|| found.unchecked_into()))
     }
 
-    pub async fn read(&self, key: &str) -> Result<Option<Versioned>, Fault> {
+    async fn find(
+        &self,
+        key: &Key,
+        known_etag: Option<&str>,
+        part: Option<Part>,
+    ) -> Result<Option<R2Object>, Fault> {
+        let mut get = self.0.get(key.as_str());
+        if let Some(Part { first: offset, length }) = part {
+            get = get.range(Range::OffsetWithLength { offset, length });
+        }
+        if let Some(etag) = known_etag {
+            get = get.only_if(not_matching(opaque(etag)));
+        }
+        get.execute().await.map_err(fault)
+    }
+
+    pub async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault> {
         let Some(found) = self.get(key).await? else { return Ok(None) };
         let bytes = taken(&bytes_of(&found).await?);
         Ok(Some(Versioned { bytes, version: found.etag().map_err(fault)? }))
     }
 
-    pub async fn hold(&self, key: &str) -> Result<Option<ArrayBuffer>, Fault> {
+    pub async fn hold(&self, key: &Key) -> Result<Option<ArrayBuffer>, Fault> {
         let Some(found) = self.get(key).await? else { return Ok(None) };
         bytes_of(&found).await.map(Some)
     }
 
-    pub async fn open(&self, key: &str, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
-        if part.is_none() {
-            let Some(found) = self.get(key).await? else { return Ok(None) };
-            return found.body().map(|body| Some(body.into())).map_err(fault);
+    pub async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
+        if part.is_some() {
+            return self.find(key, None, part).await?.map(|object| body_of(&object)).transpose();
         }
-        let found = self.0.get(key).range(range(part)).execute().await.map_err(fault)?;
-        found.map(|object| body_of(&object)).transpose()
+        let Some(found) = self.get(key).await? else { return Ok(None) };
+        found.body().map(|body| Some(body.into())).map_err(fault)
     }
 
     pub async fn write(
         &self,
-        key: &str,
+        key: &Key,
         bytes: &[u8],
         condition: &Condition,
     ) -> Result<Written, Fault> {
-        let put = self.0.put(key, bytes.to_vec());
-        let put = match conditional(condition) {
-            Some(condition) => put.only_if(condition),
-            None => put,
-        };
+        let put = only_if(self.0.put(key.as_str(), bytes.to_vec()), condition);
         let stored = put.execute().await.map_err(fault)?;
         Ok(if stored.is_some() { Written::Done } else { Written::Lost })
     }
 
-    /// Stores a body that must have the hash; R2 checks it.
-    pub async fn write_checked(
+    /// R2 checks the hash.
+    pub async fn store_blob(
         &self,
-        key: &str,
+        key: &Key,
         data: Data,
         hash: &ContentHash,
     ) -> Result<Upload, Fault> {
-        let put = self.0.put(key, data).sha256(hash.0.to_vec()).execute().await;
+        let put = self.0.put(key.as_str(), data).sha256(hash.0.to_vec()).execute().await;
         let stored = unless(put, &BAD_DIGEST)?;
         Ok(if stored.is_some() { Upload::Stored } else { Upload::Mismatch })
     }
 
-    pub async fn delete(&self, key: &str) -> Result<(), Fault> {
-        self.0.delete(key).await.map_err(fault)
-    }
-
-    pub async fn delete_all(&self, keys: Vec<&str>) -> Result<(), Fault> {
-        self.0.delete_multiple(keys).await.map_err(fault)
+    pub async fn delete_all(&self, keys: &[Key]) -> Result<(), Fault> {
+        self.0.delete_multiple(keys.iter().map(Key::as_str).collect()).await.map_err(fault)
     }
 
     pub async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
-        let list = self.0.list().prefix(prefix);
-        let list = match cursor {
-            Some(cursor) => list.cursor(cursor),
-            None => list,
-        };
-        let page = list.execute().await.map_err(fault)?;
-        let keys = page.objects().iter().map(R2Object::key).collect();
-        Ok(Listing { keys, cursor: page.cursor().filter(|_| page.truncated()) })
+        let (objects, cursor) = page(self.0.list().prefix(prefix), cursor).await?;
+        Ok(Listing { keys: objects.iter().map(R2Object::key).collect(), cursor })
     }
 
     pub async fn object_read(
         &self,
-        key: &str,
+        key: &Key,
         known_etag: Option<&str>,
         part: Option<Part>,
     ) -> Result<Option<Object<JsValue>>, Fault> {
-        let get = match part {
-            Some(_) => self.0.get(key).range(range(part)),
-            None => self.0.get(key),
-        };
-        let get = match known_etag {
-            Some(etag) => get.only_if(Conditional {
-                etag_does_not_match: Some(opaque(etag)),
-                ..Conditional::default()
-            }),
-            None => get,
-        };
-        let Some(object) = get.execute().await.map_err(fault)? else { return Ok(None) };
+        let Some(object) = self.find(key, known_etag, part).await? else { return Ok(None) };
         let meta = meta_of(&object)?;
         // R2 returns an object without a body if the condition does not hold.
         Ok(Some(match object.body() {
@@ -127,25 +121,21 @@ impl R2 {
         }))
     }
 
-    pub async fn object_meta(&self, key: &str) -> Result<Option<ObjectMeta>, Fault> {
-        let found = self.0.head(key).await.map_err(fault)?;
+    pub async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
+        let found = self.0.head(key.as_str()).await.map_err(fault)?;
         found.map(|object| meta_of(&object)).transpose()
     }
 
     pub async fn object_write(
         &self,
-        key: &str,
+        key: &Key,
         body: Option<ReadableStream>,
         meta: &ObjectMeta,
         condition: &Condition,
     ) -> Result<ObjectWritten, Fault> {
-        let data = data(body.filter(|_| meta.length > 0));
-        let put = self.0.put(key, data).http_metadata(http_metadata(meta));
-        let put = put.custom_metadata(custom_metadata(meta));
-        let put = match conditional(condition) {
-            Some(condition) => put.only_if(condition),
-            None => put,
-        };
+        let put =
+            self.0.put(key.as_str(), data(body, meta.length)).http_metadata(http_metadata(meta));
+        let put = only_if(put.custom_metadata(custom_metadata(meta)), condition);
         let stored = put.execute().await.map_err(fault)?;
         Ok(stored.map_or(ObjectWritten::Lost, |object| ObjectWritten::Done(object.http_etag())))
     }
@@ -158,19 +148,14 @@ impl R2 {
     ) -> Result<ObjectPage, Fault> {
         let include = vec![Include::HttpMetadata, Include::CustomMetadata];
         let list = self.0.list().prefix(prefix).limit(count_max).include(include);
-        let list = match cursor {
-            Some(cursor) => list.cursor(cursor),
-            None => list,
-        };
-        let page = list.execute().await.map_err(fault)?;
-        let objects = page.objects();
+        let (objects, cursor) = page(list, cursor).await?;
         let objects = objects.iter().map(|object| Ok((object.key(), meta_of(object)?)));
-        let objects = objects.collect::<Result<_, Fault>>()?;
-        Ok(ObjectPage { objects, cursor: page.cursor().filter(|_| page.truncated()) })
+        Ok(ObjectPage { objects: objects.collect::<Result<_, Fault>>()?, cursor })
     }
 
-    pub async fn upload_begin(&self, key: &str, meta: &ObjectMeta) -> Result<String, Fault> {
-        let create = self.0.create_multipart_upload(key).http_metadata(http_metadata(meta));
+    pub async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String, Fault> {
+        let create =
+            self.0.create_multipart_upload(key.as_str()).http_metadata(http_metadata(meta));
         let create = create.custom_metadata(custom_metadata(meta));
         Ok(create.execute().await.map_err(fault)?.upload_id().await)
     }
@@ -178,31 +163,31 @@ impl R2 {
     /// Returns the part's entity tag, or `None` if there is no such upload.
     pub async fn upload_part(
         &self,
-        key: &str,
+        key: &Key,
         id: &str,
         number: u16,
         body: Option<ReadableStream>,
     ) -> Result<Option<String>, Fault> {
-        let upload = self.0.resume_multipart_upload(key, id).map_err(fault)?;
-        let part = upload.upload_part(number, data(body)).await;
+        let upload = self.0.resume_multipart_upload(key.as_str(), id).map_err(fault)?;
+        let part = upload.upload_part(number, data(body, u64::MAX)).await;
         Ok(unless(part, &BAD_UPLOAD)?.map(|part| part.etag()))
     }
 
     /// Returns the object's metadata, or `None` if there is no such upload or part.
     pub async fn upload_finish(
         &self,
-        key: &str,
+        key: &Key,
         id: &str,
         parts: &[UploadedPart],
     ) -> Result<Option<ObjectMeta>, Fault> {
-        let upload = self.0.resume_multipart_upload(key, id).map_err(fault)?;
+        let upload = self.0.resume_multipart_upload(key.as_str(), id).map_err(fault)?;
         let part = |part: &UploadedPart| worker::UploadedPart::new(part.number, part.etag.clone());
         let object = upload.complete(parts.iter().map(part)).await;
         unless(object, &BAD_UPLOAD)?.map(|object| meta_of(&object)).transpose()
     }
 
-    pub async fn upload_drop(&self, key: &str, id: &str) -> Result<(), Fault> {
-        let upload = self.0.resume_multipart_upload(key, id).map_err(fault)?;
+    pub async fn upload_drop(&self, key: &Key, id: &str) -> Result<(), Fault> {
+        let upload = self.0.resume_multipart_upload(key.as_str(), id).map_err(fault)?;
         unless(upload.abort().await, &BAD_UPLOAD).map(|_| ())
     }
 }
@@ -217,13 +202,12 @@ fn unless<T>(result: worker::Result<T>, codes: &[&str]) -> Result<Option<T>, Fau
 }
 
 /// Returns a request body as R2 takes it. The runtime knows its length, which R2 needs.
-pub fn data(body: Option<ReadableStream>) -> Data {
-    body.map_or(Data::Bytes(Vec::new()), Data::ReadableStream)
+pub fn data(body: Option<ReadableStream>, length: u64) -> Data {
+    body.filter(|_| length > 0).map_or(Data::Bytes(Vec::new()), Data::ReadableStream)
 }
 
 async fn bytes_of(found: &R2ObjectBody) -> Result<ArrayBuffer, Fault> {
-    let bytes = task::settled(&found.array_buffer().map_err(fault)?).await.map_err(fault)?;
-    Ok(bytes.unchecked_into())
+    task::fulfilled(found.array_buffer()).await.map(JsCast::unchecked_into)
 }
 
 fn body_of(object: &R2Object) -> Result<JsValue, Fault> {
@@ -253,27 +237,33 @@ fn custom_metadata(meta: &ObjectMeta) -> [(String, String); 1] {
     [(TAGS.to_owned(), meta.tags.clone())]
 }
 
-fn conditional(condition: &Condition) -> Option<Conditional> {
+fn only_if<'a>(put: PutOptionsBuilder<'a>, condition: &Condition) -> PutOptionsBuilder<'a> {
     match condition {
-        Condition::Any => None,
-        Condition::Absent => Some(Conditional {
-            etag_does_not_match: Some("*".to_owned()),
-            ..Conditional::default()
-        }),
+        Condition::Any => put,
+        Condition::Absent => put.only_if(not_matching("*".to_owned())),
         Condition::Is(etag) => {
-            Some(Conditional { etag_matches: Some(opaque(etag)), ..Conditional::default() })
+            put.only_if(Conditional { etag_matches: Some(opaque(etag)), ..Conditional::default() })
         }
     }
+}
+
+fn not_matching(etag: String) -> Conditional {
+    Conditional { etag_does_not_match: Some(etag), ..Conditional::default() }
+}
+
+async fn page(
+    list: ListOptionsBuilder<'_>,
+    cursor: Option<&str>,
+) -> Result<(Vec<R2Object>, Option<String>), Fault> {
+    let list = match cursor {
+        Some(cursor) => list.cursor(cursor),
+        None => list,
+    };
+    let page = list.execute().await.map_err(fault)?;
+    Ok((page.objects(), page.cursor().filter(|_| page.truncated())))
 }
 
 /// Returns an entity tag without its quotes, as R2 takes it.
 fn opaque(etag: &str) -> String {
     etag.trim_matches('"').to_owned()
-}
-
-fn range(part: Option<Part>) -> Range {
-    match part {
-        Some(Part { first: offset, length }) => Range::OffsetWithLength { offset, length },
-        None => Range::OffsetToEnd { offset: 0 },
-    }
 }

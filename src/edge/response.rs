@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use js_sys::{ArrayBuffer, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use web_sys::{Response, ResponseInit};
 use worker::worker_sys::ext::ResponseInitExt;
 
+use crate::edge::bytes::cut;
 use crate::edge::headers;
 use crate::edge::runtime::Runtime;
-use crate::ports::Part;
 use crate::ports::body::ResponseBody;
 use crate::serve::response;
 use crate::wire::headers::Headers;
@@ -43,7 +43,8 @@ pub fn response(response: response::Response<Runtime>) -> JsValue {
         ResponseBody::Empty => empty_body(headers.value("content-length")),
         ResponseBody::Text(text) => text.into(),
         ResponseBody::Bytes(bytes) => Uint8Array::from(&bytes[..]).into(),
-        ResponseBody::Held(buffer, part) => held(&buffer, part),
+        ResponseBody::Held(buffer, None) => buffer.into(),
+        ResponseBody::Held(buffer, Some(part)) => cut(&buffer, part).into(),
         ResponseBody::Stream(stream) => stream,
     };
     let built = init(status, &headers).and_then(|init| {
@@ -93,18 +94,4 @@ fn empty_body(content_length: Option<&str>) -> JsValue {
         Some("0") => Uint8Array::new_with_length(0).into(),
         _ => JsValue::NULL,
     }
-}
-
-fn held(buffer: &ArrayBuffer, part: Option<Part>) -> JsValue {
-    match part {
-        None => buffer.into(),
-        Some(part) => cut(buffer, part).into(),
-    }
-}
-
-/// Returns a view of a part of a buffer.
-pub fn cut(buffer: &ArrayBuffer, part: Part) -> Uint8Array {
-    // A buffer has less than 4 GiB.
-    let (first, length) = (part.first as u32, part.length as u32);
-    Uint8Array::new_with_byte_offset_and_length(buffer, first, length)
 }

@@ -1,61 +1,63 @@
-//! A rate limiter of this isolate: how many requests of a key pass in a minute.
+//! Rate limits: the runtime's limiter, and one for this isolate if that is missing or fails.
 //!
-//! The stand-in for the runtime's own limiter where that is missing or fails; it knows nothing of
-//! other isolates. Pure: time is an argument. The invariant is that in no window more pass than
-//! the limit and a burst of a tenth of it, and that a clock that goes back grants nothing.
+//! No window lets more requests pass than the limit and a burst of a tenth of it. A clock that goes
+//! back lets none pass.
 
 use std::collections::HashMap;
+use std::future::Future;
 
+use crate::ports::fault::Fault;
 use crate::wire::time::UnixMillis;
+
+/// The runtime's rate limiter.
+pub trait RateLimiter {
+    /// Returns whether another request of this key passes.
+    fn limit(&self, key: &str) -> impl Future<Output = Result<bool, Fault>>;
+}
 
 /// The window that a limit counts in.
 pub const WINDOW_SECS: u64 = 60;
-/// Highest limit: time is counted in fractions of it, and must not overflow.
-pub const PER_MINUTE_MAX: u32 = 1_000_000;
-/// Most keys that are kept; who has more at once in one isolate has some of them begin anew.
-pub const LIMITED_KEYS_MAX: usize = 4_096;
-/// The part of the limit that may come at once.
+/// Highest limit. Time is counted in fractions of it, and must not overflow.
+const PER_MINUTE_MAX: u32 = 1_000_000;
+/// Maximum number of keys kept. Beyond this, counters are reset.
+const LIMITED_KEYS_MAX: usize = 4_096;
+/// The burst is the limit divided by this.
 const BURST_DIVISOR: u64 = 10;
 
-/// How much passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     per_minute: u64,
 }
 
 impl Rate {
-    /// The rate of so many requests a minute, at least one and at most [`PER_MINUTE_MAX`].
     pub fn per_minute(count: u32) -> Self {
         Self { per_minute: count.clamp(1, PER_MINUTE_MAX).into() }
     }
 
-    /// How many may come at once: a tenth of the limit, at least one.
+    /// Returns how many requests may come at once.
     pub fn burst(self) -> u64 {
         (self.per_minute / BURST_DIVISOR).max(1)
     }
 }
 
-/// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It passes.
     Pass,
-    /// It is refused; the next may pass after so many seconds, 1 to [`WINDOW_SECS`].
+    /// Refused; the next request passes after 1 to [`WINDOW_SECS`] seconds.
     Wait(u64),
 }
 
-/// One key's state: when all that passed is worked off (GCRA, ITU-T I.371).
+/// The theoretical arrival time of one key (GCRA, ITU-T I.371).
 ///
-/// # Units
-/// Milliseconds times the limit, so that the pace of any limit is a whole number: one request is
-/// worth the window's length.
+/// Its unit is a millisecond divided by the limit, which makes the interval of any limit a whole
+/// number: one request takes the length of the window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pace {
     done_at: u64,
 }
 
 impl Pace {
-    /// What becomes of a request now; it counts only when it passes.
+    /// Counts a request if it passes.
     pub fn take(&mut self, rate: Rate, now: UnixMillis) -> Verdict {
         let cost = WINDOW_SECS.saturating_mul(1_000);
         let now = now.0.saturating_mul(rate.per_minute);
@@ -64,7 +66,7 @@ impl Pace {
         let early = begins_at.saturating_sub(now).saturating_sub(tolerance);
         if early > 0 {
             let secs = early.div_ceil(rate.per_minute.saturating_mul(1_000));
-            // The wait is longer only for a clock that went back.
+            // Longer only if the clock went back.
             return Verdict::Wait(secs.clamp(1, WINDOW_SECS));
         }
         self.done_at = begins_at.saturating_add(cost);
@@ -72,20 +74,20 @@ impl Pace {
     }
 }
 
-/// The paces of many keys.
+/// The rate limiter of an isolate.
 #[derive(Debug, Default)]
 pub struct Limiter {
     paces: HashMap<String, Pace>,
 }
 
 impl Limiter {
-    /// What becomes of a request of a key now.
+    /// Counts a request of `key` if it passes.
     pub fn take(&mut self, key: &str, rate: Rate, now: UnixMillis) -> Verdict {
         if let Some(pace) = self.paces.get_mut(key) {
             return pace.take(rate, now);
         }
         if self.paces.len() >= LIMITED_KEYS_MAX {
-            // Who has worked everything off is as good as never seen.
+            // A key whose time has come is as good as new.
             let now = now.0.saturating_mul(rate.per_minute);
             self.paces.retain(|_, pace| pace.done_at > now);
         }
@@ -114,7 +116,7 @@ mod tests {
         assert!(!passes(&mut limiter, rate, 1_100));
         assert!(passes(&mut limiter, rate, 3_600_000));
         let other = limiter.take("other", rate, UnixMillis(1_100));
-        assert_eq!(other, Verdict::Pass, "another key's is another's");
+        assert_eq!(other, Verdict::Pass, "keys are independent");
     }
 
     #[test]
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn how_long_to_wait() {
+    fn seconds_to_wait() {
         let rows = [(1, 60), (2, 30), (7, 9), (60, 1), (600, 1)];
         for (limit, secs) in rows {
             let (mut pace, rate) = (Pace::default(), Rate::per_minute(limit));
@@ -160,6 +162,6 @@ mod tests {
             limiter.take(&n.to_string(), rate, UnixMillis(n));
         }
         limiter.take("one more", rate, UnixMillis(60_010));
-        assert_eq!(limiter.paces.len(), LIMITED_KEYS_MAX - 10, "the first eleven had worked off");
+        assert_eq!(limiter.paces.len(), LIMITED_KEYS_MAX - 10, "the first eleven had expired");
     }
 }

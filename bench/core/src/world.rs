@@ -11,9 +11,9 @@ use selvedge::cache::memory::Memory;
 use selvedge::pipeline::handle;
 use selvedge::ports::settings::Settings;
 use selvedge::ports::{
-    BodyFault, Condition, EdgeContent, Fault, Found, Listing, Object, ObjectMeta, ObjectPage,
-    ObjectWritten, Part, Ports, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned,
-    Written,
+    Blob, Bodies, BodyFault, Client, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, Found,
+    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Objects, Part, Ports, RateLimiter,
+    Store, Upload, UploadedPart, Uploads, UpstreamRequest, UpstreamResponse, Versioned, Written,
 };
 use selvedge::serve::request::{RequestHeader, RequestHeaders};
 use selvedge::serve::response::Response;
@@ -101,27 +101,73 @@ impl InMemory {
     }
 }
 
-impl Ports for InMemory {
-    type Body = Rc<[u8]>;
-    type Held = Rc<[u8]>;
+impl Ports for InMemory {}
 
+impl Isolate for InMemory {
     fn settings(&self) -> &Settings {
         &self.0.settings
     }
 
-    fn missing_binding(&self) -> Option<&'static str> {
+    fn behind(&self, _: impl Future<Output = ()> + 'static) {}
+
+    fn random(&self) -> Option<[u8; 39]> {
         None
     }
+}
 
+impl Clock for InMemory {
     fn now(&self) -> UnixMillis {
         UnixMillis(1_800_000_000_000)
     }
 
     async fn sleep(&self, _: u64) {}
+}
 
-    fn behind(&self, _: impl Future<Output = ()> + 'static) {}
+impl Client for InMemory {
+    fn request_headers(&self) -> Headers {
+        Headers::new()
+    }
 
-    fn random(&self) -> Option<[u8; 39]> {
+    async fn request_body(&self, _: usize) -> Result<Vec<u8>, BodyFault> {
+        Err(BodyFault::Broken)
+    }
+}
+
+impl Bodies for InMemory {
+    type Body = Rc<[u8]>;
+    type Held = Rc<[u8]>;
+
+    async fn hold_body(&self, _: Rc<[u8]>, _: u64) -> Result<Rc<[u8]>, Fault> {
+        Err(Fault::Missing)
+    }
+
+    fn cut(&self, _: Rc<[u8]>, _: Part) -> Result<Rc<[u8]>, Fault> {
+        Err(Fault::Missing)
+    }
+
+    fn share(&self, body: Rc<[u8]>) -> Result<(Rc<[u8]>, Rc<[u8]>), Fault> {
+        Ok((body.clone(), body))
+    }
+
+    fn held_of(&self, _: &[u8]) -> Rc<[u8]> {
+        Rc::default()
+    }
+
+    fn held_length(&self, held: &Rc<[u8]>) -> u64 {
+        held.len() as u64
+    }
+
+    fn held_bytes(&self, held: Rc<[u8]>) -> Vec<u8> {
+        held.to_vec()
+    }
+
+    async fn digest(&self, held: &Rc<[u8]>) -> Result<ContentHash, Fault> {
+        Ok(ContentHash::of(held))
+    }
+}
+
+impl Store for InMemory {
+    fn missing_binding(&self) -> Option<&'static str> {
         None
     }
 
@@ -131,10 +177,6 @@ impl Ports for InMemory {
     }
 
     async fn write(&self, _: &Key, _: &[u8], _: &Condition) -> Result<Written, Fault> {
-        Err(Fault::Failed)
-    }
-
-    async fn delete(&self, _: &Key) -> Result<(), Fault> {
         Err(Fault::Failed)
     }
 
@@ -154,19 +196,13 @@ impl Ports for InMemory {
         Ok(self.value(key))
     }
 
-    async fn store_blob(&self, _: &Key, _: &[u8], _: &ContentHash) -> Result<Upload, Fault> {
+    async fn store_blob(&self, _: &Key, _: Blob<'_>, _: &ContentHash) -> Result<Upload, Fault> {
         Err(Fault::Failed)
     }
+}
 
-    async fn store_request_body(&self, _: &Key, _: u64, _: &ContentHash) -> Result<Upload, Fault> {
-        Err(Fault::Failed)
-    }
-
-    async fn request_body(&self, _: usize) -> Result<Vec<u8>, BodyFault> {
-        Err(BodyFault::Broken)
-    }
-
-    async fn edge_read(&self, _: &Key) -> Result<Option<Vec<u8>>, Fault> {
+impl EdgeCache for InMemory {
+    async fn edge_find(&self, _: &Key) -> Result<Option<Found<Rc<[u8]>>>, Fault> {
         Ok(None)
     }
 
@@ -174,17 +210,7 @@ impl Ports for InMemory {
         Ok(None)
     }
 
-    async fn edge_open(&self, _: &Key) -> Result<Option<Rc<[u8]>>, Fault> {
-        Ok(None)
-    }
-
-    async fn edge_put(&self, _: &Key, _: EdgeContent<Self>, _: DeltaSeconds) {}
-
-    async fn stored_find(&self, _: &Key) -> Result<Option<Found<Self::Body>>, Fault> {
-        Err(Fault::Missing)
-    }
-
-    async fn stored_keep(
+    async fn edge_keep(
         &self,
         _: &Key,
         _: &str,
@@ -193,33 +219,21 @@ impl Ports for InMemory {
     ) -> Result<(), Fault> {
         Err(Fault::Missing)
     }
+}
 
-    fn request_headers(&self) -> Headers {
-        Headers::new()
-    }
-
-    async fn fetch(&self, _: &UpstreamRequest) -> Result<UpstreamResponse<Self::Body>, Fault> {
+impl Fetch for InMemory {
+    async fn fetch(&self, _: &UpstreamRequest) -> Result<UpstreamResponse<Rc<[u8]>>, Fault> {
         Err(Fault::Missing)
     }
+}
 
-    async fn hold_body(&self, _: Self::Body, _: u64) -> Result<Self::Held, Fault> {
-        Err(Fault::Missing)
-    }
-
-    fn cut(&self, _: Self::Body, _: Part) -> Result<Self::Body, Fault> {
-        Err(Fault::Missing)
-    }
-
-    fn held_of(&self, _: &[u8]) -> Self::Held {
-        Default::default()
-    }
-
+impl Objects for InMemory {
     async fn object_read(
         &self,
         _: &Key,
         _: Option<&str>,
         _: Option<Part>,
-    ) -> Result<Option<Object<Self::Body>>, Fault> {
+    ) -> Result<Option<Object<Rc<[u8]>>>, Fault> {
         Err(Fault::Missing)
     }
 
@@ -239,7 +253,9 @@ impl Ports for InMemory {
     async fn object_list(&self, _: &str, _: Option<&str>, _: u32) -> Result<ObjectPage, Fault> {
         Err(Fault::Missing)
     }
+}
 
+impl Uploads for InMemory {
     async fn upload_begin(&self, _: &Key, _: &ObjectMeta) -> Result<String, Fault> {
         Err(Fault::Missing)
     }
@@ -260,25 +276,11 @@ impl Ports for InMemory {
     async fn upload_drop(&self, _: &Key, _: &str) -> Result<(), Fault> {
         Err(Fault::Missing)
     }
+}
 
+impl RateLimiter for InMemory {
     async fn limit(&self, _: &str) -> Result<bool, Fault> {
         Err(Fault::Missing)
-    }
-
-    fn held_length(&self, held: &Rc<[u8]>) -> u64 {
-        held.len() as u64
-    }
-
-    fn held_bytes(&self, held: &Rc<[u8]>) -> Vec<u8> {
-        held.to_vec()
-    }
-
-    async fn digest(&self, held: &Rc<[u8]>) -> Result<ContentHash, Fault> {
-        Ok(ContentHash::of(held))
-    }
-
-    fn share(&self, body: Rc<[u8]>) -> Result<(Rc<[u8]>, Rc<[u8]>), Fault> {
-        Ok((body.clone(), body))
     }
 }
 

@@ -71,7 +71,7 @@ impl<P: Ports> CachedAction<P> {
         let ports = self.ports();
         let head = ports.hold_body(body, entry.length).await.ok()?;
         let tail = ports.hold_body(rest.body?, complete).await.ok()?;
-        let whole = [ports.held_bytes(&head), ports.held_bytes(&tail)].concat();
+        let whole = [ports.held_bytes(head), ports.held_bytes(tail)].concat();
         if whole.len() as u64 != complete {
             return None;
         }

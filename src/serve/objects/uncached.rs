@@ -4,7 +4,7 @@ use http::Method;
 
 use crate::cache::tiers::Tiers;
 use crate::ports::body::ResponseBody;
-use crate::ports::deadline::{self, persistently};
+use crate::ports::deadline::persistently;
 use crate::ports::{Fault, Object, ObjectMeta, Part, Ports};
 use crate::serve::draft::Draft;
 use crate::serve::error::HttpError;
@@ -51,7 +51,7 @@ pub fn open<P: Ports>(
     part: Option<Part>,
 ) -> impl Future<Output = Result<Option<Object<P::Body>>, Fault>> {
     let ms = tiers.store_ms(tiers.ports.settings().deadlines.blob_ms);
-    deadline::object_read(&tiers.ports, ms, key, known_etag, part)
+    persistently(&tiers.ports, ms, move || tiers.ports.object_read(key, known_etag, part))
 }
 
 struct Read<'a, P: Ports> {

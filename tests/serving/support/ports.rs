@@ -8,9 +8,10 @@ use std::task::Poll;
 use selvedge::ports::deadline::within;
 use selvedge::ports::settings::{Settings, StoreKind};
 use selvedge::ports::{
-    BodyFault, Condition, EdgeContent, Fault, Found, Listing, Object, ObjectMeta, ObjectPage,
-    ObjectWritten, Part, Ports, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned,
-    Written,
+    Blob, Bodies, BodyFault, Client, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, Found,
+    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Objects, Part, Ports,
+    RateLimiter, Store, Upload, UploadedPart, Uploads, UpstreamRequest, UpstreamResponse,
+    Versioned, Written,
 };
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
@@ -36,7 +37,7 @@ pub struct SimPorts {
 }
 
 impl SimPorts {
-    /// Enters an operation: waits for its turn, is written down, meets what was scripted for it.
+    /// Starts an operation: waits for its turn, logs it, and applies the trouble scripted for it.
     async fn enter(&self, op: Op, key: &str) -> Result<Option<Trouble>, Fault> {
         poll_fn(|_| if self.world.take_ticket() { Poll::Ready(()) } else { Poll::Pending }).await;
         let trouble = self.world.note(op, key, self.isolate);
@@ -57,28 +58,64 @@ impl SimPorts {
         }
     }
 
-    async fn value(&self, op: Op, key: &str) -> Result<Option<Bytes>, Fault> {
-        let trouble = self.enter(op, key).await?;
-        let history = self.world.history(key);
+    async fn value(&self, op: Op, key: &Key) -> Result<Option<Bytes>, Fault> {
+        let trouble = self.enter(op, key.as_str()).await?;
+        let history = self.world.history(key.as_str());
         let current = history.last().cloned();
         let value = match trouble {
             Some(Trouble::Null) => None,
             Some(Trouble::Older(back)) => {
                 history.len().checked_sub(back + 1).and_then(|at| history.get(at).cloned())
             }
-            Some(Trouble::Truncated) => {
-                current.map(|bytes| Rc::new(bytes[..bytes.len() / 2].to_vec()))
-            }
-            Some(Trouble::Garbage) => current.map(|bytes| Rc::new(vec![b'{'; bytes.len()])),
-            _ => current,
+            Some(trouble) => current.map(|bytes| damaged(trouble, bytes)),
+            None => current,
         };
         self.leave(trouble, value).await
     }
 
-    async fn put(&self, op: Op, key: &str, bytes: &[u8]) -> Result<(), Fault> {
-        let trouble = self.enter(op, key).await?;
-        self.world.store(key, bytes);
-        self.leave(trouble, ()).await
+    /// Writes a value if `version` of the current one meets the condition. Returns whether it did.
+    async fn put(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        condition: &Condition,
+        version: impl Fn(&[u8]) -> Option<String>,
+    ) -> Result<bool, Fault> {
+        let holds = |current: Option<&Bytes>| {
+            let current = current.and_then(|bytes| version(bytes));
+            match condition {
+                Condition::Any => true,
+                Condition::Absent => current.is_none(),
+                Condition::Is(wanted) => current.as_ref() == Some(wanted),
+            }
+        };
+        // KV checks by reading first, so that another write can come between.
+        let checks_first = self.settings.store == StoreKind::Kv && *condition != Condition::Any;
+        if checks_first && !holds(self.value(Op::Read, key).await?.as_ref()) {
+            return Ok(false);
+        }
+        let trouble = self.enter(Op::Write, key.as_str()).await?;
+        let is_met = checks_first || holds(self.world.history(key.as_str()).last());
+        if is_met {
+            self.world.store(key.as_str(), bytes);
+        }
+        self.leave(trouble, is_met).await
+    }
+
+    /// Lists keys, and the cursor of the next page.
+    async fn page(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        count_max: usize,
+    ) -> Result<(Vec<String>, Option<String>), Fault> {
+        let trouble = self.enter(Op::List, prefix).await?;
+        let mut keys = self.world.keys(prefix);
+        keys.retain(|key| cursor.is_none_or(|cursor| key.as_str() > cursor));
+        let more = keys.len() > count_max;
+        keys.truncate(count_max);
+        let cursor = if more { keys.last().cloned() } else { None };
+        self.leave(trouble, (keys, cursor)).await
     }
 
     fn forget_upload(&self, key: &Key, upload: &str) {
@@ -87,50 +124,31 @@ impl SimPorts {
         }
     }
 
-    async fn edge_entry(&self, op: Op, key: &Key) -> Result<Option<EdgeEntry>, Fault> {
+    async fn edge_entry(&self, key: &Key) -> Result<Option<EdgeEntry>, Fault> {
+        let op = if is_response(key) { Op::StoredFind } else { Op::EdgeLookup };
         let trouble = self.enter(op, key.as_str()).await?;
         let mut found = self.world.edge_lookup(&self.colo, key.as_str());
-        if let Some(entry) = &mut found {
-            match trouble {
-                Some(Trouble::Truncated) => {
-                    entry.bytes = Rc::new(entry.bytes[..entry.bytes.len() / 2].to_vec());
-                }
-                Some(Trouble::Garbage) => {
-                    entry.head = entry.head.replace(' ', "{");
-                    entry.bytes = Rc::new(vec![b'{'; entry.bytes.len()]);
-                }
-                _ => {}
+        if let (Some(entry), Some(trouble)) = (&mut found, trouble) {
+            entry.bytes = damaged(trouble, entry.bytes.clone());
+            if trouble == Trouble::Garbage {
+                entry.head = entry.head.replace(' ', "{");
             }
         }
         let found = found.filter(|_| trouble != Some(Trouble::Null));
         self.leave(trouble, found).await
     }
+}
 
-    async fn edge_value(&self, key: &Key) -> Result<Option<Bytes>, Fault> {
-        Ok(self.edge_entry(Op::EdgeLookup, key).await?.map(|entry| entry.bytes))
-    }
+/// Returns whether the edge tier holds a cached response under this key, not a copy of the store.
+fn is_response(key: &Key) -> bool {
+    key.as_str().starts_with("res/")
+}
 
-    /// Keeps an entry; a stream that is not as long as it says is not kept, and nobody is told.
-    async fn edge_keep(
-        &self,
-        op: Op,
-        key: &Key,
-        head: &str,
-        content: EdgeContent<Self>,
-        ttl: DeltaSeconds,
-    ) -> Result<(), Fault> {
-        let trouble = self.enter(op, key.as_str()).await?;
-        let bytes = match content {
-            EdgeContent::Bytes(bytes) => Some(Rc::new(bytes)),
-            EdgeContent::Held(bytes) => Some(bytes),
-            EdgeContent::Stream(stream, length) => {
-                stream.whole().filter(|b| b.len() as u64 == length)
-            }
-        };
-        if let Some(bytes) = bytes.filter(|_| trouble != Some(Trouble::Null)) {
-            self.world.edge_store(&self.colo, key.as_str(), head, bytes, ttl);
-        }
-        self.leave(trouble, ()).await
+fn damaged(trouble: Trouble, bytes: Bytes) -> Bytes {
+    match trouble {
+        Trouble::Truncated => Rc::new(bytes[..bytes.len() / 2].to_vec()),
+        Trouble::Garbage => Rc::new(vec![b'{'; bytes.len()]),
+        _ => bytes,
     }
 }
 
@@ -138,32 +156,11 @@ fn version(bytes: &[u8]) -> String {
     ContentHash::of(bytes).hex()
 }
 
-fn holds(condition: &Condition, current: Option<&Bytes>) -> bool {
-    match condition {
-        Condition::Any => true,
-        Condition::Absent => current.is_none(),
-        Condition::Is(wanted) => current.is_some_and(|bytes| version(bytes) == *wanted),
-    }
-}
+impl Ports for SimPorts {}
 
-impl Ports for SimPorts {
-    type Body = Stream;
-    type Held = Bytes;
-
+impl Isolate for SimPorts {
     fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    fn missing_binding(&self) -> Option<&'static str> {
-        self.world.missing_binding()
-    }
-
-    fn now(&self) -> UnixMillis {
-        self.world.now()
-    }
-
-    async fn sleep(&self, ms: u64) {
-        self.world.wait(ms).await;
     }
 
     fn behind(&self, task: impl Future<Output = ()> + 'static) {
@@ -175,9 +172,38 @@ impl Ports for SimPorts {
         bytes.fill_with(|| self.world.chance() as u8);
         Some(bytes)
     }
+}
+
+impl Clock for SimPorts {
+    fn now(&self) -> UnixMillis {
+        self.world.now()
+    }
+
+    async fn sleep(&self, ms: u64) {
+        self.world.wait(ms).await;
+    }
+}
+
+impl Client for SimPorts {
+    fn request_headers(&self) -> Headers {
+        self.headers.clone()
+    }
+
+    async fn request_body(&self, bytes_max: usize) -> Result<Vec<u8>, BodyFault> {
+        if self.body.len() > bytes_max {
+            return Err(BodyFault::TooLarge(bytes_max as u64));
+        }
+        Ok(self.body.to_vec())
+    }
+}
+
+impl Store for SimPorts {
+    fn missing_binding(&self) -> Option<&'static str> {
+        self.world.missing_binding()
+    }
 
     async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault> {
-        let found = self.value(Op::Read, key.as_str()).await?;
+        let found = self.value(Op::Read, key).await?;
         Ok(found.map(|bytes| Versioned { bytes: bytes.to_vec(), version: version(&bytes) }))
     }
 
@@ -187,133 +213,93 @@ impl Ports for SimPorts {
         bytes: &[u8],
         condition: &Condition,
     ) -> Result<Written, Fault> {
-        // KV checks by reading first, so that somebody can come between.
-        if self.settings.store == StoreKind::Kv && *condition != Condition::Any {
-            let current = self.value(Op::Read, key.as_str()).await?;
-            if !holds(condition, current.as_ref()) {
-                return Ok(Written::Lost);
-            }
-            return self.put(Op::Write, key.as_str(), bytes).await.map(|()| Written::Done);
-        }
-        let trouble = self.enter(Op::Write, key.as_str()).await?;
-        let kept = holds(condition, self.world.history(key.as_str()).last());
-        if kept {
-            self.world.store(key.as_str(), bytes);
-        }
-        self.leave(trouble, if kept { Written::Done } else { Written::Lost }).await
-    }
-
-    async fn delete(&self, key: &Key) -> Result<(), Fault> {
-        let trouble = self.enter(Op::Delete, key.as_str()).await?;
-        self.world.remove(key.as_str());
-        self.leave(trouble, ()).await
+        let is_met = self.put(key, bytes, condition, |bytes| Some(version(bytes))).await?;
+        Ok(if is_met { Written::Done } else { Written::Lost })
     }
 
     /// KV deletes one key after the other, so that some can be gone when it fails.
     async fn delete_all(&self, keys: &[Key]) -> Result<(), Fault> {
         assert!(keys.len() <= self.settings.store.deletes_max());
-        if self.settings.store == StoreKind::Kv {
-            for key in keys {
-                self.delete(key).await?;
-            }
-            return Ok(());
+        let at_once = if self.settings.store == StoreKind::Kv { 1 } else { keys.len().max(1) };
+        for keys in keys.chunks(at_once) {
+            let trouble = self.enter(Op::Delete, keys[0].as_str()).await?;
+            keys.iter().for_each(|key| self.world.remove(key.as_str()));
+            self.leave(trouble, ()).await?;
         }
-        let first = keys.first().map_or("", |key| key.as_str());
-        let trouble = self.enter(Op::Delete, first).await?;
-        for key in keys {
-            self.world.remove(key.as_str());
-        }
-        self.leave(trouble, ()).await
+        Ok(())
     }
 
     async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
-        let trouble = self.enter(Op::List, prefix).await?;
-        let mut keys = self.world.keys(prefix);
-        keys.retain(|key| cursor.is_none_or(|cursor| key.as_str() > cursor));
-        let more = keys.len() > LIST_PAGE_KEYS;
-        keys.truncate(LIST_PAGE_KEYS);
-        let cursor = if more { keys.last().cloned() } else { None };
-        self.leave(trouble, Listing { keys, cursor }).await
+        let (keys, cursor) = self.page(prefix, cursor, LIST_PAGE_KEYS).await?;
+        Ok(Listing { keys, cursor })
     }
 
     async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<Stream>, Fault> {
-        let Some(bytes) = self.value(Op::Open, key.as_str()).await? else { return Ok(None) };
+        let Some(bytes) = self.value(Op::Open, key).await? else { return Ok(None) };
         let stream = Stream::of(bytes);
         let Some(part) = part else { return Ok(Some(stream)) };
         stream.part(part).filter(|part| part.end == End::Whole).map(Some).ok_or(Fault::Failed)
     }
 
     async fn hold(&self, key: &Key) -> Result<Option<Bytes>, Fault> {
-        self.value(Op::Hold, key.as_str()).await
+        self.value(Op::Hold, key).await
     }
 
     async fn store_blob(
         &self,
         key: &Key,
-        bytes: &[u8],
+        blob: Blob<'_>,
         hash: &ContentHash,
     ) -> Result<Upload, Fault> {
+        let bytes = match blob {
+            Blob::Bytes(bytes) => bytes,
+            Blob::RequestBody(length) if self.body.len() as u64 == length => &self.body,
+            Blob::RequestBody(_) => return Ok(Upload::Mismatch),
+        };
+        let trouble = self.enter(Op::Upload, key.as_str()).await?;
         if ContentHash::of(bytes) != *hash {
-            return self.enter(Op::Upload, key.as_str()).await.map(|_| Upload::Mismatch);
-        }
-        self.put(Op::Upload, key.as_str(), bytes).await.map(|()| Upload::Stored)
-    }
-
-    async fn store_request_body(
-        &self,
-        key: &Key,
-        length: u64,
-        hash: &ContentHash,
-    ) -> Result<Upload, Fault> {
-        if self.body.len() as u64 != length {
             return Ok(Upload::Mismatch);
         }
-        let body = self.body.clone();
-        self.store_blob(key, &body, hash).await
+        self.world.store(key.as_str(), bytes);
+        self.leave(trouble, Upload::Stored).await
     }
+}
 
-    async fn request_body(&self, bytes_max: usize) -> Result<Vec<u8>, BodyFault> {
-        if self.body.len() > bytes_max {
-            return Err(BodyFault::TooLarge(bytes_max as u64));
-        }
-        Ok(self.body.to_vec())
-    }
-
-    async fn edge_read(&self, key: &Key) -> Result<Option<Vec<u8>>, Fault> {
-        Ok(self.edge_value(key).await?.map(|bytes| bytes.to_vec()))
-    }
-
-    async fn edge_hold(&self, key: &Key) -> Result<Option<Bytes>, Fault> {
-        self.edge_value(key).await
-    }
-
-    async fn edge_open(&self, key: &Key) -> Result<Option<Stream>, Fault> {
-        Ok(self.edge_value(key).await?.map(Stream::of))
-    }
-
-    async fn edge_put(&self, key: &Key, content: EdgeContent<Self>, ttl: DeltaSeconds) {
-        let _ = self.edge_keep(Op::EdgePut, key, "", content, ttl).await;
-    }
-
-    async fn stored_find(&self, key: &Key) -> Result<Option<Found<Stream>>, Fault> {
-        let found = self.edge_entry(Op::StoredFind, key).await?;
+impl EdgeCache for SimPorts {
+    async fn edge_find(&self, key: &Key) -> Result<Option<Found<Stream>>, Fault> {
+        let found = self.edge_entry(key).await?;
         Ok(found.map(|entry| Found { head: entry.head, body: Stream::of(entry.bytes) }))
     }
 
-    async fn stored_keep(
+    async fn edge_hold(&self, key: &Key) -> Result<Option<Bytes>, Fault> {
+        Ok(self.edge_entry(key).await?.map(|entry| entry.bytes))
+    }
+
+    /// A stream that is not as long as it says is not kept, and the caller does not learn of it.
+    async fn edge_keep(
         &self,
         key: &Key,
         head: &str,
         content: EdgeContent<Self>,
         ttl: DeltaSeconds,
     ) -> Result<(), Fault> {
-        self.edge_keep(Op::StoredKeep, key, head, content, ttl).await
+        let op = if is_response(key) { Op::StoredKeep } else { Op::EdgePut };
+        let trouble = self.enter(op, key.as_str()).await?;
+        let bytes = match content {
+            EdgeContent::Bytes(bytes) => Some(Rc::new(bytes)),
+            EdgeContent::Held(bytes) => Some(bytes),
+            EdgeContent::Stream(stream, length) => {
+                stream.whole().filter(|bytes| bytes.len() as u64 == length)
+            }
+        };
+        if let Some(bytes) = bytes.filter(|_| trouble != Some(Trouble::Null)) {
+            self.world.edge_store(&self.colo, key.as_str(), head, bytes, ttl);
+        }
+        self.leave(trouble, ()).await
     }
+}
 
-    fn request_headers(&self) -> Headers {
-        self.headers.clone()
-    }
-
+impl Fetch for SimPorts {
     async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<Stream>, Fault> {
         let answer = async {
             let trouble = self.enter(Op::Fetch, &request.url).await?;
@@ -323,6 +309,11 @@ impl Ports for SimPorts {
         };
         within(self, request.timeout_ms, answer).await
     }
+}
+
+impl Bodies for SimPorts {
+    type Body = Stream;
+    type Held = Bytes;
 
     async fn hold_body(&self, body: Stream, bytes_max: u64) -> Result<Bytes, Fault> {
         body.whole().filter(|bytes| bytes.len() as u64 <= bytes_max).ok_or(Fault::Failed)
@@ -332,17 +323,35 @@ impl Ports for SimPorts {
         body.part(part).ok_or(Fault::Failed)
     }
 
+    fn share(&self, body: Stream) -> Result<(Stream, Stream), Fault> {
+        Ok((body.clone(), body))
+    }
+
     fn held_of(&self, bytes: &[u8]) -> Bytes {
         Rc::new(bytes.to_vec())
     }
 
+    fn held_length(&self, held: &Bytes) -> u64 {
+        held.len() as u64
+    }
+
+    fn held_bytes(&self, held: Bytes) -> Vec<u8> {
+        held.to_vec()
+    }
+
+    async fn digest(&self, held: &Bytes) -> Result<ContentHash, Fault> {
+        Ok(ContentHash::of(held))
+    }
+}
+
+impl Objects for SimPorts {
     async fn object_read(
         &self,
         key: &Key,
         known_etag: Option<&str>,
         part: Option<Part>,
     ) -> Result<Option<Object<Stream>>, Fault> {
-        let Some(value) = self.value(Op::Open, key.as_str()).await? else { return Ok(None) };
+        let Some(value) = self.value(Op::Open, key).await? else { return Ok(None) };
         let (meta, body) = object_of(&value).ok_or(Fault::Failed)?;
         if known_etag == Some(&meta.etag) {
             return Ok(Some(Object::NotModified(meta)));
@@ -354,13 +363,12 @@ impl Ports for SimPorts {
                 body.get(first..end).ok_or(Fault::Failed)?
             }
         };
-        let body = Stream::of(Rc::new(body.to_vec()));
         self.world.count_body();
-        Ok(Some(Object::Found(meta, body)))
+        Ok(Some(Object::Found(meta, Stream::of(Rc::new(body.to_vec())))))
     }
 
     async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
-        let Some(value) = self.value(Op::Read, key.as_str()).await? else { return Ok(None) };
+        let Some(value) = self.value(Op::Read, key).await? else { return Ok(None) };
         object_of(&value).map(|(meta, _)| Some(meta)).ok_or(Fault::Failed)
     }
 
@@ -370,32 +378,9 @@ impl Ports for SimPorts {
         meta: &ObjectMeta,
         condition: &Condition,
     ) -> Result<ObjectWritten, Fault> {
-        let etag = etag_of(&self.body);
-        let holds = |value: Option<&Bytes>| {
-            let found = value.and_then(|value| object_of(value)).map(|(meta, _)| meta.etag);
-            match condition {
-                Condition::Any => true,
-                Condition::Absent => found.is_none(),
-                Condition::Is(wanted) => found.as_ref() == Some(wanted),
-            }
-        };
-        let value = object(meta, &self.body);
-        // KV checks by reading first, so that somebody can come between.
-        if self.settings.store == StoreKind::Kv && *condition != Condition::Any {
-            let current = self.value(Op::Read, key.as_str()).await?;
-            if !holds(current.as_ref()) {
-                return Ok(ObjectWritten::Lost);
-            }
-            self.put(Op::Write, key.as_str(), &value).await?;
-            return Ok(ObjectWritten::Done(etag));
-        }
-        let trouble = self.enter(Op::Write, key.as_str()).await?;
-        let kept = holds(self.world.history(key.as_str()).last());
-        if kept {
-            self.world.store(key.as_str(), &value);
-        }
-        let written = if kept { ObjectWritten::Done(etag) } else { ObjectWritten::Lost };
-        self.leave(trouble, written).await
+        let etag = |bytes: &[u8]| Some(object_of(bytes)?.0.etag);
+        let is_met = self.put(key, &object(meta, &self.body), condition, etag).await?;
+        Ok(if is_met { ObjectWritten::Done(etag_of(&self.body)) } else { ObjectWritten::Lost })
     }
 
     async fn object_list(
@@ -404,17 +389,14 @@ impl Ports for SimPorts {
         cursor: Option<&str>,
         count_max: u32,
     ) -> Result<ObjectPage, Fault> {
-        let trouble = self.enter(Op::List, prefix).await?;
-        let mut keys = self.world.keys(prefix);
-        keys.retain(|key| cursor.is_none_or(|cursor| key.as_str() > cursor));
-        let more = keys.len() > count_max as usize;
-        keys.truncate(count_max as usize);
-        let cursor = if more { keys.last().cloned() } else { None };
+        let (keys, cursor) = self.page(prefix, cursor, count_max as usize).await?;
         let meta = |key: &String| Some(object_of(self.world.history(key).last()?)?.0);
         let objects = keys.iter().filter_map(|key| Some((key.clone(), meta(key)?))).collect();
-        self.leave(trouble, ObjectPage { objects, cursor }).await
+        Ok(ObjectPage { objects, cursor })
     }
+}
 
+impl Uploads for SimPorts {
     async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String, Fault> {
         let trouble = self.enter(Op::Upload, key.as_str()).await?;
         let upload = format!("u{}", self.world.chance());
@@ -460,31 +442,17 @@ impl Ports for SimPorts {
         self.forget_upload(key, upload);
         self.leave(trouble, ()).await
     }
+}
 
+impl RateLimiter for SimPorts {
     async fn limit(&self, key: &str) -> Result<bool, Fault> {
         let trouble = self.enter(Op::Limit, key).await?;
         let passes = self.world.limit(key).ok_or(Fault::Missing)?;
         self.leave(trouble, passes).await
     }
-
-    fn held_length(&self, held: &Bytes) -> u64 {
-        held.len() as u64
-    }
-
-    fn held_bytes(&self, held: &Bytes) -> Vec<u8> {
-        held.to_vec()
-    }
-
-    async fn digest(&self, held: &Bytes) -> Result<ContentHash, Fault> {
-        Ok(ContentHash::of(held))
-    }
-
-    fn share(&self, body: Stream) -> Result<(Stream, Stream), Fault> {
-        Ok((body.clone(), body))
-    }
 }
 
-/// What an edge tier holds under a key: bytes, what we said of them, and until when.
+/// An entry of an edge tier.
 #[derive(Debug, Clone)]
 pub struct EdgeEntry {
     pub head: String,

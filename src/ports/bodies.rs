@@ -1,0 +1,44 @@
+//! Bodies: streams that are passed on, and bytes held in the isolate.
+
+use std::future::Future;
+
+use crate::ports::fault::Fault;
+use crate::site::ids::ContentHash;
+
+/// A part of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    pub first: u64,
+    /// Never zero.
+    pub length: u64,
+}
+
+pub trait Bodies {
+    /// A stream that is only passed on: wasm never sees its bytes.
+    type Body: 'static;
+    /// Bytes held in the isolate. They can be the body of any number of responses.
+    type Held: Clone + 'static;
+
+    /// Reads a whole stream. Fails if it is longer than `bytes_max`, or cut off.
+    fn hold_body(
+        &self,
+        body: Self::Body,
+        bytes_max: u64,
+    ) -> impl Future<Output = Result<Self::Held, Fault>>;
+
+    /// Returns a part of a stream.
+    fn cut(&self, body: Self::Body, part: Part) -> Result<Self::Body, Fault>;
+
+    /// Returns two streams, each with all bytes of `body`.
+    fn share(&self, body: Self::Body) -> Result<(Self::Body, Self::Body), Fault>;
+
+    fn held_of(&self, bytes: &[u8]) -> Self::Held;
+
+    fn held_length(&self, held: &Self::Held) -> u64;
+
+    /// Moves held bytes that nothing else uses into wasm, to be parsed.
+    fn held_bytes(&self, held: Self::Held) -> Vec<u8>;
+
+    /// Returns the SHA-256 of held bytes. The runtime's own is many times faster than one in wasm.
+    fn digest(&self, held: &Self::Held) -> impl Future<Output = Result<ContentHash, Fault>>;
+}

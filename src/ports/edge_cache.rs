@@ -1,0 +1,44 @@
+//! The edge tier: the cache of a data centre, used as a key-value store.
+
+use std::future::Future;
+
+use crate::ports::bodies::Bodies;
+use crate::ports::fault::Fault;
+use crate::site::keys::Key;
+use crate::wire::time::DeltaSeconds;
+
+/// An entry of the edge tier.
+#[derive(Debug)]
+pub struct Found<B> {
+    /// The text that was stored beside the body.
+    pub head: String,
+    pub body: B,
+}
+
+/// The body of a new entry.
+pub enum EdgeContent<P: Bodies + ?Sized> {
+    Bytes(Vec<u8>),
+    Held(P::Held),
+    /// A stream, and its length.
+    Stream(P::Body, u64),
+}
+
+pub trait EdgeCache: Bodies {
+    /// Looks an entry up.
+    fn edge_find(
+        &self,
+        key: &Key,
+    ) -> impl Future<Output = Result<Option<Found<Self::Body>>, Fault>>;
+
+    /// Looks an entry up and reads its body.
+    fn edge_hold(&self, key: &Key) -> impl Future<Output = Result<Option<Self::Held>, Fault>>;
+
+    /// Stores an entry. Success does not mean that the tier keeps it.
+    fn edge_keep(
+        &self,
+        key: &Key,
+        head: &str,
+        content: EdgeContent<Self>,
+        ttl: DeltaSeconds,
+    ) -> impl Future<Output = Result<(), Fault>>;
+}
