@@ -24,17 +24,7 @@ const MONTHS: [&str; 12] =
 const FORMS: [&str; 3] =
     [", dd bbb YYYY HH:MM:SS gmt", ", dd-bbb-YY HH:MM:SS gmt", " bbb ed HH:MM:SS YYYY"];
 
-/// Returns `t`, at most [`LAST`], as an IMF-fixdate.
-///
-/// # Example
-/// ```
-/// use selvedge::wire::date;
-/// use selvedge::wire::time::UnixSeconds;
-///
-/// let t = UnixSeconds(784_111_777);
-/// assert_eq!(date::format_imf(t), "Sun, 06 Nov 1994 08:49:37 GMT");
-/// assert_eq!(date::parse("Sunday, 06-Nov-94 08:49:37 GMT", t), Some(t));
-/// ```
+/// Returns `t`, at most [`LAST`], as an IMF-fixdate such as `Sun, 06 Nov 1994 08:49:37 GMT`.
 pub fn format_imf(t: UnixSeconds) -> String {
     let seconds = t.min(LAST).0;
     let days = seconds / SECONDS_PER_DAY;

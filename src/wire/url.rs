@@ -48,14 +48,6 @@ pub struct UrlParts<'a> {
 }
 
 /// Splits `url` (RFC 3986 section 3) and drops its fragment.
-///
-/// # Example
-/// ```
-/// use selvedge::wire::url;
-///
-/// let parts = url::split("https://a.test:8787/b%20c?d=e").unwrap();
-/// assert_eq!((parts.authority, parts.path, parts.query), ("a.test:8787", "/b%20c", Some("d=e")));
-/// ```
 pub fn split(url: &str) -> Result<UrlParts<'_>, UrlError> {
     if url.len() > URL_BYTES_MAX {
         return Err(UrlError::TooLong);
@@ -130,6 +122,7 @@ mod tests {
             ("http://a.test", "a.test", "/", None),
             ("http://a.test/", "a.test", "/", None),
             ("HTTP://A.test:80/B", "A.test:80", "/B", None),
+            ("https://a.test:8787/b%20c?d=e", "a.test:8787", "/b%20c", Some("d=e")),
             ("http://a.test?x", "a.test", "/", Some("x")),
             ("http://a.test/?", "a.test", "/", Some("")),
             ("http://a.test/b?c?d/e", "a.test", "/b", Some("c?d/e")),

@@ -10,7 +10,7 @@ use crate::publish::config::settings::{Fingerprint, PublishSettings};
 use crate::publish::config::sources::{self, Sources};
 use crate::publish::config::toml_source::TomlSource;
 use crate::site::config::{CanonicalStatus, NotFoundMode, STAGES_MAX, SiteConfig, StageSettings};
-use crate::site::deployment::asset::is_media_type;
+use crate::site::deployment::asset::is_sendable_type;
 use crate::site::ids::StageName;
 use crate::site::rules::RedirectRule;
 use crate::site::rules::header_op::HeaderOp;
@@ -182,7 +182,7 @@ fn types(source: &mut TomlSource, root: &DeTable) -> BTreeMap<String, String> {
         if name.is_empty() || name.contains(['.', '/', '*']) {
             let message = format!("\"{extension}\" is not a file extension");
             source.report.error(line, message, "Write a dot and the last part, as in \".foo\".");
-        } else if !is_media_type(&media_type) || check_value(&media_type).is_err() {
+        } else if !is_sendable_type(&media_type) || check_value(&media_type).is_err() {
             let message = format!("\"{media_type}\" is not a media type");
             let remedy = "Write a type and a subtype, as in \"text/x-foo; charset=utf-8\".";
             source.report.error(line, message, remedy);

@@ -16,7 +16,7 @@ use crate::publish::failure::Problem;
 use crate::publish::fingerprint::token::{Strength, Words, is_wordlike, strength};
 use crate::publish::ingest::IngestedFile;
 use crate::site::deployment::asset::{Asset, Class};
-use crate::site::deployment::fingerprint::{Token, is_framework_output};
+use crate::site::deployment::fingerprint::{HashToken, is_framework_output};
 use crate::wire::media_type;
 use crate::wire::path::file_extension;
 
@@ -129,7 +129,7 @@ struct Form {
 }
 
 impl Form {
-    fn of(token: Token) -> Self {
+    fn of(token: HashToken) -> Self {
         Self { length: token.text.len(), is_whole: token.is_whole }
     }
 }
@@ -191,7 +191,7 @@ impl<'a> Site<'a> {
         let mut folders: HashMap<&str, Folder> = HashMap::new();
         for path in paths.iter().filter(|path| !is_framework_output(path)) {
             let folder = folders.entry(parent(path)).or_default();
-            let token = Token::of(path);
+            let token = HashToken::of(path);
             let own = || file_extension(path).unwrap_or_default();
             let extension = token.map_or_else(own, |token| token.extension);
             let is_code = use_of(extension) == Use::Code;
@@ -214,7 +214,7 @@ impl<'a> Site<'a> {
         if is_framework_output(path) {
             return Class::Fingerprinted;
         }
-        let Some(token) = Token::of(path) else { return Class::Other };
+        let Some(token) = HashToken::of(path) else { return Class::Other };
         let name = parent(path);
         let Some(folder) = self.folders.get(name) else { return Class::Other };
         let use_of = use_of(token.extension);
@@ -240,7 +240,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    fn is_hashed_code(&self, folder: &Folder, token: Token) -> bool {
+    fn is_hashed_code(&self, folder: &Folder, token: HashToken) -> bool {
         let words = if folder.is_uniform() { Words::Strict } else { Words::Loose };
         let form = Form::of(token);
         let is_voted = folder.code.get(&form).is_some_and(|group| group.is_hashed(form))
@@ -254,7 +254,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    fn is_hashed_other(&self, folder: &Folder, token: Token) -> bool {
+    fn is_hashed_other(&self, folder: &Folder, token: HashToken) -> bool {
         let form = Form::of(token);
         let is_hashed =
             |groups: &HashMap<Form, Group>| groups.get(&form).is_some_and(|g| g.is_hashed(form));

@@ -41,7 +41,7 @@ impl Class {
         }
     }
 
-    /// Converts a byte of a manifest; an unknown one gets the shortest lifetime.
+    /// Converts a byte of a manifest; an unknown class is treated as `Other`, the safe choice.
     pub fn from_code(code: u8) -> Self {
         match code {
             0 => Self::Html,
@@ -99,7 +99,7 @@ impl Asset {
     ) -> Option<Self> {
         let identity_first = representations.first()?.coding == Coding::Identity;
         let bounded = representations.len() <= REPRESENTATIONS_MAX;
-        let sendable = is_media_type(media_type);
+        let sendable = is_sendable_type(media_type);
         (identity_first && bounded && sendable).then(|| Self {
             class,
             media_type: media_type.into(),
@@ -140,7 +140,7 @@ impl Asset {
 
 /// Returns whether a text can be sent as a media type: printable ASCII with a slash, and bounded.
 /// Looser than [`crate::wire::media_type::is_media_type`], because it decides about stored assets.
-pub fn is_media_type(text: &str) -> bool {
+pub fn is_sendable_type(text: &str) -> bool {
     text.len() <= MEDIA_TYPE_BYTES_MAX
         && text.contains('/')
         && text.bytes().all(|b| matches!(b, b' '..=b'~'))

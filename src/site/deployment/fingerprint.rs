@@ -29,7 +29,7 @@ const HUGO_HASH_LENGTH: usize = 16;
 
 /// The last part of a file name, in the form of a content hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Token<'a> {
+pub struct HashToken<'a> {
     pub text: &'a str,
     /// The extension of the file, or of the file that it accompanies (`app.js` for `app.js.map`).
     pub extension: &'a str,
@@ -37,7 +37,7 @@ pub struct Token<'a> {
     pub is_whole: bool,
 }
 
-impl<'a> Token<'a> {
+impl<'a> HashToken<'a> {
     /// Finds the token of a path. Only the last token counts, and only in files of a known type
     /// other than HTML.
     pub fn of(path: &'a str) -> Option<Self> {
@@ -69,7 +69,7 @@ pub fn is_framework_output(path: &str) -> bool {
 
 /// Returns whether Hugo generated the image: `photo_hu_11a9358f610e1d27.png`.
 fn is_hugo_image(path: &str) -> bool {
-    Token::of(path).is_some_and(|token| {
+    HashToken::of(path).is_some_and(|token| {
         let before = path.rsplit_once(token.text).map_or("", |(before, _)| before);
         token.text.len() == HUGO_HASH_LENGTH && before.ends_with(HUGO_MARK)
     })
@@ -77,7 +77,7 @@ fn is_hugo_image(path: &str) -> bool {
 
 /// Returns whether a path may name a fingerprinted file; only `false` is certain.
 pub fn may_be_fingerprinted(path: &str) -> bool {
-    Token::of(path).is_some() || is_framework_output(path)
+    HashToken::of(path).is_some() || is_framework_output(path)
 }
 
 fn hex_token(stem: &str) -> Option<&str> {
@@ -163,7 +163,7 @@ mod tests {
             ("", None),
         ];
         for (path, expected) in rows {
-            assert_eq!(Token::of(path).map(|token| token.text), expected, "{path}");
+            assert_eq!(HashToken::of(path).map(|token| token.text), expected, "{path}");
         }
     }
 

@@ -44,13 +44,13 @@ impl Shard {
         if bytes.len() > SHARD_BYTES_MAX {
             return Err(TOO_LARGE);
         }
-        let mut reader = Reader { bytes: &bytes, at: 0 };
-        if reader.array::<4>() != Some(MAGIC) {
+        let mut cursor = Cursor { bytes: &bytes, at: 0 };
+        if cursor.array::<4>() != Some(MAGIC) {
             return Err(WRONG_VERSION);
         }
-        let count = reader.u32().ok_or(TRUNCATED)? as usize;
+        let count = cursor.u32().ok_or(TRUNCATED)? as usize;
         let index_bytes = count.checked_mul(INDEX_ENTRY_BYTES).ok_or(TRUNCATED)?;
-        reader.take(index_bytes).ok_or(TRUNCATED)?;
+        cursor.take(index_bytes).ok_or(TRUNCATED)?;
         Ok(Self { bytes, count })
     }
 
@@ -62,9 +62,9 @@ impl Shard {
             if hash != wanted {
                 return None;
             }
-            let mut reader = Reader { bytes: &self.bytes, at: offset };
-            if reader.path()? == path {
-                return reader.asset();
+            let mut cursor = Cursor { bytes: &self.bytes, at: offset };
+            if cursor.path()? == path {
+                return cursor.asset();
             }
             at = at.saturating_add(1);
         }
@@ -75,8 +75,8 @@ impl Shard {
     pub fn iter(&self) -> impl Iterator<Item = (&str, Asset)> {
         (0..self.count).filter_map(|at| {
             let (_, offset) = self.index(at)?;
-            let mut reader = Reader { bytes: &self.bytes, at: offset };
-            Some((reader.path()?, reader.asset()?))
+            let mut cursor = Cursor { bytes: &self.bytes, at: offset };
+            Some((cursor.path()?, cursor.asset()?))
         })
     }
 
@@ -110,8 +110,8 @@ impl Shard {
             return None;
         }
         let at = at.checked_mul(INDEX_ENTRY_BYTES)?.checked_add(INDEX_AT)?;
-        let mut reader = Reader { bytes: &self.bytes, at };
-        Some((reader.u64()?, reader.u32()? as usize))
+        let mut cursor = Cursor { bytes: &self.bytes, at };
+        Some((cursor.u64()?, cursor.u32()? as usize))
     }
 }
 
@@ -120,17 +120,16 @@ pub fn write<'a>(entries: impl Iterator<Item = (&'a str, &'a Asset)>) -> Option<
     let mut entries: Vec<_> = entries.map(|(path, asset)| (path_hash(path), path, asset)).collect();
     entries.sort_by_key(|(hash, path, _)| (*hash, *path));
     let index_bytes = entries.len().checked_mul(INDEX_ENTRY_BYTES)?;
-    let mut offset = index_bytes.checked_add(INDEX_AT)?;
+    let heap_at = index_bytes.checked_add(INDEX_AT)?;
     let mut heap = Vec::new();
-    let mut bytes = Vec::with_capacity(offset);
+    let mut bytes = Vec::with_capacity(heap_at);
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&u32::try_from(entries.len()).ok()?.to_le_bytes());
     for (hash, path, asset) in entries {
-        let before = heap.len();
-        write_entry(&mut heap, path, asset)?;
+        let offset = u32::try_from(heap_at.checked_add(heap.len())?).ok()?;
         bytes.extend_from_slice(&hash.to_le_bytes());
-        bytes.extend_from_slice(&u32::try_from(offset).ok()?.to_le_bytes());
-        offset = offset.checked_add(heap.len().checked_sub(before)?)?;
+        bytes.extend_from_slice(&offset.to_le_bytes());
+        write_entry(&mut heap, path, asset)?;
     }
     bytes.extend_from_slice(&heap);
     Some(bytes)
@@ -167,12 +166,12 @@ fn write_entry(heap: &mut Vec<u8>, path: &str, asset: &Asset) -> Option<()> {
 }
 
 /// Inlined, because a release compiled for size would call a function for every number.
-struct Reader<'a> {
+struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Cursor<'a> {
     #[inline(always)]
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let end = self.at.checked_add(length)?;

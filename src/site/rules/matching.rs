@@ -13,7 +13,7 @@ pub type Values<'s> = [&'s str; CAPTURES_MAX];
 
 /// A piece of a compiled pattern; captures have a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Token {
+pub enum Piece {
     Literal(Box<str>),
     /// At least one character, without a separator.
     Placeholder(usize),
@@ -21,10 +21,10 @@ pub enum Token {
     Splat(usize),
 }
 
-impl Token {
-    /// Returns a text that the tokens match, with `x` for each capture.
-    pub fn example(tokens: &[Self]) -> String {
-        tokens.iter().map(|token| token.text_or("x")).collect()
+impl Piece {
+    /// Returns a text that the pieces match, with `x` for each capture.
+    pub fn example(pieces: &[Self]) -> String {
+        pieces.iter().map(|piece| piece.text_or("x")).collect()
     }
 
     /// Returns the literal text, or `capture` for a capture.
@@ -43,58 +43,58 @@ impl Token {
     }
 }
 
-/// Matches the tokens, with at most one splat, against the whole text.
-pub fn match_tokens<'s>(
-    tokens: &[Token],
+/// Matches the pieces, with at most one splat, against the whole text.
+pub fn match_pieces<'s>(
+    pieces: &[Piece],
     text: &'s str,
     separator: char,
     values: &mut Values<'s>,
 ) -> Option<()> {
-    let splat = tokens.iter().enumerate().find_map(|(index, token)| match token {
-        Token::Splat(slot) => Some((index, *slot)),
+    let splat = pieces.iter().enumerate().find_map(|(index, piece)| match piece {
+        Piece::Splat(slot) => Some((index, *slot)),
         _ => None,
     });
     let Some((index, slot)) = splat else {
-        return place(tokens, text, separator, Left::Start, values).map(|_| ());
+        return place(pieces, text, separator, Left::Start, values).map(|_| ());
     };
-    let suffix = tokens.get(index.saturating_add(1)..)?;
+    let suffix = pieces.get(index.saturating_add(1)..)?;
     let end = place(suffix, text, separator, Left::Anywhere, values)?;
     let head = text.get(..end)?;
-    let start = place_prefix(tokens.get(..index)?, head, separator, values)?;
+    let start = place_prefix(pieces.get(..index)?, head, separator, values)?;
     capture(values, slot, text.get(start..end)?)
 }
 
-/// Where the leftmost token has to begin.
+/// Where the leftmost piece has to begin.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Left {
     Start,
     Anywhere,
 }
 
-/// Places the tokens so that they end with the text, each as far right as possible, and returns
+/// Places the pieces so that they end with the text, each as far right as possible, and returns
 /// where they begin.
 fn place<'s>(
-    tokens: &[Token],
+    pieces: &[Piece],
     text: &'s str,
     separator: char,
     left: Left,
     values: &mut Values<'s>,
 ) -> Option<usize> {
     let mut end = text.len();
-    // The placeholder with a beginning that depends on the next token to the left.
+    // The placeholder with a beginning that depends on the next piece to the left.
     let mut open: Option<usize> = None;
-    for (index, token) in tokens.iter().enumerate().rev() {
+    for (index, piece) in pieces.iter().enumerate().rev() {
         let window = text.get(..end)?;
         let first = index == 0 && left == Left::Start;
-        match (token, open.take()) {
-            (Token::Literal(literal), None) => {
+        match (piece, open.take()) {
+            (Piece::Literal(literal), None) => {
                 let before = window.strip_suffix(&**literal)?;
                 if first && !before.is_empty() {
                     return None;
                 }
                 end = before.len();
             }
-            (Token::Literal(literal), Some(slot)) => {
+            (Piece::Literal(literal), Some(slot)) => {
                 let room = window.get(..last_char(window)?)?;
                 let begin = match first {
                     true => room.starts_with(&**literal).then_some(0)?,
@@ -104,13 +104,13 @@ fn place<'s>(
                 capture_segment(values, slot, value, separator)?;
                 end = begin;
             }
-            (Token::Placeholder(slot), None) => open = Some(*slot),
-            (Token::Placeholder(slot), Some(touching)) => {
+            (Piece::Placeholder(slot), None) => open = Some(*slot),
+            (Piece::Placeholder(slot), Some(touching)) => {
                 end = last_char(window)?;
                 capture_segment(values, touching, window.get(end..)?, separator)?;
                 open = Some(*slot);
             }
-            (Token::Splat(_), _) => return None,
+            (Piece::Splat(_), _) => return None,
         }
     }
     let begin = match (open, left) {
@@ -124,29 +124,29 @@ fn place<'s>(
     (left == Left::Anywhere || begin == 0).then_some(begin)
 }
 
-/// Places the tokens so that they begin with the text, each as far right as possible, and returns
+/// Places the pieces so that they begin with the text, each as far right as possible, and returns
 /// where they end.
 fn place_prefix<'s>(
-    tokens: &[Token],
+    pieces: &[Piece],
     text: &'s str,
     separator: char,
     values: &mut Values<'s>,
 ) -> Option<usize> {
-    // Placeholders have no separator, so the last token ends before the first separator that is not
+    // Placeholders have no separator, so the last piece ends before the first separator that is not
     // part of a literal.
-    let separators = tokens.iter().map(|token| match token {
-        Token::Literal(literal) => literal.matches(separator).count(),
+    let separators = pieces.iter().map(|piece| match piece {
+        Piece::Literal(literal) => literal.matches(separator).count(),
         _ => 0,
     });
     let next = text.match_indices(separator).nth(separators.sum());
     let limit = text.get(..next.map_or(text.len(), |(at, _)| at))?;
-    let end = match tokens {
+    let end = match pieces {
         [] => return Some(0),
-        [Token::Literal(only)] => return limit.starts_with(&**only).then_some(only.len()),
-        [.., Token::Literal(last)] => limit.rfind(&**last)?.saturating_add(last.len()),
+        [Piece::Literal(only)] => return limit.starts_with(&**only).then_some(only.len()),
+        [.., Piece::Literal(last)] => limit.rfind(&**last)?.saturating_add(last.len()),
         _ => limit.len(),
     };
-    place(tokens, limit.get(..end)?, separator, Left::Start, values).map(|_| end)
+    place(pieces, limit.get(..end)?, separator, Left::Start, values).map(|_| end)
 }
 
 fn last_char(text: &str) -> Option<usize> {

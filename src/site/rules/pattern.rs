@@ -5,7 +5,7 @@
 //! `selvedge.toml` and App Builder write selectors: `/*`, `/dir/*`, `/dir/*.html`, `*.js`, `/file`.
 //! Neither has alternation, character classes or escapes.
 
-use crate::site::rules::matching::{CAPTURES_MAX, Token, Values, match_tokens};
+use crate::site::rules::matching::{CAPTURES_MAX, Piece, Values, match_pieces};
 use crate::site::rules::mistake::Mistake;
 use crate::wire::percent::percent_decode;
 
@@ -28,8 +28,8 @@ pub enum Language {
 pub struct Pattern {
     text: Box<str>,
     language: Language,
-    host: Option<Box<[Token]>>,
-    path: Box<[Token]>,
+    host: Option<Box<[Piece]>>,
+    path: Box<[Piece]>,
     names: Vec<Box<str>>,
 }
 
@@ -59,12 +59,12 @@ impl Pattern {
         let host = match host {
             Some(host) => {
                 check_host(host)?;
-                let tokens = tokenize(host, language, &mut names)?;
-                Some(tokens.into_iter().map(Token::lower_case).collect())
+                let pieces = split_pieces(host, language, &mut names)?;
+                Some(pieces.into_iter().map(Piece::lower_case).collect())
             }
             None => None,
         };
-        let path = tokenize(path, language, &mut names)?;
+        let path = split_pieces(path, language, &mut names)?;
         check_path(&path)?;
         Ok(Self { text: text.into(), language, host, path: path.into(), names })
     }
@@ -91,7 +91,7 @@ impl Pattern {
     /// Returns the decoded path of a pattern that matches only one.
     pub fn exact_path(&self) -> Option<&str> {
         match (&*self.path, self.host.as_deref()) {
-            ([Token::Literal(path)], None | Some([Token::Literal(_)])) => Some(path),
+            ([Piece::Literal(path)], None | Some([Piece::Literal(_)])) => Some(path),
             _ => None,
         }
     }
@@ -99,10 +99,10 @@ impl Pattern {
     /// Matches a folded host without port and a canonical, decoded path.
     pub fn matches<'s>(&self, host: &'s str, path: &'s str) -> Option<Captures<'s>> {
         let mut values = [""; CAPTURES_MAX];
-        if let Some(tokens) = &self.host {
-            match_tokens(tokens, host, '.', &mut values)?;
+        if let Some(pieces) = &self.host {
+            match_pieces(pieces, host, '.', &mut values)?;
         }
-        match_tokens(&self.path, path, '/', &mut values)?;
+        match_pieces(&self.path, path, '/', &mut values)?;
         Some(Captures { values })
     }
 
@@ -116,11 +116,11 @@ impl Pattern {
         }
         match (&*self.path, &*other.path) {
             (these, others) if these == others => true,
-            (these, [Token::Literal(path)]) => {
-                match_tokens(these, path, '/', &mut [""; CAPTURES_MAX]).is_some()
+            (these, [Piece::Literal(path)]) => {
+                match_pieces(these, path, '/', &mut [""; CAPTURES_MAX]).is_some()
             }
-            ([Token::Splat(_)], _) => true,
-            ([Token::Literal(all), Token::Splat(_)], [Token::Literal(some), ..]) => {
+            ([Piece::Splat(_)], _) => true,
+            ([Piece::Literal(all), Piece::Splat(_)], [Piece::Literal(some), ..]) => {
                 some.starts_with(&**all)
             }
             _ => false,
@@ -129,12 +129,12 @@ impl Pattern {
 
     /// Returns a host that the pattern matches, with `x` for each capture.
     pub fn example_host(&self) -> String {
-        self.host.as_deref().map_or_else(|| "x".to_owned(), Token::example)
+        self.host.as_deref().map_or_else(|| "x".to_owned(), Piece::example)
     }
 
     /// Returns a request path that the pattern matches, with `x` for each capture.
     pub fn example_path(&self) -> String {
-        let path = Token::example(&self.path);
+        let path = Piece::example(&self.path);
         if path.starts_with('/') { path } else { format!("/{path}") }
     }
 }
@@ -192,22 +192,22 @@ fn check_host(host: &str) -> Result<(), Mistake> {
     }
 }
 
-fn tokenize(
+fn split_pieces(
     text: &str,
     language: Language,
     names: &mut Vec<Box<str>>,
-) -> Result<Vec<Token>, Mistake> {
-    let mut tokens = Vec::new();
+) -> Result<Vec<Piece>, Mistake> {
+    let mut pieces = Vec::new();
     let mut literal = String::new();
     let mut rest = text;
     while let Some(next) = rest.chars().next() {
         let after = rest.get(next.len_utf8()..).unwrap_or("");
-        let (token, after) = match next {
-            '*' => (Token::Splat(add_name(names, SPLAT_NAME, two_splats)?), after),
+        let (piece, after) = match next {
+            '*' => (Piece::Splat(add_name(names, SPLAT_NAME, two_splats)?), after),
             ':' if language == Language::Rules && name_length(after) > 0 => {
                 let (name, after) =
                     after.split_at_checked(name_length(after)).unwrap_or((after, ""));
-                (Token::Placeholder(add_name(names, name, || name_twice(name))?), after)
+                (Piece::Placeholder(add_name(names, name, || name_twice(name))?), after)
             }
             other => {
                 literal.push(other);
@@ -215,12 +215,12 @@ fn tokenize(
                 continue;
             }
         };
-        push_literal(&mut tokens, &mut literal)?;
-        tokens.push(token);
+        push_literal(&mut pieces, &mut literal)?;
+        pieces.push(piece);
         rest = after;
     }
-    push_literal(&mut tokens, &mut literal)?;
-    Ok(tokens)
+    push_literal(&mut pieces, &mut literal)?;
+    Ok(pieces)
 }
 
 fn add_name(
@@ -253,7 +253,7 @@ fn name_twice(name: &str) -> Mistake {
     Mistake::new(message, "Give each placeholder its own name.")
 }
 
-fn push_literal(tokens: &mut Vec<Token>, literal: &mut String) -> Result<(), Mistake> {
+fn push_literal(pieces: &mut Vec<Piece>, literal: &mut String) -> Result<(), Mistake> {
     if literal.is_empty() {
         return Ok(());
     }
@@ -266,14 +266,14 @@ fn push_literal(tokens: &mut Vec<Token>, literal: &mut String) -> Result<(), Mis
             "Write `/` between folders, and no control characters.",
         ));
     }
-    tokens.push(Token::Literal(decoded.into()));
+    pieces.push(Piece::Literal(decoded.into()));
     literal.clear();
     Ok(())
 }
 
-fn check_path(tokens: &[Token]) -> Result<(), Mistake> {
+fn check_path(pieces: &[Piece]) -> Result<(), Mistake> {
     // A placeholder or splat may match anything, so only literals are checked.
-    let shape: String = tokens.iter().map(|token| token.text_or("*")).collect();
+    let shape: String = pieces.iter().map(|piece| piece.text_or("*")).collect();
     if shape.contains("//") || shape.split('/').any(|segment| matches!(segment, "." | "..")) {
         return Err(Mistake::new(
             "has `//`, `.` or `..`, which no request path has",

@@ -32,23 +32,23 @@ pub struct HeadersFile {
 /// Parses a `_headers` file, which diagnostics call `file`.
 pub fn parse(file: &str, text: &str) -> HeadersFile {
     let found = HeadersFile::default();
-    let mut reader = Reader { report: Report::new(file), found, block: None };
+    let mut parser = Parser { report: Report::new(file), found, block: None };
     for (number, line) in rule_lines(text) {
         if line.len() > LINE_BYTES_MAX {
             let message = format!("the line is longer than {LINE_BYTES_MAX} bytes");
-            reader.report.error(number, message, "Write several rules.");
+            parser.report.error(number, message, "Write several rules.");
         } else if is_pattern(line) {
-            reader.finish();
-            reader.begin(number, line);
+            parser.finish();
+            parser.begin(number, line);
         } else {
-            reader.header(number, line);
+            parser.header(number, line);
         }
     }
-    reader.finish();
-    HeadersFile { diagnostics: reader.report.into_diagnostics(), ..reader.found }
+    parser.finish();
+    HeadersFile { diagnostics: parser.report.into_diagnostics(), ..parser.found }
 }
 
-struct Reader {
+struct Parser {
     report: Report,
     found: HeadersFile,
     block: Option<Block>,
@@ -66,7 +66,7 @@ struct Block {
     type_set: bool,
 }
 
-impl Reader {
+impl Parser {
     fn begin(&mut self, line: u32, text: &str) {
         let pattern = parse_pattern(text, Language::Rules);
         let pattern = pattern.map_err(|mistake| self.report.mistake(line, &mistake)).ok();

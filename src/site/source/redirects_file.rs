@@ -24,7 +24,7 @@ pub struct RedirectsFile {
 
 /// Parses a `_redirects` file, which diagnostics call `file`.
 pub fn parse(file: &str, text: &str) -> RedirectsFile {
-    let mut reader = Reader { report: Report::new(file), found: RedirectsFile::default() };
+    let mut parser = Parser { report: Report::new(file), found: RedirectsFile::default() };
     for (number, line) in rule_lines(text) {
         // A `#` after a space begins a comment; one without is the fragment of a target.
         let comment = line
@@ -35,28 +35,28 @@ pub fn parse(file: &str, text: &str) -> RedirectsFile {
         let line = comment.and_then(|at| line.get(..at)).unwrap_or(line);
         let tokens: Vec<&str> = line.split_whitespace().collect();
         if let Some(mistake) = dialect::condition(&tokens) {
-            reader.report.mistake(number, &mistake);
+            parser.report.mistake(number, &mistake);
             continue;
         }
         match *tokens {
-            [from, to] => reader.line(number, from, to, None),
-            [from, to, status] => reader.line(number, from, to, Some(status)),
+            [from, to] => parser.line(number, from, to, None),
+            [from, to, status] => parser.line(number, from, to, Some(status)),
             _ => {
                 let message = format!("a line has 2 or 3 words, this one {}", tokens.len());
                 let remedy = "Write `/from /to` or `/from /to 301`.";
-                reader.report.error(number, message, remedy);
+                parser.report.error(number, message, remedy);
             }
         }
     }
-    RedirectsFile { diagnostics: reader.report.into_diagnostics(), ..reader.found }
+    RedirectsFile { diagnostics: parser.report.into_diagnostics(), ..parser.found }
 }
 
-struct Reader {
+struct Parser {
     report: Report,
     found: RedirectsFile,
 }
 
-impl Reader {
+impl Parser {
     fn line(&mut self, number: u32, from: &str, to: &str, status: Option<&str>) {
         let word = status.unwrap_or_default();
         // Netlify's `!`: the rule takes precedence over files, as all redirects do here.
