@@ -75,7 +75,7 @@ fn ordinary_names() {
 
 /// Names that earlier versions took for fingerprinted, each alone.
 #[test]
-fn names_that_are_none() {
+fn names_without_a_hash() {
     let names = [
         "Chapter10.pdf",
         "Invoice2024.pdf",
@@ -218,7 +218,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn words_numbers_dates_and_versions_are_none(
+    fn words_numbers_dates_and_versions_are_not_hashes(
         paths in proptest::collection::vec(ordinary(), 1..40)
     ) {
         let found = fingerprinted(&paths);

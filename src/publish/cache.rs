@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_read_again() {
+    fn a_saved_cache_is_read_again() {
         let folder = Folder::new("roundtrip");
         let mut cache = filled(&folder);
         cache.save().unwrap();
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_index_counts_as_none() {
+    fn a_damaged_index_is_ignored() {
         let folder = Folder::new("damaged");
         filled(&folder).save().unwrap();
         let whole = fs::read(folder.0.join("index")).unwrap();
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn packs_that_nothing_names_are_removed() {
+    fn unused_packs_are_removed() {
         let folder = Folder::new("waste");
         let mut cache = filled(&folder);
         cache.save().unwrap();
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_pack_is_an_error_and_not_a_wrong_blob() {
+    fn a_damaged_pack_is_an_error() {
         let folder = Folder::new("lost");
         let mut cache = filled(&folder);
         cache.save().unwrap();

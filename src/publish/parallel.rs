@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_stops_what_has_not_begun() {
+    fn an_error_stops_further_calls() {
         let items: Vec<u32> = (0..10_000).collect();
         let begun = AtomicUsize::new(0);
         let result = in_flight(&items, |n| {

@@ -117,7 +117,7 @@ fn on_a_condition() {
 }
 
 #[test]
-fn what_is_refused_before_anything_is_sent() {
+fn refusals_send_nothing() {
     let (server, folder) = (server(), Folder::new());
     folder.write("x", b"1");
     fs::create_dir(folder.site().join("in")).unwrap();
@@ -146,7 +146,7 @@ fn what_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn what_failed_is_sent_again() {
+fn failed_calls_are_retried() {
     let (server, folder) = (server(), Folder::new());
     folder.write("x", b"12345");
     for fault in [Fault::LostRequest, Fault::LostAnswer, Fault::Status(503)] {
@@ -209,7 +209,7 @@ fn large_ones_go_in_parts() {
 }
 
 #[test]
-fn an_upload_that_can_not_be_finished_is_given_up() {
+fn an_upload_that_fails_is_aborted() {
     let (server, folder) = (server(), Folder::new());
     folder.write("large.bin", &counted(PART_BYTES + 1));
     server.fail(|_, _, path| match path.contains("&part=2") {
@@ -233,7 +233,7 @@ fn invalidated(server: &Server) -> (Vec<Option<usize>>, Vec<String>) {
 }
 
 #[test]
-fn one_object_is_invalidated_by_its_write_and_several_in_one_call() {
+fn several_objects_are_invalidated_in_one_call() {
     let (server, folder) = (server(), Folder::new());
     folder.write("x", b"1");
     for n in 0..64 {
@@ -260,7 +260,7 @@ fn one_object_is_invalidated_by_its_write_and_several_in_one_call() {
 
 /// Changes before a failure are still invalidated.
 #[test]
-fn what_was_stored_before_a_failure_is_invalidated() {
+fn objects_stored_before_a_failure_are_invalidated() {
     let (server, folder) = (server(), Folder::new());
     for n in 0..20 {
         folder.write(&format!("in/{n:02}"), b"1");
@@ -285,7 +285,7 @@ fn what_was_stored_before_a_failure_is_invalidated() {
 /// A server that stores the object and can't invalidate its copies is asked once more, and a person
 /// is told if that fails too.
 #[test]
-fn copies_that_can_not_be_invalidated_are_told() {
+fn failed_invalidation_is_reported() {
     let (server, folder) = (server(), Folder::new());
     folder.write("x", b"1");
     server.with(|state| state.sites.get_mut("www").unwrap().objects.is_stuck = true);

@@ -66,7 +66,7 @@ fn text(output: &Output) -> String {
 }
 
 #[test]
-fn every_reason_is_named_with_what_to_do() {
+fn every_error_has_a_cause_and_a_hint() {
     const HTML: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>";
     const NOT_FOUND: &[u8] = b"HTTP/1.1 404 No\r\nContent-Length: 6\r\n\r\n<html>";
     const TO_HTTPS: &[u8] = b"HTTP/1.1 308 X\r\nLocation: https://cdn.test/.selvedge/v1/sites\r\n\
@@ -115,7 +115,7 @@ fn every_reason_is_named_with_what_to_do() {
 }
 
 #[test]
-fn nothing_waits_for_longer_than_half_a_minute() {
+fn no_command_waits_longer_than_half_a_minute() {
     let dying = |fault: Fault| {
         let (folder, server) = (Folder::filled(), Server::start());
         server.with(|state| state.batch_bytes_max = 4_000);
@@ -174,7 +174,7 @@ fn impatient(url: &str) -> Client {
 }
 
 #[test]
-fn silence_at_any_request_ends_a_publish_and_says_that_what_was_sent_is_kept() {
+fn a_silent_server_ends_a_publish_that_can_be_resumed() {
     for silent_at in 0..8 {
         let (folder, server) = (Folder::filled(), Server::start());
         server.with(|state| state.batch_bytes_max = 8_000);
@@ -193,7 +193,7 @@ fn silence_at_any_request_ends_a_publish_and_says_that_what_was_sent_is_kept() {
 }
 
 #[test]
-fn a_gateway_that_answers_for_a_dead_server_is_no_sign_of_life() {
+fn a_gateway_error_is_not_a_sign_of_life() {
     const BAD_GATEWAY: &[u8] = b"HTTP/1.1 502 X\r\nContent-Length: 6\r\n\r\n<html>";
     let slow = fake(|mut stream| {
         let _ = stream.read(&mut [0; 4_096]);
@@ -208,7 +208,7 @@ fn a_gateway_that_answers_for_a_dead_server_is_no_sign_of_life() {
 }
 
 #[test]
-fn bytes_that_are_sent_again_are_no_sign_of_life() {
+fn repeated_bytes_are_not_a_sign_of_life() {
     let taking = fake(|mut stream| {
         // About 300 ms for all of it, and then no answer.
         let mut piece = vec![0; 1 << 20];

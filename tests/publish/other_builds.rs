@@ -78,7 +78,7 @@ fn the_page_of_a_single_page_application() {
 }
 
 #[test]
-fn a_catch_all_line_names_a_page_that_is_there() {
+fn a_catch_all_line_names_an_existing_page() {
     let folder = written(&[INDEX, ("_redirects", "/old /new\n/* /app.html 200\n")]);
     let failure = folder.publish(&Server::start()).unwrap_err();
     let problem = &failure.problems[0];
@@ -214,7 +214,7 @@ fn files_of_other_hosts_are_left_out_with_a_warning() {
 }
 
 #[test]
-fn functions_of_other_hosts_are_warned_about() {
+fn functions_of_other_hosts_cause_a_warning() {
     let function = "export async function onRequest(context) { return fetch(context.env.KEY); }";
     let warning = &["/functions/api/[id].ts: looks like server code"][..];
     check_hints(&[INDEX, ("functions/api/[id].ts", function)], warning, &[]);
