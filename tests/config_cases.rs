@@ -1,8 +1,8 @@
 //! Case files of site configurations: `config/*.case`.
 //!
-//! A case is files, a line of ten hyphens, and what becomes of them: every diagnostic, then the
-//! compiled configuration where it differs from none at all. A file begins with a line
-//! `==> NAME`; `../NAME` is beside the published folder. `UPDATE_CASES=1` rewrites the results.
+//! A case consists of files, a line of ten hyphens, and the result: all diagnostics, then the
+//! configuration where it differs from the default. A file begins with a line `==> NAME`;
+//! `../NAME` is beside the published folder. `UPDATE_CASES=1` rewrites the results.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::fs;

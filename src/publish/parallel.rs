@@ -19,7 +19,7 @@ pub fn in_flight<T: Sync, R: Send, E: Send>(
     };
     let mut results = match ThreadPoolBuilder::new().num_threads(IN_FLIGHT).build() {
         Ok(pool) => pool.install(call_all)?,
-        // Without threads of its own it shares those of the process.
+        // Fall back to the threads of the process.
         Err(_) => call_all()?,
     };
     results.sort_unstable_by_key(|(at, _)| *at);

@@ -251,7 +251,7 @@ fn busy_and_flaky_servers() {
     let failure = folder.publish(&server).unwrap_err();
     assert_eq!((failure.ending, &*failure.code), (Ending::Failed, "unavailable"));
     assert_eq!(failure.why.as_deref(), Some("6 attempts were made"));
-    // A store that is full stays full: it is named after a few attempts.
+    // A full store stays full, so there are only a few attempts.
     server.fail(|_, _, path| match path.contains("/blobs") && !path.ends_with("/missing") {
         true => Fault::Refused("not-stored"),
         false => Fault::None,

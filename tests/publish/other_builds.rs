@@ -1,4 +1,4 @@
-//! Folders as other tools build them and other hosts configure them.
+//! Output of other tools, and configuration of other hosts.
 
 use std::fs;
 
@@ -31,7 +31,7 @@ fn written(files: &[(&str, &str)]) -> Folder {
     folder
 }
 
-/// Checks the mode and which file is the page of the application.
+/// Checks whether the site is a single-page application, and its page.
 #[track_caller]
 fn check_application(files: &[(&str, &str)], page: Option<&str>, notes: usize) {
     let (server, warnings, found) = published(files);
@@ -86,7 +86,7 @@ fn a_catch_all_line_names_an_existing_page() {
     assert!(problem.message.contains("/app.html"), "{failure}");
 }
 
-/// Checks the hints: of each, a part of what is said.
+/// Checks warnings and notes by a part of their texts.
 #[track_caller]
 fn check_hints(files: &[(&str, &str)], warnings: &[&str], notes: &[&str]) {
     let (_, found_warnings, found_notes) = published(files);

@@ -1,4 +1,4 @@
-//! Servers that are not there, say nothing, or go away: the command ends in time and says why.
+//! Servers that are down, silent or broken: the command ends in time and explains the cause.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -17,10 +17,10 @@ use selvedge::publish::run::publish;
 use super::server::{Fault, Server};
 use super::{Folder, noise, selvedge};
 
-/// How long any command may take without an answer from the server.
+/// Maximum duration of a command without an answer from the server.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// A server that treats each connection in one way; its `host:port`.
+/// Starts a server that treats each connection the same way, and returns its `host:port`.
 fn fake(treat: impl Fn(TcpStream) + Send + Sync + Clone + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -33,7 +33,7 @@ fn fake(treat: impl Fn(TcpStream) + Send + Sync + Clone + 'static) -> String {
     address
 }
 
-/// A server that gives the same bytes to whoever says something.
+/// Starts a server that answers every request with the same bytes.
 fn saying(answer: &'static [u8]) -> String {
     fake(move |mut stream| {
         let _ = stream.read(&mut [0; 4_096]);
@@ -43,7 +43,7 @@ fn saying(answer: &'static [u8]) -> String {
 
 fn black_hole() -> String {
     fake(|mut stream| {
-        // Connections are taken and never read from.
+        // Connections are accepted but never read.
         let _held = &mut stream;
         loop {
             thread::park();
@@ -51,7 +51,7 @@ fn black_hole() -> String {
     })
 }
 
-/// Speaks TLS so far that it refuses every client: with an alert, as to plain HTTP.
+/// Starts a server that answers with a TLS alert, also to plain HTTP.
 fn speaking_tls() -> String {
     fake(|mut stream| {
         let mut first = [0; 4_096];
