@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_terminal_the_remedy_and_the_effect_are_named() {
+    fn without_a_terminal_the_hint_and_the_effect_are_shown() {
         let refused = confirm_from(&mut &b""[..], false, "This deletes x.\nAll of it.\n", "Go?");
         let text = refused.unwrap_err().to_string();
         assert!(text.contains("--yes") && text.contains("  All of it."), "{text}");

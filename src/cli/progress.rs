@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn no_estimate_is_shown_that_is_worth_nothing() {
+    fn useless_estimates_are_not_shown() {
         let rows = [
             ((1, 50, 100), None, "too early"),
             ((10, 4, 100), None, "too little"),

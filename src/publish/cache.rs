@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::publish::clock;
 use crate::publish::encode::{ENCODER_VERSION, Effort};
-use crate::publish::pack::{PackWriter, Place};
+use crate::publish::pack::{BlobPlace, PackWriter};
 use crate::publish::scan::Stat;
 use crate::site::deployment::asset::REPRESENTATIONS_MAX;
 use crate::site::ids::ContentHash;
@@ -42,7 +42,7 @@ pub struct Encoded {
     pub coding: Coding,
     pub length: u64,
     pub hash: ContentHash,
-    pub place: Option<Place>,
+    pub place: Option<BlobPlace>,
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +80,7 @@ impl Cache {
         (writer, self.packs.len() as u32 - 1)
     }
 
-    pub fn pack(&self, place: Place) -> Option<&Path> {
+    pub fn pack(&self, place: BlobPlace) -> Option<&Path> {
         self.packs.get(place.pack as usize).map(PathBuf::as_path)
     }
 
@@ -228,7 +228,7 @@ fn parse(bytes: &[u8], folder: &Path) -> Option<Cache> {
     if Sha256::digest(content).as_slice() != sum {
         return None;
     }
-    let mut reader = Reader(content);
+    let mut reader = IndexReader(content);
     if reader.array::<4>()? != *MAGIC || u32::from_le_bytes(reader.array()?) != ENCODER_VERSION {
         return None;
     }
@@ -263,9 +263,9 @@ fn parse(bytes: &[u8], folder: &Path) -> Option<Cache> {
     Some(cache)
 }
 
-struct Reader<'a>(&'a [u8]);
+struct IndexReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> IndexReader<'a> {
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (array, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -290,7 +290,7 @@ impl<'a> Reader<'a> {
         let hash = ContentHash(self.array()?);
         let pack = u32::from_le_bytes(self.array()?);
         let offset = u64::from_le_bytes(self.array()?);
-        let place = ((pack as usize) < packs).then_some(Place { pack, offset });
+        let place = ((pack as usize) < packs).then_some(BlobPlace { pack, offset });
         Some(Encoded { coding, length, hash, place })
     }
 }
@@ -325,7 +325,7 @@ mod tests {
         let stat = Stat { size: 9, modified_nanos: 1, changed_nanos: 2, inode: 3 };
         let hash = ContentHash::of(b"content");
         cache.files.insert("/a".into(), KnownFile { stat, hash, is_secret: false });
-        let place = Some(Place { pack, offset });
+        let place = Some(BlobPlace { pack, offset });
         let encoded = ContentHash::of(b"encoded");
         let encoded = Encoded { coding: Coding::Brotli, length: 7, hash: encoded, place };
         cache.encodings.insert(hash, vec![encoded]);
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_read_again() {
+    fn a_saved_cache_is_read_again() {
         let folder = Folder::new("roundtrip");
         let mut cache = filled(&folder);
         cache.save().unwrap();
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_index_counts_as_none() {
+    fn a_damaged_index_is_ignored() {
         let folder = Folder::new("damaged");
         filled(&folder).save().unwrap();
         let whole = fs::read(folder.0.join("index")).unwrap();
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn packs_that_nothing_names_are_removed() {
+    fn unused_packs_are_removed() {
         let folder = Folder::new("waste");
         let mut cache = filled(&folder);
         cache.save().unwrap();
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_pack_is_an_error_and_not_a_wrong_blob() {
+    fn a_damaged_pack_is_an_error() {
         let folder = Folder::new("lost");
         let mut cache = filled(&folder);
         cache.save().unwrap();

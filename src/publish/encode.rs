@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_stay_within_what_browsers_take() {
+    fn zstandard_windows_stay_within_browser_limits() {
         // Larger than the largest window, and repetitive, so that it takes no time.
         let content = text(64 * 1024).repeat(160);
         let encoded = zstd(&content, 19).unwrap();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn zstandard_is_kept_only_where_it_would_ever_be_sent() {
+    fn zstandard_is_kept_only_if_shorter_than_brotli() {
         let rows = [
             (Coding::Zstd, 9, vec![10], true),
             (Coding::Zstd, 10, vec![10], false),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_tried() {
+    fn codings_by_type_and_length() {
         let rows = [
             ("text/html; charset=utf-8", ENCODE_BYTES_MIN - 1, 0),
             ("text/html; charset=utf-8", ENCODE_BYTES_MIN, 3),

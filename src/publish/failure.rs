@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_named() {
+    fn a_full_disk_is_recognised() {
         // ENOSPC and EDQUOT, then ENOENT.
         for (code, expected) in [(28, "disk-full"), (122, "disk-full"), (2, "io")] {
             let cause = std::io::Error::from_raw_os_error(code);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_adds_is_kept_but_replaces_nothing() {
+    fn members_of_the_server_replace_nothing() {
         let mut failure = Failure::refused("lost-race", "m", "h");
         failure.detail = Some(json!({"winner": {"seq": 7}, "code": "other"}).into());
         assert_eq!(failure.to_json()["error"]["winner"]["seq"], 7);

@@ -13,7 +13,7 @@ use crate::publish::cache::{Cache, Encoded, KnownFile, SETTLED_NANOS, Spool};
 use crate::publish::clock;
 use crate::publish::encode::{self, ENCODE_BYTES_MAX, Effort};
 use crate::publish::failure::{Failure, Problem};
-use crate::publish::pack::{PackWriter, Place};
+use crate::publish::pack::{BlobPlace, PackWriter};
 use crate::publish::private_keys::{self, HEAD_BYTES};
 use crate::publish::progress::{Progress, Unit};
 use crate::publish::scan::{ScannedFile, Stat};
@@ -93,13 +93,13 @@ pub fn ingest(
     Ok(ingested)
 }
 
-struct Outcome {
+struct Ingestion {
     file: IngestedFile,
     is_secret: bool,
     was_read: bool,
 }
 
-enum Stop {
+enum IngestError {
     Problem(Problem),
     Failure(Failure),
 }
@@ -108,12 +108,12 @@ fn absorb(
     ingested: &mut Ingested,
     cache: &mut Cache,
     options: IngestOptions<'_>,
-    result: Result<Outcome, Stop>,
+    result: Result<Ingestion, IngestError>,
 ) -> Result<(), Failure> {
-    let Outcome { file, is_secret, was_read } = match result {
+    let Ingestion { file, is_secret, was_read } = match result {
         Ok(outcome) => outcome,
-        Err(Stop::Failure(failure)) => return Err(failure),
-        Err(Stop::Problem(problem)) => {
+        Err(IngestError::Failure(failure)) => return Err(failure),
+        Err(IngestError::Problem(problem)) => {
             ingested.problems.push(problem);
             return Ok(());
         }
@@ -151,7 +151,7 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    fn file(&self, scanned: ScannedFile, media_type: String) -> Result<Outcome, Stop> {
+    fn file(&self, scanned: ScannedFile, media_type: String) -> Result<Ingestion, IngestError> {
         if let Some(outcome) = self.recognised(&scanned, &media_type) {
             return Ok(outcome);
         }
@@ -162,7 +162,7 @@ impl Worker<'_> {
                 Err(stop) => return Err(stop),
             }
         }
-        Err(Stop::Problem(Problem::of_path(
+        Err(IngestError::Problem(Problem::of_path(
             &scanned.path,
             "keeps changing while it is read",
             "publish when the build is done",
@@ -170,7 +170,7 @@ impl Worker<'_> {
     }
 
     /// Returns the file as the cache knows it, if it has not changed.
-    fn recognised(&self, scanned: &ScannedFile, media_type: &str) -> Option<Outcome> {
+    fn recognised(&self, scanned: &ScannedFile, media_type: &str) -> Option<Ingestion> {
         let known = self.cache.files.get(&scanned.path)?;
         if known.stat != scanned.stat {
             return None;
@@ -182,12 +182,16 @@ impl Worker<'_> {
         };
         let (scanned, media_type) = (scanned.clone(), media_type.to_owned());
         let file = IngestedFile { scanned, media_type, hash: known.hash, encodings };
-        Some(Outcome { file, is_secret: known.is_secret, was_read: false })
+        Some(Ingestion { file, is_secret: known.is_secret, was_read: false })
     }
 
     /// Reads a file; `None` if it changed meanwhile.
-    fn read(&self, scanned: &ScannedFile, media_type: &str) -> Result<Option<Outcome>, Stop> {
-        let unreadable = |cause: io::Error| Stop::Problem(unreadable(&scanned.path, &cause));
+    fn read(
+        &self,
+        scanned: &ScannedFile,
+        media_type: &str,
+    ) -> Result<Option<Ingestion>, IngestError> {
+        let unreadable = |cause: io::Error| IngestError::Problem(unreadable(&scanned.path, &cause));
         let mut open = File::open(&scanned.file).map_err(unreadable)?;
         let stat = Stat::of(&open.metadata().map_err(unreadable)?);
         let (hash, head, content) = digest(&mut open, stat.size).map_err(unreadable)?;
@@ -202,7 +206,7 @@ impl Worker<'_> {
         };
         let scanned = ScannedFile { stat, ..scanned.clone() };
         let file = IngestedFile { scanned, media_type: media_type.to_owned(), hash, encodings };
-        Ok(Some(Outcome { file, is_secret, was_read: true }))
+        Ok(Some(Ingestion { file, is_secret, was_read: true }))
     }
 
     fn encodings(
@@ -210,7 +214,7 @@ impl Worker<'_> {
         hash: &ContentHash,
         media_type: &str,
         content: &[u8],
-    ) -> Result<Vec<Encoded>, Stop> {
+    ) -> Result<Vec<Encoded>, IngestError> {
         let codings = self.codings(media_type, content.len() as u64);
         if codings.is_empty() {
             return Ok(Vec::new());
@@ -222,21 +226,20 @@ impl Worker<'_> {
         let mut encodings = Vec::with_capacity(codings.len());
         for coding in codings {
             let encoded = encode::encode(*coding, effort, content)
-                .map_err(|cause| Stop::Failure(Failure::io("encoding a file", &cause)))?;
+                .map_err(|cause| IngestError::Failure(Failure::io("encoding a file", &cause)))?;
             let Some(encoded) = encoded else { continue };
             let kept = encodings.iter().map(|kept: &Encoded| kept.length);
             if !encode::is_worth_keeping(*coding, encoded.len() as u64, kept) {
                 continue;
             }
-            let offset = self
-                .pack
-                .append(&encoded)
-                .map_err(|cause| Stop::Failure(Failure::io(self.pack.path().display(), &cause)))?;
+            let offset = self.pack.append(&encoded).map_err(|cause| {
+                IngestError::Failure(Failure::io(self.pack.path().display(), &cause))
+            })?;
             encodings.push(Encoded {
                 coding: *coding,
                 length: encoded.len() as u64,
                 hash: ContentHash::of(&encoded),
-                place: Some(Place { pack: self.pack_number, offset }),
+                place: Some(BlobPlace { pack: self.pack_number, offset }),
             });
         }
         Ok(encodings)

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn no_riskier_than_the_file() {
+    fn types_no_riskier_than_the_file() {
         let unknown = "/.well-known/apple-app-site-association";
         let rows = [
             (unknown, "application/json", true),
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_rule_wins_and_the_files_own_type_is_what_counts() {
+    fn the_last_rule_wins_and_risk_is_by_extension() {
         let scanned = ScannedFile { path: "/a.html".into(), file: "a".into(), ..file() };
         let mut files = [(scanned, "text/html".to_owned())];
         let rules = ["text/plain", "text/html; charset=utf-8"].map(|value| Located {

@@ -35,7 +35,6 @@ pub mod upload;
 pub mod manage;
 pub mod removal;
 pub mod objects;
-pub mod api;
 pub mod client;
 pub mod parallel;
 pub mod failure;

@@ -11,7 +11,7 @@ use crate::publish::clock;
 
 /// The position of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct BlobPlace {
     /// Index in the cache's list of packs.
     pub pack: u32,
     pub offset: u64,

@@ -19,7 +19,7 @@ pub fn in_flight<T: Sync, R: Send, E: Send>(
     };
     let mut results = match ThreadPoolBuilder::new().num_threads(IN_FLIGHT).build() {
         Ok(pool) => pool.install(call_all)?,
-        // Without threads of its own it shares those of the process.
+        // Fall back to the threads of the process.
         Err(_) => call_all()?,
     };
     results.sort_unstable_by_key(|(at, _)| *at);
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_stops_what_has_not_begun() {
+    fn an_error_stops_further_calls() {
         let items: Vec<u32> = (0..10_000).collect();
         let begun = AtomicUsize::new(0);
         let result = in_flight(&items, |n| {

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn published_files_that_are_hidden_are_named_once_per_takedown() {
+    fn one_warning_per_takedown() {
         let site = SiteName::parse("www").unwrap();
         let takedowns = ["/about", "/private/*", "/none", "/a%20b"];
         let takedowns = takedowns.map(|text| TakedownPath::parse(text).unwrap());

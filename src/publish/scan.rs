@@ -106,7 +106,7 @@ struct Rules {
     file_bytes_max: u64,
 }
 
-enum Found {
+enum Finding {
     File(ScannedFile),
     Problem(Problem),
     Warning(Problem),
@@ -131,9 +131,9 @@ fn collect(rules: &Rules) -> Scan {
         let mut scan = Scan::default();
         for found in receiver {
             match found {
-                Found::File(file) => scan.files.push(file),
-                Found::Problem(problem) => scan.problems.push(problem),
-                Found::Warning(warning) => scan.warnings.push(warning),
+                Finding::File(file) => scan.files.push(file),
+                Finding::Problem(problem) => scan.problems.push(problem),
+                Finding::Warning(warning) => scan.warnings.push(warning),
             }
         }
         scan
@@ -143,13 +143,13 @@ fn collect(rules: &Rules) -> Scan {
 fn visit(
     rules: &Rules,
     entry: Result<DirEntry, ignore::Error>,
-    found: &Sender<Found>,
+    found: &Sender<Finding>,
 ) -> WalkState {
-    let report = |found_one: Found| drop(found.send(found_one));
+    let report = |finding: Finding| drop(found.send(finding));
     let entry = match entry {
         Ok(entry) => entry,
         Err(error) => {
-            report(Found::Problem(walk_problem(&rules.root, &error)));
+            report(Finding::Problem(walk_problem(&rules.root, &error)));
             return WalkState::Continue;
         }
     };
@@ -164,8 +164,8 @@ fn visit(
         && rules.is_unmentioned(relative, is_folder)
     {
         report(match host_file.treatment {
-            Treatment::Refused => Found::Problem(host_file.problem()),
-            Treatment::LeftOut => Found::Warning(host_file.problem()),
+            Treatment::Refused => Finding::Problem(host_file.problem()),
+            Treatment::LeftOut => Finding::Warning(host_file.problem()),
         });
         return WalkState::Skip;
     }
@@ -174,7 +174,7 @@ fn visit(
     }
     if !is_folder && CONFIG_FILE_NAMES.contains(&name) {
         if entry.depth() > 1 && name.starts_with('_') {
-            report(Found::Warning(Problem::of_path(
+            report(Finding::Warning(Problem::of_path(
                 &shown(relative),
                 "is read only at the root of the folder",
                 "move its rules there; here it is neither read nor published",
@@ -183,7 +183,7 @@ fn visit(
         return WalkState::Continue;
     }
     if entry.path_is_symlink() && !stays_inside(&rules.root, entry.path()) {
-        report(Found::Problem(Problem::of_path(
+        report(Finding::Problem(Problem::of_path(
             &shown(relative),
             "is a symbolic link out of the folder",
             "copy what it points to into the folder, or leave the link out with an ignore pattern",
@@ -194,9 +194,9 @@ fn visit(
         return WalkState::Continue;
     }
     match rules.file(&entry, relative) {
-        Ok(Some(file)) => report(Found::File(file)),
+        Ok(Some(file)) => report(Finding::File(file)),
         Ok(None) => {}
-        Err(problem) => report(Found::Problem(problem)),
+        Err(problem) => report(Finding::Problem(problem)),
     }
     WalkState::Continue
 }

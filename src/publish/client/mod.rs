@@ -27,6 +27,8 @@ use crate::publish::client::watchdog::Watchdog;
 use crate::publish::clock;
 use crate::publish::failure::Failure;
 use crate::publish::progress::Step;
+use crate::site::api::{Server, StageView};
+use crate::site::ids::{SiteName, StageName};
 use crate::site::records::site::TOKEN_PREFIX;
 
 /// Maximum length of an answer in bytes: no blob and no list of the API is longer.
@@ -68,7 +70,7 @@ pub struct Client {
 }
 
 #[derive(Debug)]
-pub struct Answer {
+pub struct ApiResponse {
     /// `Content-Length`, also of an answer to HEAD.
     pub length: u64,
     pub body: Vec<u8>,
@@ -104,6 +106,16 @@ impl Client {
     /// Returns the number of requests sent, retries included.
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Returns the server's settings and limits.
+    pub fn server(&self) -> Result<Server, Failure> {
+        self.get("")
+    }
+
+    /// Returns the live record of a stage; `None` if nothing was ever deployed to it.
+    pub fn live(&self, site: &SiteName, stage: &StageName) -> Result<Option<StageView>, Failure> {
+        self.find(&format!("/sites/{site}/stages/{stage}"))
     }
 
     /// Sends a GET and parses the answer; `None` for a 404.
@@ -147,7 +159,7 @@ impl Client {
 
     /// Deletes something. Returns `None` if a retry finds it gone, because an earlier attempt whose
     /// answer was lost did it.
-    pub fn delete(&self, path: &str) -> Result<Option<Answer>, Failure> {
+    pub fn delete(&self, path: &str) -> Result<Option<ApiResponse>, Failure> {
         let before = self.calls();
         match self.call("DELETE", path, Payload::Empty) {
             Ok(answer) => Ok(Some(answer)),
@@ -157,7 +169,12 @@ impl Client {
     }
 
     /// Sends a request, with retries.
-    pub fn call(&self, method: &str, path: &str, payload: Payload<'_>) -> Result<Answer, Failure> {
+    pub fn call(
+        &self,
+        method: &str,
+        path: &str,
+        payload: Payload<'_>,
+    ) -> Result<ApiResponse, Failure> {
         self.call_with(method, path, &[], payload, None)
     }
 
@@ -170,7 +187,7 @@ impl Client {
         headers: Headers<'_>,
         payload: Payload<'_>,
         step: Option<&dyn Step>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<ApiResponse, Failure> {
         let call = Call { method, path, headers, payload };
         self.retry(&call, step, |sent| self.attempt(&call, sent))
     }
@@ -282,11 +299,11 @@ impl Client {
         }
     }
 
-    fn attempt(&self, call: &Call<'_>, sent: &Sent<'_>) -> Result<Answer, AttemptError> {
+    fn attempt(&self, call: &Call<'_>, sent: &Sent<'_>) -> Result<ApiResponse, AttemptError> {
         let mut response = self.open(call, call.payload.length(), sent)?;
         let length = length_of(&response);
         let body = self.body(&mut response, true)?;
-        Ok(Answer { length: length.unwrap_or(body.len() as u64), body })
+        Ok(ApiResponse { length: length.unwrap_or(body.len() as u64), body })
     }
 
     fn body(

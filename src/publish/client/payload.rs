@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_count_when_they_are_sent_for_the_first_time() {
+    fn only_bytes_sent_for_the_first_time_count() {
         let watchdog = Watchdog::start(&Agent::new_with_defaults(), Duration::from_secs(60));
         let step = Counter::default();
         let sent = Sent { step: Some(&step), ..Sent::default() };

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn past_the_limit_the_agent_is_shut_down() {
+    fn the_agent_is_shut_down_past_the_limit() {
         let agent = Agent::new_with_defaults();
         let watchdog = Watchdog::start(&agent, STEP);
         watchdog.waiting(|| thread::sleep(STEP * 5));

@@ -5,7 +5,7 @@
 
 use serde_norway::Value;
 
-use crate::publish::config::headers::{self, Headers};
+use crate::publish::config::headers::{self, ConfiguredHeaders};
 use crate::site::rules::header_op::HeaderOp;
 use crate::site::source::diagnostic::{Diagnostic, Report};
 
@@ -15,14 +15,15 @@ const REMEDY: &str = "Write it as for App Builder: a selector, and below it `Nam
 
 #[derive(Debug, Default)]
 pub struct AppConfig {
-    pub headers: Headers,
+    pub headers: ConfiguredHeaders,
     /// Files that hold its extensions, relative to its folder.
     pub includes: Vec<String>,
 }
 
 /// Returns the rules of a file and everything that is wrong with it.
 pub fn parse(file: &str, text: &str) -> (AppConfig, Vec<Diagnostic>) {
-    let mut reader = Reader { text, report: Report::new(file), read: AppConfig::default() };
+    let mut reader =
+        AppConfigReader { text, report: Report::new(file), read: AppConfig::default() };
     match serde_norway::from_str::<Value>(text) {
         Ok(mut root) => {
             // App Builder reports merge keys that merge nothing.
@@ -37,13 +38,13 @@ pub fn parse(file: &str, text: &str) -> (AppConfig, Vec<Diagnostic>) {
     (reader.read, reader.report.into_diagnostics())
 }
 
-struct Reader<'t> {
+struct AppConfigReader<'t> {
     text: &'t str,
     report: Report,
     read: AppConfig,
 }
 
-impl Reader<'_> {
+impl AppConfigReader<'_> {
     fn root(&mut self, root: &Value) {
         self.web(root, &[]);
         if let Some(application) = root.get("application") {

@@ -12,14 +12,14 @@ use crate::site::source::type_rule::{CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY
 
 /// Header rules in the order in which they apply.
 #[derive(Debug, Default)]
-pub struct Headers {
+pub struct ConfiguredHeaders {
     pub rules: Vec<Located<HeaderRule>>,
     pub types: Vec<Located<TypeRule>>,
     /// Lines about headers that the header stage sets.
     pub touches: Vec<Located<Touch>>,
 }
 
-impl Headers {
+impl ConfiguredHeaders {
     /// Adds a rule on a line; its operations have their own lines.
     pub fn add(
         &mut self,
@@ -66,7 +66,7 @@ impl Headers {
     }
 }
 
-impl From<HeadersFile> for Headers {
+impl From<HeadersFile> for ConfiguredHeaders {
     fn from(file: HeadersFile) -> Self {
         Self { rules: file.rules, types: file.types, touches: file.touches }
     }

@@ -175,7 +175,7 @@ impl Loader {
         config.actions = actions.into_iter().map(|located| located.rule).collect();
         config.collections = collections.into_iter().map(|located| located.rule).collect();
         let is_file = |path: &str| folder.join(path.trim_start_matches('/')).is_file();
-        let site = redirects::Site { html: config.html, is_file: &is_file };
+        let site = redirects::SiteFiles { html: config.html, is_file: &is_file };
         config.redirects = redirects::review(redirect_rules, &site, &mut diagnostics);
         let has_actions = !config.actions.is_empty();
         let (header_rules, types) = headers.review(has_actions, &mut diagnostics);

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_site_says_comes_first() {
+    fn the_site_configuration_comes_first() {
         let collection = |name: &str, prefix: &str| {
             format!(r#"{{"collections":[{{"name":"{name}","prefix":"{prefix}"}}]}}"#)
         };

@@ -16,7 +16,7 @@ use crate::wire::percent::percent_decode;
 /// Maximum number of redirects followed: browsers give up at about 20.
 const HOPS_MAX: usize = 20;
 
-pub struct Site<'a> {
+pub struct SiteFiles<'a> {
     pub html: HtmlMode,
     pub is_file: &'a dyn Fn(&str) -> bool,
 }
@@ -27,7 +27,7 @@ const REMEDY_SHELL: &str = "For a single-page application write \
 /// Returns the redirects within the limits.
 pub fn review(
     rules: Vec<Located<RedirectRule>>,
-    site: &Site,
+    site: &SiteFiles,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Redirects {
     let rules = within_limits(rules, diagnostics);
@@ -123,7 +123,7 @@ fn rewrites(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) 
 fn loops(
     rules: &[&Located<RedirectRule>],
     redirects: &Redirects,
-    site: &Site,
+    site: &SiteFiles,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     let mut reported: BTreeSet<BTreeSet<String>> = BTreeSet::new();

@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_over_a_limit_are_reported_once() {
+    fn exceeding_a_limit_is_reported_once() {
         for (count, reported) in [(0, 0), (ACTIONS_MAX, 0), (ACTIONS_MAX + 2, 1)] {
             let at = |line| Located { file: "f".to_owned(), line, rule: () };
             let all = (1..=count).map(|line| at(u32::try_from(line).unwrap())).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
-use crate::publish::config::headers::{self, Headers};
+use crate::publish::config::headers::{self, ConfiguredHeaders};
 use crate::publish::config::settings::{Fingerprint, PublishSettings};
 use crate::publish::config::sources::{self, Sources};
 use crate::publish::config::toml_source::TomlSource;
@@ -61,7 +61,7 @@ pub struct SelvedgeToml {
     pub redirects: Vec<Located<RedirectRule>>,
     /// Rewrites of everything to one page.
     pub fallbacks: Vec<Located<Fallback>>,
-    pub headers: Headers,
+    pub headers: ConfiguredHeaders,
     pub sources: Sources,
 }
 

@@ -47,7 +47,7 @@ pub fn classes(files: &[IngestedFile], setting: &Fingerprint, folder: &Path) -> 
 ///
 /// `bundled`: the paths in a bundler's manifest.
 pub fn judge(paths: &[&str], bundled: &HashSet<String>) -> Vec<Class> {
-    let site = Site::survey(paths);
+    let site = Listing::survey(paths);
     paths.iter().map(|path| site.class(path, bundled.contains(*path))).collect()
 }
 
@@ -178,7 +178,7 @@ impl Folder<'_> {
 }
 
 /// Evidence from all files of the site.
-struct Site<'a> {
+struct Listing<'a> {
     folders: HashMap<&'a str, Folder<'a>>,
     /// Folders below the root that hold hashed code, or another folder that does.
     near_code: HashSet<&'a str>,
@@ -186,7 +186,7 @@ struct Site<'a> {
     forms: HashSet<Form>,
 }
 
-impl<'a> Site<'a> {
+impl<'a> Listing<'a> {
     fn survey(paths: &[&'a str]) -> Self {
         let mut folders: HashMap<&str, Folder> = HashMap::new();
         for path in paths.iter().filter(|path| !is_framework_output(path)) {

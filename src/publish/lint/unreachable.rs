@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_hides_a_file() {
+    fn redirects_that_hide_a_file() {
         check(("/a.js", "/b.js", 301), "/a.js", true);
         check(("/a.js", "/b.js", 301), "/c.js", false);
         check(("/old/*", "/new/:splat", 301), "/old/x.css", true);

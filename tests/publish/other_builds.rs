@@ -1,4 +1,4 @@
-//! Folders as other tools build them and other hosts configure them.
+//! Output of other tools, and configuration of other hosts.
 
 use std::fs;
 
@@ -31,7 +31,7 @@ fn written(files: &[(&str, &str)]) -> Folder {
     folder
 }
 
-/// Checks the mode and which file is the page of the application.
+/// Checks whether the site is a single-page application, and its page.
 #[track_caller]
 fn check_application(files: &[(&str, &str)], page: Option<&str>, notes: usize) {
     let (server, warnings, found) = published(files);
@@ -78,7 +78,7 @@ fn the_page_of_a_single_page_application() {
 }
 
 #[test]
-fn a_catch_all_line_names_a_page_that_is_there() {
+fn a_catch_all_line_names_an_existing_page() {
     let folder = written(&[INDEX, ("_redirects", "/old /new\n/* /app.html 200\n")]);
     let failure = folder.publish(&Server::start()).unwrap_err();
     let problem = &failure.problems[0];
@@ -86,7 +86,7 @@ fn a_catch_all_line_names_a_page_that_is_there() {
     assert!(problem.message.contains("/app.html"), "{failure}");
 }
 
-/// Checks the hints: of each, a part of what is said.
+/// Checks warnings and notes by a part of their texts.
 #[track_caller]
 fn check_hints(files: &[(&str, &str)], warnings: &[&str], notes: &[&str]) {
     let (_, found_warnings, found_notes) = published(files);
@@ -214,7 +214,7 @@ fn files_of_other_hosts_are_left_out_with_a_warning() {
 }
 
 #[test]
-fn functions_of_other_hosts_are_warned_about() {
+fn functions_of_other_hosts_cause_a_warning() {
     let function = "export async function onRequest(context) { return fetch(context.env.KEY); }";
     let warning = &["/functions/api/[id].ts: looks like server code"][..];
     check_hints(&[INDEX, ("functions/api/[id].ts", function)], warning, &[]);

@@ -1,4 +1,4 @@
-//! Servers that are not there, say nothing, or go away: the command ends in time and says why.
+//! Servers that are down, silent or broken: the command ends in time and explains the cause.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -17,10 +17,10 @@ use selvedge::publish::run::publish;
 use super::server::{Fault, Server};
 use super::{Folder, noise, selvedge};
 
-/// How long any command may take without an answer from the server.
+/// Maximum duration of a command without an answer from the server.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// A server that treats each connection in one way; its `host:port`.
+/// Starts a server that treats each connection the same way, and returns its `host:port`.
 fn fake(treat: impl Fn(TcpStream) + Send + Sync + Clone + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -33,7 +33,7 @@ fn fake(treat: impl Fn(TcpStream) + Send + Sync + Clone + 'static) -> String {
     address
 }
 
-/// A server that gives the same bytes to whoever says something.
+/// Starts a server that answers every request with the same bytes.
 fn saying(answer: &'static [u8]) -> String {
     fake(move |mut stream| {
         let _ = stream.read(&mut [0; 4_096]);
@@ -43,7 +43,7 @@ fn saying(answer: &'static [u8]) -> String {
 
 fn black_hole() -> String {
     fake(|mut stream| {
-        // Connections are taken and never read from.
+        // Connections are accepted but never read.
         let _held = &mut stream;
         loop {
             thread::park();
@@ -51,7 +51,7 @@ fn black_hole() -> String {
     })
 }
 
-/// Speaks TLS so far that it refuses every client: with an alert, as to plain HTTP.
+/// Starts a server that answers with a TLS alert, also to plain HTTP.
 fn speaking_tls() -> String {
     fake(|mut stream| {
         let mut first = [0; 4_096];
@@ -66,7 +66,7 @@ fn text(output: &Output) -> String {
 }
 
 #[test]
-fn every_reason_is_named_with_what_to_do() {
+fn every_error_has_a_cause_and_a_hint() {
     const HTML: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>";
     const NOT_FOUND: &[u8] = b"HTTP/1.1 404 No\r\nContent-Length: 6\r\n\r\n<html>";
     const TO_HTTPS: &[u8] = b"HTTP/1.1 308 X\r\nLocation: https://cdn.test/.selvedge/v1/sites\r\n\
@@ -115,7 +115,7 @@ fn every_reason_is_named_with_what_to_do() {
 }
 
 #[test]
-fn nothing_waits_for_longer_than_half_a_minute() {
+fn no_command_waits_longer_than_half_a_minute() {
     let dying = |fault: Fault| {
         let (folder, server) = (Folder::filled(), Server::start());
         server.with(|state| state.batch_bytes_max = 4_000);
@@ -174,7 +174,7 @@ fn impatient(url: &str) -> Client {
 }
 
 #[test]
-fn silence_at_any_request_ends_a_publish_and_says_that_what_was_sent_is_kept() {
+fn a_silent_server_ends_a_publish_that_can_be_resumed() {
     for silent_at in 0..8 {
         let (folder, server) = (Folder::filled(), Server::start());
         server.with(|state| state.batch_bytes_max = 8_000);
@@ -193,7 +193,7 @@ fn silence_at_any_request_ends_a_publish_and_says_that_what_was_sent_is_kept() {
 }
 
 #[test]
-fn a_gateway_that_answers_for_a_dead_server_is_no_sign_of_life() {
+fn a_gateway_error_is_not_a_sign_of_life() {
     const BAD_GATEWAY: &[u8] = b"HTTP/1.1 502 X\r\nContent-Length: 6\r\n\r\n<html>";
     let slow = fake(|mut stream| {
         let _ = stream.read(&mut [0; 4_096]);
@@ -208,7 +208,7 @@ fn a_gateway_that_answers_for_a_dead_server_is_no_sign_of_life() {
 }
 
 #[test]
-fn bytes_that_are_sent_again_are_no_sign_of_life() {
+fn repeated_bytes_are_not_a_sign_of_life() {
     let taking = fake(|mut stream| {
         // About 300 ms for all of it, and then no answer.
         let mut piece = vec![0; 1 << 20];
