@@ -4,8 +4,6 @@
 
 use std::io::{self, Write};
 
-use serde::{Deserialize, Serialize};
-
 use crate::wire::coding::Coding;
 use crate::wire::media_type;
 
@@ -21,8 +19,7 @@ pub const SAVING_DIVISOR: u64 = 20;
 /// From this size on, encoders use a lower level, so that a few large files don't delay a publish.
 pub const LARGE_BYTES: usize = 256 * 1024;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Effort {
     /// Fast, for development; a few percent larger
     Fast,
@@ -47,22 +44,12 @@ impl Effort {
         match (coding, self) {
             (Coding::Identity, _) => 0,
             (Coding::Brotli, Self::Fast) => 4,
-            (Coding::Brotli, Self::Default) => {
-                if large {
-                    5
-                } else {
-                    7
-                }
-            }
+            (Coding::Brotli, Self::Default) if large => 5,
+            (Coding::Brotli, Self::Default) => 7,
             (Coding::Brotli, Self::Best) => 11,
             (Coding::Zstd, Self::Fast) => 3,
-            (Coding::Zstd, Self::Default) => {
-                if large {
-                    9
-                } else {
-                    12
-                }
-            }
+            (Coding::Zstd, Self::Default) if large => 9,
+            (Coding::Zstd, Self::Default) => 12,
             (Coding::Zstd, Self::Best) => 19,
             (Coding::Gzip, Self::Fast) => 4,
             (Coding::Gzip, Self::Default) => 6,
@@ -126,7 +113,7 @@ fn brotli(content: &[u8], level: u32) -> io::Result<Vec<u8>> {
 }
 
 fn zstd(content: &[u8], level: u32) -> io::Result<Vec<u8>> {
-    // Browsers refuse windows above 8 MiB (RFC 9659 §3); these levels stay within.
+    // Browsers refuse windows above 8 MiB (RFC 9659 section 3); these levels stay within.
     zstd::bulk::compress(content, level as i32)
 }
 

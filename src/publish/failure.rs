@@ -125,7 +125,7 @@ impl Failure {
             failure.why = Some(cause.to_string().into());
             return failure;
         }
-        let hint = "check that the file exists, that you may read it, and that the disk has room";
+        let hint = "check that the file exists, its permissions, and the free space on the disk";
         let mut failure = Self::failed("io", what.to_string(), hint);
         failure.why = Some(cause.to_string().into());
         failure
@@ -134,10 +134,10 @@ impl Failure {
     pub fn invalid_folder(mut problems: Vec<Problem>) -> Self {
         problems.sort();
         problems.dedup();
-        let message = format!("{} to solve first", counted(problems.len(), "problem"));
+        let message = format!("{} found", counted(problems.len(), "problem"));
         let hint = match problems.len() {
-            1 => "nothing was sent; solve it and publish again",
-            _ => "nothing was sent; solve all of them and publish again",
+            1 => "nothing was sent; fix it and publish again",
+            _ => "nothing was sent; fix them and publish again",
         };
         Self { problems, ..Self::refused("invalid-folder", message, hint) }
     }
@@ -155,7 +155,7 @@ impl Failure {
         let is_passing =
             matches!(&*self.code, "unreachable" | "unavailable") || self.code.starts_with("http-5");
         if is_passing && was_server_heard {
-            let kept = "what was sent is kept: publish again, and only the rest is sent";
+            let kept = "the files sent so far are kept: publish again to send the rest";
             self.hint = Some(match self.hint {
                 Some(hint) => format!("{hint}\n  {kept}").into(),
                 None => kept.into(),
@@ -225,8 +225,8 @@ mod tests {
         assert_eq!(failure.ending.exit_code(), 1);
         assert_eq!(
             failure.to_string(),
-            "2 problems to solve first\n\n  _headers:3: no such header\n      write another\n  \
-             /b: is too long\n      shorten it\n  nothing was sent; solve all of them and publish again\n"
+            "2 problems found\n\n  _headers:3: no such header\n      write another\n  \
+             /b: is too long\n      shorten it\n  nothing was sent; fix them and publish again\n"
         );
         let json = failure.to_json();
         assert_eq!(json["error"]["code"], "invalid-folder");

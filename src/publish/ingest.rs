@@ -83,7 +83,7 @@ pub fn ingest(
             absorb(&mut ingested, cache, options, result)?;
         }
         if clock::now().duration_since(last_save).as_secs() >= CHECKPOINT_SECS {
-            // A cache that can't be saved costs time at the next run, nothing else.
+            // A failure only costs time at the next run.
             let _ = pack.flush().and_then(|()| cache.save());
             last_save = clock::now();
         }
@@ -135,7 +135,7 @@ fn absorb(
         ingested.problems.push(Problem::of_path(
             &file.scanned.path,
             "holds a private key",
-            "leave it out with an ignore pattern; if it is meant to be public, --allow-secrets",
+            "leave it out with an ignore pattern, or add --allow-secrets if it is meant to be public",
         ));
         return Ok(());
     }
@@ -164,7 +164,7 @@ impl Worker<'_> {
         }
         Err(Stop::Problem(Problem::of_path(
             &scanned.path,
-            "changes all the time while it is read",
+            "keeps changing while it is read",
             "publish when the build is done",
         )))
     }
@@ -252,8 +252,8 @@ impl Worker<'_> {
 
 fn unreadable(path: &str, cause: &io::Error) -> Problem {
     if cause.kind() == io::ErrorKind::NotFound {
-        let hint = "something removes files while they are published; publish when it is done";
-        return Problem::of_path(path, "vanished while it was published", hint);
+        let hint = "another program removes files; publish when it is done";
+        return Problem::of_path(path, "vanished during the publish", hint);
     }
     Problem::of_path(path, format!("can't be read: {cause}"), "check its permissions")
 }

@@ -50,7 +50,7 @@ pub fn roll_back(
 ) -> Result<Activated, Failure> {
     let target = match deployment {
         Some(deployment) => deployment.clone(),
-        // Named here, so that a call whose answer is lost does not go back twice.
+        // With an explicit target, a retry does not go back twice.
         None => previous(client, site, stage)?,
     };
     let path = format!("/sites/{site}/stages/{stage}/rollback");
@@ -58,9 +58,9 @@ pub fn roll_back(
 }
 
 fn previous(client: &Client, site: &SiteName, stage: &StageName) -> Result<DeploymentId, Failure> {
-    let hint = "`selvedge deployments` lists what there is";
+    let hint = "`selvedge deployments` lists all deployments";
     let live = client.live(site, stage)?.ok_or_else(|| {
-        Failure::refused("not-found", format!("nothing was ever published to {stage}"), hint)
+        Failure::refused("not-found", format!("nothing has been published to {stage}"), hint)
     })?;
     let target = live.retained.into_iter().find(|retained| !retained.rolled_back);
     target.map(|retained| retained.deployment).ok_or_else(|| {
@@ -158,6 +158,6 @@ fn segment(text: &str) -> Result<&str, Failure> {
     if !text.is_empty() && text.bytes().all(is_plain) && !text.starts_with('.') {
         return Ok(text);
     }
-    let hint = "letters, digits, hyphens, dots and underscores only";
-    Err(Failure::refused("bad-name", format!("{text:?} is no name"), hint))
+    let hint = "use letters, digits, hyphens, dots and underscores only";
+    Err(Failure::refused("bad-name", format!("{text:?} is not a valid name"), hint))
 }

@@ -168,7 +168,7 @@ impl Objects<'_> {
             if names.len() > OBJECT_BANS_MAX { json!({}) } else { json!({ "names": names }) };
         let answer: Result<Value, Failure> = client.send("POST", &path, &body);
         let answer = answer.map_err(|cause| {
-            let message = "the change is made, but edge copies are not invalidated";
+            let message = "the object is changed, but older edge copies are not invalidated";
             let hint = format!("selvedge purge --site {site} --collection {collection}");
             let mut failure = Failure::failed("not-invalidated", message, &hint);
             failure.why = Some(cause.message.into());
@@ -215,15 +215,15 @@ impl Objects<'_> {
     /// replaced when the download is complete.
     pub fn get(&self, name: &ObjectName, into: Option<&Path>) -> Result<u64, Failure> {
         let path = self.path(name);
-        // How long the download may take depends on how much it is. Refusals are told by it.
+        // The timeout of the download depends on its length. The download reports refusals.
         let known = self.client.call("HEAD", &path, Payload::Empty);
         let length = known.map_or(0, |answer| answer.length);
         let Some(file) = into else {
             let mut opened = 0;
             return self.client.download(&path, length, || {
                 opened += 1;
-                let message = "the download broke off and standard output can't be taken back";
-                let hint = "write to a file: add -o FILE";
+                let message = "the download broke off, and standard output can't be rewound";
+                let hint = "add -o FILE to write to a file";
                 let again = || Failure::failed("cut-off", message, hint);
                 if opened > 1 { Err(again()) } else { Ok(Box::new(io::stdout()) as Box<dyn Write>) }
             });
@@ -233,7 +233,6 @@ impl Objects<'_> {
         let open = || Ok(Box::new(File::create(&partial).map_err(failed)?) as Box<dyn Write>);
         let copied = self.client.download(&path, length, open);
         if copied.is_err() {
-            // What there is of it is of no use to anybody.
             let _ = fs::remove_file(&partial);
         }
         let copied = copied?;
@@ -413,8 +412,9 @@ fn walk(
 }
 
 fn refused(name: &str, why: &str) -> Failure {
-    let hint = "say another name: selvedge objects put FILE NAME";
-    let mut failure = Failure::refused("bad-name", format!("{name:?} is no object's name"), hint);
+    let hint = "choose another name: selvedge objects put FILE NAME";
+    let mut failure =
+        Failure::refused("bad-name", format!("{name:?} is not a valid object name"), hint);
     failure.why = Some(why.into());
     failure
 }

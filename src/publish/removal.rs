@@ -90,10 +90,9 @@ pub fn warnings<'a>(
         let mut hidden = files.clone().filter(|file| path.hides(file));
         let first = hidden.next()?;
         let message = match hidden.count() {
-            0 => format!("taken down as {text}: the deployment's own address does not show it"),
+            0 => format!("taken down as {text}: the deployment's address does not show it"),
             more => format!(
-                "taken down as {text}, with {more} more: the deployment's own address does not \
-                 show them"
+                "taken down as {text}, with {more} more: the deployment's address does not show them"
             ),
         };
         let hint = format!("to show it again: selvedge takedown --site {site} --undo '{text}'");

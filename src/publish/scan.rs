@@ -176,7 +176,7 @@ fn visit(
         if entry.depth() > 1 && name.starts_with('_') {
             report(Found::Warning(Problem::of_path(
                 &shown(relative),
-                "is read at the root of the folder only",
+                "is read only at the root of the folder",
                 "move its rules there; here it is neither read nor published",
             )));
         }
@@ -267,7 +267,7 @@ fn patterns(root: &Path, lines: &[String]) -> Result<Gitignore, Failure> {
     let broken = |line: &str, error: ignore::Error| {
         let hint = "write it as in a .gitignore file";
         let mut failure =
-            Failure::refused("invalid-folder", format!("{line:?} is no pattern"), hint);
+            Failure::refused("invalid-folder", format!("{line:?} is not a pattern"), hint);
         failure.why = Some(error.to_string().into());
         failure
     };
@@ -293,9 +293,9 @@ fn stays_inside(root: &Path, link: &Path) -> bool {
 fn walk_problem(root: &Path, error: &ignore::Error) -> Problem {
     let (path, hint) = match unwrapped(error) {
         (_, ignore::Error::Loop { child, .. }) => {
-            (Some(child.clone()), "it is a symbolic link to a folder that it lies in; remove it")
+            (Some(child.clone()), "remove the symbolic link: it points to a folder above it")
         }
-        (path, _) => (path, "check that it exists, where a link points to, and its permissions"),
+        (path, _) => (path, "check that it exists, its permissions, and the target of the link"),
     };
     let shown_path = path.map(|p| shown(p.strip_prefix(root).unwrap_or(&p)));
     Problem {
@@ -357,10 +357,9 @@ fn twin(path: &str, other: &str) -> Problem {
     let name = odd.rsplit('/').next().unwrap_or(odd);
     Problem::of_path(
         path,
-        format!("there are two files of this name, one {}, one {}", forms[0], forms[1]),
+        format!("two files have this name, one {}, one {}", forms[0], forms[1]),
         format!(
-            "keep the composed one: links and browsers write it so. A shell can name the other \
-             as {}",
+            "keep the composed one, which links and browsers use. In a shell the other is {}",
             in_shell(name)
         ),
     )
@@ -369,8 +368,7 @@ fn twin(path: &str, other: &str) -> Problem {
 fn empty(folder: &Path) -> Problem {
     Problem {
         message: format!("there is nothing to publish in {}", folder.display()),
-        hint: "build the site first, or name the folder that it is built into; dot-files and \
-               ignored files don't count"
+        hint: "build the site first, or name its output folder; dotfiles and ignored files don't count"
             .into(),
         ..Problem::default()
     }

@@ -164,13 +164,8 @@ fn content(file: &IngestedFile) -> Result<Vec<u8>, UploadError> {
         let path = &file.scanned.path;
         UploadError::Failure(match cause.kind() {
             io::ErrorKind::NotFound => {
-                let hint =
-                    "something removes files while they are published; publish when it is done";
-                Failure::refused(
-                    "vanished",
-                    format!("{path} vanished while it was published"),
-                    hint,
-                )
+                let hint = "another program removes files; publish when it is done";
+                Failure::refused("vanished", format!("{path} vanished during the publish"), hint)
             }
             _ => Failure::io(path, &cause),
         })

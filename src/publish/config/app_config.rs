@@ -3,25 +3,19 @@
 //! It maps selectors to headers; later selectors override earlier ones. The rest of the files is
 //! ignored.
 
-use serde_norway::{Mapping, Value};
+use serde_norway::Value;
 
-use crate::site::rules::HeaderRule;
-use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
-use crate::site::rules::header_policy::{check_name, check_value, is_disallowed};
-use crate::site::rules::pattern::{Language, Pattern};
-use crate::site::source::diagnostic::{Diagnostic, Located, Report};
-use crate::site::source::dialect;
-use crate::site::source::type_rule::{CONTENT_TYPE, TypeRule};
+use crate::publish::config::headers::{self, Headers};
+use crate::site::rules::header_op::HeaderOp;
+use crate::site::source::diagnostic::{Diagnostic, Report};
 
 pub const FILE_NAMES: [&str; 2] = ["app.config.yaml", "ext.config.yaml"];
 
-const REMEDY: &str = "Write it as App Builder has it: a selector, and below it `Name: value`.";
+const REMEDY: &str = "Write it as for App Builder: a selector, and below it `Name: value`.";
 
 #[derive(Debug, Default)]
 pub struct AppConfig {
-    pub headers: Vec<Located<HeaderRule>>,
-    pub types: Vec<Located<TypeRule>>,
-    pub touches: Vec<Located<Touch>>,
+    pub headers: Headers,
     /// Files that hold its extensions, relative to its folder.
     pub includes: Vec<String>,
 }
@@ -31,13 +25,13 @@ pub fn parse(file: &str, text: &str) -> (AppConfig, Vec<Diagnostic>) {
     let mut reader = Reader { text, report: Report::new(file), read: AppConfig::default() };
     match serde_norway::from_str::<Value>(text) {
         Ok(mut root) => {
-            // A merge key that merges nothing is App Builder's own to complain about.
+            // App Builder reports merge keys that merge nothing.
             let _ = root.apply_merge();
             reader.root(&root);
         }
         Err(error) => {
             let line = error.location().map_or(1, |at| u32::try_from(at.line()).unwrap_or(1));
-            reader.report.error(line.max(1), error, "Write it as YAML has it: yaml.org.");
+            reader.report.error(line.max(1), error, "Correct the YAML syntax: https://yaml.org.");
         }
     }
     (reader.read, reader.report.into_diagnostics())
@@ -93,65 +87,24 @@ impl Reader<'_> {
         };
         let place = [place, &[&*selector]].concat();
         let line = self.line(&place);
-        let Some(headers) = headers.as_mapping() else {
-            let message = format!("`{selector}` holds no map of headers");
+        let Some(written) = headers.as_mapping() else {
+            let message = format!("`{selector}` is not a map of headers");
             self.report.error(line, message, REMEDY);
             return;
         };
-        let ops = self.ops(headers, &selector, &place);
-        match HeaderRule::parse(&selector, Origin::Selector, ops) {
-            // What is left of a rule of mistakes, if nothing, needs no place in the deployment.
-            Ok(rule) if rule.ops().next().is_none() => {}
-            Ok(rule) => self.read.headers.push(self.report.locate(line, rule)),
-            Err(mistake) => self.report.mistake(line, &mistake),
-        }
-    }
-
-    fn ops(&mut self, headers: &Mapping, selector: &str, place: &[&str]) -> Vec<HeaderOp> {
-        let rule_line = self.line(place);
         let mut ops = Vec::new();
-        for (name, value) in headers {
+        for (name, value) in written {
             let name = scalar(name).unwrap_or_default();
-            let line = self.line(&[place, &[&*name]].concat());
+            let line = self.line(&[&place[..], &[&*name]].concat());
             let Some(value) = scalar(value) else {
-                let message = format!("the header `{name}` has no text as its value");
+                let message = format!("the value of the header `{name}` is not a text");
                 self.report.error(line, message, REMEDY);
                 continue;
             };
-            let lower = name.to_ascii_lowercase();
-            if let Some(mistake) = dialect::leaking_header(&lower) {
-                self.report.mistake(line, &mistake);
-                continue;
-            }
-            if lower == CONTENT_TYPE {
-                match TypeRule::parse(selector, Origin::Selector, value.trim()) {
-                    Ok(rule) => self.read.types.push(self.report.locate(line, rule)),
-                    // The rule itself is refused for its pattern.
-                    Err(_) if Pattern::parse(selector, Language::Selector).is_err() => {}
-                    Err(mistake) => self.report.mistake(line, &mistake),
-                }
-                continue;
-            }
-            match check_name(&lower).and_then(|()| check_value(value.trim())) {
-                Ok(()) => {
-                    let op = HeaderOp::Set(lower, value.trim().to_owned());
-                    if PROTECTED.contains(&op.name()) {
-                        let touch = Touch { op: op.clone(), rule_line };
-                        self.read.touches.push(self.report.locate(line, touch));
-                    }
-                    ops.push(op);
-                }
-                Err(error) if is_disallowed(&lower) => {
-                    let message = format!("the header `{lower}` {error}, and is ignored");
-                    self.report.warning(line, message, error.remedy());
-                }
-                Err(error) => {
-                    let message = format!("the header `{name}` {error}");
-                    self.report.error(line, message, error.remedy());
-                }
-            }
+            let op = HeaderOp::Set(name.to_ascii_lowercase(), value.trim().to_owned());
+            ops.extend(headers::checked(&mut self.report, line, &name, op));
         }
-        ops
+        self.read.headers.add(&mut self.report, line, &selector, ops);
     }
 
     /// Returns the line of the last key of a path of keys, as far as it is found.

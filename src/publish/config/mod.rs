@@ -11,8 +11,8 @@ pub mod selvedge_toml;
 pub mod toml_source;
 pub mod sources;
 pub mod app_config;
-pub mod review;
-pub mod protected;
+pub mod redirects;
+pub mod headers;
 pub mod routes;
 pub mod not_found;
 pub mod public;
@@ -56,10 +56,8 @@ pub fn load(folder: &Path, explicit: Option<&Path>) -> Loaded {
     let headers_path = folder.join(headers_file::FILE_NAME);
     if let Some(text) = loader.read(&headers_path, Absence::Fine) {
         let file = headers_file::parse(&shown(&headers_path), &text);
-        loader.read.headers.extend(file.rules);
-        loader.read.header_types.extend(file.types);
-        loader.read.touches.extend(file.touches);
-        loader.diagnostics.extend(file.diagnostics);
+        loader.diagnostics.extend_from_slice(&file.diagnostics);
+        loader.read.headers.extend(file.into());
     }
     for name in app_config::FILE_NAMES {
         loader.app_config(folder, name);
@@ -116,8 +114,6 @@ impl Loader {
         let Some(text) = self.read(path, Absence::Fine) else { return Vec::new() };
         let (file, found) = app_config::parse(&shown(path), &text);
         self.read.headers.extend(file.headers);
-        self.read.header_types.extend(file.types);
-        self.read.touches.extend(file.touches);
         self.diagnostics.extend(found);
         file.includes
     }
@@ -162,7 +158,7 @@ impl Loader {
     /// Reviews the rules of all files together.
     fn finish(self, folder: &Path) -> Loaded {
         let Self { read, mut diagnostics, files } = self;
-        let SelvedgeToml { mut config, publish, mut redirects, headers, .. } = read;
+        let SelvedgeToml { mut config, publish, redirects: mut redirect_rules, headers, .. } = read;
         config.fingerprint = match publish.fingerprint {
             Fingerprint::Auto => Fingerprints::Auto,
             Fingerprint::None => Fingerprints::None,
@@ -170,20 +166,20 @@ impl Loader {
         };
         let written = read.not_found.as_ref();
         let not_found =
-            not_found::settle(written, read.fallbacks, &mut redirects, &mut diagnostics);
+            not_found::settle(written, read.fallbacks, &mut redirect_rules, &mut diagnostics);
         config.not_found = not_found.mode.unwrap_or_default();
         let sources = routes::within_limits(read.sources, &mut diagnostics);
         let routes = routes::in_order(&sources);
-        routes::shadows(&routes, &redirects, &mut diagnostics);
+        routes::shadows(&routes, &redirect_rules, &mut diagnostics);
         let Sources { actions, collections, upstreams } = sources;
         config.actions = actions.into_iter().map(|located| located.rule).collect();
         config.collections = collections.into_iter().map(|located| located.rule).collect();
         let is_file = |path: &str| folder.join(path.trim_start_matches('/')).is_file();
-        let site = review::Site { html: config.html, is_file: &is_file };
-        config.redirects = review::redirects(redirects, &site, &mut diagnostics);
+        let site = redirects::Site { html: config.html, is_file: &is_file };
+        config.redirects = redirects::review(redirect_rules, &site, &mut diagnostics);
         let has_actions = !config.actions.is_empty();
-        protected::review(&read.touches, &headers, has_actions, &mut diagnostics);
-        config.headers = review::header_rules(headers, &mut diagnostics);
+        let (header_rules, types) = headers.review(has_actions, &mut diagnostics);
+        config.headers = header_rules;
         sort(&mut diagnostics);
         Loaded {
             config,
@@ -191,7 +187,7 @@ impl Loader {
             not_found,
             html_is_set: read.html_is_set,
             application_page: None,
-            types: read.header_types,
+            types,
             routes,
             upstreams,
             diagnostics,

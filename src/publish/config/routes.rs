@@ -13,6 +13,8 @@ use crate::site::rules::pattern::{Language, Pattern};
 use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
 use crate::wire::path::encode;
 
+const REMEDY_OVER: &str = "Write fewer, with shorter prefixes.";
+
 /// The paths of an action or a collection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -52,11 +54,11 @@ impl fmt::Display for RouteKind {
 /// Removes and reports duplicates, and those over the limits.
 pub fn within_limits(sources: Sources, diagnostics: &mut Vec<Diagnostic>) -> Sources {
     let Sources { actions, collections, upstreams } = sources;
-    let actions = few(actions, ACTIONS_MAX, "actions", diagnostics);
-    let collections = few(collections, COLLECTIONS_MAX, "collections", diagnostics);
-    let prefix = "Write each prefix once: all that is below it is the first one's.";
+    let actions = within(actions, ACTIONS_MAX, "actions", REMEDY_OVER, diagnostics);
+    let collections = within(collections, COLLECTIONS_MAX, "collections", REMEDY_OVER, diagnostics);
+    let prefix = "Write each prefix once: the first one matches all paths below it.";
     let actions = unlike(actions, |one| ("prefix", one.prefix.as_str()), prefix, diagnostics);
-    let name = "Give each collection a name of its own.";
+    let name = "Give each collection a different name.";
     let collections = unlike(collections, |one| ("name", one.name.as_str()), name, diagnostics);
     let collections =
         unlike(collections, |one| ("prefix", one.prefix.as_str()), prefix, diagnostics);
@@ -87,7 +89,7 @@ pub fn shadows(
     for (index, route) in routes.iter().enumerate() {
         if let Some(redirect) = redirects.iter().find(|rule| takes(&rule.rule, &route.rule)) {
             let message = format!(
-                "nothing below `{}` gets to the {}: the redirect from `{}` comes first ({})",
+                "nothing below `{}` reaches the {}: the redirect from `{}` comes first ({})",
                 route.rule.prefix.as_str(),
                 route.rule.kind,
                 redirect.rule.from().as_str(),
@@ -100,7 +102,7 @@ pub fn shadows(
         let mut before = routes.iter().take(index);
         if let Some(first) = before.find(|first| first.rule.covers(&route.rule)) {
             let message = format!(
-                "nothing gets to the {}: the {} comes first ({})",
+                "nothing reaches the {}: the {} comes first ({})",
                 route.rule,
                 first.rule,
                 first.place(&route.file)
@@ -134,15 +136,16 @@ fn takes(redirect: &RedirectRule, route: &Route) -> bool {
     !goes_on && below.is_ok_and(|below| redirect.from().covers(&below))
 }
 
-fn few<T>(
+/// Removes those over a limit, and reports the first of them.
+pub fn within<T>(
     mut all: Vec<Located<T>>,
     max: usize,
     what: &str,
+    remedy: &str,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Located<T>> {
     if let Some(over) = all.get(max) {
         let message = format!("more than {max} {what}, from here on");
-        let remedy = "Write fewer, with shorter prefixes.";
         diagnostics.push(over.diagnostic(Severity::Error, message, remedy));
     }
     all.truncate(max);
@@ -162,7 +165,7 @@ fn unlike<T>(
         match kept.iter().find(|other| key(&other.rule).1 == value) {
             Some(other) => {
                 let place = other.place(&located.file);
-                let message = format!("the {what} \"{value}\" is taken already ({place})");
+                let message = format!("the {what} \"{value}\" is already used ({place})");
                 diagnostics.push(located.diagnostic(Severity::Error, message, remedy));
             }
             None => kept.push(located),
@@ -181,7 +184,7 @@ mod tests {
             let at = |line| Located { file: "f".to_owned(), line, rule: () };
             let all = (1..=count).map(|line| at(u32::try_from(line).unwrap())).collect();
             let mut diagnostics = Vec::new();
-            let kept = few(all, ACTIONS_MAX, "actions", &mut diagnostics);
+            let kept = within(all, ACTIONS_MAX, "actions", REMEDY_OVER, &mut diagnostics);
             assert_eq!((kept.len(), diagnostics.len()), (count.min(ACTIONS_MAX), reported));
             let line = diagnostics.first().map_or(101, |diagnostic| diagnostic.line);
             assert_eq!(line, 101, "the first of them");

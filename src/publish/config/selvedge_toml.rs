@@ -3,23 +3,22 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
+use crate::publish::config::headers::{self, Headers};
 use crate::publish::config::settings::{Fingerprint, PublishSettings};
 use crate::publish::config::sources::{self, Sources};
-use crate::publish::config::toml_source::{OnLine, TomlSource};
+use crate::publish::config::toml_source::TomlSource;
 use crate::site::config::{CanonicalStatus, NotFoundMode, STAGES_MAX, SiteConfig, StageSettings};
 use crate::site::deployment::asset::is_media_type;
 use crate::site::ids::StageName;
-use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
-use crate::site::rules::header_policy::{check_name, check_value, is_disallowed};
+use crate::site::rules::RedirectRule;
+use crate::site::rules::header_op::HeaderOp;
+use crate::site::rules::header_policy::check_value;
 use crate::site::rules::pattern::{Language, Pattern};
-use crate::site::rules::{HeaderRule, RedirectRule};
 use crate::site::source::diagnostic::{Diagnostic, Located};
-use crate::site::source::dialect;
 use crate::site::source::fallback::Fallback;
 use crate::site::source::redirects_file::STATUS_DEFAULT;
-use crate::site::source::type_rule::{CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeRule};
 use crate::wire::time::DeltaSeconds;
 
 pub const FILE_NAME: &str = "selvedge.toml";
@@ -62,9 +61,7 @@ pub struct SelvedgeToml {
     pub redirects: Vec<Located<RedirectRule>>,
     /// Rewrites of everything to one page.
     pub fallbacks: Vec<Located<Fallback>>,
-    pub headers: Vec<Located<HeaderRule>>,
-    pub header_types: Vec<Located<TypeRule>>,
-    pub touches: Vec<Located<Touch>>,
+    pub headers: Headers,
     pub sources: Sources,
 }
 
@@ -134,10 +131,8 @@ fn stages(source: &mut TomlSource, root: &DeTable) -> BTreeMap<StageName, StageS
                 continue;
             }
         };
-        let Some(table) = value.get_ref().as_table() else {
-            source.mistyped::<()>(line, key.get_ref(), value.get_ref(), wanted);
-            continue;
-        };
+        let table = source.value(key.get_ref(), value, wanted, DeValue::as_table);
+        let Some((_, table)) = table else { continue };
         let place = format!("[stages.{name}]");
         source.check_keys(table, &place, &["kind", "profile", "edge_ttl"]);
         let settings = StageSettings {
@@ -146,8 +141,8 @@ fn stages(source: &mut TomlSource, root: &DeTable) -> BTreeMap<StageName, StageS
             edge_ttl: edge_ttl(source, table),
         };
         if stages.len() == STAGES_MAX {
-            let message = format!("more than {STAGES_MAX} stages are described");
-            source.report.error(line, message, "Leave those out that the defaults fit.");
+            let message = format!("more than {STAGES_MAX} stages");
+            source.report.error(line, message, "Leave out stages that only use defaults.");
             break;
         }
         stages.insert(name, settings);
@@ -209,7 +204,11 @@ fn publish(source: &mut TomlSource, root: &DeTable, settings: &mut PublishSettin
                 Ok(_) => list.push(glob),
                 Err(error) => {
                     let message = format!("\"{glob}\" is not a pattern of .gitignore: {error}");
-                    source.report.error(line, message, "Close what is open, or escape it by `\\`.");
+                    source.report.error(
+                        line,
+                        message,
+                        "Close the bracket, or escape it with `\\`.",
+                    );
                 }
             }
         }
@@ -245,26 +244,21 @@ fn redirect(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut Selv
 fn headers(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut SelvedgeToml) {
     source.check_keys(table, "[[headers]]", &["for", "set", "append", "unset"]);
     let selector = source.string(table, "for");
-    let (mut ops, mut types) = (Vec::new(), Vec::new());
-    let mut add = |source: &mut TomlSource, line: u32, name: &str, op: HeaderOp| {
-        if op.name() == CONTENT_TYPE {
-            types.push((line, op));
-        } else if let Some(op) = checked(source, line, name, op) {
-            ops.push((line, op));
-        }
-    };
+    let mut ops = Vec::new();
     for (line, name) in source.strings(table, "unset") {
-        add(source, line, &name, HeaderOp::Unset(name.to_ascii_lowercase()));
+        let op = HeaderOp::Unset(name.to_ascii_lowercase());
+        ops.extend(headers::checked(&mut source.report, line, &name, op));
     }
     let wanted = "names and values, as in { X-Frame-Options = \"DENY\" }";
     for (key, op) in [("set", HeaderOp::Set as MakeOp), ("append", HeaderOp::Append)] {
         for (line, name, value) in source.string_table(table, key, wanted) {
-            add(source, line, &name, op(name.to_ascii_lowercase(), value));
+            let op = op(name.to_ascii_lowercase(), value);
+            ops.extend(headers::checked(&mut source.report, line, &name, op));
         }
     }
     let Some((line, selector)) = selector else {
         if table.get("for").is_none() {
-            let remedy = "Write which paths it is for, as in for = \"/docs/*\".";
+            let remedy = "Write the paths it applies to, as in for = \"/docs/*\".";
             source.report.error(line, "the header rule has no `for`", remedy);
         }
         return;
@@ -273,66 +267,5 @@ fn headers(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut Selve
         let remedy = "Write set, append or unset, or remove the rule.";
         source.report.warning(line, "the header rule does nothing", remedy);
     }
-    media_types(source, &selector, types, &mut read.header_types);
-    for (at, op) in ops.iter().filter(|(_, op)| PROTECTED.contains(&op.name())) {
-        let touch = Touch { op: op.clone(), rule_line: line };
-        read.touches.push(source.report.locate(*at, touch));
-    }
-    let ops = ops.into_iter().map(|(_, op)| op).collect();
-    match HeaderRule::parse(&selector, Origin::Selector, ops) {
-        // What is left of a rule of mistakes, if nothing, needs no place in the deployment.
-        Ok(rule) if rule.ops().next().is_none() => {}
-        Ok(rule) => read.headers.push(source.report.locate(line, rule)),
-        Err(mistake) => source.report.mistake(line, &mistake),
-    }
-}
-
-fn media_types(
-    source: &mut TomlSource,
-    selector: &str,
-    written: Vec<OnLine<HeaderOp>>,
-    rules: &mut Vec<Located<TypeRule>>,
-) {
-    for (line, op) in written {
-        let value = match op {
-            HeaderOp::Set(_, value) => value,
-            HeaderOp::Append(..) => {
-                let message = "`content-type` can't be appended to";
-                source.report.error(line, message, "Write it below `set`.");
-                continue;
-            }
-            HeaderOp::Unset(_) => {
-                source.report.warning(line, TYPE_UNSET, TYPE_UNSET_REMEDY);
-                continue;
-            }
-        };
-        match TypeRule::parse(selector, Origin::Selector, &value) {
-            Ok(rule) => rules.push(source.report.locate(line, rule)),
-            // The rule itself is refused for its pattern.
-            Err(_) if Pattern::parse(selector, Language::Selector).is_err() => {}
-            Err(mistake) => source.report.mistake(line, &mistake),
-        }
-    }
-}
-
-/// Returns the operation if a rule may do it. `written`: the name with its case.
-fn checked(source: &mut TomlSource, line: u32, written: &str, op: HeaderOp) -> Option<HeaderOp> {
-    let name = op.name();
-    if let Some(mistake) = dialect::leaking_header(name) {
-        source.report.mistake(line, &mistake);
-        return None;
-    }
-    match check_name(name).and_then(|()| op.value().map_or(Ok(()), check_value)) {
-        Ok(()) => Some(op),
-        Err(error) if is_disallowed(name) => {
-            let message = format!("the header `{name}` {error}, and is ignored");
-            source.report.warning(line, message, error.remedy());
-            None
-        }
-        Err(error) => {
-            let message = format!("the header `{written}` {error}");
-            source.report.error(line, message, error.remedy());
-            None
-        }
-    }
+    read.headers.add(&mut source.report, line, &selector, ops);
 }

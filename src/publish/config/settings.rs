@@ -29,7 +29,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Returns whether something is wrong that stops a publish.
+    /// Returns whether an error stops the publish.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }

@@ -53,7 +53,11 @@ impl TomlSource {
         let (root, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let line = source.line(&error.span().unwrap_or_default());
-            source.report.error(line, error.message().trim(), "Write it as TOML has it: toml.io.");
+            source.report.error(
+                line,
+                error.message().trim(),
+                "Correct the TOML syntax: https://toml.io.",
+            );
         }
         (source, root)
     }
@@ -80,21 +84,19 @@ impl TomlSource {
     }
 
     pub fn string(&mut self, table: &DeTable, key: &str) -> Option<OnLine<String>> {
-        let value = table.get(key)?;
-        let line = self.line(&value.span());
-        match value.get_ref().as_str() {
-            Some(text) => Some((line, text.to_owned())),
-            None => self.mistyped(line, key, value.get_ref(), "a string, in quotes"),
-        }
+        self.value(key, table.get(key)?, "a string, in quotes", text)
     }
 
     pub fn boolean(&mut self, table: &DeTable, key: &str) -> Option<bool> {
-        let value = table.get(key)?;
-        let line = self.line(&value.span());
-        match value.get_ref().as_bool() {
-            Some(flag) => Some(flag),
-            None => self.mistyped(line, key, value.get_ref(), "true or false, without quotes"),
-        }
+        let wanted = "true or false, without quotes";
+        self.value(key, table.get(key)?, wanted, DeValue::as_bool).map(|(_, flag)| flag)
+    }
+
+    pub fn integer(&mut self, table: &DeTable, key: &str) -> Option<OnLine<u64>> {
+        self.value(key, table.get(key)?, "a whole number", |value| {
+            let integer = value.as_integer()?;
+            u64::from_str_radix(integer.as_str(), integer.radix()).ok()
+        })
     }
 
     /// Returns the duration of a key: seconds, or a text such as `90s`, `5m`, `24h`, `30d`.
@@ -118,7 +120,7 @@ impl TomlSource {
                     return None;
                 }
             },
-            other => return self.mistyped(line, key, other, "a duration such as \"24h\""),
+            _ => return self.value(key, value, "a duration such as \"24h\"", |_| None),
         };
         match u32::try_from(secs) {
             Ok(secs) if secs <= secs_max => Some((line, DeltaSeconds(secs))),
@@ -131,32 +133,31 @@ impl TomlSource {
         }
     }
 
-    pub fn integer(&mut self, table: &DeTable, key: &str) -> Option<OnLine<u64>> {
-        let value = table.get(key)?;
-        let line = self.line(&value.span());
-        let integer = value.get_ref().as_integer();
-        match integer.and_then(|found| u64::from_str_radix(found.as_str(), found.radix()).ok()) {
-            Some(number) => Some((line, number)),
-            None => self.mistyped(line, key, value.get_ref(), "a whole number"),
-        }
+    pub fn strings(&mut self, table: &DeTable, key: &str) -> Vec<OnLine<String>> {
+        let wanted = "a list of strings, as in [\"one\", \"two\"]";
+        let array = self.array(table, key, wanted);
+        let key = format!("{key}[]");
+        array.filter_map(|item| self.value(&key, item, wanted, text)).collect()
     }
 
-    pub fn strings(&mut self, table: &DeTable, key: &str) -> Vec<OnLine<String>> {
-        let Some(value) = table.get(key) else { return Vec::new() };
-        let wanted = "a list of strings, as in [\"one\", \"two\"]";
-        let Some(array) = value.get_ref().as_array() else {
-            let line = self.line(&value.span());
-            self.mistyped::<()>(line, key, value.get_ref(), wanted);
-            return Vec::new();
-        };
-        let read = |item: &Spanned<DeValue>| {
-            let line = self.line(&item.span());
-            match item.get_ref().as_str() {
-                Some(text) => Some((line, text.to_owned())),
-                None => self.mistyped(line, &format!("{key}[]"), item.get_ref(), wanted),
-            }
-        };
-        array.iter().filter_map(read).collect()
+    /// Returns the tables of an array of tables.
+    pub fn tables<'a, 't>(
+        &mut self,
+        table: &'a DeTable<'t>,
+        key: &str,
+    ) -> Vec<OnLine<&'a DeTable<'t>>> {
+        let wanted = format!("[[{key}]] above each entry");
+        let array = self.array(table, key, &wanted);
+        array.filter_map(|item| self.value(key, item, &wanted, DeValue::as_table)).collect()
+    }
+
+    pub fn table<'a, 't>(
+        &mut self,
+        table: &'a DeTable<'t>,
+        key: &str,
+        wanted: &str,
+    ) -> Option<&'a DeTable<'t>> {
+        self.value(key, table.get(key)?, wanted, DeValue::as_table).map(|(_, table)| table)
     }
 
     /// Returns the names and strings of a key's table, in the order written.
@@ -166,60 +167,16 @@ impl TomlSource {
         key: &str,
         wanted: &str,
     ) -> Vec<(u32, String, String)> {
-        let mut entries = Vec::new();
-        for (name, value) in self.table(table, key, wanted).into_iter().flatten() {
-            let name_line = self.line(&name.span());
-            let value_line = self.line(&value.span());
-            let name_text = name.get_ref().as_ref();
-            match value.get_ref().as_str() {
-                Some(text) => entries
-                    .push((name.span().start, (name_line, name_text.to_owned(), text.to_owned()))),
-                None => {
-                    let wanted = "a string, in quotes";
-                    self.mistyped::<()>(value_line, name_text, value.get_ref(), wanted);
-                }
-            }
-        }
-        // The parser keeps tables by name; people read them as written.
-        entries.sort_by_key(|(start, _)| *start);
-        entries.into_iter().map(|(_, entry)| entry).collect()
-    }
-
-    pub fn table<'a, 't>(
-        &mut self,
-        table: &'a DeTable<'t>,
-        key: &str,
-        wanted: &str,
-    ) -> Option<&'a DeTable<'t>> {
-        let value = table.get(key)?;
-        let line = self.line(&value.span());
-        match value.get_ref().as_table() {
-            Some(found) => Some(found),
-            None => self.mistyped(line, key, value.get_ref(), wanted),
-        }
-    }
-
-    /// Returns the tables of an array of tables.
-    pub fn tables<'a, 't>(
-        &mut self,
-        table: &'a DeTable<'t>,
-        key: &str,
-    ) -> Vec<OnLine<&'a DeTable<'t>>> {
-        let Some(value) = table.get(key) else { return Vec::new() };
-        let wanted = format!("[[{key}]] above each entry");
-        let Some(array) = value.get_ref().as_array() else {
-            let line = self.line(&value.span());
-            self.mistyped::<()>(line, key, value.get_ref(), &wanted);
-            return Vec::new();
+        let found = self.table(table, key, wanted);
+        let mut entries: Vec<_> = found.into_iter().flatten().collect();
+        // The parser sorts tables by name.
+        entries.sort_by_key(|(name, _)| name.span().start);
+        let read = |(name, value): (&Spanned<_>, &Spanned<DeValue>)| {
+            let name_text: &str = AsRef::<str>::as_ref(name.get_ref());
+            let (_, value) = self.value(name_text, value, "a string, in quotes", text)?;
+            Some((self.line(&name.span()), name_text.to_owned(), value))
         };
-        let read = |item: &'a Spanned<DeValue<'t>>| {
-            let line = self.line(&item.span());
-            match item.get_ref().as_table() {
-                Some(found) => Some((line, found)),
-                None => self.mistyped(line, key, item.get_ref(), &wanted),
-            }
-        };
-        array.iter().filter_map(read).collect()
+        entries.into_iter().filter_map(read).collect()
     }
 
     /// Returns the enum variant that a key's word names.
@@ -240,19 +197,39 @@ impl TomlSource {
         None
     }
 
-    pub fn mistyped<T>(
+    fn array<'a, 't>(
         &mut self,
-        line: u32,
+        table: &'a DeTable<'t>,
         key: &str,
-        value: &DeValue,
         wanted: &str,
-    ) -> Option<T> {
-        let article =
-            if matches!(value, DeValue::Integer(_) | DeValue::Array(_)) { "an" } else { "a" };
-        let message = format!("`{key}` is {article} {}", value.type_str());
-        self.report.error(line, message, format!("Write {wanted}."));
-        None
+    ) -> std::slice::Iter<'a, Spanned<DeValue<'t>>> {
+        let found =
+            table.get(key).and_then(|value| self.value(key, value, wanted, DeValue::as_array));
+        found.map_or(Default::default(), |(_, array)| array.iter())
     }
+
+    /// Returns a value with its line, or reports that it has the wrong type.
+    pub fn value<'a, 't, T>(
+        &mut self,
+        key: &str,
+        value: &'a Spanned<DeValue<'t>>,
+        wanted: &str,
+        read: impl FnOnce(&'a DeValue<'t>) -> Option<T>,
+    ) -> Option<OnLine<T>> {
+        let (line, value) = (self.line(&value.span()), value.get_ref());
+        let found = read(value);
+        if found.is_none() {
+            let is_vowel = matches!(value, DeValue::Integer(_) | DeValue::Array(_));
+            let article = if is_vowel { "an" } else { "a" };
+            let message = format!("`{key}` is {article} {}", value.type_str());
+            self.report.error(line, message, format!("Write {wanted}."));
+        }
+        found.map(|found| (line, found))
+    }
+}
+
+fn text(value: &DeValue) -> Option<String> {
+    value.as_str().map(str::to_owned)
 }
 
 /// Units of durations, in seconds.

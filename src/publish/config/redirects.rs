@@ -1,4 +1,4 @@
-//! Checks all redirects and header rules together: limits, shadows, loops.
+//! Checks all redirects together: limits, shadows, loops.
 //!
 //! It follows redirects with `x` for each capture, so it finds loops that every request runs into,
 //! and not those of some requests only.
@@ -7,8 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::site::config::HtmlMode;
 use crate::site::rules::{
-    HEADER_RULES_MAX, HeaderRule, HeaderRules, REDIRECTS_PATTERN_MAX, REDIRECTS_STATIC_MAX,
-    RedirectOutcome, RedirectRule, Redirects,
+    REDIRECTS_PATTERN_MAX, REDIRECTS_STATIC_MAX, RedirectOutcome, RedirectRule, Redirects,
 };
 use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
 use crate::site::source::fallback::EVERYTHING;
@@ -25,22 +24,8 @@ pub struct Site<'a> {
 const REMEDY_SHELL: &str = "For a single-page application write \
     not_found = \"single-page-application\" in selvedge.toml instead.";
 
-/// Returns the header rules within the limit.
-pub fn header_rules(
-    rules: Vec<Located<HeaderRule>>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> HeaderRules {
-    if let Some(over) = rules.get(HEADER_RULES_MAX) {
-        let message = format!("more than {HEADER_RULES_MAX} header rules, from here on");
-        let remedy = "Write fewer rules with `*` or `:name`.";
-        diagnostics.push(over.diagnostic(Severity::Error, message, remedy));
-    }
-    let kept = rules.into_iter().take(HEADER_RULES_MAX).map(|located| located.rule).collect();
-    HeaderRules::new(kept).unwrap_or_default()
-}
-
 /// Returns the redirects within the limits.
-pub fn redirects(
+pub fn review(
     rules: Vec<Located<RedirectRule>>,
     site: &Site,
     diagnostics: &mut Vec<Diagnostic>,
@@ -64,7 +49,7 @@ fn within_limits(
     let mut kept = Vec::with_capacity(rules.len());
     for located in rules {
         let (count, max, what) = match located.rule.from().exact_path() {
-            Some(_) => (&mut exact, REDIRECTS_STATIC_MAX, "redirects of one path each"),
+            Some(_) => (&mut exact, REDIRECTS_STATIC_MAX, "redirects without `*` and `:name`"),
             None => (&mut patterns, REDIRECTS_PATTERN_MAX, "redirects with `*` or `:name`"),
         };
         *count += 1;
@@ -127,7 +112,7 @@ fn rewrites(rules: &[Located<RedirectRule>], diagnostics: &mut Vec<Diagnostic>) 
         if is_everything && !to.has_captures() {
             let from = from.as_str();
             let message =
-                format!("the rewrite of `{from}` hides every file: scripts and styles too");
+                format!("the rewrite of `{from}` hides every file, including scripts and styles");
             diagnostics.push(located.diagnostic(Severity::Warning, message, REMEDY_SHELL));
         }
     }
@@ -145,20 +130,20 @@ fn loops(
     for &located in rules {
         let from = located.rule.from();
         let host = from.example_host();
-        // What an example captures is no file; rules with captures are written for files.
+        // A path made from captures is no file, but rules with captures are meant for files.
         let is_exact = from.exact_path().is_some();
         let is_page = |path: &str| !is_exact || (site.is_file)(path);
         let start = from.example_path();
         let canonical = |path: &str| canonical_path(site.html, path, &is_page);
         let Some(cycle) = follow(redirects, &canonical, &host, start) else { continue };
-        // A rule that only leads into a loop of others is not what has to change.
+        // A rule that only leads into a loop of others need not change.
         let in_it = cycle.iter().any(|path| from.matches(&host, path).is_some());
         if !in_it || !reported.insert(cycle.iter().cloned().collect()) {
             continue;
         }
         let shown: Vec<&str> = cycle.iter().take(4).map(String::as_str).collect();
         let message = format!("the redirect never ends: {}", shown.join(" -> "));
-        let remedy = "Change where one of them leads, or remove it.";
+        let remedy = "Change the target of one of them, or remove it.";
         diagnostics.push(located.diagnostic(Severity::Error, message, remedy));
     }
 }
