@@ -3,7 +3,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use proptest::prelude::*;
-use selvedge::ports::limiter::{Limiter, Pace, Rate, Verdict, WINDOW_SECS};
+use selvedge::ports::limiter::{Admission, Limiter, Pace, Rate, WINDOW_SECS};
 use selvedge::wire::time::UnixMillis;
 
 const WINDOW_MS: u64 = WINDOW_SECS * 1_000;
@@ -23,7 +23,7 @@ fn pauses() -> impl Strategy<Value = Vec<u64>> {
 /// The times, oldest first, at which requests pass.
 fn passed(limit: u32, times: &[u64]) -> Vec<u64> {
     let (mut pace, rate) = (Pace::default(), Rate::per_minute(limit));
-    let passes = |now: &u64| pace.take(rate, UnixMillis(*now)) == Verdict::Pass;
+    let passes = |now: &u64| pace.take(rate, UnixMillis(*now)) == Admission::Pass;
     let mut passed: Vec<u64> = times.iter().copied().filter(passes).collect();
     passed.sort_unstable();
     passed
@@ -55,17 +55,17 @@ proptest! {
         let mut now = START_MS;
         for pause in pauses {
             now += pause;
-            if let Verdict::Wait(secs) = pace.take(rate, UnixMillis(now)) {
+            if let Admission::Wait(secs) = pace.take(rate, UnixMillis(now)) {
                 prop_assert!((1..=WINDOW_SECS).contains(&secs));
                 let mut later = pace;
-                let verdict = later.take(rate, UnixMillis(now + secs * 1_000));
-                prop_assert_eq!(verdict, Verdict::Pass);
+                let admission = later.take(rate, UnixMillis(now + secs * 1_000));
+                prop_assert_eq!(admission, Admission::Pass);
             }
         }
         let step_ms = WINDOW_MS.div_ceil(u64::from(limit));
         let start_ms = now + WINDOW_MS;
         let steady = (0..200).map(|n| UnixMillis(start_ms + n * step_ms));
-        let all = steady.into_iter().all(|now| pace.take(rate, now) == Verdict::Pass);
+        let all = steady.into_iter().all(|now| pace.take(rate, now) == Admission::Pass);
         prop_assert!(all);
     }
 

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use crate::cache::flight::Flights;
 use crate::cache::pending_bans::PendingBans;
 use crate::cache::record_map::RecordMap;
-use crate::ports::limiter::{Limiter, Pace, Rate, Verdict};
+use crate::ports::limiter::{Admission, Limiter, Pace, Rate};
 use crate::site::deployment::manifest::Manifest;
 use crate::site::deployment::shard::Shard;
 use crate::site::ids::{ContentHash, DeploymentId, DeploymentKey, SiteName, StageKey};
@@ -127,13 +127,13 @@ impl<H: Clone> Memory<H> {
     }
 
     /// Counts a request of a key against its rate limit.
-    pub fn take(&self, key: &str, rate: Rate, now: UnixMillis) -> Verdict {
+    pub fn take(&self, key: &str, rate: Rate, now: UnixMillis) -> Admission {
         self.limiter.borrow_mut().take(key, rate, now)
     }
 
     /// Counts a request without a valid key. All of these share one limit, so that they use up no
     /// key's.
-    pub fn take_refused(&self, rate: Rate, now: UnixMillis) -> Verdict {
+    pub fn take_refused(&self, rate: Rate, now: UnixMillis) -> Admission {
         self.refused.borrow_mut().take(rate, now)
     }
 

@@ -54,6 +54,12 @@ pub enum Unavailable {
     Corrupt,
 }
 
+impl From<Fault> for Unavailable {
+    fn from(fault: Fault) -> Self {
+        Self::Store(fault)
+    }
+}
+
 /// The tiers as one request sees them.
 pub struct Tiers<P: Ports> {
     pub ports: P,
@@ -186,10 +192,7 @@ impl<P: Ports> Tiers<P> {
         bytes_max: usize,
         parse: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Option<T>, Unavailable> {
-        let from_edge = match self.edge_keeps() {
-            true => self.edge(self.ports.edge_hold(key)).await,
-            false => None,
-        };
+        let from_edge = self.edge_content(self.ports.edge_hold(key)).await;
         let from_edge = from_edge.map(|held| self.ports.held_bytes(held));
         if let Some(parsed) = from_edge.as_deref().and_then(&parse) {
             self.note(Tier::Edge);
@@ -197,8 +200,8 @@ impl<P: Ports> Tiers<P> {
         }
         self.note(Tier::Store);
         let ms = self.store_ms(self.ports.settings().deadlines.read_ms);
-        let read = persistently(&self.ports, ms, || self.ports.read(key)).await;
-        let Some(value) = read.map_err(Unavailable::Store)? else { return Ok(None) };
+        let read = persistently(&self.ports, ms, || self.ports.read(key)).await?;
+        let Some(value) = read else { return Ok(None) };
         if value.bytes.len() > bytes_max {
             return Err(Unavailable::Corrupt);
         }
@@ -213,11 +216,7 @@ impl<P: Ports> Tiers<P> {
         representation: &Representation,
     ) -> Result<P::Held, Unavailable> {
         let key = keys::blob(site, &representation.hash);
-        let from_edge = match self.edge_keeps() {
-            true => self.edge(self.edge_blob(&key, representation)).await,
-            false => None,
-        };
-        let held = match from_edge {
+        let held = match self.edge_content(self.edge_blob(&key, representation)).await {
             Some(held) => {
                 self.note(Tier::Edge);
                 held
@@ -225,8 +224,8 @@ impl<P: Ports> Tiers<P> {
             None => {
                 self.note(Tier::Store);
                 let ms = self.store_ms(self.ports.settings().deadlines.blob_ms);
-                let read = persistently(&self.ports, ms, || self.ports.hold(&key)).await;
-                let held = read.map_err(Unavailable::Store)?.ok_or(Unavailable::Absent)?;
+                let read = persistently(&self.ports, ms, || self.ports.hold(&key)).await?;
+                let held = read.ok_or(Unavailable::Absent)?;
                 // The store checked the hash when it took the bytes.
                 if self.ports.held_length(&held) != representation.length {
                     return Err(Unavailable::Corrupt);
@@ -262,23 +261,30 @@ impl<P: Ports> Tiers<P> {
         let key = keys::blob(site, &representation.hash);
         self.is_kept.set(false);
         if part.is_none()
-            && self.edge_keeps()
-            && let Some(found) = self.edge(self.ports.edge_find(&key)).await
+            && let Some(found) = self.edge_content(self.ports.edge_find(&key)).await
         {
             self.note(Tier::Edge);
             return Ok(found.body);
         }
         self.note(Tier::Store);
         let ms = self.store_ms(self.ports.settings().deadlines.blob_ms);
-        let opened = persistently(&self.ports, ms, || self.ports.open(&key, part)).await;
-        let body = opened.map_err(Unavailable::Store)?.ok_or(Unavailable::Absent)?;
+        let opened = persistently(&self.ports, ms, || self.ports.open(&key, part)).await?;
+        let body = opened.ok_or(Unavailable::Absent)?;
         // Share the stream only if the copy will be kept.
         if part.is_some() || !self.edge_keeps() {
             return Ok(body);
         }
-        let (body, copy) = self.ports.share(body).map_err(Unavailable::Store)?;
+        let (body, copy) = self.ports.share(body)?;
         self.put_behind(&key, EdgeContent::Stream(copy, representation.length));
         Ok(body)
+    }
+
+    /// Like [`edge`](Self::edge), but `None` if immutable content is not kept there.
+    async fn edge_content<T>(
+        &self,
+        lookup: impl Future<Output = Result<Option<T>, Fault>>,
+    ) -> Option<T> {
+        if self.edge_keeps() { self.edge(lookup).await } else { None }
     }
 
     /// Runs a lookup in the edge tier; `None` if it fails, times out, or the breaker is open.

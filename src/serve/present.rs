@@ -69,26 +69,26 @@ pub fn present<P: Ports>(
             return (Draft::error(HttpError::PreconditionFailed), Open::Nothing);
         }
     }
-    let ranged = range.zip(found.length);
-    let part =
-        ranged.map(|(range, length)| (request.part(range, &validators, length, now), length));
-    match part {
-        Some((RangeOutcome::Part { first, last }, length)) => {
+    let length = found.length.unwrap_or_default();
+    let outcome = match range.filter(|_| found.length.is_some()) {
+        Some(range) => request.part(range, &validators, length, now),
+        None => RangeOutcome::Full,
+    };
+    match outcome {
+        RangeOutcome::Part { first, last } => {
             let part = Part { first, length: last.saturating_sub(first).saturating_add(1) };
             let mut headers = found.headers;
             headers.set("content-range", range::content_range(first, last, length));
             headers.set("content-length", part.length.to_string());
             (Draft::new(206, headers, ResponseBody::Empty), Open::Part(part))
         }
-        Some((RangeOutcome::Unsatisfiable, length)) => {
+        RangeOutcome::Unsatisfiable => {
             let error = HttpError::RangeNotSatisfiable;
             let mut headers = error.headers();
             headers.set("content-range", range::content_range_unsatisfied(length));
             (Draft::error_with(error, headers), Open::Nothing)
         }
-        Some((RangeOutcome::Full, _)) | None if request.method == Method::HEAD => {
-            (found.whole(), Open::Nothing)
-        }
-        Some((RangeOutcome::Full, _)) | None => (found.whole(), Open::Whole),
+        RangeOutcome::Full if request.method == Method::HEAD => (found.whole(), Open::Nothing),
+        RangeOutcome::Full => (found.whole(), Open::Whole),
     }
 }

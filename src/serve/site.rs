@@ -116,7 +116,8 @@ impl<P: Ports> SiteRequest<'_, P> {
         }
     }
 
-    /// A deployment's own address has no live record, so no bans, and caches nothing.
+    /// Returns the cache entries that may be used: none at a deployment's own address, which has no
+    /// live record and so no bans.
     fn cache_scope(&self) -> CacheScope<'_> {
         let config = &self.manifest.head().config;
         let live = self.serving.live.as_ref();

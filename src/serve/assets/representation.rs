@@ -44,7 +44,9 @@ impl<P: Ports> SiteRequest<'_, P> {
             Open::Whole => self.body(&of, None).await?,
             Open::Part(part) => self.body(&of, Some(part)).await?,
         };
-        Ok(self.finish(draft, Some(file), Lifetime::Of(asset.class())))
+        // The rules of a file do not apply if a precondition failed.
+        let file = Some(file).filter(|_| draft.status != 412);
+        Ok(self.finish(draft, file, Lifetime::Of(asset.class())))
     }
 
     /// Returns a page that is served in place of a missing one: never a 304 or a part.

@@ -9,7 +9,7 @@ use crate::cache::record_map::Kept;
 use crate::cache::tiers::{Tier, Tiers};
 use crate::cache::windows::RecordKey;
 use crate::ports::deadline::within;
-use crate::ports::limiter::{Verdict, WINDOW_SECS};
+use crate::ports::limiter::{Admission, WINDOW_SECS};
 use crate::ports::{Fault, Ports};
 use crate::serve::draft::Draft;
 use crate::serve::error::HttpError;
@@ -53,21 +53,21 @@ async fn refusal<P: Ports>(
     site: &SiteName,
 ) -> Result<Option<Draft<P>>, HttpError> {
     let key = key(tiers, request, site).await?;
-    let verdict = match &key {
+    let admission = match &key {
         Some(key) => limited(tiers, site, key).await,
         None => {
             let rate = tiers.ports.settings().fresh_rate;
             tiers.memory.take_refused(rate, tiers.ports.now())
         }
     };
-    Ok(match (verdict, key) {
-        (Verdict::Wait(secs), _) => {
+    Ok(match (admission, key) {
+        (Admission::Wait(secs), _) => {
             let mut draft = Draft::error(HttpError::TooManyRequests);
             draft.headers.set("retry-after", secs.to_string());
             Some(draft)
         }
-        (Verdict::Pass, None) => Some(Draft::error(HttpError::Unauthorized)),
-        (Verdict::Pass, Some(_)) => None,
+        (Admission::Pass, None) => Some(Draft::error(HttpError::Unauthorized)),
+        (Admission::Pass, Some(_)) => None,
     })
 }
 
@@ -132,14 +132,14 @@ async fn view_of<P: Ports>(
 }
 
 /// Applies the runtime's rate limiter to a key, or this isolate's own if that fails.
-async fn limited<P: Ports>(tiers: &Tiers<P>, site: &SiteName, key: &ApiKey) -> Verdict {
+async fn limited<P: Ports>(tiers: &Tiers<P>, site: &SiteName, key: &ApiKey) -> Admission {
     let (settings, now) = (tiers.ports.settings(), tiers.ports.now());
     // The name contains nothing of the request, so that no spelling gets a separate limit.
     let name = format!("fresh/{site}/{}", key.id);
     match within(&tiers.ports, settings.deadlines.edge_ms, tiers.ports.limit(&name)).await {
-        Ok(true) => Verdict::Pass,
+        Ok(true) => Admission::Pass,
         // It does not say for how long; its window ends at the next full minute at the latest.
-        Ok(false) => Verdict::Wait(WINDOW_SECS.saturating_sub(now.seconds().0 % WINDOW_SECS)),
+        Ok(false) => Admission::Wait(WINDOW_SECS.saturating_sub(now.seconds().0 % WINDOW_SECS)),
         Err(_) => tiers.memory.take(&name, settings.fresh_rate, now),
     }
 }
