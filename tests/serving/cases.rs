@@ -31,6 +31,7 @@ cases! {
     actions_stale
     actions_store
     cache_status
+    coalescing
     codings
     collections
     deletion
@@ -59,6 +60,7 @@ cases! {
     objects
     odd_requests
     preconditions
+    publishing
     purge
     ranges
     redirects

@@ -178,28 +178,6 @@ fn a_purge_while_an_object_is_read() {
     }
 }
 
-#[test]
-fn one_refresh_of_an_object_however_many_ask() {
-    let world = collecting();
-    put(&world, "v1");
-    let isolate = Isolate::new(&world);
-    let neighbour = isolate.neighbour();
-    read(&isolate).send();
-    put(&world, "v2");
-    world.set_now_ms(START_MS + 300_000);
-    for isolate in [&isolate, &neighbour] {
-        get(isolate, "/");
-    }
-    world.trouble(Op::Open, "obj/", Trouble::Slow(200));
-    world.take_log();
-    let all = [&isolate, &neighbour].map(|from| (0..50).map(|_| read(from).response()));
-    let responses = world.run_all(all.into_iter().flatten().collect());
-    assert!(responses.iter().flatten().all(|response| response.text() == "v1"));
-    let of_object = |op: &&Logged| op.key.starts_with("obj/") && !op.op.is_edge();
-    assert_eq!((responses.len(), world.take_log().iter().filter(of_object).count()), (100, 1));
-    assert_eq!(read(&neighbour).send().text(), "v2");
-}
-
 /// Of eight at once in an isolate, one write of the record carries the bans of all. Those of eight
 /// isolates take a write each.
 #[test]

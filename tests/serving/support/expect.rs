@@ -104,6 +104,7 @@ impl Seen {
                 "store" => !logged.op.is_edge(),
                 "writes" => matches!(logged.op, Op::Write | Op::Delete | Op::Upload),
                 "ops" => true,
+                "foreign" => return logged.key.split('/').nth(1) != Some(prefix),
                 _ => is_named(logged.op, op),
             };
             is_op && logged.key.starts_with(prefix)

@@ -75,6 +75,7 @@ impl Isolate {
 }
 
 /// A request that was not sent yet.
+#[derive(Clone)]
 pub struct Request {
     isolate: Isolate,
     method: String,

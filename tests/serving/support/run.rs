@@ -38,6 +38,8 @@ struct Run<'a> {
     behind: Behind,
     /// The number of operations after which the next request is dropped.
     killed_after: Option<usize>,
+    /// How often the next request is sent at once.
+    copies: usize,
     marked: BTreeMap<String, Bytes>,
     remembered: BTreeMap<String, Response>,
     last: Option<Seen>,
@@ -87,9 +89,9 @@ impl<'a> Run<'a> {
         let mut values: BTreeMap<String, String> = row.iter().cloned().collect();
         let mut vars = case.vars.clone();
         for step in steps.iter().take_while(|step| step.head.starts_with("vars ")) {
-            for word in expanded(&step.head, &values)?.split(' ').skip(1) {
-                let (name, value) = word.split_once('=').ok_or("vars NAME=VALUE")?;
-                vars.push((name.to_owned(), value.to_owned()));
+            for word in words(&expanded(&step.head, &values)?).iter().skip(1) {
+                let (name, text) = word.split_once('=').ok_or("vars NAME=VALUE")?;
+                vars.push((name.to_owned(), value(text)));
             }
         }
         let vars: Vec<_> = vars.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
@@ -108,6 +110,7 @@ impl<'a> Run<'a> {
             isolate: None,
             behind: Behind::Run,
             killed_after: None,
+            copies: 1,
             marked: BTreeMap::new(),
             remembered: BTreeMap::new(),
             last: None,
@@ -157,6 +160,8 @@ impl<'a> Run<'a> {
             "wait" => return self.time(step, self.world.now().0, rest),
             "if" => return self.when(step, rest),
             "killed" => return self.killed(step, rest),
+            "together" => return self.together(step, rest),
+            "attempt" => return self.attempt(rest),
             "do" => return self.all(self.case.blocks.get(rest).ok_or("no such steps")?),
             "upstream" => return self.rules.add(rest, &step.more),
             "asked" => return self.asked(step, rest),
@@ -174,6 +179,11 @@ impl<'a> Run<'a> {
             "limit" => self.world.set_limit(number(rest)? as u32),
             "lose" => self.world.lose_binding(Some(rest.to_owned().leak())),
             "remove" => self.world.remove(rest),
+            "corrupt" => {
+                for key in self.world.keys("").iter().filter(|key| is_below(key, rest)) {
+                    self.world.store(key, b"corrupt");
+                }
+            }
             "restore" => self.world.restore(&self.marked),
             "mark" => self.marked = self.world.snapshot(),
             "site" => self.site = rest.to_owned(),
@@ -270,6 +280,46 @@ impl<'a> Run<'a> {
         let outcome = self.again(step, then);
         self.killed_after = None;
         outcome
+    }
+
+    /// `together COUNT STEP`: sends the request of a step so many times at once.
+    fn together(&mut self, step: &Step, rest: &str) -> Outcome {
+        let (count, then) = first_word(rest);
+        self.copies = number(count)? as usize;
+        let outcome = self.again(step, then);
+        self.copies = 1;
+        outcome
+    }
+
+    /// `attempt FOLDER [CALLS]`: publishes a folder by calls, until they are refused or killed.
+    fn attempt(&mut self, rest: &str) -> Outcome {
+        let (folder, calls_max) = first_word(rest);
+        let built = self.case.built.get(folder).ok_or("no such folder")?;
+        let mut calls = built.calls(&Isolate::new(&self.world), &self.site, "production", Some(1));
+        calls.truncate(number(calls_max).unwrap_or(u64::MAX) as usize);
+        let mut left = self.killed_after;
+        for call in calls {
+            let response = match &mut left {
+                None => Some(call.send()),
+                Some(left) => {
+                    let mut future = Box::pin(call.future());
+                    let mut reply = Poll::Pending;
+                    while reply.is_pending() && *left > 0 {
+                        reply = self.world.step(future.as_mut(), 1);
+                        *left -= 1;
+                    }
+                    if let Poll::Ready(reply) = reply { Some(Response::of(reply)) } else { None }
+                }
+            };
+            let Some(response) = response else { break };
+            let is_refused = response.status >= 300;
+            self.last = Some(Seen { response, is_admin: true, ..Seen::default() });
+            if is_refused {
+                break;
+            }
+        }
+        self.world.cut_behind();
+        Ok(())
     }
 
     fn deploy(&mut self, word: &str, rest: &str) -> Outcome {
@@ -393,44 +443,56 @@ impl<'a> Run<'a> {
         let is_relayed = !is_admin && is_relayed(&target);
         let request = with_headers(request, &step.more);
         let request = if is_relayed { request.relayed() } else { request };
-        let Some(seen) = self.response(request, is_admin) else { return Ok(()) };
-        if is_admin && expected.is_none() {
-            ensure(seen.response.status < 300, || "an admin call that is accepted".to_owned())?;
+        for response in self.responses(request) {
+            let seen = self.last.get_or_insert_default();
+            (seen.response, seen.is_admin) = (response, is_admin);
+            if is_admin && expected.is_none() {
+                ensure(seen.response.status < 300, || "an admin call that is accepted".to_owned())?;
+            }
+            if is_relayed {
+                seen.check_relayed()?;
+            }
+            seen.check_all(expected, &step.more)?;
         }
-        if is_relayed {
-            seen.check_relayed()?;
-        }
-        seen.check_all(expected, &step.more)
+        Ok(())
     }
 
-    /// The response to a request, and what happened meanwhile; `None` when the request is killed.
-    fn response(&mut self, request: Request, is_admin: bool) -> Option<&Seen> {
+    /// The responses to copies of a request, none when it is killed; what happened meanwhile is
+    /// counted.
+    fn responses(&mut self, request: Request) -> Vec<Response> {
+        let world = self.world.clone();
         if let Some(operations) = self.killed_after {
             let mut future = Box::pin(request.future());
-            let reply = self.world.step(future.as_mut(), operations);
+            let reply = world.step(future.as_mut(), operations);
             drop(future);
-            self.world.cut_behind();
+            world.cut_behind();
             let response = match reply {
                 Poll::Ready(reply) => Response::of(reply),
                 Poll::Pending => Response::default(),
             };
             self.last = Some(Seen { response, ..Seen::default() });
-            return None;
+            return Vec::new();
         }
-        let (fetches, bodies) = (self.world.fetches(), self.world.bodies());
-        let since = self.world.now();
-        self.world.take_log();
-        let response = request.send_only();
-        let took_ms = self.world.now().since(since);
+        let (fetches, bodies, since) = (world.fetches(), world.bodies(), world.now());
+        world.take_log();
+        let responses = match self.copies {
+            1 => vec![request.send_only()],
+            copies => {
+                let requests = (0..copies).map(|_| request.clone().response()).collect();
+                world.run_all(requests).into_iter().map(|it| it.expect("never answered")).collect()
+            }
+        };
+        let took_ms = world.now().since(since);
         let mut cut = 0;
         match self.behind {
-            Behind::Run => self.world.settle(),
-            Behind::Cut => cut = self.world.cut_behind(),
+            Behind::Run => world.settle(),
+            Behind::Cut => cut = world.cut_behind(),
             Behind::Hold => {}
         }
-        let (log, world) = (self.world.take_log(), &self.world);
         let (fetches, bodies) = (world.fetches() - fetches, world.bodies() - bodies);
-        Some(self.last.insert(Seen { response, log, fetches, bodies, took_ms, cut, is_admin }))
+        let log = world.take_log();
+        self.last = Some(Seen { log, fetches, bodies, took_ms, cut, ..Seen::default() });
+        responses
     }
 }
 

@@ -312,11 +312,6 @@ impl World {
         self.0.log.take()
     }
 
-    /// How many operations on the store happened since the log was last taken.
-    pub fn store_ops(&self) -> usize {
-        self.take_log().iter().filter(|logged| !logged.op.is_edge()).count()
-    }
-
     // The store.
 
     pub fn history(&self, key: &str) -> Vec<Bytes> {
