@@ -1,18 +1,21 @@
 //! Runs the tests of case files.
 
+mod checks;
+mod send;
+
 use std::collections::BTreeMap;
-use std::task::Poll;
 
 use super::case_file::{
     CaseFile, Publication, Row, Step, Test, end_of_loop, expanded, first_word, number, rows, value,
     words,
 };
-use super::expect::{Seen, ensure, negated};
+use super::expect::{Seen, ensure};
 use super::faults;
 use super::folder::{Built, publish};
-use super::response::{Isolate, Request, Response};
+use super::response::{Isolate, Response};
 use super::upstream_rules::Rules;
 use super::world::{Bytes, START_MS, World};
+use checks::{is_below, lasting};
 
 /// Nothing, or what was expected.
 type Outcome = Result<(), String>;
@@ -23,6 +26,16 @@ enum Behind {
     Run,
     Cut,
     Hold,
+}
+
+impl Behind {
+    fn named(name: &str) -> Self {
+        match name {
+            "cut" => Self::Cut,
+            "hold" => Self::Hold,
+            _ => Self::Run,
+        }
+    }
 }
 
 /// A test of a case file under way.
@@ -173,33 +186,20 @@ impl<'a> Run<'a> {
             "keys" => return self.keys(command, expected.unwrap_or_default()),
             "unchanged" => return self.unchanged(rest),
             "nowhere" => return self.nowhere(rest),
+            "fetches" => return self.fetches(rest),
+            "slice" => return self.slice(rest),
+            "isolate" => return self.name_isolate(rest),
             "like" | "unlike" => return self.like(rest, word == "like"),
             "edge" => self.world.set_edge_temper(faults::temper(rest)?),
             "heal" => self.world.heal(),
             "limit" => self.world.set_limit(number(rest)? as u32),
             "lose" => self.world.lose_binding(Some(rest.to_owned().leak())),
             "remove" => self.world.remove(rest),
-            "corrupt" => {
-                for key in self.world.keys("").iter().filter(|key| is_below(key, rest)) {
-                    self.world.store(key, b"corrupt");
-                }
-            }
+            "corrupt" => self.corrupt(rest),
             "restore" => self.world.restore(&self.marked),
             "mark" => self.marked = self.world.snapshot(),
             "site" => self.site = rest.to_owned(),
-            "behind" => {
-                self.behind = match rest {
-                    "cut" => Behind::Cut,
-                    "hold" => Behind::Hold,
-                    _ => Behind::Run,
-                }
-            }
-            "isolate" => {
-                let (name, other) =
-                    rest.split_once(" beside ").ok_or("isolate NAME beside NAME")?;
-                let isolate = self.isolate(other).neighbour();
-                self.isolates.insert(name.to_owned(), isolate);
-            }
+            "behind" => self.behind = Behind::named(rest),
             "remember" => {
                 let lasting = lasting(&self.last()?.response);
                 self.remembered.insert(rest.to_owned(), lasting);
@@ -212,12 +212,6 @@ impl<'a> Run<'a> {
             "set" => {
                 let (name, text) = first_word(rest);
                 self.values.insert(name.to_owned(), value(text));
-            }
-            "slice" => return self.slice(rest),
-            "fetches" => {
-                let found = self.world.fetches();
-                let expected = number(rest)? as usize;
-                return ensure(found == expected, || format!("{rest} fetches, found {found}"));
             }
             _ => match word.strip_prefix('@') {
                 Some(name) => {
@@ -252,6 +246,19 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn name_isolate(&mut self, rest: &str) -> Outcome {
+        let (name, other) = rest.split_once(" beside ").ok_or("isolate NAME beside NAME")?;
+        let isolate = self.isolate(other).neighbour();
+        self.isolates.insert(name.to_owned(), isolate);
+        Ok(())
+    }
+
+    fn corrupt(&self, prefix: &str) {
+        for key in self.world.keys("").iter().filter(|key| is_below(key, prefix)) {
+            self.world.store(key, b"corrupt");
+        }
+    }
+
     /// Moves the clock to a time after another: `30s GET /`, `-5ms`.
     fn time(&mut self, step: &Step, from_ms: u64, rest: &str) -> Outcome {
         let (text, then) = first_word(rest);
@@ -273,55 +280,6 @@ impl<'a> Run<'a> {
         if is_met { self.again(step, then) } else { Ok(()) }
     }
 
-    /// `killed OPERATIONS STEP`: drops the request of a step after so many operations.
-    fn killed(&mut self, step: &Step, rest: &str) -> Outcome {
-        let (operations, then) = first_word(rest);
-        self.killed_after = Some(number(operations)? as usize);
-        let outcome = self.again(step, then);
-        self.killed_after = None;
-        outcome
-    }
-
-    /// `together COUNT STEP`: sends the request of a step so many times at once.
-    fn together(&mut self, step: &Step, rest: &str) -> Outcome {
-        let (count, then) = first_word(rest);
-        self.copies = number(count)? as usize;
-        let outcome = self.again(step, then);
-        self.copies = 1;
-        outcome
-    }
-
-    /// `attempt FOLDER [CALLS]`: publishes a folder by calls, until they are refused or killed.
-    fn attempt(&mut self, rest: &str) -> Outcome {
-        let (folder, calls_max) = first_word(rest);
-        let built = self.case.built.get(folder).ok_or("no such folder")?;
-        let mut calls = built.calls(&Isolate::new(&self.world), &self.site, "production", Some(1));
-        calls.truncate(number(calls_max).unwrap_or(u64::MAX) as usize);
-        let mut left = self.killed_after;
-        for call in calls {
-            let response = match &mut left {
-                None => Some(call.send()),
-                Some(left) => {
-                    let mut future = Box::pin(call.future());
-                    let mut reply = Poll::Pending;
-                    while reply.is_pending() && *left > 0 {
-                        reply = self.world.step(future.as_mut(), 1);
-                        *left -= 1;
-                    }
-                    if let Poll::Ready(reply) = reply { Some(Response::of(reply)) } else { None }
-                }
-            };
-            let Some(response) = response else { break };
-            let is_refused = response.status >= 300;
-            self.last = Some(Seen { response, is_admin: true, ..Seen::default() });
-            if is_refused {
-                break;
-            }
-        }
-        self.world.cut_behind();
-        Ok(())
-    }
-
     fn deploy(&mut self, word: &str, rest: &str) -> Outcome {
         let mut names = rest.split(' ');
         let built =
@@ -337,65 +295,6 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Checks the last request that an upstream got.
-    fn asked(&self, step: &Step, rest: &str) -> Outcome {
-        let fetched = self.world.fetched();
-        let request = fetched.last().ok_or("expected a request to an upstream")?;
-        let line = format!("{} {}", request.method, request.url);
-        ensure(rest.is_empty() || rest == line, || format!("{rest}, found {line}"))?;
-        for line in step.more.iter().filter_map(|line| line.strip_prefix("> ")) {
-            let (is_wanted, line) = negated(line);
-            let (name, expected) = line.trim().split_once(": ").unwrap_or((line.trim(), ""));
-            let found = request.headers.value(&name.to_ascii_lowercase());
-            let expected = is_wanted.then_some(expected);
-            ensure(found == expected, || format!("`{line}` upstream, found {found:?}"))?;
-        }
-        Ok(())
-    }
-
-    fn settle(&mut self, expected: Option<&str>) -> Outcome {
-        self.world.take_log();
-        self.world.settle();
-        let log = self.world.take_log();
-        let last = self.last.as_mut().ok_or("expected a response before")?;
-        last.log = log;
-        last.check_counters(expected.unwrap_or_default())
-    }
-
-    /// Shows a record of the store as if it were a response.
-    fn record(&mut self, step: &Step, key: &str, expected: Option<&str>) -> Outcome {
-        let body = self.world.history(key).last().ok_or("no such key")?.to_vec();
-        let response = Response { status: 200, body, ..Response::default() };
-        self.last = Some(Seen { response, ..Seen::default() });
-        self.last()?.check_all(expected, &step.more)
-    }
-
-    fn keys(&self, prefix: &str, expected: &str) -> Outcome {
-        let mut found = self.world.keys("");
-        found.retain(|key| is_below(key, prefix));
-        let found = found.join(" ");
-        ensure(found == expected, || format!("keys {expected}, found {found}"))
-    }
-
-    fn unchanged(&self, prefix: &str) -> Outcome {
-        let (mut before, mut now) = (self.marked.clone(), self.world.snapshot());
-        before.retain(|key, _| is_below(key, prefix));
-        now.retain(|key, _| is_below(key, prefix));
-        ensure(now == before, || "a store as it was at `mark`".to_owned())
-    }
-
-    /// Checks that no value of the store contains a text: a secret is not stored in the clear.
-    fn nowhere(&self, text: &str) -> Outcome {
-        let snapshot = self.world.snapshot();
-        let holder = snapshot.iter().find(|(_, b)| String::from_utf8_lossy(b).contains(text));
-        ensure(holder.is_none(), || format!("no `{text}`, found in {holder:?}"))
-    }
-
-    fn like(&self, name: &str, is_wanted: bool) -> Outcome {
-        let is_like = self.remembered.get(name) == Some(&lasting(&self.last()?.response));
-        ensure(is_like == is_wanted, || format!("{is_wanted} for a response like `{name}`"))
-    }
-
     fn slice(&mut self, rest: &str) -> Outcome {
         let [name, range, text] =
             words(rest).try_into().map_err(|_| "slice NAME RANGE TEXT".to_owned())?;
@@ -405,105 +304,6 @@ impl<'a> Run<'a> {
         self.values.insert(name, text[first..text.len() - cut].to_owned());
         Ok(())
     }
-
-    /// Sends a request of a client, `METHOD TARGET [BODY]`, or a call of the admin API.
-    fn send(&mut self, step: &Step, word: &str, command: &str, expected: Option<&str>) -> Outcome {
-        let (first, rest) = first_word(command);
-        let object = |place: &str| {
-            let end = place.find(['/', '?']).unwrap_or(place.len());
-            let (collection, name) = place.split_at(end);
-            format!("/sites/{}/collections/{collection}/objects{name}", self.site)
-        };
-        let (second, after) = first_word(rest);
-        let (method, target, body, is_admin) = match word {
-            "admin" => (first, second.to_owned(), after, true),
-            "object" => (first, object(second), after, true),
-            "put" => ("PUT", object(first), rest, true),
-            "delete" => ("DELETE", object(first), rest, true),
-            "purge" => ("POST", format!("/sites/{}/purge", self.site), command, true),
-            method if first.starts_with('/') => {
-                (method, format!("https://{}.cdn.test{first}", self.site), rest, false)
-            }
-            method if first.contains("://") => (method, first.to_owned(), rest, false),
-            _ => return Err("no such step".to_owned()),
-        };
-        let body = match body.strip_prefix('@') {
-            Some(folder) => self.case.built.get(folder).ok_or("no such folder")?.root.clone(),
-            None if body.starts_with(['{', '[']) => body.as_bytes().to_vec(),
-            None => value(body).into_bytes(),
-        };
-        let default = if is_admin { "new" } else { "here" };
-        let isolate = self.isolate.clone().unwrap_or_else(|| default.to_owned());
-        let isolate = self.isolate(&isolate);
-        let request = match is_admin {
-            true => isolate.admin_call(method, &target, &body),
-            false if body.is_empty() => isolate.ask(method, &target),
-            false => isolate.ask(method, &target).body(&body),
-        };
-        let is_relayed = !is_admin && is_relayed(&target);
-        let request = with_headers(request, &step.more);
-        let request = if is_relayed { request.relayed() } else { request };
-        for response in self.responses(request) {
-            let seen = self.last.get_or_insert_default();
-            (seen.response, seen.is_admin) = (response, is_admin);
-            if is_admin && expected.is_none() {
-                ensure(seen.response.status < 300, || "an admin call that is accepted".to_owned())?;
-            }
-            if is_relayed {
-                seen.check_relayed()?;
-            }
-            seen.check_all(expected, &step.more)?;
-        }
-        Ok(())
-    }
-
-    /// The responses to copies of a request, none when it is killed; what happened meanwhile is
-    /// counted.
-    fn responses(&mut self, request: Request) -> Vec<Response> {
-        let world = self.world.clone();
-        if let Some(operations) = self.killed_after {
-            let mut future = Box::pin(request.future());
-            let reply = world.step(future.as_mut(), operations);
-            drop(future);
-            world.cut_behind();
-            let response = match reply {
-                Poll::Ready(reply) => Response::of(reply),
-                Poll::Pending => Response::default(),
-            };
-            self.last = Some(Seen { response, ..Seen::default() });
-            return Vec::new();
-        }
-        let (fetches, bodies, since) = (world.fetches(), world.bodies(), world.now());
-        world.take_log();
-        let responses = match self.copies {
-            1 => vec![request.send_only()],
-            copies => {
-                let requests = (0..copies).map(|_| request.clone().response()).collect();
-                world.run_all(requests).into_iter().map(|it| it.expect("never answered")).collect()
-            }
-        };
-        let took_ms = world.now().since(since);
-        let mut cut = 0;
-        match self.behind {
-            Behind::Run => world.settle(),
-            Behind::Cut => cut = world.cut_behind(),
-            Behind::Hold => {}
-        }
-        let (fetches, bodies) = (world.fetches() - fetches, world.bodies() - bodies);
-        let log = world.take_log();
-        self.last = Some(Seen { log, fetches, bodies, took_ms, cut, ..Seen::default() });
-        responses
-    }
-}
-
-/// Adds the headers of `>` to a request. They replace its own; one without a value removes it.
-fn with_headers(request: Request, lines: &[String]) -> Request {
-    let sent = lines.iter().filter_map(|line| line.strip_prefix('>')?.split_once(':'));
-    let sent: Vec<_> = sent.map(|(name, value)| (name.trim(), value.trim())).collect();
-    let bare =
-        sent.iter().fold(request, |bare, (name, _)| bare.without(&name.to_ascii_lowercase()));
-    let sent = sent.into_iter().filter(|(_, value)| !value.is_empty());
-    sent.fold(bare, |request, (name, value)| request.header(name, value))
 }
 
 /// Says which step was under way when an assertion of the world failed.
@@ -515,27 +315,4 @@ impl Drop for ShownInPanic {
             eprintln!("in line {}", self.0);
         }
     }
-}
-
-/// A response without what depends on its time, its tier or its query.
-fn lasting(response: &Response) -> Response {
-    let mut lasting = response.lasting();
-    for (_, value) in lasting.headers.iter_mut().filter(|(name, _)| name == "location") {
-        value.truncate(value.find('?').unwrap_or(value.len()));
-    }
-    lasting
-}
-
-/// Whether a key begins with a prefix; `*/site` stands for all keys of a site.
-fn is_below(key: &str, prefix: &str) -> bool {
-    match prefix.strip_prefix("*/") {
-        Some(site) => key.split('/').nth(1) == Some(site),
-        None => key.starts_with(prefix),
-    }
-}
-
-/// Whether an action answers: the status and the lifetimes are the upstream's.
-fn is_relayed(target: &str) -> bool {
-    let path = target.split("://").nth(1).and_then(|rest| rest.split_once('/'));
-    path.is_some_and(|(_, path)| path.starts_with("api/"))
 }
