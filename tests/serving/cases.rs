@@ -31,6 +31,7 @@ cases! {
     actions_stale
     actions_store
     cache_status
+    coalescing
     codings
     collections
     deletion
@@ -59,6 +60,7 @@ cases! {
     objects
     odd_requests
     preconditions
+    publishing
     purge
     ranges
     redirects
@@ -87,6 +89,36 @@ fn every_case_file_is_listed() {
         .collect();
     found.sort();
     assert_eq!(found, NAMES);
+}
+
+/// The runner finds each mistake, and says in which line.
+#[test]
+fn mistakes_are_found() {
+    let rows = [
+        ("GET / => 404", "expected status 404"),
+        ("GET / => 200 Other", "expected Other, found `Home`"),
+        ("GET / => 200 !~om", "expected no `om`"),
+        ("GET /\nGET / => 200 (!memory)", "expected Cache-Status (!memory)"),
+        ("GET / => 200 store=0", "expected store=0, found"),
+        ("GET / => 200 stores=0", "no operation `stores`"),
+        ("GET / => 200\n< Vary: x", "expected `Vary: x`, found None"),
+        ("GET / => 200\n< ! Date", "expected `! Date`, found Some"),
+        ("admin GET /sites => 200\n< /sites = []", r#"expected [], found ["www"]"#),
+        ("admin GET /sites/none", "expected an admin call that is accepted"),
+        ("GET / => 200\nunlike first", "no such response"),
+        ("GET /$other", "no value of `$other`"),
+        ("heel all", "no such step"),
+        ("mark\nremove site/www\nunchanged", "expected a store as it was at `mark`"),
+        ("keys site/ =>", "found site/www"),
+        ("fetches 1", "expected 1 fetches, found 0"),
+        ("asked", "expected a request to an upstream"),
+    ];
+    for (steps, expected) in rows {
+        let text = format!("# docs/\n==> /index.html\nHome\n==> test of the runner\n{steps}");
+        let case = CaseFile::parse(&text);
+        let error = run(&case, &case.tests[0]).err().unwrap_or_default();
+        assert!(error.starts_with("line ") && error.contains(expected), "{steps}: {error}");
+    }
 }
 
 #[track_caller]

@@ -1,5 +1,4 @@
-//! What each fault of a store or a tier does to a response: another way to the same bytes, a stale
-//! answer, or 503 with `Retry-After`; never 404, never 500, never other bytes.
+//! Random faults and evictions: a response has the right bytes, or is 503.
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -34,7 +33,7 @@ fn world() -> World {
 }
 
 #[test]
-fn the_suite_with_tiers_that_are_empty_or_forget() {
+fn an_edge_tier_that_evicts_changes_nothing() {
     for temper in [EdgeTemper::Keeps, EdgeTemper::AlwaysEmpty, EdgeTemper::Vanishing(50)] {
         for seed in 1..8 {
             let world = world();

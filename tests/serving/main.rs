@@ -7,12 +7,12 @@ mod support;
 
 mod calls;
 mod coalescing;
+mod batches;
 mod cases;
+mod coalescing;
 mod faults;
-mod isolation;
 mod model;
 mod poisoning;
-mod publishing;
 mod races;
 mod under_way;
 mod vectors;

@@ -76,7 +76,7 @@ fn check_race(
     let live = Isolate::new(world).admin("GET", "/sites/www/stages/production", b"").json();
     let winner = rivals.iter().position(|rival| live["deployment"] == rival.id.as_str());
     let winner = winner.unwrap_or_else(|| panic!("neither is live: {shown}"));
-    assert_eq!(answers[winner].status, 200, "the winner was told otherwise: {shown}");
+    assert_eq!(answers[winner].status, 200, "the winner was refused: {shown}");
     let loser = &answers[1 - winner];
     match (store, expected) {
         ("r2", Some(_)) => {
@@ -88,12 +88,12 @@ fn check_race(
         ("r2", None) => {
             assert_eq!((loser.status, live["seq"].as_u64()), (200, Some(3)), "{shown}");
         }
-        // KV can't prevent a lost race: both may have been told that they won.
+        // KV can't prevent a lost race: both calls may succeed.
         _ => assert!([200, 409].contains(&loser.status), "{shown}"),
     }
 }
 
-/// The later of the two finds the other: a stage never serves a deployment without its root.
+/// A stage never serves a deployment without its root.
 #[test]
 fn a_deployment_is_deleted_while_it_is_activated() {
     for store in ["r2", "kv"] {
@@ -119,7 +119,7 @@ fn a_deployment_is_deleted_while_it_is_activated() {
             let is_stored = !world.history(&format!("dep/www/{}", old.id)).is_empty();
             assert!(!is_live || is_stored, "live without a root: {shown}");
             assert_eq!(Isolate::new(&world).get("www.cdn.test", "/").status, 200, "{shown}");
-            // KV can't prevent a lost race: both may have been told that they won.
+            // KV can't prevent a lost race: both calls may succeed.
             let told = is_live == (activated.status == 200);
             assert!(told || (store == "kv" && !is_live), "{shown}");
             assert!(matches!(forgot.status, 200 | 404 | 409), "{shown}");

@@ -1,7 +1,7 @@
-//! Warnings of the publisher, each held against what the pipeline does.
+//! Warnings of the publisher, compared with the behaviour of the pipeline.
 //!
-//! A folder is written, its configuration read as `selvedge publish` reads it, and every address
-//! that its files could have is asked for.
+//! A folder is read as `selvedge publish` reads it, and every address that its files could have is
+//! requested.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,11 +1,10 @@
-//! Sites with actions, and upstreams that count.
+//! Sites with actions, and upstreams that count their requests.
 
 use super::folder::{Folder, publish};
 use super::response::{Isolate, Request, Response};
 use super::upstream::Answer;
 use super::world::World;
 
-/// Where the actions of every site are.
 pub const API: &str = "/api/x";
 
 const CONFIG: &str = r#"{"actions":[{"prefix":"/api/","upstream":"https://up.test"}]}"#;
@@ -36,20 +35,19 @@ pub fn ask(isolate: &Isolate, method: &str, path: &str) -> Request {
     isolate.ask(method, &format!("https://aa.cdn.test{path}")).relayed()
 }
 
-/// GET, with what goes on behind the response.
 #[track_caller]
 pub fn get(isolate: &Isolate, path: &str) -> Response {
     ask(isolate, "GET", path).send()
 }
 
-/// The responses to requests that are sent at the same time.
+/// Sends requests concurrently.
 #[track_caller]
 pub fn together(world: &World, requests: Vec<Request>) -> Vec<Response> {
     let responses = world.run_all(requests.into_iter().map(Request::response).collect());
     responses.into_iter().map(|response| response.expect("never answered")).collect()
 }
 
-/// How a response came about, in a word: what is said of it, or why it was asked for.
+/// The `detail` of Cache-Status, or else its `fwd`.
 pub fn came(response: &Response) -> String {
     let status = response.field("cache-status");
     let member = |name: &str| {

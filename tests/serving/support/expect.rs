@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::acting::came;
 use super::case_file::{value, words};
-use super::faults::is_named;
+use super::faults::operation;
 use super::response::Response;
 use super::world::{Logged, Op};
 
@@ -58,7 +58,7 @@ impl Seen {
     pub fn check_counters(&self, expected: &str) -> Result<(), String> {
         for word in words(expected) {
             let (name, operator, number) = counter(&word).ok_or("COUNTER=NUMBER")?;
-            let found = self.count(name);
+            let found = self.count(name)?;
             let holds = match operator {
                 "<=" => found <= number,
                 ">=" => found >= number,
@@ -96,27 +96,21 @@ impl Seen {
         came(&self.response) == name || members.split("; ").skip(1).any(|member| member == name)
     }
 
-    /// A counter of the response, or operations by kind and key, as `store:obj/`.
-    fn count(&self, counter: &str) -> u64 {
-        let (op, prefix) = counter.split_once(':').unwrap_or((counter, ""));
-        let matches = |logged: &&Logged| {
-            let is_op = match op {
-                "store" => !logged.op.is_edge(),
-                "writes" => matches!(logged.op, Op::Write | Op::Delete | Op::Upload),
-                "ops" => true,
-                _ => is_named(logged.op, op),
-            };
-            is_op && logged.key.starts_with(prefix)
-        };
-        match counter {
+    /// A counter of the response, or of operations by kind and key, as `store:obj/`.
+    fn count(&self, counter: &str) -> Result<u64, String> {
+        Ok(match counter {
             "fetches" => self.fetches as u64,
             "bodies" => self.bodies as u64,
             "bytes" => self.response.body.len() as u64,
             "took" => self.took_ms,
             "cut" => self.cut as u64,
             "age" | "retry-after" => self.response.field(counter).parse().unwrap_or(0),
-            _ => self.log.iter().filter(matches).count() as u64,
-        }
+            _ => {
+                let (kind, keys) = counter.split_once(':').unwrap_or((counter, ""));
+                let counts = counts(kind)?;
+                self.log.iter().filter(|logged| counts(logged, keys)).count() as u64
+            }
+        })
     }
 
     /// A member by its JSON pointer, where `*` stands for each member of a list.
@@ -209,4 +203,21 @@ fn counter(word: &str) -> Option<(&str, &str, u64)> {
 
 fn short(text: &str) -> String {
     text.chars().take(200).collect()
+}
+
+/// Whether an operation on a key counts, by the kind of the counter.
+fn counts(kind: &str) -> Result<impl Fn(&Logged, &str) -> bool, String> {
+    let kinds = ["store", "ops", "writes", "foreign"];
+    let op = if kinds.contains(&kind) { None } else { operation(kind)? };
+    let kind = kind.to_owned();
+    Ok(move |logged: &Logged, keys: &str| match (kind.as_str(), op) {
+        ("foreign", _) => logged.key.split('/').nth(1) != Some(keys),
+        (_, Some(op)) => logged.op == op && logged.key.starts_with(keys),
+        ("writes", _) => {
+            let is_write = matches!(logged.op, Op::Write | Op::Delete | Op::Upload);
+            is_write && logged.key.starts_with(keys)
+        }
+        ("ops", _) => logged.key.starts_with(keys),
+        _ => !logged.op.is_edge() && logged.key.starts_with(keys),
+    })
 }

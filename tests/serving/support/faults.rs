@@ -45,7 +45,7 @@ pub fn fault(word: &str) -> Option<Fault> {
 }
 
 /// An operation by its name; `any` is all of the store.
-fn operation(word: &str) -> Result<Option<Op>, String> {
+pub fn operation(word: &str) -> Result<Option<Op>, String> {
     let all = [
         Op::Read,
         Op::Write,
@@ -61,13 +61,9 @@ fn operation(word: &str) -> Result<Option<Op>, String> {
         Op::Fetch,
         Op::Limit,
     ];
-    let found = all.into_iter().find(|op| is_named(*op, word));
+    let name = word.replace('-', "");
+    let found = all.into_iter().find(|op| format!("{op:?}").eq_ignore_ascii_case(&name));
     if found.is_some() || word == "any" { Ok(found) } else { Err(format!("no operation `{word}`")) }
-}
-
-/// Whether an operation has a name, as `stored-find`.
-pub fn is_named(op: Op, name: &str) -> bool {
-    format!("{op:?}").eq_ignore_ascii_case(&name.replace('-', ""))
 }
 
 fn trouble(word: &str) -> Result<Trouble, String> {

@@ -76,6 +76,7 @@ impl Isolate {
 }
 
 /// A request that was not sent yet.
+#[derive(Clone)]
 pub struct Request {
     isolate: Isolate,
     method: String,

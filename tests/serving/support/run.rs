@@ -1,18 +1,21 @@
 //! Runs the tests of case files.
 
+mod checks;
+mod send;
+
 use std::collections::BTreeMap;
-use std::task::Poll;
 
 use super::case_file::{
     CaseFile, Publication, Row, Step, Test, end_of_loop, expanded, first_word, number, rows, value,
     words,
 };
-use super::expect::{Seen, ensure, negated};
+use super::expect::{Seen, ensure};
 use super::faults;
 use super::folder::{Built, publish};
-use super::response::{Isolate, Request, Response};
+use super::response::{Isolate, Response};
 use super::upstream_rules::Rules;
 use super::world::{Bytes, START_MS, World};
+use checks::{is_below, lasting};
 
 /// Nothing, or what was expected.
 type Outcome = Result<(), String>;
@@ -23,6 +26,16 @@ enum Behind {
     Run,
     Cut,
     Hold,
+}
+
+impl Behind {
+    fn named(name: &str) -> Self {
+        match name {
+            "cut" => Self::Cut,
+            "hold" => Self::Hold,
+            _ => Self::Run,
+        }
+    }
 }
 
 /// A test of a case file under way.
@@ -38,6 +51,8 @@ struct Run<'a> {
     behind: Behind,
     /// The number of operations after which the next request is dropped.
     killed_after: Option<usize>,
+    /// How often the next request is sent at once.
+    copies: usize,
     marked: BTreeMap<String, Bytes>,
     remembered: BTreeMap<String, Response>,
     last: Option<Seen>,
@@ -87,9 +102,9 @@ impl<'a> Run<'a> {
         let mut values: BTreeMap<String, String> = row.iter().cloned().collect();
         let mut vars = case.vars.clone();
         for step in steps.iter().take_while(|step| step.head.starts_with("vars ")) {
-            for word in expanded(&step.head, &values)?.split(' ').skip(1) {
-                let (name, value) = word.split_once('=').ok_or("vars NAME=VALUE")?;
-                vars.push((name.to_owned(), value.to_owned()));
+            for word in words(&expanded(&step.head, &values)?).iter().skip(1) {
+                let (name, text) = word.split_once('=').ok_or("vars NAME=VALUE")?;
+                vars.push((name.to_owned(), value(text)));
             }
         }
         let vars: Vec<_> = vars.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
@@ -108,6 +123,7 @@ impl<'a> Run<'a> {
             isolate: None,
             behind: Behind::Run,
             killed_after: None,
+            copies: 1,
             marked: BTreeMap::new(),
             remembered: BTreeMap::new(),
             last: None,
@@ -157,6 +173,8 @@ impl<'a> Run<'a> {
             "wait" => return self.time(step, self.world.now().0, rest),
             "if" => return self.when(step, rest),
             "killed" => return self.killed(step, rest),
+            "together" => return self.together(step, rest),
+            "attempt" => return self.attempt(rest),
             "do" => return self.all(self.case.blocks.get(rest).ok_or("no such steps")?),
             "upstream" => return self.rules.add(rest, &step.more),
             "asked" => return self.asked(step, rest),
@@ -168,28 +186,20 @@ impl<'a> Run<'a> {
             "keys" => return self.keys(command, expected.unwrap_or_default()),
             "unchanged" => return self.unchanged(rest),
             "nowhere" => return self.nowhere(rest),
+            "fetches" => return self.fetches(rest),
+            "slice" => return self.slice(rest),
+            "isolate" => return self.name_isolate(rest),
             "like" | "unlike" => return self.like(rest, word == "like"),
             "edge" => self.world.set_edge_temper(faults::temper(rest)?),
             "heal" => self.world.heal(),
             "limit" => self.world.set_limit(number(rest)? as u32),
             "lose" => self.world.lose_binding(Some(rest.to_owned().leak())),
             "remove" => self.world.remove(rest),
+            "corrupt" => self.corrupt(rest),
             "restore" => self.world.restore(&self.marked),
             "mark" => self.marked = self.world.snapshot(),
             "site" => self.site = rest.to_owned(),
-            "behind" => {
-                self.behind = match rest {
-                    "cut" => Behind::Cut,
-                    "hold" => Behind::Hold,
-                    _ => Behind::Run,
-                }
-            }
-            "isolate" => {
-                let (name, other) =
-                    rest.split_once(" beside ").ok_or("isolate NAME beside NAME")?;
-                let isolate = self.isolate(other).neighbour();
-                self.isolates.insert(name.to_owned(), isolate);
-            }
+            "behind" => self.behind = Behind::named(rest),
             "remember" => {
                 let lasting = lasting(&self.last()?.response);
                 self.remembered.insert(rest.to_owned(), lasting);
@@ -202,12 +212,6 @@ impl<'a> Run<'a> {
             "set" => {
                 let (name, text) = first_word(rest);
                 self.values.insert(name.to_owned(), value(text));
-            }
-            "slice" => return self.slice(rest),
-            "fetches" => {
-                let found = self.world.fetches();
-                let expected = number(rest)? as usize;
-                return ensure(found == expected, || format!("{rest} fetches, found {found}"));
             }
             _ => match word.strip_prefix('@') {
                 Some(name) => {
@@ -242,6 +246,19 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn name_isolate(&mut self, rest: &str) -> Outcome {
+        let (name, other) = rest.split_once(" beside ").ok_or("isolate NAME beside NAME")?;
+        let isolate = self.isolate(other).neighbour();
+        self.isolates.insert(name.to_owned(), isolate);
+        Ok(())
+    }
+
+    fn corrupt(&self, prefix: &str) {
+        for key in self.world.keys("").iter().filter(|key| is_below(key, prefix)) {
+            self.world.store(key, b"corrupt");
+        }
+    }
+
     /// Moves the clock to a time after another: `30s GET /`, `-5ms`.
     fn time(&mut self, step: &Step, from_ms: u64, rest: &str) -> Outcome {
         let (text, then) = first_word(rest);
@@ -263,15 +280,6 @@ impl<'a> Run<'a> {
         if is_met { self.again(step, then) } else { Ok(()) }
     }
 
-    /// `killed OPERATIONS STEP`: drops the request of a step after so many operations.
-    fn killed(&mut self, step: &Step, rest: &str) -> Outcome {
-        let (operations, then) = first_word(rest);
-        self.killed_after = Some(number(operations)? as usize);
-        let outcome = self.again(step, then);
-        self.killed_after = None;
-        outcome
-    }
-
     fn deploy(&mut self, word: &str, rest: &str) -> Outcome {
         let mut names = rest.split(' ');
         let built =
@@ -287,65 +295,6 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Checks the last request that an upstream got.
-    fn asked(&self, step: &Step, rest: &str) -> Outcome {
-        let fetched = self.world.fetched();
-        let request = fetched.last().ok_or("expected a request to an upstream")?;
-        let line = format!("{} {}", request.method, request.url);
-        ensure(rest.is_empty() || rest == line, || format!("{rest}, found {line}"))?;
-        for line in step.more.iter().filter_map(|line| line.strip_prefix("> ")) {
-            let (is_wanted, line) = negated(line);
-            let (name, expected) = line.trim().split_once(": ").unwrap_or((line.trim(), ""));
-            let found = request.headers.value(&name.to_ascii_lowercase());
-            let expected = is_wanted.then_some(expected);
-            ensure(found == expected, || format!("`{line}` upstream, found {found:?}"))?;
-        }
-        Ok(())
-    }
-
-    fn settle(&mut self, expected: Option<&str>) -> Outcome {
-        self.world.take_log();
-        self.world.settle();
-        let log = self.world.take_log();
-        let last = self.last.as_mut().ok_or("expected a response before")?;
-        last.log = log;
-        last.check_counters(expected.unwrap_or_default())
-    }
-
-    /// Shows a record of the store as if it were a response.
-    fn record(&mut self, step: &Step, key: &str, expected: Option<&str>) -> Outcome {
-        let body = self.world.history(key).last().ok_or("no such key")?.to_vec();
-        let response = Response { status: 200, body, ..Response::default() };
-        self.last = Some(Seen { response, ..Seen::default() });
-        self.last()?.check_all(expected, &step.more)
-    }
-
-    fn keys(&self, prefix: &str, expected: &str) -> Outcome {
-        let mut found = self.world.keys("");
-        found.retain(|key| is_below(key, prefix));
-        let found = found.join(" ");
-        ensure(found == expected, || format!("keys {expected}, found {found}"))
-    }
-
-    fn unchanged(&self, prefix: &str) -> Outcome {
-        let (mut before, mut now) = (self.marked.clone(), self.world.snapshot());
-        before.retain(|key, _| is_below(key, prefix));
-        now.retain(|key, _| is_below(key, prefix));
-        ensure(now == before, || "a store as it was at `mark`".to_owned())
-    }
-
-    /// Checks that no value of the store contains a text: a secret is not stored in the clear.
-    fn nowhere(&self, text: &str) -> Outcome {
-        let snapshot = self.world.snapshot();
-        let holder = snapshot.iter().find(|(_, b)| String::from_utf8_lossy(b).contains(text));
-        ensure(holder.is_none(), || format!("no `{text}`, found in {holder:?}"))
-    }
-
-    fn like(&self, name: &str, is_wanted: bool) -> Outcome {
-        let is_like = self.remembered.get(name) == Some(&lasting(&self.last()?.response));
-        ensure(is_like == is_wanted, || format!("{is_wanted} for a response like `{name}`"))
-    }
-
     fn slice(&mut self, rest: &str) -> Outcome {
         let [name, range, text] =
             words(rest).try_into().map_err(|_| "slice NAME RANGE TEXT".to_owned())?;
@@ -355,93 +304,6 @@ impl<'a> Run<'a> {
         self.values.insert(name, text[first..text.len() - cut].to_owned());
         Ok(())
     }
-
-    /// Sends a request of a client, `METHOD TARGET [BODY]`, or a call of the admin API.
-    fn send(&mut self, step: &Step, word: &str, command: &str, expected: Option<&str>) -> Outcome {
-        let (first, rest) = first_word(command);
-        let object = |place: &str| {
-            let end = place.find(['/', '?']).unwrap_or(place.len());
-            let (collection, name) = place.split_at(end);
-            format!("/sites/{}/collections/{collection}/objects{name}", self.site)
-        };
-        let (second, after) = first_word(rest);
-        let (method, target, body, is_admin) = match word {
-            "admin" => (first, second.to_owned(), after, true),
-            "object" => (first, object(second), after, true),
-            "put" => ("PUT", object(first), rest, true),
-            "delete" => ("DELETE", object(first), rest, true),
-            "purge" => ("POST", format!("/sites/{}/purge", self.site), command, true),
-            method if first.starts_with('/') => {
-                (method, format!("https://{}.cdn.test{first}", self.site), rest, false)
-            }
-            method if first.contains("://") => (method, first.to_owned(), rest, false),
-            _ => return Err("no such step".to_owned()),
-        };
-        let body = match body.strip_prefix('@') {
-            Some(folder) => self.case.built.get(folder).ok_or("no such folder")?.root.clone(),
-            None if body.starts_with(['{', '[']) => body.as_bytes().to_vec(),
-            None => value(body).into_bytes(),
-        };
-        let default = if is_admin { "new" } else { "here" };
-        let isolate = self.isolate.clone().unwrap_or_else(|| default.to_owned());
-        let isolate = self.isolate(&isolate);
-        let request = match is_admin {
-            true => isolate.admin_call(method, &target, &body),
-            false if body.is_empty() => isolate.ask(method, &target),
-            false => isolate.ask(method, &target).body(&body),
-        };
-        let is_relayed = !is_admin && is_relayed(&target);
-        let request = with_headers(request, &step.more);
-        let request = if is_relayed { request.relayed() } else { request };
-        let Some(seen) = self.response(request, is_admin) else { return Ok(()) };
-        if is_admin && expected.is_none() {
-            ensure(seen.response.status < 300, || "an admin call that is accepted".to_owned())?;
-        }
-        if is_relayed {
-            seen.check_relayed()?;
-        }
-        seen.check_all(expected, &step.more)
-    }
-
-    /// The response to a request, and what happened meanwhile; `None` when the request is killed.
-    fn response(&mut self, request: Request, is_admin: bool) -> Option<&Seen> {
-        if let Some(operations) = self.killed_after {
-            let mut future = Box::pin(request.future());
-            let reply = self.world.step(future.as_mut(), operations);
-            drop(future);
-            self.world.cut_behind();
-            let response = match reply {
-                Poll::Ready(reply) => Response::of(reply),
-                Poll::Pending => Response::default(),
-            };
-            self.last = Some(Seen { response, ..Seen::default() });
-            return None;
-        }
-        let (fetches, bodies) = (self.world.fetches(), self.world.bodies());
-        let since = self.world.now();
-        self.world.take_log();
-        let response = request.send_only();
-        let took_ms = self.world.now().since(since);
-        let mut cut = 0;
-        match self.behind {
-            Behind::Run => self.world.settle(),
-            Behind::Cut => cut = self.world.cut_behind(),
-            Behind::Hold => {}
-        }
-        let (log, world) = (self.world.take_log(), &self.world);
-        let (fetches, bodies) = (world.fetches() - fetches, world.bodies() - bodies);
-        Some(self.last.insert(Seen { response, log, fetches, bodies, took_ms, cut, is_admin }))
-    }
-}
-
-/// Adds the headers of `>` to a request. They replace its own; one without a value removes it.
-fn with_headers(request: Request, lines: &[String]) -> Request {
-    let sent = lines.iter().filter_map(|line| line.strip_prefix('>')?.split_once(':'));
-    let sent: Vec<_> = sent.map(|(name, value)| (name.trim(), value.trim())).collect();
-    let bare =
-        sent.iter().fold(request, |bare, (name, _)| bare.without(&name.to_ascii_lowercase()));
-    let sent = sent.into_iter().filter(|(_, value)| !value.is_empty());
-    sent.fold(bare, |request, (name, value)| request.header(name, value))
 }
 
 /// Says which step was under way when an assertion of the world failed.
@@ -453,27 +315,4 @@ impl Drop for ShownInPanic {
             eprintln!("in line {}", self.0);
         }
     }
-}
-
-/// A response without what depends on its time, its tier or its query.
-fn lasting(response: &Response) -> Response {
-    let mut lasting = response.lasting();
-    for (_, value) in lasting.headers.iter_mut().filter(|(name, _)| name == "location") {
-        value.truncate(value.find('?').unwrap_or(value.len()));
-    }
-    lasting
-}
-
-/// Whether a key begins with a prefix; `*/site` stands for all keys of a site.
-fn is_below(key: &str, prefix: &str) -> bool {
-    match prefix.strip_prefix("*/") {
-        Some(site) => key.split('/').nth(1) == Some(site),
-        None => key.starts_with(prefix),
-    }
-}
-
-/// Whether an action answers: the status and the lifetimes are the upstream's.
-fn is_relayed(target: &str) -> bool {
-    let path = target.split("://").nth(1).and_then(|rest| rest.split_once('/'));
-    path.is_some_and(|(_, path)| path.starts_with("api/"))
 }
