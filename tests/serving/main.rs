@@ -5,9 +5,8 @@
 
 mod support;
 
-mod calls;
-mod coalescing;
 mod batches;
+mod calls;
 mod cases;
 mod coalescing;
 mod faults;
