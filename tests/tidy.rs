@@ -1,4 +1,4 @@
-//! What no compiler checks: layers, words, lengths.
+//! Checks layers, words and lengths, which no compiler does.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::collections::{BTreeMap, BTreeSet};
