@@ -14,7 +14,7 @@
 //! 7. Redirect rules: a redirect ends here, a rewrite names another path of the deployment.
 //! 8. The path belongs to an [action](serve::actions), to a [collection](serve::objects), or
 //!    [resolves](serve::assets::resolve) to an asset, a redirect to its canonical path, or nothing.
-//! 9. The method is checked, now that it is known what is there.
+//! 9. The method is checked: 405, or 404 if nothing is there.
 //! 10. [`present`](serve::present) decides between 200, 206, 304, 412 and 416. Only then is a body
 //!     opened: from memory, from the edge, from the store.
 //! 11. [`finish`](serve::response::finish), the header stage, completes every response.

@@ -102,13 +102,14 @@ async fn respond<P: Ports>(
             _ => Err(HttpError::NotFound),
         };
     }
-    if let Destination::Fresh(site) = &destination {
-        return Ok(Box::pin(fresh_host::respond(&tiers, &request, site)).await);
-    }
     let (site, stage) = match destination {
+        Destination::Fresh(site) => {
+            return Ok(Box::pin(fresh_host::respond(&tiers, &request, &site)).await);
+        }
         Destination::Deployment(site, id) => {
             return Box::pin(deployment_host::respond(&tiers, &request, site, id)).await;
         }
+        Destination::Nothing => return Err(HttpError::Misdirected),
         Destination::Stage(site, stage) => (site, stage),
         Destination::Base => {
             let site = tiers.ports.settings().default_site.clone();
@@ -116,13 +117,13 @@ async fn respond<P: Ports>(
         }
         Destination::Custom => {
             let record = custom_host(&tiers, &host).await?.ok_or(HttpError::Misdirected)?;
-            if redirects_to_https(&tiers, &request) {
-                return Ok(to_https(&request));
-            }
             (record.site.clone(), record.stage.clone())
         }
-        Destination::Fresh(_) | Destination::Nothing => return Err(HttpError::Misdirected),
     };
+    // A custom hostname redirects once it is known to be one.
+    if redirects_to_https(&tiers, &request) {
+        return Ok(to_https(&request));
+    }
     // 5. The live record names the deployment; it is read once.
     let live = live::live(&tiers, &site, &stage).await?.ok_or(HttpError::Misdirected)?;
     let id = live.record.deployment.clone();

@@ -1,5 +1,5 @@
-//! The limiter under generated requests and clocks: never more than the limit and its burst in any
-//! window, a time to wait that is true, and nothing gained from a clock that goes back.
+//! Properties of the rate limiter over generated requests and clocks: at most the limit and its
+//! burst in any window, a wait that suffices, and nothing gained from a clock that goes back.
 #![cfg(not(target_arch = "wasm32"))]
 
 use proptest::prelude::*;
@@ -47,7 +47,7 @@ proptest! {
     }
 
     #[test]
-    fn who_waits_as_told_passes_and_who_keeps_the_pace_always_does(
+    fn a_request_passes_after_its_wait_and_at_the_steady_pace(
         limit in limits(),
         pauses in pauses(),
     ) {
@@ -85,7 +85,7 @@ proptest! {
     }
 
     #[test]
-    fn keys_do_not_touch_each_other(
+    fn keys_are_independent(
         limit in 1..=100_u32,
         requests in prop::collection::vec((0..4_usize, 0..=500_u64), 1..=400),
     ) {

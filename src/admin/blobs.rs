@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::admin::auth::Caller;
 use crate::admin::error::{AdminError, Invalid, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
+use crate::admin::records::list_all;
 use crate::ports::body::ResponseBody;
 use crate::ports::deadline::{persistently, within};
 use crate::ports::join::join_all;
@@ -20,8 +21,6 @@ pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Maximum number of blobs in a batch: each is a write, and the platform limits writes per request.
 pub const BATCH_BLOBS_MAX: usize = 256;
 pub const MISSING_HASHES_MAX: usize = 10_000;
-/// Length of the header of each blob in a batch: its hash and its length.
-const FRAME_HEAD_BYTES: usize = 36;
 /// Maximum number of concurrent writes: the platform queues more than six.
 const WRITES_AT_ONCE: usize = 4;
 
@@ -36,7 +35,7 @@ impl<P: Ports> Handler<'_, P> {
         if !missing.iter().all(|hash| prefix.matches(hash)) {
             return Err(Invalid::HashWithoutPrefix.into());
         }
-        let keys = self.list_all(&keys::blob_prefix(&self.site, &prefix)).await?;
+        let keys = list_all(&self.tiers.ports, &keys::blob_prefix(&self.site, &prefix)).await?;
         let hash = |key: &String| ContentHash::parse(key.rsplit('/').next()?).ok();
         let stored: Vec<ContentHash> = keys.iter().filter_map(hash).collect();
         // Keys are listed in ascending order. A blob that the listing leaves out counts as missing:
@@ -107,25 +106,24 @@ impl<P: Ports> Handler<'_, P> {
 
 /// Splits a batch into hashes and bytes.
 fn frames(body: &[u8]) -> Result<Vec<(ContentHash, &[u8])>> {
-    let cut_off = AdminError::Invalid(Invalid::BatchCutOff);
     let mut frames = Vec::new();
     let mut rest = body;
     while !rest.is_empty() {
         if frames.len() == BATCH_BLOBS_MAX {
             return Err(Invalid::TooManyBlobs.into());
         }
-        let Some((head, tail)) = rest.split_first_chunk::<FRAME_HEAD_BYTES>() else {
-            return Err(cut_off);
-        };
-        let (Some(hash), Some(length)) = (head.first_chunk::<32>(), head.last_chunk::<4>()) else {
-            return Err(cut_off);
-        };
-        let length = u32::from_le_bytes(*length) as usize;
-        let Some((bytes, tail)) = tail.split_at_checked(length) else { return Err(cut_off) };
-        frames.push((ContentHash(*hash), bytes));
+        let (hash, bytes, tail) = first_frame(rest).ok_or(Invalid::BatchCutOff)?;
+        frames.push((hash, bytes));
         rest = tail;
     }
     Ok(frames)
+}
+
+fn first_frame(batch: &[u8]) -> Option<(ContentHash, &[u8], &[u8])> {
+    let (hash, rest) = batch.split_first_chunk::<32>()?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let (bytes, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    Some((ContentHash(*hash), bytes, rest))
 }
 
 #[cfg(test)]
@@ -143,10 +141,8 @@ mod tests {
     fn batches() {
         let batch = [frame(b"one"), frame(b""), frame(b"three")].concat();
         let parsed = frames(&batch).unwrap();
-        assert_eq!(
-            parsed.iter().map(|(_, b)| *b).collect::<Vec<_>>(),
-            [&b"one"[..], b"", b"three"]
-        );
+        let parsed: Vec<_> = parsed.iter().map(|(_, bytes)| *bytes).collect();
+        assert_eq!(parsed, [&b"one"[..], b"", b"three"]);
         for length in 1..batch.len() {
             let whole = [39, 75].contains(&length);
             assert_eq!(frames(&batch[..length]).is_ok(), whole, "{length}");

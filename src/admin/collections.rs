@@ -72,10 +72,9 @@ impl<P: Ports> Handler<'_, P> {
 
     /// Returns the address that serves an object.
     pub fn object_url(&self, Served { stage, collection }: &Served, name: &ObjectName) -> String {
-        let label = match (collection.access, stage.is_production()) {
-            (Access::Key, _) => format!("fresh--{}", self.site),
-            (Access::Public, true) => self.site.to_string(),
-            (Access::Public, false) => format!("{stage}--{}", self.site),
+        let label = match collection.access {
+            Access::Key => format!("fresh--{}", self.site),
+            Access::Public => self.stage_label(stage),
         };
         let prefix = path::encode(collection.prefix.as_str());
         [&self.address(&label), prefix.trim_start_matches('/'), name.as_str()].concat()

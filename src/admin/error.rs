@@ -177,6 +177,15 @@ impl AdminError {
         }
     }
 
+    /// Classifies a failed ban. No other change contradicts a ban, so a lost race only means that
+    /// there were too many changes at once.
+    pub fn of_ban(self) -> Self {
+        match self {
+            Self::LostRace(_) => Self::Unavailable(Fault::Busy),
+            error => error,
+        }
+    }
+
     pub fn status(&self) -> u16 {
         self.row().0
     }

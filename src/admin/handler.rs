@@ -12,7 +12,7 @@ use crate::ports::{ObjectMeta, Ports};
 use crate::serve::request::{Request, RequestHeader};
 use crate::site::codec;
 use crate::site::config::StageKind;
-use crate::site::ids::SiteName;
+use crate::site::ids::{SiteName, StageName};
 use crate::wire::query;
 
 /// Maximum length of a JSON request body in bytes: enough for 10,000 hashes.
@@ -70,6 +70,12 @@ impl<P: Ports> Handler<'_, P> {
         let length = self.request.headers.value(RequestHeader::ContentLength);
         let length = length.and_then(|text| text.parse().ok());
         length.ok_or(Invalid::LengthUnknown.into())
+    }
+
+    /// Returns the label of a stage's host below the base domain.
+    pub fn stage_label(&self, stage: &StageName) -> String {
+        let site = &self.site;
+        if stage.is_production() { site.to_string() } else { format!("{stage}--{site}") }
     }
 
     /// Returns the URL of a host below the base domain.

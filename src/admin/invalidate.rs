@@ -137,7 +137,7 @@ impl<P: Ports> Handler<'_, P> {
         };
         let mut pauses_ms = PAUSES_MS.iter();
         loop {
-            match self.update_live(stage, &change).await {
+            match self.update_live(stage, &change).await.map_err(AdminError::of_ban) {
                 Ok(Change::Already(record)) if record.kind == StageKind::Permanent => {
                     // Another request wrote the ban; this isolate must apply it at once too.
                     let (ports, now) = (&self.tiers.ports, self.tiers.ports.now());
@@ -145,11 +145,8 @@ impl<P: Ports> Handler<'_, P> {
                     return Ok(());
                 }
                 Ok(_) | Err(AdminError::NotFound(_)) => return Ok(()),
-                Err(error) => match (is_passing(&error), pauses_ms.next()) {
-                    (true, Some(pause_ms)) => self.pause(*pause_ms).await,
-                    (_, _) if matches!(error, AdminError::LostRace(_)) => {
-                        return Err(AdminError::Unavailable(Fault::Busy));
-                    }
+                Err(error) => match pauses_ms.next() {
+                    Some(pause_ms) if is_passing(&error) => self.pause(*pause_ms).await,
                     _ => return Err(error),
                 },
             }
@@ -157,7 +154,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Returns the time of a ban that is made now. KV may return the old object for a while after a
-    /// write, so what is read until then is banned too.
+    /// write, so the ban covers reads until then.
     fn dated(&self) -> UnixMillis {
         self.tiers.ports.now().plus(self.lag_secs().saturating_mul(1_000))
     }
@@ -173,9 +170,7 @@ impl<P: Ports> Handler<'_, P> {
 fn is_passing(error: &AdminError) -> bool {
     matches!(
         error,
-        AdminError::LostRace(_)
-            | AdminError::NotStored(Fault::Failed)
-            | AdminError::Unavailable(Fault::Failed | Fault::Busy)
+        AdminError::NotStored(Fault::Failed) | AdminError::Unavailable(Fault::Failed | Fault::Busy)
     )
 }
 

@@ -3,6 +3,7 @@
 use crate::admin::error::{Invalid, Result};
 use crate::ports::ObjectMeta;
 use crate::site::collection::ObjectName;
+use crate::site::records::ban;
 use crate::wire::etag::{Member, members};
 use crate::wire::headers::Headers;
 use crate::wire::media_type;
@@ -69,7 +70,7 @@ pub fn media_type(headers: &Headers, name: &ObjectName) -> Result<String> {
 /// Returns the declared tags, joined by commas.
 pub fn tags(headers: &Headers) -> Result<String> {
     let declared = headers.value("selvedge-tags").unwrap_or_default();
-    let tags: Vec<&str> = declared.split([',', ' ', '\t']).filter(|tag| !tag.is_empty()).collect();
+    let tags: Vec<&str> = ban::tags(declared).collect();
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-');
     if !tags.iter().all(|tag| tag.len() <= TAG_BYTES_MAX && tag.bytes().all(is_plain)) {
         return Err(Invalid::Tag.into());

@@ -16,6 +16,7 @@ use crate::ports::{Condition, Object, ObjectMeta, ObjectWritten, Ports};
 use crate::serve::request::RequestHeader;
 use crate::site::collection::{CollectionName, ObjectName};
 use crate::site::keys;
+use crate::site::records::ban;
 use crate::wire::path::RequestPath;
 use crate::wire::time::UnixMillis;
 
@@ -196,7 +197,7 @@ fn view<'a>(name: &'a str, meta: &'a ObjectMeta) -> ObjectView<'a> {
         length: meta.length,
         etag: &meta.etag,
         media_type: &meta.media_type,
-        tags: meta.tags.split(',').filter(|tag| !tag.is_empty()).collect(),
+        tags: ban::tags(&meta.tags).collect(),
         written_ms: meta.written_ms,
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::admin::error::{AdminError, Invalid, Result};
 use crate::admin::handler::{Answer, Handler};
-use crate::ports::{Fault, Ports};
+use crate::ports::Ports;
 use crate::site::api::Purged;
 use crate::site::collection::CollectionName;
 use crate::site::ids::StageName;
@@ -34,12 +34,8 @@ impl<P: Ports> Handler<'_, P> {
         let scope = scope(&body)?;
         let ban = Ban { at_ms: self.tiers.ports.now(), scope };
         let change = |record: &LiveRecord| Ok(Change::Write(record.banned([ban.clone()])));
-        let record = match self.update_live(&body.stage, &change).await {
-            Ok(Change::Write(record) | Change::Already(record)) => record,
-            // No other change contradicts a purge: there were only too many at once.
-            Err(AdminError::LostRace(_)) => return Err(AdminError::Unavailable(Fault::Busy)),
-            Err(error) => return Err(error),
-        };
+        let changed = self.update_live(&body.stage, &change).await.map_err(AdminError::of_ban)?;
+        let (Change::Write(record) | Change::Already(record)) = changed;
         let purged = Purged {
             stage: record.stage,
             seq: record.seq,

@@ -36,16 +36,10 @@ impl<P: Ports> Handler<'_, P> {
         Ok(persistently(ports, ms, || ports.delete(key)).await?)
     }
 
-    /// Returns the keys with a prefix, at most 40,000.
-    pub async fn list_all(&self, prefix: &str) -> Result<Vec<String>> {
-        let (ports, ms) = self.store();
-        list_all(ports, ms, prefix).await
-    }
-
     /// Returns the stages of the site that have a live record.
     pub async fn stage_names(&self) -> Result<Vec<StageName>> {
         let prefix = keys::live_prefix(&self.site);
-        let keys = self.list_all(&prefix).await?;
+        let keys = list_all(&self.tiers.ports, &prefix).await?;
         let stage = |key: &String| StageName::parse(key.strip_prefix(&prefix)?).ok();
         Ok(keys.iter().filter_map(stage).collect())
     }
@@ -67,8 +61,10 @@ impl<P: Ports> Handler<'_, P> {
     /// Reads the site record and its version.
     pub async fn versioned_site(&self) -> Result<Option<(SiteRecord, String)>> {
         let found = self.read(&keys::site(&self.site)).await?;
-        Ok(found
-            .and_then(|value| Some((SiteRecord::parse(&value.bytes, &self.site)?, value.version))))
+        Ok(found.and_then(|value| {
+            let record = SiteRecord::parse(&value.bytes, &self.site)?;
+            Some((record, value.version))
+        }))
     }
 
     pub async fn site_record(&self) -> Result<SiteRecord> {
@@ -116,7 +112,8 @@ impl<P: Ports> Handler<'_, P> {
 }
 
 /// Returns the keys with a prefix, at most 40,000.
-pub async fn list_all<P: Ports>(ports: &P, ms: u64, prefix: &str) -> Result<Vec<String>> {
+pub async fn list_all<P: Ports>(ports: &P, prefix: &str) -> Result<Vec<String>> {
+    let ms = ports.settings().deadlines.admin_ms;
     let mut keys = Vec::new();
     let mut cursor: Option<String> = None;
     for _ in 0..LIST_PAGES_MAX {

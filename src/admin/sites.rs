@@ -35,8 +35,8 @@ struct SiteDetails<'a> {
 }
 
 pub async fn list_sites<P: Ports>(ports: &P) -> Result<Answer<P>> {
-    let (prefix, ms) = (keys::sites_prefix(), ports.settings().deadlines.admin_ms);
-    let keys = list_all(ports, ms, prefix).await?;
+    let prefix = keys::sites_prefix();
+    let keys = list_all(ports, prefix).await?;
     let names: Vec<_> = keys.iter().filter_map(|key| key.strip_prefix(prefix)).collect();
     Ok(Answer::json(200, &json!({ "sites": names })))
 }

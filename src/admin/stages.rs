@@ -34,7 +34,7 @@ impl<P: Ports> Handler<'_, P> {
         Ok(Answer::json(200, &self.view(record)))
     }
 
-    /// Lists what every stage serves and retains.
+    /// Lists the live and the retained deployments of every stage.
     pub async fn list_deployments(&self) -> Result<Answer<P>> {
         self.usable_site().await?;
         Ok(Answer::json(200, &json!({ "stages": self.stage_views().await? })))
@@ -65,11 +65,8 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     fn view(&self, record: LiveRecord) -> StageView {
-        let label = match record.stage.is_production() {
-            true => record.site.to_string(),
-            false => format!("{}--{}", record.stage, record.site),
-        };
-        let deployment_label = format!("{}--{}", record.deployment, record.site);
+        let url = self.address(&self.stage_label(&record.stage));
+        let deployment_url = self.address(&format!("{}--{}", record.deployment, self.site));
         StageView {
             stage: record.stage,
             kind: record.kind,
@@ -78,8 +75,8 @@ impl<P: Ports> Handler<'_, P> {
             activated_ms: record.activated_ms,
             by: record.by,
             retained: record.retained,
-            url: self.address(&label),
-            deployment_url: self.address(&deployment_label),
+            url,
+            deployment_url,
         }
     }
 

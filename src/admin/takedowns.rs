@@ -32,14 +32,6 @@ struct Undone<'a> {
     effective_within_secs: u64,
 }
 
-/// Whether a stage serves a file that a takedown names.
-enum Serves {
-    Yes,
-    No,
-    /// The deployment is too large to search, or could not be read.
-    Unknown,
-}
-
 impl<P: Ports> Handler<'_, P> {
     pub async fn list_takedowns(&self) -> Result<Answer<P>> {
         let takedowns = self.usable_site().await?.takedowns;
@@ -89,24 +81,23 @@ impl<P: Ports> Handler<'_, P> {
         let (mut live_on, mut unchecked) = (Vec::new(), Vec::new());
         for record in self.live_records().await? {
             match self.serves(&record.deployment, path).await {
-                Ok(Serves::Yes) => live_on.push(record.stage),
-                Ok(Serves::No) => {}
-                Ok(Serves::Unknown) | Err(_) => unchecked.push(record.stage),
+                Ok(Some(true)) => live_on.push(record.stage),
+                Ok(Some(false)) => {}
+                Ok(None) | Err(_) => unchecked.push(record.stage),
             }
         }
         Ok((live_on, unchecked))
     }
 
-    async fn serves(&self, id: &DeploymentId, path: &TakedownPath) -> Result<Serves> {
-        let Some(manifest) = self.tiers.manifest(&self.site, id).await? else {
-            return Ok(Serves::Unknown);
-        };
-        let is_there = match path.files() {
-            Some(files) => self.has_one(&manifest, &files).await?,
-            None if manifest.head().shards.len() > SHARDS_MAX => return Ok(Serves::Unknown),
-            None => self.has_below(&manifest, path).await?,
-        };
-        Ok(if is_there { Serves::Yes } else { Serves::No })
+    /// Whether a deployment has a hidden file; `None` if it is missing or too large to search.
+    async fn serves(&self, id: &DeploymentId, path: &TakedownPath) -> Result<Option<bool>> {
+        let manifest = self.tiers.manifest(&self.site, id).await?;
+        let Some(manifest) = manifest else { return Ok(None) };
+        match path.files() {
+            Some(files) => self.has_one(&manifest, &files).await.map(Some),
+            None if manifest.head().shards.len() > SHARDS_MAX => Ok(None),
+            None => self.has_below(&manifest, path).await.map(Some),
+        }
     }
 
     async fn has_one(&self, manifest: &Manifest, files: &[String]) -> Result<bool> {

@@ -160,8 +160,7 @@ impl<P: Ports> Variants<P> {
         });
     }
 
-    /// Claims the refresh of the entry for this data centre, and returns the entry if nobody else
-    /// has claimed it.
+    /// Claims the refresh of the entry for this data centre; `None` if another request has.
     pub async fn claim_refresh(&self) -> Option<(Entry, P::Body)> {
         let (entry, body) = self.entry().await.ok()?;
         let lock = keys::refresh_lock(&self.key);

@@ -29,7 +29,6 @@ pub fn cut(buffer: &ArrayBuffer, part: Part) -> Uint8Array {
 pub async fn sha256(buffer: &ArrayBuffer) -> Result<ContentHash, Fault> {
     let crypto = global().crypto().map_err(fault)?;
     let digest = crypto.subtle().digest_with_str_and_buffer_source("SHA-256", buffer);
-    let digest = task::settled(&digest.map_err(fault)?).await.map_err(fault)?;
-    let digest: ArrayBuffer = digest.unchecked_into();
+    let digest: ArrayBuffer = task::fulfilled(digest).await?.unchecked_into();
     taken(&digest).try_into().map(ContentHash).map_err(|_| Fault::Failed)
 }

@@ -23,7 +23,7 @@ fn cache() -> Result<Cache, Fault> {
 }
 
 async fn matched(url: &str) -> Result<Option<Response>, Fault> {
-    let found = task::settled(&cache()?.match_with_str(url)).await.map_err(fault)?;
+    let found = task::fulfilled(Ok(cache()?.match_with_str(url))).await?;
     Ok((!found.is_undefined()).then(|| found.unchecked_into()))
 }
 
@@ -37,8 +37,7 @@ pub async fn find(url: &str) -> Result<Option<Found<JsValue>>, Fault> {
 /// Returns the bytes stored under a URL.
 pub async fn hold(url: &str) -> Result<Option<ArrayBuffer>, Fault> {
     let Some(found) = matched(url).await? else { return Ok(None) };
-    let bytes = task::settled(&found.array_buffer().map_err(fault)?).await.map_err(fault)?;
-    Ok(Some(bytes.unchecked_into()))
+    task::fulfilled(found.array_buffer()).await.map(|bytes| Some(bytes.unchecked_into()))
 }
 
 /// Stores a body and a text under a URL, if the cache takes them.
@@ -50,8 +49,7 @@ pub async fn keep(
     ttl_secs: u64,
 ) -> Result<(), Fault> {
     let response = entry(head, body, length, ttl_secs).map_err(fault)?;
-    let put = cache()?.put_with_str(url, &response);
-    task::settled(&put).await.map(|_| ()).map_err(fault)
+    task::fulfilled(Ok(cache()?.put_with_str(url, &response))).await.map(|_| ())
 }
 
 fn entry(head: &str, body: &JsValue, length: u64, ttl_secs: u64) -> Result<Response, JsValue> {

@@ -7,7 +7,7 @@ use js_sys::{ArrayBuffer, Object as JsObject, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{ReadableStream, Response};
 use worker::Data;
-use worker::kv::{Key, KvStore};
+use worker::kv::{Key as Listed, KvStore};
 
 use crate::edge::bindings::fault;
 use crate::edge::bytes::{cut, sha256, taken};
@@ -19,6 +19,7 @@ use crate::ports::{
     Versioned, Written,
 };
 use crate::site::ids::ContentHash;
+use crate::site::keys::Key;
 use crate::wire::time::UnixMillis;
 
 /// How long a data centre may cache a blob, which never changes. It also remembers for that long
@@ -78,19 +79,17 @@ impl Kv {
         KvStore::from_this(&options(&[(name, self.0.clone().into())]), name).map_err(fault)
     }
 
-    async fn get(&self, key: &str, options: &JsValue) -> Result<Option<JsValue>, Fault> {
-        let value = self.0.get(key, options).map_err(fault)?;
-        let value = task::settled(&value).await.map_err(fault)?;
+    async fn get(&self, key: &Key, options: &JsValue) -> Result<Option<JsValue>, Fault> {
+        let value = task::fulfilled(self.0.get(key.as_str(), options)).await?;
         Ok((!value.is_null()).then_some(value))
     }
 
-    async fn put(&self, key: &str, value: &JsValue, options: &JsValue) -> Result<(), Fault> {
-        let put = self.0.put(key, value, options).map_err(fault)?;
-        task::settled(&put).await.map(|_| ()).map_err(fault)
+    async fn put(&self, key: &Key, value: &JsValue, options: &JsValue) -> Result<(), Fault> {
+        task::fulfilled(self.0.put(key.as_str(), value, options)).await.map(|_| ())
     }
 
     /// Reads a small value; its version is its hash.
-    pub async fn read(&self, key: &str) -> Result<Option<Versioned>, Fault> {
+    pub async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault> {
         let Some(value) = self.get(key, &RECORD.with(Clone::clone)).await? else {
             return Ok(None);
         };
@@ -99,13 +98,13 @@ impl Kv {
         Ok(Some(Versioned { bytes: taken(&buffer), version }))
     }
 
-    pub async fn hold(&self, key: &str) -> Result<Option<ArrayBuffer>, Fault> {
+    pub async fn hold(&self, key: &Key) -> Result<Option<ArrayBuffer>, Fault> {
         let value = self.get(key, &BLOB_BYTES.with(Clone::clone)).await?;
         Ok(value.map(JsCast::unchecked_into))
     }
 
     /// KV has no ranges; cutting a buffer costs half as much as reading a stream up to the part.
-    pub async fn open(&self, key: &str, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
+    pub async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
         match part {
             None => self.get(key, &BLOB_STREAM.with(Clone::clone)).await,
             Some(part) => Ok(self.hold(key).await?.map(|bytes| cut(&bytes, part).into())),
@@ -114,7 +113,7 @@ impl Kv {
 
     pub async fn write(
         &self,
-        key: &str,
+        key: &Key,
         bytes: &[u8],
         condition: &Condition,
     ) -> Result<Written, Fault> {
@@ -131,7 +130,7 @@ impl Kv {
     /// KV does not check the hash, so the check is here.
     pub async fn store_blob(
         &self,
-        key: &str,
+        key: &Key,
         data: Data,
         hash: &ContentHash,
     ) -> Result<Upload, Fault> {
@@ -141,9 +140,8 @@ impl Kv {
             _ => return Err(Fault::Failed),
         };
         let whole = Response::new_with_opt_buffer_source(Some(body.unchecked_ref()));
-        let whole = whole.and_then(|response| response.array_buffer()).map_err(fault)?;
-        let whole = task::settled(&whole).await.map_err(fault)?;
-        let whole: ArrayBuffer = whole.unchecked_into();
+        let whole = whole.and_then(|response| response.array_buffer());
+        let whole: ArrayBuffer = task::fulfilled(whole).await?.unchecked_into();
         if sha256(&whole).await? != *hash {
             return Ok(Upload::Mismatch);
         }
@@ -151,10 +149,10 @@ impl Kv {
         Ok(Upload::Stored)
     }
 
-    pub async fn delete(&self, keys: Vec<&str>) -> Result<(), Fault> {
+    pub async fn delete_all(&self, keys: &[Key]) -> Result<(), Fault> {
         let store = self.store()?;
         for some in keys.chunks(DELETES_AT_ONCE) {
-            for deleted in join_all(some.iter().map(|key| store.delete(key))).await {
+            for deleted in join_all(some.iter().map(|key| store.delete(key.as_str()))).await {
                 deleted.map_err(fault)?;
             }
         }
@@ -168,7 +166,7 @@ impl Kv {
 
     pub async fn object_read(
         &self,
-        key: &str,
+        key: &Key,
         known_etag: Option<&str>,
         part: Option<Part>,
     ) -> Result<Option<Object<JsValue>>, Fault> {
@@ -176,9 +174,8 @@ impl Kv {
         let Some((value, meta)) = self.found(key, kind).await? else { return Ok(None) };
         let is_known = known_etag == Some(meta.etag.as_str());
         Ok(Some(match part {
-            _ if is_known && part.is_some() => Object::NotModified(meta),
             _ if is_known => {
-                ignore(&value.unchecked_ref::<ReadableStream>().cancel());
+                cancel(&value);
                 Object::NotModified(meta)
             }
             Some(part) => Object::Found(meta, cut(value.unchecked_ref(), part).into()),
@@ -187,15 +184,15 @@ impl Kv {
     }
 
     /// KV can't return the metadata of one key without its value.
-    pub async fn object_meta(&self, key: &str) -> Result<Option<ObjectMeta>, Fault> {
+    pub async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
         let Some((value, meta)) = self.found(key, "stream").await? else { return Ok(None) };
-        ignore(&value.unchecked_ref::<ReadableStream>().cancel());
+        cancel(&value);
         Ok(Some(meta))
     }
 
     pub async fn object_write(
         &self,
-        key: &str,
+        key: &Key,
         body: Option<ReadableStream>,
         meta: &ObjectMeta,
         condition: &Condition,
@@ -223,7 +220,7 @@ impl Kv {
         count_max: u32,
     ) -> Result<ObjectPage, Fault> {
         let (keys, cursor) = self.page(prefix, cursor, count_max).await?;
-        let object = |key: Key| Some((key.name, parsed(key.metadata?.as_str()?)?));
+        let object = |key: Listed| Some((key.name, parsed(key.metadata?.as_str()?)?));
         Ok(ObjectPage { objects: keys.into_iter().filter_map(object).collect(), cursor })
     }
 
@@ -232,7 +229,7 @@ impl Kv {
         prefix: &str,
         cursor: Option<&str>,
         count_max: u32,
-    ) -> Result<(Vec<Key>, Option<String>), Fault> {
+    ) -> Result<(Vec<Listed>, Option<String>), Fault> {
         let list = self.store()?.list().prefix(prefix.to_owned()).limit(count_max.into());
         let list = match cursor {
             Some(cursor) => list.cursor(cursor.to_owned()),
@@ -243,13 +240,19 @@ impl Kv {
     }
 
     /// Returns an object's value and metadata. A value without our metadata is not an object.
-    async fn found(&self, key: &str, kind: &str) -> Result<Option<(JsValue, ObjectMeta)>, Fault> {
-        let found = self.0.get_with_metadata(key, kind).map_err(fault)?;
-        let found = task::settled(&found).await.map_err(fault)?;
+    async fn found(&self, key: &Key, kind: &str) -> Result<Option<(JsValue, ObjectMeta)>, Fault> {
+        let found = task::fulfilled(self.0.get_with_metadata(key.as_str(), kind)).await?;
         let get = |name: &str| Reflect::get(&found, &name.into()).map_err(fault);
         let (value, metadata) = (get("value")?, get("metadata")?);
         let meta = metadata.as_string().and_then(|text| parsed(&text));
         Ok(meta.filter(|_| !value.is_null()).map(|meta| (value, meta)))
+    }
+}
+
+/// Cancels a value that is a stream.
+fn cancel(value: &JsValue) {
+    if let Some(stream) = value.dyn_ref::<ReadableStream>() {
+        ignore(&stream.cancel());
     }
 }
 

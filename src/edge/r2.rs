@@ -17,6 +17,7 @@ use crate::ports::{
     UploadedPart, Versioned, Written,
 };
 use crate::site::ids::ContentHash;
+use crate::site::keys::Key;
 use crate::wire::time::UnixMillis;
 
 /// R2's error for a wrong checksum.
@@ -32,20 +33,19 @@ pub struct R2(pub Bucket);
 
 impl R2 {
     /// Reads an object's body without copying it into wasm, as `ObjectBody::bytes` does.
-    async fn get(&self, key: &str) -> Result<Option<R2ObjectBody>, Fault> {
+    async fn get(&self, key: &Key) -> Result<Option<R2ObjectBody>, Fault> {
         let raw: &R2Bucket = self.0.as_ref().unchecked_ref();
-        let found = raw.get(key.to_owned(), JsValue::UNDEFINED).map_err(fault)?;
-        let found = task::settled(&found).await.map_err(fault)?;
+        let found = task::fulfilled(raw.get(key.to_string(), JsValue::UNDEFINED)).await?;
         Ok((!found.is_null()).then(|| found.unchecked_into()))
     }
 
     async fn find(
         &self,
-        key: &str,
+        key: &Key,
         known_etag: Option<&str>,
         part: Option<Part>,
     ) -> Result<Option<R2Object>, Fault> {
-        let mut get = self.0.get(key);
+        let mut get = self.0.get(key.as_str());
         if let Some(Part { first: offset, length }) = part {
             get = get.range(Range::OffsetWithLength { offset, length });
         }
@@ -55,18 +55,18 @@ impl R2 {
         get.execute().await.map_err(fault)
     }
 
-    pub async fn read(&self, key: &str) -> Result<Option<Versioned>, Fault> {
+    pub async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault> {
         let Some(found) = self.get(key).await? else { return Ok(None) };
         let bytes = taken(&bytes_of(&found).await?);
         Ok(Some(Versioned { bytes, version: found.etag().map_err(fault)? }))
     }
 
-    pub async fn hold(&self, key: &str) -> Result<Option<ArrayBuffer>, Fault> {
+    pub async fn hold(&self, key: &Key) -> Result<Option<ArrayBuffer>, Fault> {
         let Some(found) = self.get(key).await? else { return Ok(None) };
         bytes_of(&found).await.map(Some)
     }
 
-    pub async fn open(&self, key: &str, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
+    pub async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
         if part.is_some() {
             return self.find(key, None, part).await?.map(|object| body_of(&object)).transpose();
         }
@@ -76,11 +76,11 @@ impl R2 {
 
     pub async fn write(
         &self,
-        key: &str,
+        key: &Key,
         bytes: &[u8],
         condition: &Condition,
     ) -> Result<Written, Fault> {
-        let put = only_if(self.0.put(key, bytes.to_vec()), condition);
+        let put = only_if(self.0.put(key.as_str(), bytes.to_vec()), condition);
         let stored = put.execute().await.map_err(fault)?;
         Ok(if stored.is_some() { Written::Done } else { Written::Lost })
     }
@@ -88,17 +88,17 @@ impl R2 {
     /// R2 checks the hash.
     pub async fn store_blob(
         &self,
-        key: &str,
+        key: &Key,
         data: Data,
         hash: &ContentHash,
     ) -> Result<Upload, Fault> {
-        let put = self.0.put(key, data).sha256(hash.0.to_vec()).execute().await;
+        let put = self.0.put(key.as_str(), data).sha256(hash.0.to_vec()).execute().await;
         let stored = unless(put, &BAD_DIGEST)?;
         Ok(if stored.is_some() { Upload::Stored } else { Upload::Mismatch })
     }
 
-    pub async fn delete(&self, keys: Vec<&str>) -> Result<(), Fault> {
-        self.0.delete_multiple(keys).await.map_err(fault)
+    pub async fn delete_all(&self, keys: &[Key]) -> Result<(), Fault> {
+        self.0.delete_multiple(keys.iter().map(Key::as_str).collect()).await.map_err(fault)
     }
 
     pub async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
@@ -108,7 +108,7 @@ impl R2 {
 
     pub async fn object_read(
         &self,
-        key: &str,
+        key: &Key,
         known_etag: Option<&str>,
         part: Option<Part>,
     ) -> Result<Option<Object<JsValue>>, Fault> {
@@ -121,19 +121,20 @@ impl R2 {
         }))
     }
 
-    pub async fn object_meta(&self, key: &str) -> Result<Option<ObjectMeta>, Fault> {
-        let found = self.0.head(key).await.map_err(fault)?;
+    pub async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
+        let found = self.0.head(key.as_str()).await.map_err(fault)?;
         found.map(|object| meta_of(&object)).transpose()
     }
 
     pub async fn object_write(
         &self,
-        key: &str,
+        key: &Key,
         body: Option<ReadableStream>,
         meta: &ObjectMeta,
         condition: &Condition,
     ) -> Result<ObjectWritten, Fault> {
-        let put = self.0.put(key, data(body, meta.length)).http_metadata(http_metadata(meta));
+        let put =
+            self.0.put(key.as_str(), data(body, meta.length)).http_metadata(http_metadata(meta));
         let put = only_if(put.custom_metadata(custom_metadata(meta)), condition);
         let stored = put.execute().await.map_err(fault)?;
         Ok(stored.map_or(ObjectWritten::Lost, |object| ObjectWritten::Done(object.http_etag())))
@@ -152,8 +153,9 @@ impl R2 {
         Ok(ObjectPage { objects: objects.collect::<Result<_, Fault>>()?, cursor })
     }
 
-    pub async fn upload_begin(&self, key: &str, meta: &ObjectMeta) -> Result<String, Fault> {
-        let create = self.0.create_multipart_upload(key).http_metadata(http_metadata(meta));
+    pub async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String, Fault> {
+        let create =
+            self.0.create_multipart_upload(key.as_str()).http_metadata(http_metadata(meta));
         let create = create.custom_metadata(custom_metadata(meta));
         Ok(create.execute().await.map_err(fault)?.upload_id().await)
     }
@@ -161,12 +163,12 @@ impl R2 {
     /// Returns the part's entity tag, or `None` if there is no such upload.
     pub async fn upload_part(
         &self,
-        key: &str,
+        key: &Key,
         id: &str,
         number: u16,
         body: Option<ReadableStream>,
     ) -> Result<Option<String>, Fault> {
-        let upload = self.0.resume_multipart_upload(key, id).map_err(fault)?;
+        let upload = self.0.resume_multipart_upload(key.as_str(), id).map_err(fault)?;
         let part = upload.upload_part(number, data(body, u64::MAX)).await;
         Ok(unless(part, &BAD_UPLOAD)?.map(|part| part.etag()))
     }
@@ -174,18 +176,18 @@ impl R2 {
     /// Returns the object's metadata, or `None` if there is no such upload or part.
     pub async fn upload_finish(
         &self,
-        key: &str,
+        key: &Key,
         id: &str,
         parts: &[UploadedPart],
     ) -> Result<Option<ObjectMeta>, Fault> {
-        let upload = self.0.resume_multipart_upload(key, id).map_err(fault)?;
+        let upload = self.0.resume_multipart_upload(key.as_str(), id).map_err(fault)?;
         let part = |part: &UploadedPart| worker::UploadedPart::new(part.number, part.etag.clone());
         let object = upload.complete(parts.iter().map(part)).await;
         unless(object, &BAD_UPLOAD)?.map(|object| meta_of(&object)).transpose()
     }
 
-    pub async fn upload_drop(&self, key: &str, id: &str) -> Result<(), Fault> {
-        let upload = self.0.resume_multipart_upload(key, id).map_err(fault)?;
+    pub async fn upload_drop(&self, key: &Key, id: &str) -> Result<(), Fault> {
+        let upload = self.0.resume_multipart_upload(key.as_str(), id).map_err(fault)?;
         unless(upload.abort().await, &BAD_UPLOAD).map(|_| ())
     }
 }
@@ -205,8 +207,7 @@ pub fn data(body: Option<ReadableStream>, length: u64) -> Data {
 }
 
 async fn bytes_of(found: &R2ObjectBody) -> Result<ArrayBuffer, Fault> {
-    let bytes = task::settled(&found.array_buffer().map_err(fault)?).await.map_err(fault)?;
-    Ok(bytes.unchecked_into())
+    task::fulfilled(found.array_buffer()).await.map(JsCast::unchecked_into)
 }
 
 fn body_of(object: &R2Object) -> Result<JsValue, Fault> {

@@ -16,7 +16,7 @@ use crate::edge::{bytes, cache, headers, streams, task, upstream};
 use crate::ports::settings::Settings;
 use crate::ports::{
     Bodies, BodyFault, Client, Clock, EdgeCache, EdgeContent, Fault, Fetch, Found, Isolate, Part,
-    RateLimiter, UpstreamRequest, UpstreamResponse,
+    Ports, RateLimiter, UpstreamRequest, UpstreamResponse,
 };
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
@@ -61,6 +61,8 @@ impl Runtime {
         ["https://", base, "/.selvedge/edge/", EDGE_GENERATION, "/", key.as_str()].concat()
     }
 }
+
+impl Ports for Runtime {}
 
 impl Isolate for Runtime {
     fn settings(&self) -> &Settings {

@@ -24,13 +24,15 @@ enum Either {
     Kv(Kv),
 }
 
-/// Calls the same method of either store.
-macro_rules! either {
-    ($runtime:expr, $store:ident => $call:expr) => {
-        match open($runtime)? {
-            Either::R2($store) => $call.await,
-            Either::Kv($store) => $call.await,
-        }
+/// Implements methods of a port by those of the same name of either store.
+macro_rules! forward {
+    ($(fn $method:ident($($argument:ident: $type:ty),*) -> $value:ty;)*) => {
+        $(async fn $method(&self, $($argument: $type),*) -> Result<$value, Fault> {
+            match open(self)? {
+                Either::R2(store) => store.$method($($argument),*).await,
+                Either::Kv(store) => store.$method($($argument),*).await,
+            }
+        })*
     };
 }
 
@@ -58,34 +60,13 @@ impl Store for Runtime {
         open(self).is_err().then_some(name)
     }
 
-    async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault> {
-        either!(self, store => store.read(key.as_str()))
-    }
-
-    async fn write(
-        &self,
-        key: &Key,
-        bytes: &[u8],
-        condition: &Condition,
-    ) -> Result<Written, Fault> {
-        either!(self, store => store.write(key.as_str(), bytes, condition))
-    }
-
-    async fn delete_all(&self, keys: &[Key]) -> Result<(), Fault> {
-        let keys: Vec<&str> = keys.iter().map(Key::as_str).collect();
-        either!(self, store => store.delete(keys))
-    }
-
-    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
-        either!(self, store => store.list(prefix, cursor))
-    }
-
-    async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
-        either!(self, store => store.open(key.as_str(), part))
-    }
-
-    async fn hold(&self, key: &Key) -> Result<Option<ArrayBuffer>, Fault> {
-        either!(self, store => store.hold(key.as_str()))
+    forward! {
+        fn read(key: &Key) -> Option<Versioned>;
+        fn write(key: &Key, bytes: &[u8], condition: &Condition) -> Written;
+        fn delete_all(keys: &[Key]) -> ();
+        fn list(prefix: &str, cursor: Option<&str>) -> Listing;
+        fn open(key: &Key, part: Option<Part>) -> Option<JsValue>;
+        fn hold(key: &Key) -> Option<ArrayBuffer>;
     }
 
     async fn store_blob(
@@ -98,22 +79,20 @@ impl Store for Runtime {
             Blob::Bytes(bytes) => Data::Bytes(bytes.to_vec()),
             Blob::RequestBody(length) => r2::data(self.request.body(), length),
         };
-        either!(self, store => store.store_blob(key.as_str(), data, hash))
+        match open(self)? {
+            Either::R2(store) => store.store_blob(key, data, hash).await,
+            Either::Kv(store) => store.store_blob(key, data, hash).await,
+        }
     }
 }
 
 impl Objects for Runtime {
-    async fn object_read(
-        &self,
-        key: &Key,
-        known_etag: Option<&str>,
-        part: Option<Part>,
-    ) -> Result<Option<Object<JsValue>>, Fault> {
-        either!(self, store => store.object_read(key.as_str(), known_etag, part))
-    }
-
-    async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
-        either!(self, store => store.object_meta(key.as_str()))
+    forward! {
+        fn object_read(
+            key: &Key, known_etag: Option<&str>, part: Option<Part>
+        ) -> Option<Object<JsValue>>;
+        fn object_meta(key: &Key) -> Option<ObjectMeta>;
+        fn object_list(prefix: &str, cursor: Option<&str>, count_max: u32) -> ObjectPage;
     }
 
     async fn object_write(
@@ -123,22 +102,16 @@ impl Objects for Runtime {
         condition: &Condition,
     ) -> Result<ObjectWritten, Fault> {
         let body = self.request.body();
-        either!(self, store => store.object_write(key.as_str(), body, meta, condition))
-    }
-
-    async fn object_list(
-        &self,
-        prefix: &str,
-        cursor: Option<&str>,
-        count_max: u32,
-    ) -> Result<ObjectPage, Fault> {
-        either!(self, store => store.object_list(prefix, cursor, count_max))
+        match open(self)? {
+            Either::R2(store) => store.object_write(key, body, meta, condition).await,
+            Either::Kv(store) => store.object_write(key, body, meta, condition).await,
+        }
     }
 }
 
 impl Uploads for Runtime {
     async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String, Fault> {
-        bucket(self)?.upload_begin(key.as_str(), meta).await
+        bucket(self)?.upload_begin(key, meta).await
     }
 
     async fn upload_part(
@@ -148,7 +121,7 @@ impl Uploads for Runtime {
         number: u16,
     ) -> Result<Option<String>, Fault> {
         let body = self.request.body();
-        bucket(self)?.upload_part(key.as_str(), upload, number, body).await
+        bucket(self)?.upload_part(key, upload, number, body).await
     }
 
     async fn upload_finish(
@@ -157,10 +130,10 @@ impl Uploads for Runtime {
         upload: &str,
         parts: &[UploadedPart],
     ) -> Result<Option<ObjectMeta>, Fault> {
-        bucket(self)?.upload_finish(key.as_str(), upload, parts).await
+        bucket(self)?.upload_finish(key, upload, parts).await
     }
 
     async fn upload_drop(&self, key: &Key, upload: &str) -> Result<(), Fault> {
-        bucket(self)?.upload_drop(key.as_str(), upload).await
+        bucket(self)?.upload_drop(key, upload).await
     }
 }

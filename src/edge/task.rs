@@ -20,7 +20,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::*;
 
-use crate::edge::bindings::global;
+use crate::edge::bindings::{fault, global};
+use crate::ports::Fault;
 
 /// A task's future; its value is a response, or nothing of interest.
 type Work = Pin<Box<dyn Future<Output = JsValue>>>;
@@ -157,6 +158,11 @@ pub fn settled(promise: &Promise) -> Settled {
     SLOTS.with_borrow_mut(|slots| slots.push(Slot { id, outcome: None }));
     wait(promise, CURRENT.get().0, id);
     Settled(id)
+}
+
+/// Awaits the promise that a call returned.
+pub async fn fulfilled(promise: Result<Promise, JsValue>) -> Result<JsValue, Fault> {
+    settled(&promise.map_err(fault)?).await.map_err(fault)
 }
 
 /// An awaited promise. It belongs to the task that called [`settled`].

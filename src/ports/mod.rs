@@ -59,18 +59,3 @@ pub trait Ports:
     + 'static
 {
 }
-
-impl<P> Ports for P where
-    P: Store
-        + Objects
-        + Uploads
-        + EdgeCache
-        + Fetch
-        + Client
-        + RateLimiter
-        + Isolate
-        + Clock
-        + Clone
-        + 'static
-{
-}

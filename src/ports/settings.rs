@@ -1,7 +1,6 @@
-//! The operator's settings: what the worker's variables say, parsed once per isolate.
+//! The operator's settings: the worker's variables, parsed once per isolate.
 //!
-//! Not a site's configuration, which comes with each deployment. A variable that can't be
-//! understood falls back to its default and is named in the health report.
+//! An invalid variable falls back to its default, and the health report names it.
 
 use std::str::FromStr;
 
@@ -10,17 +9,15 @@ use crate::site::action::Upstream;
 use crate::site::ids::SiteName;
 use crate::wire::host::Hostname;
 
-/// Where everything is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreKind {
-    /// An R2 bucket: strongly consistent, with compare-and-swap. The default.
+    /// Strongly consistent, with compare-and-swap.
     R2,
-    /// A KV namespace: shows writes late.
+    /// Eventually consistent.
     Kv,
 }
 
 impl StoreKind {
-    /// The name in settings and answers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::R2 => "r2",
@@ -28,8 +25,8 @@ impl StoreKind {
         }
     }
 
-    /// Maximum number of keys deleted at once: R2 takes a thousand in one operation; for KV each is
-    /// an operation, of which a request has a thousand, and it has to end in time.
+    /// Maximum number of keys deleted at once. R2 takes 1,000 in one operation. In KV, each is an
+    /// operation, of which a request has 1,000, and all must end before the deadline.
     pub fn deletes_max(self) -> usize {
         match self {
             Self::R2 => 1_000,
@@ -37,7 +34,8 @@ impl StoreKind {
         }
     }
 
-    /// Largest blob in bytes: KV's value limit, and below the platform's 100 MB request body.
+    /// Largest blob in bytes: the value limit of KV, and less than the platform's 100 MB for the
+    /// body of a request.
     pub fn blob_bytes_max(self) -> u64 {
         match self {
             Self::R2 => 95 * 1024 * 1024,
@@ -46,76 +44,64 @@ impl StoreKind {
     }
 }
 
-/// How long the live record may be used without asking the store.
-///
-/// # Units
-/// Milliseconds of age, each from when the record was read.
+/// Highest ages at which the live record is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveWindows {
-    /// Up to here as it is.
+    /// Without asking the store.
     pub fresh_ms: u64,
-    /// Up to here as it is, while it is refreshed behind the response: the bound for a deploy.
+    /// While it is refreshed behind the response. Bounds the time that a deploy takes.
     pub stale_ms: u64,
-    /// Up to here when the store fails.
+    /// While the store fails.
     pub if_error_ms: u64,
 }
 
-/// Deadlines of the awaits on the request path.
-///
-/// # Units
-/// Milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
     /// Reading a record or a manifest.
     pub read_ms: u64,
     /// Opening a blob.
     pub blob_ms: u64,
-    /// A lookup in the edge tier: slower than this, the store is the better bet.
+    /// A lookup in the edge tier. A slower one is not worth waiting for.
     pub edge_ms: u64,
     /// An operation of the admin API on the store.
     pub admin_ms: u64,
-    /// Streaming one large blob in.
+    /// Streaming in a large blob.
     pub upload_ms: u64,
 }
 
-/// Everything that the operator decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The domain below which every site has its hostname.
+    /// Parent domain of the hostnames of all sites.
     pub base_domain: Hostname,
-    /// The site that the base domain itself serves.
+    /// The site served on the base domain itself.
     pub default_site: Option<SiteName>,
-    /// Where everything is stored.
     pub store: StoreKind,
-    /// Whether http is answered with a redirect to https. On by default, except on `localhost`.
+    /// Whether http redirects to https.
     pub https_only: bool,
-    /// The root token; without one the admin API is closed.
+    /// The root token. Without one the admin API is closed.
     pub admin_token: Option<String>,
-    /// Windows of the live record.
     pub live: LiveWindows,
-    /// Deadlines.
     pub deadlines: Deadlines,
-    /// The request field that the platform writes the client's address into, where it does.
+    /// The request header in which the platform sends the client's address.
     pub client_ip_field: Option<String>,
     /// Upstreams that sites may name in their actions.
     pub allowed_origins: Vec<Upstream>,
-    /// Requests a minute of one key on the fresh host, where the runtime has no limiter.
+    /// Limit for each key on the fresh host if the runtime has no rate limiter.
     pub fresh_rate: Rate,
-    /// Budget of the memory tier in bytes.
+    /// Budget of the memory tier.
     pub memory_bytes_max: usize,
-    /// Variables that could not be understood.
+    /// Names of the invalid variables.
     pub invalid: Vec<&'static str>,
 }
 
 impl Settings {
-    /// The settings that a lookup of variables gives.
+    /// Parses the variables that `var` looks up.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Self {
         let mut vars = Vars { var, invalid: Vec::new() };
         let base_domain = vars.parsed("BASE_DOMAIN", |text| Hostname::parse(text).ok());
         let base_domain = base_domain.unwrap_or_else(Hostname::localhost);
         // There are no certificates for localhost; every other domain is public.
         let is_public = base_domain != Hostname::localhost();
-        let second = 1_000;
         let mut settings = Self {
             base_domain,
             default_site: vars.parsed("DEFAULT_SITE", |text| SiteName::parse(text).ok()),
@@ -128,11 +114,7 @@ impl Settings {
                 .unwrap_or(StoreKind::R2),
             https_only: vars.number("HTTPS_ONLY", is_public),
             admin_token: (vars.var)("ADMIN_TOKEN").filter(|token| !token.is_empty()),
-            live: LiveWindows {
-                fresh_ms: vars.number("LIVE_FRESH_SECS", 5_u32).into(),
-                stale_ms: vars.number("LIVE_STALE_SECS", 30_u32).into(),
-                if_error_ms: vars.number("LIVE_IF_ERROR_SECS", 86_400_u32).into(),
-            },
+            live: vars.live_windows(),
             deadlines: Deadlines {
                 read_ms: vars.number("READ_DEADLINE_MS", 1_000_u32).into(),
                 blob_ms: vars.number("BLOB_DEADLINE_MS", 1_500_u32).into(),
@@ -140,35 +122,28 @@ impl Settings {
                 admin_ms: vars.number("ADMIN_DEADLINE_MS", 30_000_u32).into(),
                 upload_ms: vars.number("UPLOAD_DEADLINE_MS", 300_000_u32).into(),
             },
-            client_ip_field: vars.parsed("CLIENT_IP_FIELD", field_name),
+            client_ip_field: vars.parsed("CLIENT_IP_FIELD", header_name),
             allowed_origins: vars.parsed("ALLOWED_ORIGINS", upstreams).unwrap_or_default(),
             fresh_rate: Rate::per_minute(vars.number("FRESH_LIMIT_PER_MINUTE", 600_u32)),
             memory_bytes_max: vars.number("MEMORY_BYTES_MAX", 32 * 1024 * 1024),
             invalid: Vec::new(),
         };
-        let live = &mut settings.live;
-        for window in [&mut live.fresh_ms, &mut live.stale_ms, &mut live.if_error_ms] {
-            *window = window.saturating_mul(second);
-        }
-        live.stale_ms = live.stale_ms.max(live.fresh_ms);
-        live.if_error_ms = live.if_error_ms.max(live.stale_ms);
         settings.invalid = vars.invalid;
         settings
     }
 
-    /// The bound within which a deploy to a permanent stage is in force everywhere, in seconds.
+    /// Returns the time in seconds after which a deploy to a permanent stage is live everywhere.
     pub fn live_bound_secs(&self) -> u64 {
         self.live.stale_ms / 1_000
     }
 }
 
-/// A field name, lower-case.
-fn field_name(text: &str) -> Option<String> {
+fn header_name(text: &str) -> Option<String> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     text.bytes().all(plain).then(|| text.to_ascii_lowercase())
 }
 
-/// The upstreams of a list, separated by white space or commas; `None` when one is none.
+/// Parses a list separated by white space or commas. Returns `None` if an entry is invalid.
 fn upstreams(list: &str) -> Option<Vec<Upstream>> {
     let entries = list.split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty());
     entries.map(|entry| Upstream::parse(entry).ok()).collect()
@@ -189,6 +164,18 @@ impl<F: Fn(&str) -> Option<String>> Vars<F> {
         parsed
     }
 
+    fn live_windows(&mut self) -> LiveWindows {
+        let mut ms =
+            |name, default: u32| u64::from(self.number(name, default)).saturating_mul(1_000);
+        let fresh_ms = ms("LIVE_FRESH_SECS", 5);
+        let stale_ms = ms("LIVE_STALE_SECS", 30).max(fresh_ms);
+        LiveWindows {
+            fresh_ms,
+            stale_ms,
+            if_error_ms: ms("LIVE_IF_ERROR_SECS", 86_400).max(stale_ms),
+        }
+    }
+
     fn number<T: FromStr>(&mut self, name: &'static str, default: T) -> T {
         self.parsed(name, |text| text.parse().ok()).unwrap_or(default)
     }
@@ -199,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn defaults_and_what_can_not_be_understood() {
+    fn defaults_and_invalid_variables() {
         let settings = Settings::from_vars(|_| None);
         assert_eq!(settings.live.fresh_ms, 5_000);
         assert_eq!(settings.live_bound_secs(), 30);
@@ -231,7 +218,7 @@ mod tests {
             (Some("example.com"), Some("true"), true),
             (Some("example.com"), Some("false"), false),
             (Some("example.com"), Some(" false "), false),
-            // A value that can't be read leaves the default, and so the safer of the two.
+            // An invalid value leaves the default, and so the safer of the two.
             (Some("example.com"), Some("off"), true),
             (Some("example.com"), Some("0"), true),
             (Some("localhost"), Some("on"), false),
@@ -249,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn one_upstream_that_is_none_allows_nothing() {
+    fn an_invalid_upstream_allows_none() {
         for (list, allowed, invalid) in [
             ("", 0, 0),
             ("https://a.test", 1, 0),

@@ -88,7 +88,7 @@ impl<'a, P: Ports> SiteHeaders<'a, P> {
         if !matches!(lifetime, Lifetime::Of(_)) || !headers.contains("cache-control") {
             headers.set("cache-control", policy);
         }
-        self.hide_lifetime(headers);
+        self.forbid_storing_in_sandbox(headers);
         headers.set("x-content-type-options", "nosniff");
         self.protect(headers);
         let cache_status = self.cache_status(status);
@@ -122,7 +122,7 @@ impl<'a, P: Ports> SiteHeaders<'a, P> {
         if !headers.contains("cache-control") && !headers.contains("expires") {
             headers.set("cache-control", UNSPECIFIED);
         }
-        self.hide_lifetime(headers);
+        self.forbid_storing_in_sandbox(headers);
         if !headers.contains("x-content-type-options") {
             headers.set("x-content-type-options", "nosniff");
         }
@@ -158,8 +158,8 @@ impl<'a, P: Ports> SiteHeaders<'a, P> {
         }
     }
 
-    /// A sandbox stage shows the lifetime of permanent stages, and is cached by nobody.
-    fn hide_lifetime(&self, headers: &mut Headers) {
+    /// Prevents caching on a sandbox stage, which only shows the lifetime of permanent stages.
+    fn forbid_storing_in_sandbox(&self, headers: &mut Headers) {
         if self.policy.kind == StageKind::Sandbox {
             let permanent = headers.value("cache-control").unwrap_or(NO_STORE).to_owned();
             headers.set("x-cache-control", permanent);

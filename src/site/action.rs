@@ -30,6 +30,13 @@ pub const METHODS_MAX: usize = 32;
 /// Longest method in bytes: longer than any registered one.
 pub const METHOD_BYTES_MAX: usize = 32;
 
+const PREFIX_WANTED: &str = "a prefix is a path such as \"/api/\", not below \"/.selvedge/\"";
+const UPSTREAM_WANTED: &str =
+    "an upstream is \"https://host\", \"http://host:port\" or \"service:NAME\"";
+const CAP_WANTED: &str = "a cap is at most 30 minutes";
+const TIMEOUT_WANTED: &str = "a timeout is 1 second to 5 minutes";
+const METHODS_WANTED: &str = "methods are up to 32 tokens such as \"GET\"";
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
     pub prefix: PathPrefix,
@@ -80,14 +87,14 @@ impl Action {
     }
 
     /// Checks that numbers and methods are within their bounds.
-    pub fn check(&self) -> Result<(), ActionError> {
+    pub fn check(&self) -> Result<(), &'static str> {
         let timeouts = [self.timeout, self.idle_timeout];
         if self.cap.0 > CAP_SECS_MAX {
-            Err(ActionError::Cap)
+            Err(CAP_WANTED)
         } else if !timeouts.iter().all(|timeout| (1..=TIMEOUT_SECS_MAX).contains(&timeout.0)) {
-            Err(ActionError::Timeout)
+            Err(TIMEOUT_WANTED)
         } else if self.methods.len() > METHODS_MAX || !self.methods.iter().all(|m| is_method(m)) {
-            Err(ActionError::Methods)
+            Err(METHODS_WANTED)
         } else {
             Ok(())
         }
@@ -115,18 +122,18 @@ pub enum SetCookie {
 #[serde(try_from = "String", into = "String")]
 pub struct PathPrefix(String);
 
-text_form!(PathPrefix, ActionError);
+text_form!(PathPrefix, &'static str);
 
 impl PathPrefix {
     /// Parses a percent-encoded path with or without its last slash.
-    pub fn parse(text: &str) -> Result<Self, ActionError> {
-        let path = RequestPath::parse(text).map_err(|_| ActionError::Prefix)?;
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let path = RequestPath::parse(text).map_err(|_| PREFIX_WANTED)?;
         let mut prefix = path.decoded().to_owned();
         if !prefix.ends_with('/') {
             prefix.push('/');
         }
         if prefix.starts_with("/.selvedge/") {
-            return Err(ActionError::Prefix);
+            return Err(PREFIX_WANTED);
         }
         Ok(Self(prefix))
     }
@@ -167,22 +174,22 @@ pub enum Upstream {
     Service(String),
 }
 
-text_form!(Upstream, ActionError);
+text_form!(Upstream, &'static str);
 
 impl Upstream {
-    pub fn parse(text: &str) -> Result<Self, ActionError> {
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
         if let Some(name) = text.strip_prefix("service:") {
             let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
             let is_name = (1..=SERVICE_BYTES_MAX).contains(&name.len()) && name.bytes().all(plain);
-            return is_name.then(|| Self::Service(name.to_owned())).ok_or(ActionError::Upstream);
+            return is_name.then(|| Self::Service(name.to_owned())).ok_or(UPSTREAM_WANTED);
         }
         let (scheme, authority) = match text.split_once("://") {
             Some(("http", authority)) => (Scheme::Http, authority),
             Some(("https", authority)) => (Scheme::Https, authority),
-            _ => return Err(ActionError::Upstream),
+            _ => return Err(UPSTREAM_WANTED),
         };
         let authority = authority.strip_suffix('/').unwrap_or(authority);
-        let (host, port) = parse_authority(authority).map_err(|_| ActionError::Upstream)?;
+        let (host, port) = parse_authority(authority).map_err(|_| UPSTREAM_WANTED)?;
         let port = port.filter(|port| *port != scheme.default_port());
         Ok(Self::Origin { scheme, host, port })
     }
@@ -197,29 +204,6 @@ impl fmt::Display for Upstream {
                 port.map_or(Ok(()), |port| write!(f, ":{port}"))
             }
         }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActionError {
-    Prefix,
-    Upstream,
-    Cap,
-    Timeout,
-    Methods,
-}
-
-impl fmt::Display for ActionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Prefix => "a prefix is a path such as \"/api/\", not below \"/.selvedge/\"",
-            Self::Upstream => {
-                "an upstream is \"https://host\", \"http://host:port\" or \"service:NAME\""
-            }
-            Self::Cap => "a cap is 30 minutes at most",
-            Self::Timeout => "a timeout is 1 second to 5 minutes",
-            Self::Methods => "methods are up to 32 tokens such as \"GET\"",
-        })
     }
 }
 
@@ -264,20 +248,20 @@ mod tests {
             ("", Ok(())),
             (r#","cap":0"#, Ok(())),
             (r#","cap":1800"#, Ok(())),
-            (r#","cap":1801"#, Err(ActionError::Cap)),
-            (r#","timeout":0"#, Err(ActionError::Timeout)),
+            (r#","cap":1801"#, Err(CAP_WANTED)),
+            (r#","timeout":0"#, Err(TIMEOUT_WANTED)),
             (r#","timeout":1"#, Ok(())),
             (r#","timeout":300"#, Ok(())),
-            (r#","timeout":301"#, Err(ActionError::Timeout)),
-            (r#","idle_timeout":0"#, Err(ActionError::Timeout)),
-            (r#","idle_timeout":301"#, Err(ActionError::Timeout)),
+            (r#","timeout":301"#, Err(TIMEOUT_WANTED)),
+            (r#","idle_timeout":0"#, Err(TIMEOUT_WANTED)),
+            (r#","idle_timeout":301"#, Err(TIMEOUT_WANTED)),
             (r#","methods":["GET","M-SEARCH"]"#, Ok(())),
-            (r#","methods":[""]"#, Err(ActionError::Methods)),
-            (r#","methods":["A B"]"#, Err(ActionError::Methods)),
+            (r#","methods":[""]"#, Err(METHODS_WANTED)),
+            (r#","methods":["A B"]"#, Err(METHODS_WANTED)),
             (&many(METHODS_MAX), Ok(())),
-            (&many(METHODS_MAX + 1), Err(ActionError::Methods)),
+            (&many(METHODS_MAX + 1), Err(METHODS_WANTED)),
             (&of_length(METHOD_BYTES_MAX), Ok(())),
-            (&of_length(METHOD_BYTES_MAX + 1), Err(ActionError::Methods)),
+            (&of_length(METHOD_BYTES_MAX + 1), Err(METHODS_WANTED)),
         ];
         for (members, expected) in rows {
             assert_eq!(check(members), expected, "{members}");

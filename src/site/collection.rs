@@ -241,8 +241,8 @@ mod tests {
         assert_eq!(windows(11), Err(CollectionError::Windows));
         for (value, error) in [
             ("", "`browser` has no value"),
-            (" a", "`browser` has a space at an end of its value"),
-            ("a\\r\\nb: c", "`browser` has '\\r' in its value, which no header can hold"),
+            (" a", "`browser` begins or ends with a space"),
+            ("a\\r\\nb: c", "`browser` has '\\r' in its value, which no header can have"),
         ] {
             let found = check(&format!(r#","browser":"{value}""#));
             assert_eq!(found.unwrap_err().to_string(), error, "{value}");

@@ -40,7 +40,7 @@ impl NameError {
 
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is no {}: {}", self.input, self.kind, self.rule)
+        write!(f, "{:?} is not a {}: {}", self.input, self.kind, self.rule)
     }
 }
 

@@ -204,10 +204,10 @@ mod tests {
     #[test]
     fn dates_count_only_with_a_modification_date() {
         let current = Validators { etag: "\"a\"", last_modified: None };
-        for field in ["if-modified-since", "if-unmodified-since"] {
+        for name in ["if-modified-since", "if-unmodified-since"] {
             for date in [BEFORE, AFTER] {
-                let verdict = evaluate(true, &conditions(&[(field, date)]), &current, NOW);
-                assert_eq!(verdict, Proceed, "{field}: {date}");
+                let verdict = evaluate(true, &conditions(&[(name, date)]), &current, NOW);
+                assert_eq!(verdict, Proceed, "{name}: {date}");
             }
         }
         assert!(!if_range_holds(Some(MODIFIED), &current, NOW));

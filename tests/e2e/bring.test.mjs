@@ -37,14 +37,6 @@ describe("folders written for other hosts", () => {
     ]);
   });
 
-  test("an application without configuration gets a hint, but no fallback page", async () => {
-    const files = { "index.html": APPLICATION, "assets/app.js": SCRIPT };
-    const { notes } = await publish(worker, "bare", files);
-    assert.equal(notes.length, 1);
-    assert.match(notes[0].hint, /single-page-application/);
-    await check("bare", [["/users/7", NAVIGATION, { status: 404 }]]);
-  });
-
   test("200.html answers deep links, even beside a 404.html", async () => {
     await publish(worker, "nuxt", {
       "index.html": "<!doctype html>prerendered",
@@ -55,22 +47,6 @@ describe("folders written for other hosts", () => {
       ["/users/7", NAVIGATION, { status: 200, text: "<!doctype html>shell" }],
       ["/", NAVIGATION, { text: "<!doctype html>prerendered" }],
       ["/gone.png", {}, { status: 404 }],
-    ]);
-  });
-
-  test("media types in _headers", async () => {
-    await publish(worker, "types", {
-      "index.html": "<!doctype html>home",
-      ".well-known/apple-app-site-association": "{}",
-      page: "<script>",
-      _headers:
-        "/.well-known/*\n  Content-Type: application/json\n/page\n  Content-Type: text/html\n",
-    });
-    const association = "/.well-known/apple-app-site-association";
-    await check("types", [
-      [association, {}, { "content-type": "application/json" }],
-      ["/page", {}, { "content-type": "application/octet-stream" }],
-      ["/", {}, { "content-type": "text/html; charset=utf-8" }],
     ]);
   });
 

@@ -1,8 +1,8 @@
-// Publishing: uploads, interruptions, refusals.
+// Publishing: uploads and interruptions.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { symlinkSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -148,53 +148,6 @@ describe("interruptions", () => {
     await publish(worker, "killed", version("v2"));
     assert.match((await worker.get("killed", "/")).text, /v2/);
   });
-});
-
-describe("refusals", () => {
-  /** Checks that a publish is refused with messages that match `patterns`, and uploads no blob. */
-  const isRefused = async (dir, ...patterns) => {
-    const ops = await operationsOf(async () => {
-      const args = ["publish", dir, "--site", "refused"];
-      const { code, stdout, stderr } = await selvedge(worker, args);
-      assert.equal(code, 1, `exit code ${code}: ${stdout}${stderr}`);
-      for (const pattern of patterns) assert.match(stdout + stderr, pattern);
-    });
-    assert.deepEqual(ops.filter(isBlob), []);
-  };
-
-  test("invalid rules are all reported at once", async () => {
-    const dir = folder({
-      "index.html": "x",
-      _redirects: "/a /b 999\n/c\n",
-      _headers: "/*\n  Bad Name: x\n",
-      "selvedge.toml": 'htlm = "rewrite"\nnot_found = "404"\n',
-    });
-    await isRefused(dir, /_redirects/, /_headers/, /selvedge\.toml/, /html/);
-  });
-
-  test("a link out of the folder", async () => {
-    const dir = folder({ "index.html": "x" });
-    symlinkSync("/etc/hostname", join(dir, "out.txt"));
-    await isRefused(dir, /out\.txt/);
-  });
-
-  test("invalid names are all listed", async () => {
-    const dir = folder({ "index.html": "x", ".selvedge/x.txt": "x", "back\\slash.txt": "x" });
-    const notUtf8 = Buffer.from([0x66, 0xff, 0x2e, 0x74]);
-    writeFileSync(Buffer.concat([Buffer.from(`${dir}/`), notUtf8]), "x");
-    await isRefused(dir, /back/, /UTF-8/i);
-  });
-
-  test("an empty folder", () => isRefused(folder({}), /nothing to publish/));
-
-  for (const [name, dir, site] of [
-    ["a missing folder", () => "/nonexistent-folder", "refused"],
-    ["an invalid site name", () => folder({ "index.html": "x" }), "Not--OK"],
-  ]) {
-    test(name, async () => {
-      assert.notEqual((await selvedge(worker, ["publish", dir(), "--site", site])).code, 0);
-    });
-  }
 });
 
 describe("a store that fails sometimes", () => {

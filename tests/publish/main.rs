@@ -666,7 +666,7 @@ fn exit_codes_and_messages() {
         (&server.url, &["publish", "site/docs", "--site", "one"], 0, "Already live: 1 file"),
         (&server.url, &["publish", "none", "--site", "www"], 1, "is not a folder"),
         (&server.url, &["publish", "site"], 1, "--site"),
-        (&server.url, &["publish", "site", "--site", "a--b"], 1, "is no site name"),
+        (&server.url, &["publish", "site", "--site", "a--b"], 1, "is not a site name"),
         (&server.url, &["rollback", "--site", "www"], 1, "no deployment to return to"),
         (&server.url, &["deployments", "--site", "nosuch"], 1, "there is no site `nosuch`"),
         (nobody, &["publish", "site", "--site", "www"], 2, "is `make dev` running"),

@@ -5,7 +5,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::support::folder::{Folder, publish};
 use super::support::response::{Isolate, Response};
-use super::support::world::{Op, World};
+use super::support::world::World;
 
 const PATHS: [&str; 6] = ["/", "/page", "/page.html", "/app.0123abcd.js", "/missing", "/old"];
 
@@ -79,67 +79,5 @@ fn one_isolate_serves_both_apart() {
     }
     for (a, b) in of_a.iter().zip(&of_b) {
         assert_ne!(a.field("selvedge-deployment"), b.field("selvedge-deployment"), "{a:?}");
-    }
-}
-
-#[test]
-fn the_same_content_is_stored_and_read_for_each() {
-    let world = two_sites();
-    for site in ["aa", "bb"] {
-        world.take_log();
-        let host = format!("{site}.cdn.test");
-        assert_eq!(Isolate::new(&world).get(&host, "/same.txt").text(), "the same in both");
-        let log = world.take_log();
-        assert!(log.iter().any(|op| op.op == Op::Hold && site_of(&op.key) == site), "{log:?}");
-    }
-}
-
-#[test]
-fn a_deployment_of_one_site_is_nothing_on_another() {
-    let world = two_sites();
-    let built = folder("aa").build();
-    let isolate = Isolate::new(&world);
-    assert_eq!(isolate.get(&format!("{}--aa.cdn.test", built.id), "/").text(), "aa");
-    assert_eq!(isolate.get(&format!("{}--bb.cdn.test", built.id), "/").status, 421);
-    let body = format!("{{\"deployment\":\"{}\"}}", built.id);
-    let call = "/sites/bb/stages/production/activate";
-    assert_eq!(isolate.admin("POST", call, body.as_bytes()).status, 404);
-}
-
-#[test]
-fn no_other_header_and_no_query_changes_anything() {
-    let world = two_sites();
-    let headers = [
-        ("X-Forwarded-Host", "bb.cdn.test"),
-        ("X-Forwarded-Proto", "http"),
-        ("X-Original-URL", "/.selvedge/v1/sites"),
-        ("X-Rewrite-URL", "/page"),
-        ("X-HTTP-Method-Override", "DELETE"),
-        ("Forwarded", "host=bb.cdn.test;proto=http"),
-        ("Cookie", "stage=staging"),
-        ("Authorization", "Bearer x"),
-        ("Cache-Control", "no-cache, no-store"),
-        ("Pragma", "no-cache"),
-        ("Origin", "https://evil.test"),
-        ("CF-Connecting-IP", "127.0.0.1"),
-        ("Selvedge-Deployment", "dabcdefghijklmnopqrstuvwxy"),
-    ];
-    let isolate = Isolate::new(&world);
-    for path in PATHS {
-        let plain = isolate.get("aa.cdn.test", path).lasting();
-        let url = format!("https://aa.cdn.test{path}");
-        for (name, value) in headers {
-            let with = isolate.ask("GET", &url).header(name, value).send();
-            assert_eq!(with.lasting(), plain, "{path} with {name}");
-        }
-        for query in ["?", "?x=1", "?stage=staging", "?utm_source=a&path=/page", "?%00"] {
-            let mut with = isolate.ask("GET", &format!("{url}{query}")).send().lasting();
-            for (name, value) in &mut with.headers {
-                if name == "location" {
-                    *value = value.split('?').next().unwrap().to_owned();
-                }
-            }
-            assert_eq!(with, plain, "{path} with {query}");
-        }
     }
 }

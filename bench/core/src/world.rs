@@ -12,7 +12,7 @@ use selvedge::pipeline::handle;
 use selvedge::ports::settings::Settings;
 use selvedge::ports::{
     Blob, Bodies, BodyFault, Client, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, Found,
-    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Objects, Part, RateLimiter,
+    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Objects, Part, Ports, RateLimiter,
     Store, Upload, UploadedPart, Uploads, UpstreamRequest, UpstreamResponse, Versioned, Written,
 };
 use selvedge::serve::request::{RequestHeader, RequestHeaders};
@@ -100,6 +100,8 @@ impl InMemory {
         self.0.values.get(key.as_str()).cloned()
     }
 }
+
+impl Ports for InMemory {}
 
 impl Isolate for InMemory {
     fn settings(&self) -> &Settings {

@@ -116,7 +116,7 @@ fn relayed<P: Ports>(response: UpstreamResponse<P::Body>, cache_status: CacheSta
     Draft { cache_status, ..Draft::new(response.status, response.headers, body) }
 }
 
-/// Returns the cache key: it covers everything that an upstream is told about the address.
+/// Returns the cache key, which covers every part of the address that the upstream gets.
 fn key(site: &SiteName, of: &StoredFor<'_>, request: &Request<'_>, url: &str) -> Key {
     let host = upstream::forwarded_host(request);
     let selected = [request.scheme.as_str(), " ", &host, " ", url].concat();
@@ -153,7 +153,7 @@ fn as_the_client_asks(
 struct CachedAction<P: Ports> {
     entries: Variants<P>,
     client: Headers,
-    /// What is sent on behalf of any client: without conditions or a range.
+    /// The request on behalf of any client: without conditions or a range.
     upstream_request: UpstreamRequest,
     directives: RequestDirectives,
     has_authorization: bool,

@@ -36,7 +36,7 @@ const VIA: &str = "1.1 selvedge";
 pub const CONDITIONS: [&str; 6] =
     ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range"];
 
-/// The client, as far as an upstream may be told about it.
+/// The client's data that the request for an upstream depends on.
 #[derive(Clone, Copy)]
 pub struct Client<'a> {
     pub headers: &'a Headers,

@@ -49,7 +49,7 @@ impl<P: Ports> CachedAction<P> {
         if request.method != Method::POST || !stands_for_get(request, &response.headers) {
             return relayed(response, status);
         }
-        // Stored as if it had been asked for after what it did.
+        // Stored as if it had been requested after the invalidation.
         let exchange = Exchange {
             method: &Method::POST,
             is_own_content_location: true,
@@ -63,7 +63,7 @@ impl<P: Ports> CachedAction<P> {
     }
 }
 
-/// Returns whether a response to POST is what a GET of the same URL would get.
+/// Returns whether a response to POST can be reused for a GET of the same URL.
 fn stands_for_get(request: &Request<'_>, headers: &Headers) -> bool {
     let location = headers.value("content-location");
     let named = location.and_then(|to| upstream::own_path(to, request));

@@ -134,7 +134,7 @@ async fn view_of<P: Ports>(
 /// Applies the runtime's rate limiter to a key, or this isolate's own if that fails.
 async fn limited<P: Ports>(tiers: &Tiers<P>, site: &SiteName, key: &ApiKey) -> Verdict {
     let (settings, now) = (tiers.ports.settings(), tiers.ports.now());
-    // Nothing of the request is part of the name, so that no spelling gets a limit of its own.
+    // The name contains nothing of the request, so that no spelling gets a separate limit.
     let name = format!("fresh/{site}/{}", key.id);
     match within(&tiers.ports, settings.deadlines.edge_ms, tiers.ports.limit(&name)).await {
         Ok(true) => Verdict::Pass,

@@ -1,8 +1,8 @@
 //! The manifest of a deployment: a root, named by its hash, and shards.
 //!
 //! The manifest has everything that serving needs, so a rollback restores all of it. Shards are
-//! blobs, except the only one of a small site. The layout is by hand: a general format would parse
-//! every path before the first lookup.
+//! blobs, except the only one of a small site. The format is our own, because a general one would
+//! parse every path before the first lookup.
 //! ```text
 //! 0   "SVM1"
 //! 4   u32 little-endian   length of the head
@@ -21,9 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::site::codec::{self, DecodeError};
 use crate::site::config::{NotFoundMode, SiteConfig};
 use crate::site::deployment::asset::Asset;
-use crate::site::deployment::shard::{
-    self, PATH_BYTES_MAX, SHARD_BYTES_MAX, Shard, ShardError, path_hash,
-};
+use crate::site::deployment::shard::{self, PATH_BYTES_MAX, SHARD_BYTES_MAX, Shard, path_hash};
 use crate::site::ids::{ContentHash, DeploymentId};
 use crate::site::rules::mistake::Mistake;
 
@@ -55,7 +53,7 @@ pub enum ManifestError {
     Head(DecodeError),
     /// Not a power of two up to [`SHARDS_MAX`].
     ShardCount(usize),
-    Shard(ShardError),
+    Shard(&'static str),
     Rules(Mistake),
     /// The bytes do not hash to the requested id.
     Id,
@@ -68,7 +66,7 @@ impl fmt::Display for ManifestError {
             Self::TooLarge => write!(f, "the manifest root is larger than {ROOT_BYTES_MAX} bytes"),
             Self::Head(error) => write!(f, "the manifest's head is broken: {error}"),
             Self::ShardCount(count) => write!(f, "{count} shards: must be a power of two"),
-            Self::Shard(error) => error.fmt(f),
+            Self::Shard(error) => f.write_str(error),
             Self::Rules(error) => error.fmt(f),
             Self::Id => f.write_str("the manifest does not hash to its id"),
         }

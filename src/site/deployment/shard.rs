@@ -14,8 +14,6 @@
 //! A representation with an unknown coding or a dictionary (RFC 9842) is skipped, so that a later
 //! publisher may write them and an earlier worker does not serve them.
 
-use std::fmt;
-
 use crate::site::deployment::asset::{Asset, Class, MEDIA_TYPE_BYTES_MAX, Representation};
 use crate::site::ids::ContentHash;
 use crate::wire::coding::Coding;
@@ -30,23 +28,9 @@ const INDEX_AT: usize = 8;
 const INDEX_ENTRY_BYTES: usize = 12;
 const DICTIONARY: u8 = 1;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ShardError {
-    Magic,
-    /// The index is incomplete.
-    Truncated,
-    TooLarge,
-}
-
-impl fmt::Display for ShardError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Magic => "not a manifest shard of version 1; publish again with this version",
-            Self::Truncated => "the manifest shard is cut off; publish again",
-            Self::TooLarge => "the manifest shard is larger than 256 KiB; publish again",
-        })
-    }
-}
+const WRONG_VERSION: &str = "not a manifest shard of version 1; publish again with this version";
+const TRUNCATED: &str = "the manifest shard is incomplete; publish again";
+const TOO_LARGE: &str = "the manifest shard is larger than 256 KiB; publish again";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shard {
@@ -56,17 +40,17 @@ pub struct Shard {
 
 impl Shard {
     /// Checks the index; entries are checked when they are read.
-    pub fn parse(bytes: Vec<u8>) -> Result<Self, ShardError> {
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, &'static str> {
         if bytes.len() > SHARD_BYTES_MAX {
-            return Err(ShardError::TooLarge);
+            return Err(TOO_LARGE);
         }
         let mut reader = Reader { bytes: &bytes, at: 0 };
         if reader.array::<4>() != Some(MAGIC) {
-            return Err(ShardError::Magic);
+            return Err(WRONG_VERSION);
         }
-        let count = reader.u32().ok_or(ShardError::Truncated)? as usize;
-        let index_bytes = count.checked_mul(INDEX_ENTRY_BYTES).ok_or(ShardError::Truncated)?;
-        reader.take(index_bytes).ok_or(ShardError::Truncated)?;
+        let count = reader.u32().ok_or(TRUNCATED)? as usize;
+        let index_bytes = count.checked_mul(INDEX_ENTRY_BYTES).ok_or(TRUNCATED)?;
+        reader.take(index_bytes).ok_or(TRUNCATED)?;
         Ok(Self { bytes, count })
     }
 
@@ -277,29 +261,10 @@ mod tests {
     }
 
     #[test]
-    fn no_truncation_and_no_flipped_byte_panics() {
-        let paths: Vec<_> = (0..20).map(|n| format!("/{n}")).collect();
-        let whole = shard(&paths);
-        for length in 0..whole.len() {
-            if let Ok(cut) = Shard::parse(whole[..length].to_vec()) {
-                paths.iter().for_each(|path| drop(cut.lookup(path)));
-            }
-        }
-        for at in 0..whole.len() {
-            let mut flipped = whole.clone();
-            flipped[at] ^= 0xff;
-            if let Ok(shard) = Shard::parse(flipped) {
-                paths.iter().for_each(|path| drop(shard.lookup(path)));
-                assert!(shard.iter().count() <= 20);
-            }
-        }
-    }
-
-    #[test]
     fn invalid_shards_are_rejected() {
-        assert_eq!(Shard::parse(b"SVS2\0\0\0\0".to_vec()), Err(ShardError::Magic));
-        assert_eq!(Shard::parse(b"SVS1\x01\0\0\0".to_vec()), Err(ShardError::Truncated));
-        assert_eq!(Shard::parse(vec![0; SHARD_BYTES_MAX + 1]), Err(ShardError::TooLarge));
+        assert_eq!(Shard::parse(b"SVS2\0\0\0\0".to_vec()), Err(WRONG_VERSION));
+        assert_eq!(Shard::parse(b"SVS1\x01\0\0\0".to_vec()), Err(TRUNCATED));
+        assert_eq!(Shard::parse(vec![0; SHARD_BYTES_MAX + 1]), Err(TOO_LARGE));
         let long = "/".repeat(PATH_BYTES_MAX + 1);
         assert!(write([(long.as_str(), &asset(1))].into_iter()).is_none());
     }

@@ -98,8 +98,8 @@ pub fn is_covered(bans: &[Ban], scope: &BanScope, at_ms: UnixMillis) -> bool {
     bans.iter().any(|ban| ban.at_ms >= at_ms && ban.scope.covers(scope))
 }
 
-/// Merges the bans of objects of each collection that has more than `objects_max` of them. The merged
-/// ban has the time of the newest.
+/// Merges the bans of objects of each collection that has more than `objects_max` of them. The
+/// merged ban has the time of the newest.
 fn merge_objects(bans: &mut Vec<Ban>, objects_max: usize) {
     let mut found: BTreeMap<CollectionName, (usize, UnixMillis)> = BTreeMap::new();
     for ban in bans.iter() {

@@ -82,11 +82,11 @@ pub fn check_value(value: &str) -> Result<(), Mistake> {
         ))
     } else if let Some(character) = value.chars().find(|c| !is_sendable(c)) {
         Err(Mistake::new(
-            format!("has {character:?} in its value, which no header can hold"),
+            format!("has {character:?} in its value, which no header can have"),
             "Write ASCII, and percent-encode anything else.",
         ))
     } else if value.trim_matches(OWS) != value {
-        Err(Mistake::new("has a space at an end of its value", "Remove the space around it."))
+        Err(Mistake::new("begins or ends with a space", "Remove the space around it."))
     } else {
         Ok(())
     }
@@ -139,14 +139,14 @@ mod tests {
             (&*long, ""),
             (&*longer, "has a value of more than 4096 bytes"),
             ("", "has no value"),
-            (" a", "has a space at an end of its value"),
-            ("a\t", "has a space at an end of its value"),
-            ("a\rb", "has '\\r' in its value, which no header can hold"),
-            ("a\nb", "has '\\n' in its value, which no header can hold"),
-            ("a\0b", "has '\\0' in its value, which no header can hold"),
-            ("\u{7f}", "has '\\u{7f}' in its value, which no header can hold"),
-            ("\u{85}", "has '\\u{85}' in its value, which no header can hold"),
-            ("\u{100}", "has 'Ā' in its value, which no header can hold"),
+            (" a", "begins or ends with a space"),
+            ("a\t", "begins or ends with a space"),
+            ("a\rb", "has '\\r' in its value, which no header can have"),
+            ("a\nb", "has '\\n' in its value, which no header can have"),
+            ("a\0b", "has '\\0' in its value, which no header can have"),
+            ("\u{7f}", "has '\\u{7f}' in its value, which no header can have"),
+            ("\u{85}", "has '\\u{85}' in its value, which no header can have"),
+            ("\u{100}", "has 'Ā' in its value, which no header can have"),
         ];
         for (value, expected) in rows {
             assert_eq!(message(check_value(value)), expected, "{value:?}");

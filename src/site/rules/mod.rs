@@ -387,92 +387,62 @@ mod tests {
         HeaderOp::Unset(name.to_owned())
     }
 
-    type Rules = Vec<(&'static str, Origin, Vec<HeaderOp>)>;
-    type Row<'r> = (&'r str, Rules, &'r [(&'r str, &'r str)]);
+    /// Rules, and the headers that they result in.
+    type Row<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)]);
 
-    /// Applies the rules to `/docs/a`, which `/docs/a.html` answers, with `x-a: policy` there.
+    /// Parses `file /* x-a=1 -x-b +x-c=2`: a rule that sets, unsets and appends.
+    fn rule(text: &str) -> HeaderRule {
+        let mut words = text.split(' ');
+        let origin = match words.next() {
+            Some("file") => Origin::HeadersFile,
+            _ => Origin::Selector,
+        };
+        let op = |word: &str| match (word.strip_prefix('-'), word.split_once('=')) {
+            (None, Some((name, value))) => match name.strip_prefix('+') {
+                Some(name) => append(name, value),
+                None => set(name, &value.replace('_', " ")),
+            },
+            (name, _) => unset(name.unwrap()),
+        };
+        HeaderRule::parse(words.next().unwrap(), origin, words.map(op).collect()).unwrap()
+    }
+
+    /// Applies the rules to `/docs/a`, served from `/docs/a.html`, with `x-a: policy`.
     #[track_caller]
-    fn check(name: &str, rules: Rules, noindex_stage: bool, expected: &[(&str, &str)]) {
-        let parse = |(pattern, origin, ops)| HeaderRule::parse(pattern, origin, ops).unwrap();
-        let rules = HeaderRules::new(rules.into_iter().map(parse).collect()).unwrap();
+    fn check(rules: &[&str], noindex_stage: bool, expected: &[(&str, &str)]) {
+        let parsed = HeaderRules::new(rules.iter().map(|text| rule(text)).collect()).unwrap();
         let mut headers = Headers::new();
         headers.set("x-a", "policy");
-        rules.apply("h", "/docs/a", Some("/docs/a.html"), noindex_stage, &mut headers);
-        let found: Vec<(&str, &str)> = headers.iter().collect();
-        assert_eq!(found, expected, "{name}");
-        let text = codec::encode(&rules);
-        assert_eq!(codec::decode::<HeaderRules>(text.as_bytes()).unwrap(), rules, "{name}");
+        parsed.apply("h", "/docs/a", Some("/docs/a.html"), noindex_stage, &mut headers);
+        assert_eq!(headers.iter().collect::<Vec<_>>(), expected, "{rules:?}");
+        let text = codec::encode(&parsed);
+        assert_eq!(codec::decode::<HeaderRules>(text.as_bytes()).unwrap(), parsed, "{rules:?}");
     }
 
     #[test]
     fn header_rules_apply_in_order() {
-        use Origin::{HeadersFile as File, Selector};
         const POLICY: (&str, &str) = ("x-a", "policy");
-        let rows: Vec<Row> = vec![
-            ("no match", vec![("/b", File, vec![set("x-a", "1")])], &[POLICY]),
-            ("the first set replaces", vec![("/*", File, vec![set("x-a", "1")])], &[("x-a", "1")]),
-            (
-                "a later set of the file adds",
-                vec![("/*", File, vec![set("x-a", "1")]), ("/docs/*", File, vec![set("x-a", "2")])],
-                &[("x-a", "1, 2")],
-            ),
-            (
-                "a later selector overrides",
-                vec![
-                    ("/*", Selector, vec![set("x-a", "1")]),
-                    ("/docs/*", Selector, vec![set("x-a", "2")]),
-                ],
-                &[("x-a", "2")],
-            ),
-            (
-                "a selector adds where it says so",
-                vec![
-                    ("/*", Selector, vec![set("x-a", "1")]),
-                    ("/docs/*", Selector, vec![append("x-a", "2")]),
-                ],
-                &[("x-a", "1, 2")],
-            ),
-            (
-                "a selector after the file overrides",
-                vec![("/*", File, vec![set("x-a", "1")]), ("/*", Selector, vec![set("x-a", "2")])],
-                &[("x-a", "2")],
-            ),
-            ("unset", vec![("/*", File, vec![unset("x-a")])], &[]),
-            (
-                "unset, then set",
-                vec![
-                    ("/*", File, vec![set("x-a", "1")]),
-                    ("/*", File, vec![unset("x-a"), set("x-a", "2")]),
-                ],
-                &[("x-a", "2")],
-            ),
-            (
-                "captures are encoded",
-                vec![("/:dir/*", File, vec![set("x-b", ":dir :splat :other")])],
-                &[POLICY, ("x-b", "docs a :other")],
-            ),
-            (
-                "selectors don't fill values",
-                vec![("/docs/*", Selector, vec![set("x-b", ":splat")])],
-                &[POLICY, ("x-b", ":splat")],
-            ),
-            (
-                "selectors match the file",
-                vec![("*.html", Selector, vec![set("x-b", "1")])],
-                &[POLICY, ("x-b", "1")],
-            ),
-            ("patterns don't", vec![("/*.html", File, vec![set("x-b", "1")])], &[POLICY]),
-            (
-                "robots on production",
-                vec![("/*", File, vec![set("x-robots-tag", "all")])],
-                &[POLICY, ("x-robots-tag", "all")],
-            ),
+        let rows: [Row; 13] = [
+            (&["file /b x-a=1"], &[POLICY]),
+            (&["file /* x-a=1"], &[("x-a", "1")]),
+            (&["file /* x-a=1", "file /docs/* x-a=2"], &[("x-a", "1, 2")]),
+            (&["selector /* x-a=1", "selector /docs/* x-a=2"], &[("x-a", "2")]),
+            (&["selector /* x-a=1", "selector /docs/* +x-a=2"], &[("x-a", "1, 2")]),
+            (&["file /* x-a=1", "selector /* x-a=2"], &[("x-a", "2")]),
+            (&["file /* -x-a"], &[]),
+            (&["file /* x-a=1", "file /* -x-a x-a=2"], &[("x-a", "2")]),
+            // Captures are encoded; those of selectors have no names.
+            (&["file /:dir/* x-b=:dir_:splat_:other"], &[POLICY, ("x-b", "docs a :other")]),
+            (&["selector /docs/* x-b=:splat"], &[POLICY, ("x-b", ":splat")]),
+            // Selectors match the file too.
+            (&["selector *.html x-b=1"], &[POLICY, ("x-b", "1")]),
+            (&["file /*.html x-b=1"], &[POLICY]),
+            (&["file /* x-robots-tag=all"], &[POLICY, ("x-robots-tag", "all")]),
         ];
-        for (name, rules, expected) in rows {
-            check(name, rules, false, expected);
+        for (rules, expected) in rows {
+            check(rules, false, expected);
         }
-        let robots = vec![("/*", File, vec![set("x-robots-tag", "all"), unset("x-robots-tag")])];
-        check("robots elsewhere", robots, true, &[POLICY]);
+        check(&["file /* x-robots-tag=all -x-robots-tag"], true, &[POLICY]);
     }
 
     #[test]
@@ -545,18 +515,21 @@ mod tests {
         for text in redirects {
             assert!(codec::decode::<Redirects>(text.as_bytes()).is_err(), "{text}");
         }
-        let headers = [
-            r#"[{"for":"/*","origin":"selector","ops":[{"set":["content-length","1"]}]}]"#,
-            r#"[{"for":"/*","origin":"selector","ops":[{"set":["content-type","text/html"]}]}]"#,
-            r#"[{"for":"/*","origin":"selector","ops":[{"set":["X-A","1"]}]}]"#,
-            r#"[{"for":"/*","origin":"selector","ops":[{"set":["x a","1"]}]}]"#,
-            r#"[{"for":"/*","origin":"selector","ops":[{"set":["x-a","1\r\n"]}]}]"#,
-            r#"[{"for":"/*","origin":"selector","ops":[{"append":["x-a","☃"]}]}]"#,
-            r#"[{"for":"/*","origin":"selector","ops":[{"unset":"vary"}]}]"#,
+        let set = [
+            r#"{"set":["content-length","1"]}"#,
+            r#"{"set":["content-type","text/html"]}"#,
+            r#"{"set":["X-A","1"]}"#,
+            r#"{"set":["x a","1"]}"#,
+            r#"{"set":["x-a","1\r\n"]}"#,
+            r#"{"append":["x-a","☃"]}"#,
+            r#"{"unset":"vary"}"#,
+        ];
+        let headers = set.map(|op| format!(r#"[{{"for":"/*","origin":"selector","ops":[{op}]}}]"#));
+        let others = [
             r#"[{"for":"a","origin":"selector","ops":[]}]"#,
             r#"[{"for":"/*","origin":"other","ops":[]}]"#,
         ];
-        for text in headers {
+        for text in headers.iter().map(String::as_str).chain(others) {
             assert!(codec::decode::<HeaderRules>(text.as_bytes()).is_err(), "{text}");
         }
     }

@@ -151,7 +151,7 @@ pub fn name_length(text: &str) -> usize {
 fn split_host(text: &str, language: Language) -> Result<(Option<&str>, &str), Mistake> {
     if text.contains(['?', '#']) {
         return Err(Mistake::new(
-            "holds a query or a fragment",
+            "has a query or a fragment",
             "Leave out everything from `?` or `#`: only paths are matched.",
         ));
     }
@@ -166,7 +166,7 @@ fn split_host(text: &str, language: Language) -> Result<(Option<&str>, &str), Mi
         }
         Some(_) => Err(Mistake::new(
             "begins with a scheme other than `https://`",
-            "Write `https://`, or only the path: it holds for http too.",
+            "Write `https://`, or only the path, which matches http too.",
         )),
         None => Err(Mistake::new("does not begin with `/`", "Begin it with `/`.")),
     }
@@ -184,7 +184,7 @@ fn check_host(host: &str) -> Result<(), Mistake> {
         ))
     } else if host.is_empty() || !host.bytes().all(plain) {
         Err(Mistake::new(
-            "has a host that is no hostname",
+            "has an invalid hostname",
             "Write a hostname such as `https://www.example.com/path`.",
         ))
     } else {
@@ -233,7 +233,7 @@ fn add_name(
     }
     if names.len() == CAPTURES_MAX {
         return Err(Mistake::new(
-            format!("holds more than {CAPTURES_MAX} placeholders"),
+            format!("has more than {CAPTURES_MAX} placeholders"),
             "Use `*` for the rest of the path.",
         ));
     }
@@ -243,14 +243,14 @@ fn add_name(
 
 fn two_splats() -> Mistake {
     Mistake::new(
-        "holds more than one `*`",
+        "has more than one `*`",
         "Keep one `*` (it matches any number of folders) and name the others, as `:name`.",
     )
 }
 
 fn name_twice(name: &str) -> Mistake {
-    let message = format!("holds `:{name}` more than once");
-    Mistake::new(message, "Give each placeholder a name of its own.")
+    let message = format!("has `:{name}` more than once");
+    Mistake::new(message, "Give each placeholder its own name.")
 }
 
 fn push_literal(tokens: &mut Vec<Token>, literal: &mut String) -> Result<(), Mistake> {
@@ -258,11 +258,11 @@ fn push_literal(tokens: &mut Vec<Token>, literal: &mut String) -> Result<(), Mis
         return Ok(());
     }
     let bad_escape =
-        || Mistake::new("holds a `%` that escapes nothing", "Write `%25` for a percent sign.");
+        || Mistake::new("has an invalid percent-encoding", "Write `%25` for a percent sign.");
     let decoded = percent_decode(literal).ok_or_else(bad_escape)?;
     if decoded.contains(|next: char| next == '\\' || next.is_control()) {
         return Err(Mistake::new(
-            "holds a backslash or a control character",
+            "has a backslash or a control character",
             "Write `/` between folders, and no control characters.",
         ));
     }
@@ -276,8 +276,8 @@ fn check_path(tokens: &[Token]) -> Result<(), Mistake> {
     let shape: String = tokens.iter().map(|token| token.text_or("*")).collect();
     if shape.contains("//") || shape.split('/').any(|segment| matches!(segment, "." | "..")) {
         return Err(Mistake::new(
-            "holds `//`, `.` or `..`, as no path does",
-            "Write the path as it is after `.`, `..` and `//` are resolved.",
+            "has `//`, `.` or `..`, which no request path has",
+            "Resolve `.`, `..` and `//` in the path.",
         ));
     }
     Ok(())
@@ -388,23 +388,23 @@ mod tests {
             ("a", "does not begin with `/`"),
             ("*.js", "does not begin with `/`"),
             ("http://a/b", "begins with a scheme other than `https://`"),
-            ("https:///b", "has a host that is no hostname"),
-            ("https://a b/c", "has a host that is no hostname"),
-            ("https://user@a/c", "has a host that is no hostname"),
+            ("https:///b", "has an invalid hostname"),
+            ("https://a b/c", "has an invalid hostname"),
+            ("https://user@a/c", "has an invalid hostname"),
             ("https://a:80/c", "has a port in its host"),
-            ("/a?b", "holds a query or a fragment"),
-            ("/a#b", "holds a query or a fragment"),
-            ("/*/*", "holds more than one `*`"),
-            ("/:splat/*", "holds more than one `*`"),
-            ("/:a/:a", "holds `:a` more than once"),
-            (&*many, "holds more than 16 placeholders"),
-            ("/%", "holds a `%` that escapes nothing"),
-            ("/%ff", "holds a `%` that escapes nothing"),
-            ("/a\\b", "holds a backslash or a control character"),
-            ("/%00", "holds a backslash or a control character"),
-            ("/a//b", "holds `//`, `.` or `..`, as no path does"),
-            ("/../b", "holds `//`, `.` or `..`, as no path does"),
-            ("/%2e/b", "holds `//`, `.` or `..`, as no path does"),
+            ("/a?b", "has a query or a fragment"),
+            ("/a#b", "has a query or a fragment"),
+            ("/*/*", "has more than one `*`"),
+            ("/:splat/*", "has more than one `*`"),
+            ("/:a/:a", "has `:a` more than once"),
+            (&*many, "has more than 16 placeholders"),
+            ("/%", "has an invalid percent-encoding"),
+            ("/%ff", "has an invalid percent-encoding"),
+            ("/a\\b", "has a backslash or a control character"),
+            ("/%00", "has a backslash or a control character"),
+            ("/a//b", "has `//`, `.` or `..`, which no request path has"),
+            ("/../b", "has `//`, `.` or `..`, which no request path has"),
+            ("/%2e/b", "has `//`, `.` or `..`, which no request path has"),
         ];
         for (text, expected) in rows {
             let mistake = Pattern::parse(text, Language::Rules).unwrap_err();

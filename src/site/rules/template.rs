@@ -130,11 +130,11 @@ impl Target {
             return Err(Mistake::new(message, "Shorten it."));
         }
         let bad_character = Mistake::new(
-            "holds a backslash or a control character",
+            "has a backslash or a control character",
             "Write `/` between folders, and no control characters.",
         );
         let bad_escape =
-            || Mistake::new("holds a `%` that escapes nothing", "Write `%25` for a percent sign.");
+            || Mistake::new("has an invalid percent-encoding", "Write `%25` for a percent sign.");
         if text.contains(is_no_path) {
             return Err(bad_character);
         }
@@ -156,8 +156,8 @@ impl Target {
         }
         if origin.is_none() && has_dot_segment(path) {
             return Err(Mistake::new(
-                "holds `.` or `..`, as no path does",
-                "Write the path as it is after `.` and `..` are resolved.",
+                "has `.` or `..`, which no request path has",
+                "Resolve `.` and `..` in the path.",
             ));
         }
         let compile = |part: &str, escaped: &'static AsciiSet| {
@@ -234,11 +234,11 @@ impl Target {
 fn not_captured(name: &str) -> Mistake {
     match name {
         SPLAT_NAME => Mistake::new(
-            "holds `:splat`, but the pattern has no `*`",
+            "has `:splat`, but the pattern has no `*`",
             "Put a `*` into the pattern, or leave `:splat` out.",
         ),
         name => Mistake::new(
-            format!("holds `:{name}`, which the pattern does not capture"),
+            format!("has `:{name}`, which the pattern does not capture"),
             format!("Put `:{name}` into the pattern, or write `%3A{name}` for a plain colon."),
         ),
     }
@@ -276,7 +276,7 @@ fn split_origin(text: &str) -> Result<(Option<String>, &str), Mistake> {
     });
     if name.is_empty() || !name.bytes().all(plain) || !port_ok {
         return Err(Mistake::new(
-            "has a host that is no hostname",
+            "has an invalid hostname",
             "Write a hostname such as `https://www.example.com/path`.",
         ));
     }
@@ -403,21 +403,21 @@ mod tests {
             ("http://h/", "begins with neither `/` nor `https://`"),
             ("javascript:alert(1)", "begins with neither `/` nor `https://`"),
             ("//h/", "begins with `//`, which names a host"),
-            ("/\\h", "holds a backslash or a control character"),
-            ("/a\r\nb", "holds a backslash or a control character"),
-            ("/%5Ch", "holds a backslash or a control character"),
-            ("/%0d", "holds a backslash or a control character"),
-            ("https://", "has a host that is no hostname"),
-            ("https://user@h/", "has a host that is no hostname"),
-            ("https://h:/", "has a host that is no hostname"),
-            ("https://h:123456/", "has a host that is no hostname"),
+            ("/\\h", "has a backslash or a control character"),
+            ("/a\r\nb", "has a backslash or a control character"),
+            ("/%5Ch", "has a backslash or a control character"),
+            ("/%0d", "has a backslash or a control character"),
+            ("https://", "has an invalid hostname"),
+            ("https://user@h/", "has an invalid hostname"),
+            ("https://h:/", "has an invalid hostname"),
+            ("https://h:123456/", "has an invalid hostname"),
             ("https://:x.h/", "has a placeholder in its host"),
             ("https://h:x/", "has a placeholder in its host"),
-            ("/:splat", "holds `:splat`, but the pattern has no `*`"),
-            ("/:y", "holds `:y`, which the pattern does not capture"),
-            ("/%", "holds a `%` that escapes nothing"),
-            ("/a/../b", "holds `.` or `..`, as no path does"),
-            ("/a/%2E%2e", "holds `.` or `..`, as no path does"),
+            ("/:splat", "has `:splat`, but the pattern has no `*`"),
+            ("/:y", "has `:y`, which the pattern does not capture"),
+            ("/%", "has an invalid percent-encoding"),
+            ("/a/../b", "has `.` or `..`, which no request path has"),
+            ("/a/%2E%2e", "has `.` or `..`, which no request path has"),
         ];
         for (text, expected) in rows {
             let mistake = Target::parse(text, &["x".into()], Purpose::Location).unwrap_err();

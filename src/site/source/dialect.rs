@@ -69,7 +69,7 @@ pub fn target(from: &str, to: &str, status: u16) -> Option<Mistake> {
             "Run the function elsewhere, and name it in selvedge.toml: [[actions]], \
              prefix = \"{prefix}\", origin = \"https://...\"."
         );
-        return Some(Mistake::new(format!("`{to}` is answered by Netlify alone"), remedy));
+        return Some(Mistake::new(format!("`{to}` is a path that only Netlify can serve"), remedy));
     }
     let (scheme, rest) = to.split_once("://")?;
     if status != 200 || !matches!(scheme, "http" | "https") {
@@ -80,7 +80,7 @@ pub fn target(from: &str, to: &str, status: u16) -> Option<Mistake> {
         format!("the target `{to}` is on another host, with status 200"),
         format!(
             "To proxy it, write in selvedge.toml: [[actions]], prefix = \"{prefix}\", \
-             origin = \"{scheme}://{host}\"; the path is kept as it is. To send visitors there, \
+             origin = \"{scheme}://{host}\"; the path is unchanged. To send visitors there, \
              write 302."
         ),
     ))

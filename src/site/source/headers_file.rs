@@ -75,7 +75,7 @@ impl Reader {
 
     fn header(&mut self, number: u32, line: &str) {
         let Some(block) = &mut self.block else {
-            let remedy = "Write the pattern it is for on a line above, such as `/*`.";
+            let remedy = "Write its pattern on a line above, such as `/*`.";
             self.report.error(number, format!("`{line}` comes before any pattern"), remedy);
             return;
         };
@@ -117,7 +117,8 @@ impl Reader {
             }
         }
         if let Some(host) = dialect::host_of_header(&lower) {
-            let message = format!("only {host} acts on the header `{lower}`: it is sent as it is");
+            let message =
+                format!("only {host} acts on the header `{lower}`, which is sent unchanged");
             self.report.warning(number, message, "Remove it.");
         }
         let names = block.pattern.as_ref().map(Pattern::names);
@@ -125,7 +126,7 @@ impl Reader {
         if unknown == Some(SPLAT_NAME) {
             self.report.warning(
                 number,
-                "the value holds `:splat`, but the pattern has no `*`: it stays as it is",
+                "the value has `:splat`, but the pattern has no `*`: it is not replaced",
                 "Put a `*` into the pattern, or leave `:splat` out.",
             );
         }

@@ -42,7 +42,7 @@ pub fn parse(file: &str, text: &str) -> RedirectsFile {
             [from, to] => reader.line(number, from, to, None),
             [from, to, status] => reader.line(number, from, to, Some(status)),
             _ => {
-                let message = format!("a line holds 2 or 3 words, this one {}", tokens.len());
+                let message = format!("a line has 2 or 3 words, this one {}", tokens.len());
                 let remedy = "Write `/from /to` or `/from /to 301`.";
                 reader.report.error(number, message, remedy);
             }
@@ -96,14 +96,14 @@ impl Reader {
     fn not_found(&mut self, number: u32, from: &str, to: &str, is_forced: bool) {
         if is_forced {
             let remedy = "Leave the files out with [publish] ignore in selvedge.toml.";
-            self.report.error(number, "`404!` hides files, which no rule can do here", remedy);
+            self.report.error(number, "`404!` would hide files, which rules can't do here", remedy);
             return;
         }
         match Fallback::of_not_found(from, to) {
             Some(fallback) => self.found.fallbacks.push(self.report.locate(number, fallback)),
             None => {
                 let remedy =
-                    "Put a `404.html` into a folder: it answers for what is missing below it.";
+                    "Put a `404.html` into a folder: it is served for missing files below it.";
                 self.report.error(number, not_a_status(404), remedy);
             }
         }

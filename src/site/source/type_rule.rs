@@ -28,7 +28,7 @@ impl TypeRule {
         let pattern = parse_pattern(pattern, origin.language())?;
         if pattern.has_host() {
             return Err(Mistake::new(
-                "the pattern of a `Content-Type` names a host",
+                "the pattern of a `Content-Type` has a host",
                 "Write it below a path alone: a file has one media type on every host.",
             ));
         }
@@ -87,7 +87,7 @@ mod tests {
             parsed.unwrap_err().to_string()
         };
         let host = of("https://a.test/*", "text/plain");
-        assert_eq!(host, "the pattern of a `Content-Type` names a host");
+        assert_eq!(host, "the pattern of a `Content-Type` has a host");
         for value in ["json", "text/", "text/:splat", "a/b, c/d", ""] {
             assert_eq!(of("/*", value), "the `Content-Type` is not a media type", "{value}");
         }

@@ -1,7 +1,5 @@
 //! Sites with actions, and upstreams that count.
 
-use selvedge::ports::{Fault, UpstreamRequest};
-
 use super::folder::{Folder, publish};
 use super::response::{Isolate, Request, Response};
 use super::upstream::Answer;
@@ -14,15 +12,10 @@ const CONFIG: &str = r#"{"actions":[{"prefix":"/api/","upstream":"https://up.tes
 
 /// Two sites with the same action each, on two stages.
 pub fn acting() -> World {
-    acting_as(CONFIG)
-}
-
-/// Two sites with this configuration, on two stages.
-pub fn acting_as(config: &str) -> World {
     let world = World::with_vars(&[("ALLOWED_ORIGINS", "https://up.test")]);
     for site in ["aa", "bb"] {
         for stage in ["production", "staging"] {
-            let folder = Folder::new(&[("/index.html", site)]).configured(config);
+            let folder = Folder::new(&[("/index.html", site)]).configured(CONFIG);
             publish(&world, site, stage, &folder);
         }
     }
@@ -30,32 +23,11 @@ pub fn acting_as(config: &str) -> World {
     world
 }
 
-/// What an upstream is like.
-#[derive(Debug, Clone, Copy)]
-pub enum Up {
-    /// It has a new version for each request: v1, v2, ...
-    New,
-    /// It says that what is known is still right.
-    Same,
-    /// It fails, and says so.
-    Says(u16),
-    /// It gives no answer.
-    Lost(Fault),
-}
-
-/// Makes upstreams answer so, with these headers, after some time.
-pub fn upstreams(world: &World, up: Up, lines: &str, delay_ms: u64) {
+/// Makes upstreams answer v1, v2, ... with these headers, after some time.
+pub fn upstreams(world: &World, lines: &str, delay_ms: u64) {
     let lines = lines.to_owned();
-    world.on_fetch(move |request: &UpstreamRequest, world| {
-        let body = format!("v{}", world.fetches());
-        let is_known = request.headers.contains("if-none-match");
-        let answer = match up {
-            Up::Same if is_known => Answer::new(304, &lines, ""),
-            Up::New | Up::Same => Answer::new(200, &lines, body),
-            Up::Says(status) => Answer::new(status, "", "no"),
-            Up::Lost(fault) => Answer::fault(fault),
-        };
-        answer.after(delay_ms)
+    world.on_fetch(move |_, world| {
+        Answer::new(200, &lines, format!("v{}", world.fetches())).after(delay_ms)
     });
 }
 

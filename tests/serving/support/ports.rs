@@ -9,8 +9,9 @@ use selvedge::ports::deadline::within;
 use selvedge::ports::settings::{Settings, StoreKind};
 use selvedge::ports::{
     Blob, Bodies, BodyFault, Client, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, Found,
-    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Objects, Part, RateLimiter,
-    Store, Upload, UploadedPart, Uploads, UpstreamRequest, UpstreamResponse, Versioned, Written,
+    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Objects, Part, Ports,
+    RateLimiter, Store, Upload, UploadedPart, Uploads, UpstreamRequest, UpstreamResponse,
+    Versioned, Written,
 };
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
@@ -154,6 +155,8 @@ fn damaged(trouble: Trouble, bytes: Bytes) -> Bytes {
 fn version(bytes: &[u8]) -> String {
     ContentHash::of(bytes).hex()
 }
+
+impl Ports for SimPorts {}
 
 impl Isolate for SimPorts {
     fn settings(&self) -> &Settings {

@@ -101,13 +101,9 @@ impl Request {
         self
     }
 
-    /// Takes the token away, or gives another.
-    pub fn token(mut self, token: Option<&str>) -> Self {
-        self.lines.retain(|(name, _)| name != "authorization");
-        match token {
-            Some(token) => self.header("authorization", &format!("Bearer {token}")),
-            None => self,
-        }
+    pub fn without(mut self, name: &str) -> Self {
+        self.lines.retain(|(known, _)| known != name);
+        self
     }
 
     pub fn body(mut self, body: &[u8]) -> Self {
@@ -173,7 +169,7 @@ impl Request {
 }
 
 /// A response, with its body read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
     pub headers: Vec<(String, String)>,

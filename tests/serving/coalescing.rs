@@ -1,14 +1,14 @@
-//! Requests for the same at the same time: one of them asks, the others have what it got.
+//! Request coalescing: of concurrent requests for the same URL one asks the upstream.
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use selvedge::ports::Fault;
 
-use super::support::acting::{API, Up, acting, ask, get, together, upstreams};
+use super::support::acting::{API, acting, ask, came, get, together, upstreams};
 use super::support::response::{Isolate, Request};
 use super::support::upstream::{Answer, End};
-use super::support::world::{EdgeTemper, Op, World};
+use super::support::world::{EdgeTemper, Op, START_MS, World};
 
 const MANY: usize = 50;
 
@@ -57,7 +57,7 @@ fn without_an_edge_tier_all_ask() {
     let world = acting();
     let isolate = Isolate::new(&world);
     world.set_edge_temper(EdgeTemper::AlwaysEmpty);
-    upstreams(&world, Up::New, "cache-control: max-age=60", 300);
+    upstreams(&world, "cache-control: max-age=60", 300);
     let before_ms = world.now().0;
     together(&world, many(&isolate));
     assert_eq!(world.fetches(), MANY);
@@ -88,7 +88,7 @@ fn a_leader_whose_client_goes_away_lets_another_lead() {
     for gone_ms in [0, 1, 50, 299] {
         let world = acting();
         let isolate = Isolate::new(&world);
-        upstreams(&world, Up::New, "cache-control: max-age=60", 300);
+        upstreams(&world, "cache-control: max-age=60", 300);
         let patience = |at: usize| if at == 0 { gone_ms } else { 60_000 };
         let requests = many(&isolate).into_iter().map(Request::response).enumerate();
         let requests = requests.map(|(at, asked)| world.abandoned(patience(at), asked));
@@ -105,7 +105,7 @@ fn a_leader_whose_client_goes_away_lets_another_lead() {
 fn isolates_ask_for_themselves() {
     let world = acting();
     let isolates = [Isolate::new(&world), Isolate::new(&world), Isolate::new(&world)];
-    upstreams(&world, Up::New, "cache-control: max-age=60", 300);
+    upstreams(&world, "cache-control: max-age=60", 300);
     together(&world, isolates.iter().flat_map(many).collect());
     assert_eq!(world.fetches(), isolates.len());
 }
@@ -125,7 +125,7 @@ fn who_asks_alone() {
     for (method, name, value, fetches) in rows {
         let world = acting();
         let isolate = Isolate::new(&world);
-        upstreams(&world, Up::New, "cache-control: max-age=60", 300);
+        upstreams(&world, "cache-control: max-age=60", 300);
         let asked = (0..3).map(|_| ask(&isolate, method, API).header(name, value));
         together(&world, asked.collect());
         assert_eq!(world.fetches(), fetches, "{method} {name}: {value}");
@@ -150,7 +150,7 @@ fn nobody_takes_the_leader_from_the_others() {
     for (method, name, value) in rows {
         let world = acting();
         let isolate = Isolate::new(&world);
-        upstreams(&world, Up::New, "cache-control: max-age=1", 300);
+        upstreams(&world, "cache-control: max-age=1", 300);
         get(&isolate, API);
         world.pass_ms(2_000);
         ask(&isolate, method, API).header(name, value).send();
@@ -165,7 +165,7 @@ fn nobody_takes_the_leader_from_the_others() {
 fn those_who_wait_cost_little() {
     let world = acting();
     let isolate = Isolate::new(&world);
-    upstreams(&world, Up::New, "cache-control: max-age=60", 3_000);
+    upstreams(&world, "cache-control: max-age=60", 3_000);
     isolate.get("aa.cdn.test", "/");
     world.take_log();
     together(&world, many(&isolate));
@@ -174,4 +174,27 @@ fn those_who_wait_cost_little() {
     };
     let count = lookups(&world);
     assert!(count <= 3 * MANY, "{count} lookups of {MANY} requests");
+}
+
+#[test]
+fn one_refresh_however_many_ask() {
+    let world = acting();
+    let isolate = Isolate::new(&world);
+    let neighbour = isolate.neighbour();
+    let lines = "cache-control: max-age=60, stale-while-revalidate=30";
+    upstreams(&world, lines, 200);
+    assert_eq!(get(&isolate, API).text(), "v1");
+    for (round, at_secs) in [(1, 75), (2, 150)] {
+        world.set_now_ms(START_MS + at_secs * 1_000);
+        let before_ms = world.now().0;
+        let all = [&isolate, &neighbour].map(|from| (0..50).map(|_| ask(from, "GET", API)));
+        let responses = together(&world, all.into_iter().flatten().collect());
+        for response in &responses {
+            assert_eq!(response.text(), format!("v{round}"));
+            assert_eq!(came(response), "stale-while-revalidate");
+        }
+        assert_eq!(world.fetches(), round + 1);
+        assert_eq!(world.now().0, before_ms + 200, "the refresh is behind them all");
+        assert_eq!(get(&neighbour, API).text(), format!("v{}", round + 1));
+    }
 }
