@@ -21,7 +21,7 @@ pub const LARGE_BYTES: usize = 256 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Effort {
-    /// Fast, for development; a few percent larger
+    /// For development; a few percent larger
     Fast,
     /// Balanced
     #[default]
