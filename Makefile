@@ -1,6 +1,6 @@
-# `make help` lists what there is. The work is done by cargo and by the scripts in scripts/.
+# `make help` lists the targets. Cargo and the scripts in scripts/ do the work.
 
-# A port and a place for the data of `make dev`; two of them can run side by side.
+# Settings of `make dev`. Servers with different ports and folders can run side by side.
 PORT ?= 8787
 STATE_DIR ?= .wrangler/state
 STORE ?= r2
@@ -8,41 +8,41 @@ export PORT STATE_DIR STORE
 
 .PHONY: help setup build dev test test-long test-frameworks bench conformance clean fmt fuzz
 
-help: ## list these targets
+help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## bring the tools that are missing
+setup: ## install missing tools
 	@node scripts/setup.mjs
 
-build: ## the worker into build/worker, the command line to target/release/selvedge
+build: ## build the worker (build/worker) and the command line (target/release/selvedge)
 	@node scripts/build.mjs
 
-dev: ## a running CDN with a site in it (PORT, STATE_DIR, STORE=kv)
+dev: ## run a CDN with a site on this machine (PORT, STATE_DIR, STORE=kv)
 	@node scripts/dev.mjs
 
-test: ## every test but the long ones
+test: ## run every test but the long ones
 	@node scripts/test.mjs
 
-test-long: ## the tests that take long: a site of 20,000 files, the Rust documentation
+test-long: ## run the long tests: a site of 20,000 files, the Rust documentation
 	@node scripts/test.mjs --long
 
-test-frameworks: ## builds with Vite, Next, Hugo and others, published and crawled (ONLY=vite,next)
+test-frameworks: ## build, publish and crawl projects of Vite, Next, Hugo etc. (ONLY=vite,next)
 	@node scripts/test.mjs --frameworks --only=$(ONLY)
 
-bench: ## what a request costs, here and elsewhere: tables, bench/results.json, a plot
+bench: ## measure the cost of a request; writes bench/results.json and a plot
 	@node bench/run.mjs --save
 
-conformance: ## the public HTTP cache tests (SUITE=folder, ARGS="--only=ID --verbose --bare")
+conformance: ## run the public HTTP cache tests (SUITE=folder, ARGS="--only=ID --verbose --bare")
 	@node scripts/conformance.mjs $(ARGS)
 
-# Cases of each property in `make fuzz`.
+# Cases per property in `make fuzz`.
 CASES ?= 1000000
 
-fuzz: ## a million generated inputs for every parser (CASES)
+fuzz: ## test every parser with a million generated inputs (CASES)
 	@PROPTEST_CASES=$(CASES) cargo test --release --test manifest_properties --test wire_properties --test rules_properties
 
 fmt: ## format the code
 	@cargo fmt
 
-clean: ## remove what was built; tools and data stay
+clean: ## remove build output; keeps tools and data
 	@rm -rf target build/worker build/worker.new build/test

@@ -1,23 +1,23 @@
-// One workerd process with every contestant in it, each on a port of its own, over one store and
-// one cache, and the same files in each.
+// Runs every contestant in one workerd process, each on its own port, with the same files, store
+// and cache.
 //
-// Bare workerd brings no storage. What stands for KV and for R2 are two small workers that keep
-// everything in memory and speak what the runtime's own bindings speak; miniflare's simulators do
-// more, and cost several times what is measured here.
+// Bare workerd has no storage. Two workers that keep everything in memory and speak the protocols
+// of the runtime's bindings replace KV and R2. Miniflare's simulators cost several times as much as
+// the measured workers.
 
 import { createHash, randomBytes } from "node:crypto";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
-import { CLI, ROOT, WORKER, run } from "../scripts/lib.mjs";
-import { CACHE_WORKER, KV_WORKER } from "../tests/e2e/lib/stores.mjs";
-import { ask } from "./measure.mjs";
-import { COMPATIBILITY_DATE, configText, freePorts, serve } from "./workerd.mjs";
-import { layered, selvedgeModules, text } from "./workerd.mjs";
+import { CLI, ROOT, run } from "../scripts/lib.mjs";
+import { get } from "../tests/e2e/lib/client.mjs";
+import { configText, copyBuild, esModule, freePorts, layered } from "../tests/e2e/lib/workerd.mjs";
+import { selvedgeModules, serve, variables } from "../tests/e2e/lib/workerd.mjs";
+import { workerService, writeStores } from "../tests/e2e/lib/workerd.mjs";
 
 const BENCH = join(ROOT, "bench");
-/** The platform's asset worker: as npm has it by itself, and as its own tools bring it today. */
+/** The platform's asset worker: from its own npm package, and as miniflare bundles it. */
 const ASSET_WORKERS = {
   "asset-worker.mjs": "@cloudflare/workers-shared/dist/asset-worker.mjs",
   "asset-worker-now.mjs": "miniflare/dist/src/workers/assets/assets.worker.js",
@@ -29,16 +29,16 @@ export const HOST = "bench.localhost";
 export const PAGE_BYTES = 10_000;
 export const SMALL_BYTES = 1_024;
 export const LARGE_BYTES = 1_048_576;
-/** Pages and small files that are asked for in turn: more than MEMORY_SMALL can hold. */
+/** Pages and small files that are requested in turn: more than MEMORY_SMALL can hold. */
 export const PAGES = 300;
 export const SMALLS = 300;
-/** Room for the manifest, which is wanted in memory, and for a few of the pages. */
+/** Enough for the manifest and a few pages. */
 const MEMORY_SMALL = "131072";
 
-/** Another build of Selvedge, to compare with: its contestants are named after this. */
+/** Prefix of the contestants of another build of Selvedge. */
 export const OTHER = "other-";
 
-/** What runs. `cache` is the service behind the Cache API: none makes it fail. */
+/** All services. `cache` is the service behind the Cache API, which fails without one. */
 const SERVICES = {
   constant: { module: "constant.js" },
   "one-read": { module: "one-read.js" },
@@ -47,10 +47,7 @@ const SERVICES = {
   selvedge: { selvedge: {}, cache: "cache" },
   "selvedge-store": { selvedge: { MEMORY_BYTES_MAX: MEMORY_SMALL } },
   "selvedge-r2": { selvedge: { STORE: "r2", MEMORY_BYTES_MAX: MEMORY_SMALL } },
-  "selvedge-edge": {
-    selvedge: { STORE: "r2", MEMORY_BYTES_MAX: MEMORY_SMALL },
-    cache: "cache",
-  },
+  "selvedge-edge": { selvedge: { STORE: "r2", MEMORY_BYTES_MAX: MEMORY_SMALL }, cache: "cache" },
   "asset-worker": { assetWorker: "asset-worker.mjs", cache: "cache" },
   "asset-worker-now": { assetWorker: "asset-worker-now.mjs", cache: "cache" },
   "kv-asset-handler": { module: "kv-asset-handler.js", keys: true, cache: "cache" },
@@ -65,7 +62,7 @@ const SERVICES = {
   upstream: { plain: "upstream.js" },
 };
 
-/** The files of the site: path to bytes. */
+/** Returns the files of the site: path -> bytes. */
 function siteFiles() {
   const text = (bytes, mark) =>
     Buffer.from(`<!doctype html><title>${mark}</title>`.padEnd(bytes, "x"));
@@ -77,7 +74,7 @@ function siteFiles() {
     "small.bin": randomBytes(SMALL_BYTES),
     "large.bin": randomBytes(LARGE_BYTES),
   };
-  // Random, so that they have no codings, and all of their names fit into a small manifest.
+  // Random, so that they have no codings and the manifest stays small.
   for (let i = 0; i < PAGES; i += 1) files[`p/${i}.html`] = randomBytes(PAGE_BYTES);
   for (let i = 0; i < SMALLS; i += 1) files[`s/${i}.bin`] = randomBytes(SMALL_BYTES);
   return files;
@@ -88,7 +85,7 @@ const typeOf = (path) =>
   path.endsWith(".html") ? "text/html; charset=utf-8" : "application/octet-stream";
 const assetKey = (bytes) => sha256(bytes).subarray(0, 16).toString("hex");
 
-/** The asset worker's manifest: 16 bytes of the path's hash, 16 of the content's, 8 of nothing. */
+/** Returns the asset worker's manifest: per file 16 bytes of each hash, and 8 zeros. */
 function assetManifest(files) {
   const entries = Object.entries(files)
     .map(([path, bytes]) => [sha256(`/${path}`), sha256(bytes)])
@@ -102,18 +99,16 @@ function assetManifest(files) {
   return manifest;
 }
 
-/** The upstream of the site's action, as a service binding. */
+/** The service binding of the action's upstream. */
 const UPSTREAM = '(name = "UPSTREAM", service = "upstream")';
 const CONFIG = '[[actions]]\nprefix = "/action/"\nservice = "UPSTREAM"\n';
 
-function workerText(service) {
-  const cache = service.cache ? `cacheApiOutbound = "${service.cache}",` : "";
-  const date = `compatibilityDate = "${COMPATIBILITY_DATE}",`;
-  const store = (name) => `(name = "${name}", kvNamespace = "store")`;
-  const bucket = '(name = "BUCKET", r2Bucket = "bucket")';
-  const esModule = (name) => `(name = "${name}", esModule = embed "${name}")`;
-  if (service.over) return `(modules = [${layered(service.plain, service.over)}], ${date})`;
-  if (service.plain) return `(modules = [${esModule(service.plain)}], ${date})`;
+const BUCKET = '(name = "BUCKET", r2Bucket = "bucket")';
+const namespace = (name) => `(name = "${name}", kvNamespace = "store")`;
+
+function workerText({ cache, ...service }) {
+  if (service.over) return workerService({ modules: layered(service.plain, service.over) });
+  if (service.plain) return workerService({ modules: [esModule(service.plain)] });
   if (service.selvedge) {
     const vars = {
       BASE_DOMAIN: "localhost",
@@ -124,49 +119,46 @@ function workerText(service) {
       ALLOWED_ORIGINS: "service:UPSTREAM",
       ...service.selvedge,
     };
-    const bindings = Object.entries(vars).map(([name, value]) => text(name, value));
-    const build = service.other ?? WORKER;
-    return `(modules = [${selvedgeModules(build, service.other ? OTHER : "")}], ${date}
-      bindings = [${[store("STORE_KV"), bucket, UPSTREAM, ...bindings]}], ${cache})`;
+    const bindings = [namespace("STORE_KV"), BUCKET, UPSTREAM, ...variables(vars)];
+    const other = service.other ? { build: service.other, prefix: OTHER } : {};
+    return workerService({ modules: selvedgeModules(other), bindings, cache });
   }
   if (service.assetWorker) {
     const config = { html_handling: "auto-trailing-slash", not_found_handling: "404-page" };
-    // Date and flags are those under which the platform's own tools run it.
-    return `(modules = [${esModule(service.assetWorker)}], compatibilityDate = "2024-07-31",
-      compatibilityFlags = ["nodejs_compat", "enable_ctx_exports"],
-      bindings = [${store("ASSETS_KV_NAMESPACE")},
-        (name = "ASSETS_MANIFEST", data = embed "asset-manifest.bin"),
-        (name = "CONFIG", json = ${JSON.stringify(JSON.stringify(config))})], ${cache})`;
+    return workerService({
+      modules: [esModule(service.assetWorker)],
+      bindings: [
+        namespace("ASSETS_KV_NAMESPACE"),
+        '(name = "ASSETS_MANIFEST", data = embed "asset-manifest.bin")',
+        `(name = "CONFIG", json = ${JSON.stringify(JSON.stringify(config))})`,
+      ],
+      cache,
+      // The platform's own tools run it with this date and these flags.
+      date: "2024-07-31",
+      flags: ["nodejs_compat", "enable_ctx_exports"],
+    });
   }
-  const bindings = [store("STORE"), bucket];
+  const bindings = [namespace("STORE"), BUCKET, ...variables(service.vars ?? {})];
   if (service.keys) bindings.push('(name = "KEYS", json = embed "keys.json")');
-  for (const [name, value] of Object.entries(service.vars ?? {})) bindings.push(text(name, value));
-  return `(modules = [${esModule(service.module)}], ${date}
-      bindings = [${bindings}], ${cache})`;
+  return workerService({ modules: [esModule(service.module)], bindings, cache });
 }
 
-/** The services, and those of another build beside ours. */
+/** Returns the services, including those of another build. */
 function servicesWith(other) {
   const ours = Object.entries(SERVICES).filter(([, service]) => service.selvedge && other);
   const others = ours.map(([name, service]) => [OTHER + name, { ...service, other }]);
   return { ...SERVICES, ...Object.fromEntries(others) };
 }
 
-function copyBuild(build, folder, prefix) {
-  for (const name of readdirSync(build)) copyFileSync(join(build, name), join(folder, prefix + name));
-}
-
 function writeModules(folder, files, other) {
-  copyBuild(WORKER, folder, "");
-  if (other) copyBuild(other, folder, OTHER);
-  for (const name of readdirSync(join(BENCH, "workers"))) {
-    if (name !== "kv-asset-handler.js") copyFileSync(join(BENCH, "workers", name), join(folder, name));
-  }
+  copyBuild(folder);
+  if (other) copyBuild(folder, other, OTHER);
+  // The bundle of kv-asset-handler.js, below, replaces its source.
+  cpSync(join(BENCH, "workers"), folder, { recursive: true });
   for (const [name, path] of Object.entries(ASSET_WORKERS)) {
     copyFileSync(join(ROOT, "node_modules", path), join(folder, name));
   }
-  writeFileSync(join(folder, "kv.js"), KV_WORKER);
-  writeFileSync(join(folder, "cache.js"), CACHE_WORKER);
+  writeStores(folder);
   writeFileSync(join(folder, "asset-manifest.bin"), assetManifest(files));
   const keys = Object.keys(files).map((path) => [path, `kvah/${path}`]);
   writeFileSync(join(folder, "keys.json"), JSON.stringify(Object.fromEntries(keys)));
@@ -179,30 +171,30 @@ function writeModules(folder, files, other) {
   });
 }
 
-/** Puts a value into the bucket, as the runtime's binding does. */
-async function putObject(port, key, bytes) {
-  const asked = Buffer.from(JSON.stringify({ version: 1, method: "put", object: key }));
-  const headers = { "cf-r2-metadata-size": String(asked.length) };
-  const body = Buffer.concat([asked, bytes]);
-  const answer = await fetch(`http://127.0.0.1:${port}/`, { method: "PUT", body, headers });
-  if (!answer.ok) throw new Error(`the bucket took no ${key}: ${answer.status}`);
+async function put(port, path, body, headers) {
+  const { status } = await get(port, "localhost", path, { method: "PUT", body, headers });
+  if (status >= 300) throw new Error(`the store refused ${path}: ${status}`);
 }
 
-/** Puts every file under the keys of the contestants that have no publisher. */
+/** Stores an object as the runtime's R2 binding does. */
+function putObject(port, key, bytes) {
+  const asked = Buffer.from(JSON.stringify({ version: 1, method: "put", object: key }));
+  const headers = { "cf-r2-metadata-size": String(asked.length) };
+  return put(port, "/", Buffer.concat([asked, bytes]), headers);
+}
+
+/** Stores every file under the keys of the contestants without a publisher. */
 async function fill(ports, files) {
   for (const [path, bytes] of Object.entries(files)) {
     const metadata = JSON.stringify({ contentType: typeOf(path) });
     for (const key of [path, `kvah/${path}`, assetKey(bytes)]) {
-      const headers = { "CF-KV-Metadata": metadata };
-      const url = `http://127.0.0.1:${ports.store}/${encodeURIComponent(key)}`;
-      const answer = await fetch(url, { method: "PUT", body: bytes, headers });
-      if (!answer.ok) throw new Error(`the store took no ${key}: ${answer.status}`);
+      await put(ports.store, `/${encodeURIComponent(key)}`, bytes, { "CF-KV-Metadata": metadata });
     }
     await putObject(ports.bucket, path, bytes);
   }
 }
 
-/** Publishes the files with the command line, as a user does. */
+/** Publishes the files with the command line. */
 async function publish(port, folder, files) {
   const site = join(folder, "site");
   for (const [path, bytes] of Object.entries(files)) {
@@ -210,30 +202,27 @@ async function publish(port, folder, files) {
     writeFileSync(join(site, path), bytes);
   }
   writeFileSync(join(site, "selvedge.toml"), CONFIG);
-  await run(CLI, ["publish", site, "--site", "bench"], {
-    env: {
-      SELVEDGE_URL: `http://localhost:${port}`,
-      SELVEDGE_TOKEN: TOKEN,
-      XDG_CACHE_HOME: join(folder, "cache"),
-    },
-  });
+  const server = { SELVEDGE_URL: `http://localhost:${port}`, SELVEDGE_TOKEN: TOKEN };
+  const env = { ...server, XDG_CACHE_HOME: join(folder, "cache") };
+  await run(CLI, ["publish", site, "--site", "bench"], { env });
 }
 
-/** Starts them all; `{pid, ports, requests, stop}`. `other` is the folder of another build. */
+/**
+ * Starts all services; resolves to `{pid, ports, requests, stop}`. `other` is the folder of another
+ * build.
+ */
 export async function start(other) {
   const folder = mkdtempSync(join(tmpdir(), "selvedge-bench-"));
   const files = siteFiles();
   writeModules(folder, files, other);
   const running = servicesWith(other);
-  const ports = await freePorts(Object.keys(running));
-  const services = Object.entries(running).map(([name, service]) => {
-    return [name, `worker = ${workerText(service)}`];
-  });
+  const ports = await freePorts(...Object.keys(running));
+  const services = Object.entries(running).map(([name, service]) => [name, workerText(service)]);
   const config = configText(Object.fromEntries(services), ports);
   const { pid, stop } = await serve(folder, config, ports.store, "/.requests");
   await fill(ports, files);
   for (const name of ["selvedge", "selvedge-edge"]) await publish(ports[name], folder, files);
-  const count = async (port) => Number((await ask(port, "/.requests")).body);
+  const count = async (port) => Number((await get(port, "localhost", "/.requests")).text);
   const requests = async () => (await count(ports.store)) + (await count(ports.bucket));
   return { pid, ports, requests, stop };
 }

@@ -1,12 +1,12 @@
-// The pure core, natively: runs the benchmarks in bench/core and reads what they print.
+// Runs the native benchmarks in bench/core and parses their output.
 
 import { join } from "node:path";
 import { ROOT, run, step } from "../scripts/lib.mjs";
 
 const UNITS = { ns: 1, "µs": 1e3, ms: 1e6, s: 1e9 };
 
-/** `{name: nanoseconds}`, medians; a name is that of the benchmark and of its argument. */
-export function medians(text) {
+/** Returns the medians in nanoseconds by benchmark and argument. */
+function medians(text) {
   const found = {};
   let group = "";
   for (const line of text.split("\n")) {
@@ -15,7 +15,7 @@ export function medians(text) {
     if (!name[1]) group = name[2];
     const median = line.split("│").map((cell) => cell.trim());
     const times = median.filter((cell) => /^[\d.]+ (ns|µs|ms|s)$/.test(cell));
-    // What is left of the second column is the slowest, then the median, then the mean.
+    // The last three times are the slowest, the median and the mean.
     if (times.length < 3) continue;
     const [value, unit] = times[1].split(" ");
     const full = name[1] ? `${group} ${name[2]}` : group;
@@ -24,7 +24,7 @@ export function medians(text) {
   return found;
 }
 
-/** Measures the core: medians in nanoseconds. */
+/** Measures the core; resolves to medians in nanoseconds. */
 export async function core() {
   const env = { CARGO_TARGET_DIR: join(ROOT, "target/bench") };
   const cwd = join(ROOT, "bench/core");

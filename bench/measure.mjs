@@ -1,72 +1,51 @@
-// One run against one contestant: load, requests, and what they cost the server's process.
+// Loads a server with wrk and measures the cost to its process.
 
 import { readFileSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { Explained, onPath, run } from "../scripts/lib.mjs";
 
-/** Connections that are kept busy. */
+/** Number of busy connections. */
 export const CONNECTIONS = 16;
-/** Clock ticks in a second, as /proc counts CPU time. */
+/** Unit of CPU time in /proc. */
 const TICKS_PER_SEC = 100;
 
-/** One request; `{status, headers, body}`, the body as bytes. */
-export function ask(port, path, headers = {}) {
-  return new Promise((resolve, reject) => {
-    const asking = request({ host: "127.0.0.1", port, path, headers, agent: false }, (response) => {
-      const chunks = [];
-      response.on("data", (chunk) => chunks.push(chunk));
-      response.on("error", reject);
-      response.on("end", () => {
-        const { statusCode: status, headers } = response;
-        resolve({ status, headers, body: Buffer.concat(chunks) });
-      });
-    });
-    asking.on("error", reject);
-    asking.end();
-  });
-}
-
-/** The load generator, or how to get it. */
+/** Returns the path of the load generator. */
 export function wrk() {
   const program = onPath("wrk");
   if (program) return program;
-  throw new Explained(
-    "the load comes from wrk, which is not on PATH: `apt install wrk`, `brew install wrk`, " +
-      "or https://github.com/wg/wrk",
-  );
+  const advice = "`apt install wrk`, `brew install wrk`, or https://github.com/wg/wrk";
+  throw new Explained(`wrk is not on PATH: ${advice}`);
 }
 
-/** CPU time that a process has used, in seconds: all its threads, user and system. */
+/** Returns the CPU time of a process in seconds: all threads, user and system. */
 export function cpuSecs(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  // The second field is the program's name in parentheses and may hold anything.
+  // The second field is the program's name in parentheses, and can contain anything.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SEC;
 }
 
-/** Memory that a process has resident, in bytes. */
+/** Returns the resident memory of a process in bytes. */
 export function rssBytes(pid) {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return Number(status.match(/^VmRSS:\s+(\d+) kB$/m)[1]) * 1024;
 }
 
-/** A wrk script that asks for `paths` one after the other. */
+/** Writes a wrk script that requests `paths` in turn. */
 export function rotation(file, paths) {
   const list = paths.map((path) => JSON.stringify(path)).join(", ");
-  writeFileSync(
-    file,
-    `local paths = { ${list} }
-local at = 0
-request = function()
-  at = at % #paths + 1
-  return wrk.format(nil, paths[at])
-end
-`,
-  );
+  const lines = [
+    `local paths = { ${list} }`,
+    "local at = 0",
+    "request = function()",
+    "  at = at % #paths + 1",
+    "  return wrk.format(nil, paths[at])",
+    "end",
+  ];
+  writeFileSync(file, `${lines.join("\n")}\n`);
   return file;
 }
 
-/** Loads `port` for `secs` seconds; `{requests, requests_per_sec, cpu_us}`. */
+/** Loads `port` for `secs` seconds; resolves to the requests, errors and CPU time per request. */
 export async function load({ pid, port, path, script, headers, secs }) {
   const args = ["-t1", `-c${CONNECTIONS}`, `-d${secs}s`];
   for (const [name, value] of Object.entries(headers)) args.push("-H", `${name}: ${value}`);
@@ -75,14 +54,13 @@ export async function load({ pid, port, path, script, headers, secs }) {
   const { text } = await run(wrk(), [...args, `http://127.0.0.1:${port}${path}`]);
   const used = cpuSecs(pid) - before;
   const requests = Number(text.match(/(\d+) requests in/)?.[1] ?? 0);
-  if (requests === 0) throw new Error(`nothing was answered: ${text}`);
-  const refused = Number(text.match(/Non-2xx or 3xx responses: (\d+)/)?.[1] ?? 0);
-  const broken = text.match(/Socket errors:.*/)?.[0] ?? null;
+  if (requests === 0) throw new Error(`no request was answered: ${text}`);
+  const number = (pattern) => Number(text.match(pattern)?.[1] ?? 0);
   return {
     requests,
-    refused,
-    broken,
-    requests_per_sec: Number(text.match(/Requests\/sec:\s+([\d.]+)/)?.[1] ?? 0),
+    refused: number(/Non-2xx or 3xx responses: (\d+)/),
+    broken: text.match(/Socket errors:.*/)?.[0] ?? null,
+    requests_per_sec: number(/Requests\/sec:\s+([\d.]+)/),
     cpu_us: (used * 1e6) / requests,
   };
 }
@@ -93,7 +71,7 @@ export function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Half of what lies between the quartiles, as a share of the median. */
+/** Returns half the interquartile range, as a fraction of the median. */
 export function spread(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share) => sorted[Math.round((sorted.length - 1) * share)];

@@ -1,20 +1,16 @@
-// The results as tables for a terminal and as a plot.
+// Formats the results as tables for a terminal and as a plot.
 
 const percent = (share) => (share === undefined ? "" : `±${(share * 100).toFixed(0)} %`);
 
 function columns(rows) {
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  const pad = (cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]));
+  return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
 }
 
-/** What was measured, and how it compares with the targets. */
+const verdict = (holds) => (holds ? "holds" : "MISSED");
+
+/** Formats all results and targets. */
 export function tables({ entries, ratios, scale, vectors, core_ns, size, gaps, machine }) {
   const costs = columns([
     ["scenario", "contestant", "CPU µs", "", "requests/s", "store requests"],
@@ -29,16 +25,16 @@ export function tables({ entries, ratios, scale, vectors, core_ns, size, gaps, m
   ]);
   const compared = columns([
     ["scenario", "against", "ratio", "", "at most", ""],
-    ...ratios.map((row) => [
-      `${row.scenario}, ${row.contestant}`,
-      row.against.scenario === row.scenario
-        ? row.against.contestant
-        : `${row.against.scenario}, ${row.against.contestant}`,
-      row.ratio.toFixed(2),
-      percent(row.spread),
-      row.at_most.toFixed(2),
-      row.holds ? "holds" : "MISSED",
-    ]),
+    ...ratios.map(({ scenario, contestant, against, ratio, spread, at_most, holds }) => {
+      const prefix = against.scenario === scenario ? "" : `${against.scenario}, `;
+      const numbers = [ratio.toFixed(2), percent(spread), at_most.toFixed(2)];
+      return [
+        `${scenario}, ${contestant}`,
+        prefix + against.contestant,
+        ...numbers,
+        verdict(holds),
+      ];
+    }),
   ]);
   const core = Object.entries(core_ns).map(([name, ns]) => [name, "", `${ns} ns`]);
   const missing = Object.entries(gaps).map(([name, why]) => `not measured: ${name}: ${why}`);
@@ -60,7 +56,7 @@ export function tables({ entries, ratios, scale, vectors, core_ns, size, gaps, m
   return `\n${sections.filter(Boolean).join("\n\n")}\n`;
 }
 
-/** Sites of many paths: what was measured, and how it compares with the targets. */
+/** Formats the results and targets of sites with many paths. */
 export function scaleTables({ sizes, targets }) {
   const mib = (value) => value.toFixed(1);
   const memory = columns([
@@ -81,18 +77,14 @@ export function scaleTables({ sizes, targets }) {
   ]);
   const compared = columns([
     ["paths", "", "is", "at most", ""],
-    ...targets.map(({ paths, what, is, at_most, holds }) => [
-      String(paths),
-      what,
-      String(is),
-      String(at_most),
-      holds ? "holds" : "MISSED",
-    ]),
+    ...targets.map(({ paths, what, is, at_most, holds }) => {
+      return [String(paths), what, String(is), String(at_most), verdict(holds)];
+    }),
   ]);
   return `memory in MiB after every shard and 20,000 random paths; highest: with garbage
 ${memory}
 
-store requests for a request, and what a random one costs
+store requests per request, and the cost of a random one
 ${requests}
 
 ${compared}`;
@@ -116,9 +108,9 @@ function bar(entry, y, scale) {
   <text x="${(LEFT + width + 6).toFixed(1)}" y="${y + BAR - 3}">${entry.cpu_us.toFixed(0)}</text>`;
 }
 
-/** A bar for each contestant, in groups: CPU time of the server per request, in microseconds. */
+/** Draws a bar for each contestant, grouped by scenario. */
 export function svg({ entries, machine, load }) {
-  // Milliseconds would leave no room for microseconds.
+  // Entries of milliseconds would make the others invisible.
   const drawn = entries.filter((entry) => entry.cpu_us < 1000);
   const most = Math.max(...drawn.map((entry) => entry.cpu_us));
   const scale = (WIDTH - LEFT - 60) / most;

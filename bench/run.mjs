@@ -1,15 +1,18 @@
-// `make bench`: what a request costs, here and elsewhere, on one workerd and in one run.
+// `make bench`: measures the cost of a request for all contestants, on one workerd and in one run.
 //
 //   node bench/run.mjs [--rounds=N] [--secs=N] [--save] [--built] [--no-core] [--other=FOLDER]
 //                      [SCENARIO ...]
 //
-// Every round runs every contestant of every scenario once, so that a slow minute of the machine
-// falls on all of them. What is compared is the CPU time of the server's process per request,
-// ratios within a round, medians over rounds. `--save` writes bench/results.json and results.svg;
-// `--built` takes what was built before; `--no-core` leaves the native benchmarks out; `--other`
-// runs another build of the worker beside this one, a copy of an earlier build/worker for example.
-// Before all that the build must pass tests/vectors; `vectors` and `scale` are names like those of
-// scenarios.
+// Every round runs every contestant of every scenario once, so that a slow phase of the machine
+// affects all of them. The results are the CPU time of the server's process per request, ratios
+// within a round, and medians over rounds.
+//
+//   --save     write bench/results.json and results.svg
+//   --built    skip the build
+//   --no-core  skip the native benchmarks
+//   --other    also run another build of the worker, such as a copy of an earlier build/worker
+//
+// `vectors` (the build must pass tests/vectors first) and `scale` can be selected like scenarios.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir, totalmem } from "node:os";
@@ -19,13 +22,14 @@ import { build } from "../scripts/build.mjs";
 import { ROOT, main, run, say } from "../scripts/lib.mjs";
 import { start } from "./contestants.mjs";
 import { core } from "./core.mjs";
-import { CONNECTIONS, ask, load, median, rotation, spread, wrk } from "./measure.mjs";
+import { get } from "../tests/e2e/lib/client.mjs";
+import { CONNECTIONS, load, median, rotation, spread, wrk } from "./measure.mjs";
 import { svg, tables } from "./report.mjs";
 import { scale } from "./scale.mjs";
 import { CORE_TARGETS, GAPS, KEPT_SHARE_MAX, entries, targets } from "./scenarios.mjs";
 import { checkVectors } from "./vectors.mjs";
 
-/** Seconds of load that make everything warm. */
+/** Seconds of load before the first round. */
 const WARM_SECS = 1;
 
 function option(name, fallback) {
@@ -33,43 +37,41 @@ function option(name, fallback) {
   return found ? found.slice(name.length + 3) : fallback;
 }
 
-/** Asks once, and fails unless the answer is what is to be measured. */
+/** Fails unless the response is the expected one; resolves to the request headers. */
 async function check(entry, port) {
-  const paths = entry.paths ?? [entry.path];
-  // wrk sends a `Host` of its own beside one that is written otherwise.
-  const headers = { Host: entry.host, ...entry.headers };
+  const headers = { ...entry.headers };
+  const ask = (path) => get(port, entry.host, path, { headers });
   if (entry.revalidates) {
-    // The second, for what comes from a cache may be tagged otherwise.
-    await ask(port, entry.path, headers);
-    const { etag } = (await ask(port, entry.path, headers)).headers;
-    headers["if-none-match"] = etag;
+    // A cached response can have another entity tag than the first one.
+    await ask(entry.path);
+    headers["if-none-match"] = (await ask(entry.path)).headers.value("etag");
   }
-  for (const path of paths) {
-    const answer = await ask(port, path, headers);
-    if (answer.status !== entry.status || answer.body.length !== entry.bytes) {
-      throw new Error(
-        `${entry.contestant} answered ${path} with ${answer.status} and ` +
-          `${answer.body.length} bytes, not ${entry.status} and ${entry.bytes}`,
-      );
-    }
+  for (const path of entry.paths ?? [entry.path]) {
+    const { status, body } = await ask(path);
+    if (status === entry.status && body.length === entry.bytes) continue;
+    throw new Error(
+      `${entry.contestant} answered ${path} with ${status} and ` +
+        `${body.length} bytes, not ${entry.status} and ${entry.bytes}`,
+    );
   }
-  return headers;
+  // With another spelling of `Host`, wrk would send a second one.
+  return { Host: entry.host, ...headers };
 }
 
-/** Fails unless the store got as many requests as the scenario is about. */
+/** Fails unless the store got as many requests as the scenario states. */
 function checkReads({ scenario, contestant, reads }, stored, requests) {
   if (reads === undefined) return;
   const least = reads * requests * (1 - KEPT_SHARE_MAX);
-  // wrk leaves what is under way uncounted, and live records are refreshed meanwhile.
+  // wrk does not count requests in flight, and live records are refreshed meanwhile.
   const most = reads * requests + 2 * CONNECTIONS;
   if (stored >= least && stored <= most) return;
   throw new Error(
     `${scenario}, ${contestant}: ${stored} store requests in ${requests} requests, ` +
-      `not ${reads} for each`,
+      `not ${reads} per request`,
   );
 }
 
-/** One run of one entry. */
+/** Runs an entry once. */
 async function once(entry, server, secs) {
   const port = server.ports[entry.contestant];
   const before = await server.requests();
@@ -125,34 +127,24 @@ function ratios(list) {
     const [mine, its] = [find(scenario, contestant), find(otherScenario, other)];
     if (!mine || !its) return [];
     const perRound = mine.runs.map((result, i) => result.cpu_us / its.runs[i].cpu_us);
-    const ratio = median(perRound);
     const against = { scenario: otherScenario, contestant: other };
-    return [
-      {
-        scenario,
-        contestant,
-        against,
-        ratio: round(ratio, 2),
-        spread: round(spread(perRound), 3),
-        at_most,
-        holds: ratio <= at_most,
-      },
-    ];
+    const compared = target(median(perRound), at_most, round(spread(perRound), 3));
+    return [{ scenario, contestant, against, ...compared }];
   });
 }
 
+/** Returns a ratio compared with its maximum. */
+function target(ratio, at_most, spread) {
+  return { ratio: round(ratio, 2), spread, at_most, holds: ratio <= at_most };
+}
+
 function coreRatios(core_ns) {
-  return CORE_TARGETS.filter(([name]) => name in core_ns).map(([name, other, at_most]) => {
-    const ratio = core_ns[name] / core_ns[other];
-    return {
-      scenario: name,
-      contestant: "core",
-      against: { scenario: other, contestant: "core" },
-      ratio: round(ratio, 2),
-      at_most,
-      holds: ratio <= at_most,
-    };
-  });
+  return CORE_TARGETS.filter(([name]) => name in core_ns).map(([name, other, at_most]) => ({
+    scenario: name,
+    contestant: "core",
+    against: { scenario: other, contestant: "core" },
+    ...target(core_ns[name] / core_ns[other], at_most),
+  }));
 }
 
 async function machine() {

@@ -1,110 +1,91 @@
-// Many paths on the runtime itself: the isolate's memory, what a request asks of the store, and
-// what a random path costs. The worker is the release build, on bare workerd with its defaults.
+// Measures sites with many paths: the isolate's memory, store requests per request, and the cost of
+// a random path. Runs the release build on bare workerd with its defaults.
 //
 //   node bench/scale.mjs [PATHS ...]
 //
-// The store is another process, filled by bench/core with the product's own code, so that a worker
-// can be started anew, and so that its process's memory and CPU time are its own.
+// The store is another process, which bench/core fills with the product's own code. So the worker
+// can be restarted, and its process's memory and CPU time don't include the store's.
 
-import {
-  copyFileSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
-import { ROOT, WORKER, main, run, step } from "../scripts/lib.mjs";
+import { ROOT, main, run, step } from "../scripts/lib.mjs";
 import { get } from "../tests/e2e/lib/client.mjs";
-import { CACHE_WORKER, KV_WORKER } from "../tests/e2e/lib/stores.mjs";
+import { configText, copyBuild, esModule, freePorts, layered } from "../tests/e2e/lib/workerd.mjs";
+import { selvedgeModules, serve, variables } from "../tests/e2e/lib/workerd.mjs";
+import { workerService, writeStores } from "../tests/e2e/lib/workerd.mjs";
 import { CONNECTIONS, load, rotation, rssBytes } from "./measure.mjs";
 import { scaleTables } from "./report.mjs";
-import { COMPATIBILITY_DATE, configText, freePorts, selvedgeModules, serve } from "./workerd.mjs";
-import { layered, text } from "./workerd.mjs";
 
 const SIZES = [100, 10_000, 1_000_000];
 const HOST = "bench.localhost";
 const MIB = 2 ** 20;
 
 /**
- * The isolate's memory at most, with the default budget of 32 MiB: what is in use, and with the
- * garbage of an eager moment, which the platform ends isolates for at 128 MB.
+ * Maximum memory of the isolate with the default budget of 32 MiB: in use, and at its highest with
+ * garbage. The platform ends isolates at 128 MB.
  */
 const MEMORY_MIB_MAX = { used: 64, highest: 122 };
 /**
- * Requests of the store at most, warm and cold. A cold isolate reads the live record, the root and
- * the blob; of a large site also a shard, which is one too many.
+ * Maximum number of store requests. A cold isolate reads the live record, the root and the blob.
+ * For a large site it also reads a shard, which misses the target.
  */
 const STORE_REQUESTS_MAX = { cold: 3, warm: 0 };
-/** Seconds of random paths, those that are measured and those before. */
+/** Seconds of random paths, measured and before that. */
 const [LOAD_SECS, WARM_SECS] = [5, 2];
-/** How often memory is looked at while there is load: garbage comes and goes. */
+/** Interval of memory measurements under load. */
 const LOOK_MS = 100;
 
-const DATE = `compatibilityDate = "${COMPATIBILITY_DATE}"`;
-const esModule = (name) => `(name = "${name}", esModule = embed "${name}")`;
+const CACHE = workerService({ modules: [esModule("cache.js")] });
 
-/** A folder with every module in it. */
+/** Returns a new folder with every module. */
 function modules() {
   const folder = mkdtempSync(join(tmpdir(), "selvedge-scale-"));
-  for (const name of readdirSync(WORKER)) copyFileSync(join(WORKER, name), join(folder, name));
-  for (const name of ["counted.js", "gauge.js", "idle.js"]) {
-    copyFileSync(join(ROOT, "bench/workers", name), join(folder, name));
-  }
-  writeFileSync(join(folder, "kv.js"), KV_WORKER);
-  writeFileSync(join(folder, "cache.js"), CACHE_WORKER);
+  copyBuild(folder);
+  cpSync(join(ROOT, "bench/workers"), folder, { recursive: true });
+  writeStores(folder);
   return folder;
 }
 
 async function startStore() {
-  const ports = await freePorts(["store"]);
-  const worker = `worker = (modules = [${layered("counted.js", "kv.js")}], ${DATE})`;
-  const server = await serve(modules(), configText({ store: worker }, ports), ports.store);
+  const ports = await freePorts("store");
+  const store = workerService({ modules: layered("counted.js", "kv.js") });
+  const server = await serve(modules(), configText({ store }, ports), ports.store);
   const requests = async () => Number((await get(ports.store, "store", "/.requests")).text);
   return { ...server, port: ports.store, requests };
 }
 
-/** The worker over the store; with a gauge in front and an inspector where memory is measured. */
+/** Starts the worker; `isGauged` adds a gauge in front of it, and an inspector. */
 async function startWorker(store, { isGauged = false } = {}) {
-  const ports = await freePorts(["worker", "inspector"]);
-  const vars = { BASE_DOMAIN: "localhost", HTTPS_ONLY: "false", STORE: "kv" };
-  const bindings = Object.entries(vars).map(([name, value]) => text(name, value));
-  bindings.push('(name = "STORE_KV", kvNamespace = "store")');
-  const ours = selvedgeModules(WORKER, "");
-  const all = isGauged ? [esModule("gauge.js"), ...ours].map(besides) : ours;
+  const vars = variables({ BASE_DOMAIN: "localhost", HTTPS_ONLY: "false", STORE: "kv" });
   const services = {
     store: `external = (address = "127.0.0.1:${store.port}", http = ())`,
-    cache: `worker = (modules = [${esModule("cache.js")}], ${DATE})`,
-    worker: `worker = (modules = [${all}], ${DATE}, bindings = [${bindings}],
-      cacheApiOutbound = "cache")`,
+    cache: CACHE,
+    worker: workerService({
+      modules: selvedgeModules({ front: isGauged ? "gauge.js" : null }),
+      bindings: ['(name = "STORE_KV", kvNamespace = "store")', ...vars],
+      cache: "cache",
+    }),
   };
-  return started(services, ports, isGauged);
+  return started(services, isGauged);
 }
 
-/** The entry module under the name by which the gauge imports it. */
-const besides = (module) => module.replace('"index.mjs", ', '"./index.mjs", ');
-
-async function startIdle() {
-  const ports = await freePorts(["worker", "inspector"]);
-  const services = {
-    cache: `worker = (modules = [${esModule("cache.js")}], ${DATE})`,
-    worker: `worker = (modules = [${esModule("idle.js")}], ${DATE}, cacheApiOutbound = "cache")`,
-  };
-  return started(services, ports, true);
+function startIdle() {
+  const worker = workerService({ modules: [esModule("idle.js")], cache: "cache" });
+  return started({ cache: CACHE, worker }, true);
 }
 
-async function started(services, { worker, inspector }, isGauged) {
+async function started(services, isGauged) {
+  const { worker, inspector } = await freePorts("worker", "inspector");
   const config = configText(services, { worker }, isGauged ? ["--expose-gc"] : []);
   const args = isGauged ? [`--inspector-addr=127.0.0.1:${inspector}`] : [];
   const server = await serve(modules(), config, worker, "/", args);
   return { ...server, port: worker, inspector };
 }
 
-/** Writes what the store holds of a site of this many paths, and puts it there. */
+/** Fills the store with a site of this many paths. */
 async function fill(store, program, paths) {
   const folder = mkdtempSync(join(tmpdir(), "selvedge-scale-site-"));
   await run(program, [String(paths), folder]);
@@ -116,14 +97,14 @@ async function fill(store, program, paths) {
     const body = values.subarray(at, (at += Number(length)));
     const path = `/${encodeURIComponent(key)}`;
     const answer = await get(store.port, "store", path, { method: "PUT", body });
-    if (answer.status !== 204) throw new Error(`the store took no ${key}: ${answer.status}`);
+    if (answer.status !== 204) throw new Error(`the store refused ${key}: ${answer.status}`);
   }
   const [eachShard, random, unknown] = ["each-shard", "random", "unknown"].map(lines);
   rmSync(folder, { recursive: true, force: true });
   return { eachShard, random, unknown };
 }
 
-/** One request, and how many the store got for it. */
+/** Sends a request; resolves to its entity tag and the number of store requests. */
 async function ask(store, worker, path, wanted, headers = {}) {
   const before = await store.requests();
   const answer = await get(worker.port, HOST, path, { headers });
@@ -131,13 +112,13 @@ async function ask(store, worker, path, wanted, headers = {}) {
   return { asked: (await store.requests()) - before, etag: answer.headers.value("etag") };
 }
 
-/** What requests of an isolate ask of the store, from its first one on. */
+/** Counts store requests per request, beginning with a fresh isolate. */
 async function storeRequests(store, worker, { unknown }) {
   const cold = await ask(store, worker, "/page", 200);
   const hot = await ask(store, worker, "/page", 200);
   const headers = { "if-none-match": cold.etag };
   const notModified = await ask(store, worker, "/page", 304, headers);
-  // The first brings the 404 page.
+  // The first one reads the 404 page.
   const [first, second] = unknown;
   await ask(store, worker, first, 404);
   const missing = await ask(store, worker, second, 404);
@@ -149,7 +130,7 @@ async function storeRequests(store, worker, { unknown }) {
   };
 }
 
-/** Asks for every path once. */
+/** Requests every path once. */
 async function askAll(worker, paths, status = 200) {
   const left = paths.values();
   const one = async () => {
@@ -161,7 +142,7 @@ async function askAll(worker, paths, status = 200) {
   await Promise.all(Array.from({ length: CONNECTIONS }, one));
 }
 
-/** What the inspector says of V8's heap. */
+/** Connects to the inspector, which reports V8's heap usage. */
 async function heapOf(worker) {
   const socket = new WebSocket(`ws://127.0.0.1:${worker.inspector}/worker`);
   await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
@@ -173,7 +154,7 @@ async function heapOf(worker) {
   return { usage, close: () => socket.terminate() };
 }
 
-/** The isolate's memory now: of the wasm, of V8's heap, and what buffers take outside of it. */
+/** Measures the isolate's memory: the wasm's, V8's heap, and buffers outside the heap. */
 async function look(worker, heap, path = "/") {
   const wasm = Number((await get(worker.port, "gauge", path)).text);
   const { usedSize, embedderHeapUsedSize, backingStorageSize } = await heap.usage();
@@ -181,7 +162,7 @@ async function look(worker, heap, path = "/") {
   return { wasm, heap: used, buffers, together: wasm + used + buffers };
 }
 
-/** The isolate's memory after every shard and many random paths: in use, and at its highest. */
+/** Measures memory after every shard and many random paths, and its highest value. */
 async function memory(store, { eachShard, random }) {
   const worker = await startWorker(store, { isGauged: true });
   const heap = await heapOf(worker);
@@ -193,7 +174,7 @@ async function memory(store, { eachShard, random }) {
     highest = Math.max(highest, (await look(worker, heap)).together);
   }
   const rss = rssBytes(worker.pid);
-  // What is out of reach goes in two steps: the object, then its bytes.
+  // The first collection frees objects, the second their bytes.
   for (let i = 0; i < 2; i += 1) await look(worker, heap, "/gc");
   const found = await look(worker, heap);
   heap.close();
@@ -201,7 +182,7 @@ async function memory(store, { eachShard, random }) {
   return { ...found, highest, rss };
 }
 
-/** The memory of a process whose worker does nothing, after as many requests. */
+/** Measures the memory of a process with an idle worker after as many requests. */
 async function idleRss({ random }) {
   const worker = await startIdle();
   await askAll(worker, random);
@@ -210,7 +191,7 @@ async function idleRss({ random }) {
   return rss;
 }
 
-/** What random paths cost the worker's process, and what they ask of the store. */
+/** Measures CPU time and store requests of random paths. */
 async function cost(store, worker, { eachShard, random }) {
   const folder = mkdtempSync(join(tmpdir(), "selvedge-scale-wrk-"));
   const script = rotation(join(folder, "random.lua"), random);
@@ -227,7 +208,7 @@ async function cost(store, worker, { eachShard, random }) {
 
 const fixed = (value, digits) => Number(value.toFixed(digits));
 
-/** Everything about a site of this many paths. */
+/** Measures a site of this many paths. */
 async function measured(program, paths) {
   const store = await startStore();
   const site = await fill(store, program, paths);
@@ -245,7 +226,7 @@ async function measured(program, paths) {
   return { paths, shards, store_requests, random, memory_mib, rss_grown_mib: mib(rss - idle) };
 }
 
-/** The targets: what is compared, how much it is, and how much it may be. */
+/** Compares the measurements of a site with the targets. */
 function targets({ paths, store_requests, memory_mib }) {
   const { cold, warm } = STORE_REQUESTS_MAX;
   const rows = [
@@ -259,7 +240,7 @@ function targets({ paths, store_requests, memory_mib }) {
   return rows.map(([what, is, at_most]) => ({ paths, what, is, at_most, holds: is <= at_most }));
 }
 
-/** Sites of each size: `{sizes, targets}`. */
+/** Measures sites of each size; resolves to `{sizes, targets}`. */
 export async function scale(sizes = SIZES) {
   const env = { CARGO_TARGET_DIR: join(ROOT, "target/bench") };
   const args = ["build", "--quiet", "--profile", "bench", "--bin", "synthetic-store"];

@@ -1,4 +1,4 @@
-// What is measured, against what, and the targets.
+// The scenarios, their contestants, and the targets.
 
 import { HOST, LARGE_BYTES, OTHER, PAGES, PAGE_BYTES, SMALLS, SMALL_BYTES } from "./contestants.mjs";
 
@@ -14,11 +14,11 @@ const partly = { ...large, status: 206, bytes: SMALL_BYTES, headers: part };
 const missing = { path: "/nothing/here", status: 404, headers: {} };
 
 /**
- * Scenario -> contestant -> what is asked and what must come back. `paths` are asked for in turn;
- * `revalidates` sends the entity tag of a first answer along; `reads` is how many requests the
- * store gets for each: a run that has another count measures something else.
+ * Scenario -> contestant -> request and expected response. `paths` are requested in turn.
+ * `revalidates` sends the entity tag of a first response. `reads` is the number of store requests
+ * per request; a run with another number is an error.
  */
-export const SCENARIOS = {
+const SCENARIOS = {
   "hot page": {
     constant: { path: "/page", reads: 0, ...page },
     "one-read": { path: "/page.html", reads: 1, ...page },
@@ -79,16 +79,16 @@ export const SCENARIOS = {
   },
 };
 
-/** The share of reads that may be missing: of what is read in turn, memory keeps a little. */
+/** Fraction of reads that may be missing, because memory keeps some of the paths. */
 export const KEPT_SHARE_MAX = 0.1;
 
-/** What is not measured, and why. */
+/** Gaps in the measurements, and their reasons. */
 export const GAPS = {
-  "Cloudflare itself": "the runtime is the same one, its stores and caches are not",
+  "Cloudflare itself": "it has the same runtime, but other stores and caches",
 };
 
-/** Cost of the first against the second, at most. */
-export const TARGETS = [
+/** Maximum cost of the first entry relative to the second. */
+const TARGETS = [
   ["hot page", "selvedge", "hot page", "constant", 1.4],
   ["hot page", "selvedge", "hot page", "asset-worker", 0.3],
   ["hot 304", "selvedge", "hot page", "selvedge", 1.0],
@@ -103,10 +103,10 @@ export const TARGETS = [
   ["1 MB stream", "selvedge-r2", "1 MB stream", "one-read-r2", 1.05],
 ];
 
-/** Time of the first benchmark of the core against the second, at most. */
+/** Maximum time of the first core benchmark relative to the second. */
 export const CORE_TARGETS = [["lookup_64 1000000", "lookup_64 100", 1.2]];
 
-/** Every scenario and contestant, in the order in which a round runs them. */
+/** Returns all entries, in the order in which a round runs them. */
 export function entries(only, other) {
   return Object.entries(SCENARIOS).flatMap(([scenario, contestants]) =>
     Object.entries(contestants)
@@ -119,7 +119,7 @@ export function entries(only, other) {
   );
 }
 
-/** The targets that concern `list`; another build is compared with ours. */
+/** Returns the targets for `list`, including those that compare another build with this one. */
 export function targets(list) {
   const others = list.filter(({ contestant }) => contestant.startsWith(OTHER));
   const compared = others.map(({ scenario, contestant }) => {

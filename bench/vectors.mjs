@@ -1,5 +1,5 @@
-// tests/vectors on the very build that is measured: every row is published with the command line
-// and asked for on bare workerd. How a row is judged is said in tests/vectors/DEVIATIONS.md.
+// Checks that the measured build passes tests/vectors: publishes every row with the command line,
+// and requests it on bare workerd. tests/vectors/DEVIATIONS.md lists the exceptions.
 //
 //   node bench/vectors.mjs
 
@@ -9,47 +9,49 @@ import { Explained, ROOT, main, say, step } from "../scripts/lib.mjs";
 import { attack } from "../tests/e2e/lib/attack.mjs";
 import { publish } from "../tests/e2e/lib/cli.mjs";
 import { twoSites } from "../tests/e2e/lib/fixture.mjs";
-import { startOrigin } from "../tests/e2e/lib/origin.mjs";
+import { Origin } from "../tests/e2e/lib/origin.mjs";
 import { startBare } from "../tests/e2e/lib/worker.mjs";
 
 const rows = (name) => JSON.parse(readFileSync(join(ROOT, `tests/vectors/${name}.json`), "utf8"));
 
-/** Response headers that sites may not set here: DEVIATIONS.md, 2. */
+/** Response headers that sites may not set: DEVIATIONS.md, 2. */
 const DISALLOWED = ["set-cookie", "etag"];
 
-/** What is published for a row: path -> content, which is the path. */
+/** Returns the files of a row: path -> content, which is the path. */
 function filesOf(row) {
   const asked = row.any_file ? [row.path] : [];
-  // No file system has a file whose name ends with a slash.
+  // A file name can't end with a slash.
   const paths = [...row.files, ...asked].filter((path) => !path.endsWith("/"));
   const files = Object.fromEntries(paths.map((path) => [path.slice(1), path]));
-  // An empty folder is not published; no row asks for this.
+  // An empty folder can't be published. No row requests this file.
   if (paths.length === 0) files["unasked.txt"] = "";
-  files["selvedge.toml"] = `html = "${row.html}"\nnot_found = "${row.not_found}"\n`;
+  files["selvedge.toml"] =
+    `html = "${row.html}"\nnot_found = "${row.not_found}"\n` +
+    `[publish]\ninclude = ["_worker.js"]\n`;
   if (row.headers_file) files._headers = row.headers_file;
   if (row.redirects_file) files._redirects = row.redirects_file;
   return files;
 }
 
-/** What is wrong with the answer to a row. */
-function judge(row, answer) {
+/** Returns the complaints about the response to a row. */
+function judge(row, response) {
   const bad = [];
   const same = (what, is, wanted) => {
     if (is !== wanted) bad.push(`${what} is ${is}, not ${wanted}`);
   };
-  // DEVIATIONS.md, 1: OPTIONS is answered where something is.
+  // DEVIATIONS.md, 1: OPTIONS of an existing path gets a 204.
   const isOptions = row.method === "OPTIONS" && row.status === 405;
-  same("status", answer.status, isOptions ? 204 : row.status);
-  same("location", answer.headers.value("location"), row.location);
-  if (row.serves) same("body", answer.text, row.serves);
+  same("status", response.status, isOptions ? 204 : row.status);
+  same("location", response.headers.value("location"), row.location);
+  if (row.serves) same("body", response.text, row.serves);
   for (const [name, value] of Object.entries(row.response_headers ?? {})) {
     const lower = name.toLowerCase();
-    if (!DISALLOWED.includes(lower)) same(lower, answer.headers.value(lower), value);
+    if (!DISALLOWED.includes(lower)) same(lower, response.headers.value(lower), value);
   }
   return bad;
 }
 
-/** Asks for every row of a table; `{passed, of, failures}`. */
+/** Requests every row of a table; resolves to `{passed, of, failures}`. */
 async function table(worker, name) {
   const sites = new Map();
   const failures = [];
@@ -61,19 +63,19 @@ async function table(worker, name) {
       sites.set(content, `${name}-${sites.size}`);
       await publish(worker, sites.get(content), files);
     }
-    // DEVIATIONS.md, 3: a page of a single-page application is for navigations.
+    // DEVIATIONS.md, 3: a single-page application answers navigations only.
     const isApplication = row.not_found === "single-page-application";
     const headers = { ...row.headers, ...(isApplication ? { "sec-fetch-mode": "navigate" } : {}) };
-    const answer = await worker.get(sites.get(content), row.path, { method: row.method, headers });
-    const bad = judge(row, answer);
+    const options = { method: row.method, headers };
+    const bad = judge(row, await worker.get(sites.get(content), row.path, options));
     if (bad.length) failures.push(`${row.method} ${row.path} of ${row.files}: ${bad.join("; ")}`);
   }
   return { passed: list.length - failures.length, of: list.length, failures };
 }
 
-/** Sends every attack. */
+/** Sends every attack; resolves to `{passed, of, failures}`. */
 async function attacks() {
-  const upstreams = { origin: await startOrigin(), canary: await startOrigin() };
+  const upstreams = { origin: await new Origin().start(), canary: await new Origin().start() };
   const vars = { ALLOWED_ORIGINS: upstreams.origin.url, FRESH_LIMIT_PER_MINUTE: "60" };
   const worker = await startBare({ vars });
   const places = await twoSites(worker, upstreams);
@@ -88,32 +90,19 @@ async function attacks() {
   return { passed: vectors.length - failures.length, of: vectors.length, failures };
 }
 
-/**
- * How many rows of each table the built worker answers as it should; it must be all of them, or
- * what is measured is not what users run.
- */
-export async function vectors() {
-  const worker = await startBare();
-  const found = { paths: await table(worker, "paths"), rules: await table(worker, "rules") };
-  await worker.stop();
-  return { ...found, attacks: await attacks() };
-}
-
-/** The same as one line. */
-export function vectorsLine(found) {
-  const parts = Object.entries(found).map(([name, { passed, of }]) => `${passed} of ${of} ${name}`);
-  return `vectors: ${parts.join(", ")}`;
-}
-
-/** The same as one number for each table, and an error that names the rows that failed. */
+/** Fails unless the build passes every row; resolves to the counts of each table. */
 export async function checkVectors() {
-  const found = await step("tests/vectors on this build", vectors);
+  const found = await step("tests/vectors on this build", async () => {
+    const worker = await startBare();
+    const tables = { paths: await table(worker, "paths"), rules: await table(worker, "rules") };
+    await worker.stop();
+    return { ...tables, attacks: await attacks() };
+  });
+  const counts = Object.entries(found).map(([name, { passed, of }]) => [name, { passed, of }]);
+  say(`vectors: ${counts.map(([name, { passed, of }]) => `${passed} of ${of} ${name}`).join(", ")}`);
   const failures = Object.values(found).flatMap((one) => one.failures);
-  say(vectorsLine(found));
   if (failures.length) throw new Explained(failures.join("\n"));
-  return Object.fromEntries(
-    Object.entries(found).map(([name, { passed, of }]) => [name, { passed, of }]),
-  );
+  return Object.fromEntries(counts);
 }
 
 if (import.meta.main ?? process.argv[1].endsWith("vectors.mjs")) main(checkVectors);

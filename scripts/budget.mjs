@@ -1,5 +1,5 @@
-// The budget of the worker, bench/budget.json: how large it may be, and how long its wasm may take
-// to start. The build fails when it grows past either, so that growth is a decision.
+// Checks the worker against bench/budget.json: its size, and how long its wasm takes to start. The
+// build fails beyond either, so that growth is a decision.
 
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,21 +7,21 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { Explained, ROOT, WORKER, main, say } from "./lib.mjs";
 
-/** Starts that are timed; the median counts, since the machine does other things too. */
+/** Number of measured starts. The median counts, because the machine may be busy. */
 const STARTS = 9;
 
-/** The length of all modules together, compressed as deploying them does. */
+/** Returns the length of all modules together, compressed as a deploy compresses them. */
 export function sizes() {
   const parts = readdirSync(WORKER).map((name) => readFileSync(join(WORKER, name)));
   const all = Buffer.concat(parts);
   return { bytes: all.length, gzip_bytes: gzipSync(all, { level: 9 }).length };
 }
 
-/** How long the glue takes to instantiate the compiled module, in milliseconds. */
+/** Measures how long the glue takes to instantiate the compiled module. */
 export async function measured() {
   const folder = mkdtempSync(join(tmpdir(), "selvedge-budget-"));
   cpSync(WORKER, folder, { recursive: true });
-  // Outside of workerd a `.js` file is a module only if its package says so.
+  // Node treats a `.js` file as a module only if its package says so.
   writeFileSync(join(folder, "package.json"), '{"type":"module"}');
   const module = new WebAssembly.Module(readFileSync(join(folder, "selvedge_bg.wasm")));
   const times = [];
@@ -36,7 +36,7 @@ export async function measured() {
   return { instantiation_ms: Number(middle.toFixed(2)) };
 }
 
-/** Fails when the built worker is past its budget. */
+/** Fails if the built worker exceeds its budget. */
 export async function budget() {
   const path = "bench/budget.json";
   const { gzip_bytes_max, instantiation_ms_max } = JSON.parse(readFileSync(join(ROOT, path)));
@@ -44,14 +44,14 @@ export async function budget() {
   const { instantiation_ms } = await measured();
   if (gzip_bytes > gzip_bytes_max) {
     throw new Explained(
-      `the worker is ${gzip_bytes} bytes compressed, more than the ${gzip_bytes_max} of ${path}; ` +
+      `the worker is ${gzip_bytes} bytes compressed, but ${path} allows ${gzip_bytes_max}; ` +
         "make it smaller, or raise the budget in a commit that says why",
     );
   }
   if (instantiation_ms > instantiation_ms_max) {
     throw new Explained(
-      `the worker takes ${instantiation_ms} ms to start, more than the ` +
-        `${instantiation_ms_max} of ${path}`,
+      `the worker takes ${instantiation_ms} ms to start, ` +
+        `but ${path} allows ${instantiation_ms_max}`,
     );
   }
   const share = ((100 * gzip_bytes) / gzip_bytes_max).toFixed(0);

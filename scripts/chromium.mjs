@@ -1,38 +1,38 @@
-// Finds a Chromium and its driver for the browser suite, and brings Debian's where there is none.
+// Finds Chromium and ChromeDriver for the browser suite, and installs Debian's packages if it can.
 
 import { Explained, onPath, run, step } from "./lib.mjs";
 
-const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+export const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const PACKAGES = ["chromium", "chromium-driver"];
 
-function found() {
+function installed() {
   const driver = process.env.CHROMEDRIVER ?? onPath("chromedriver", "chromium.chromedriver");
   return onPath(...BROWSERS) && driver ? driver : null;
 }
 
-/** Resolves to the path of a chromedriver whose Chromium is there too. */
+/** Returns the command that runs apt-get as root, or null. */
+async function aptGet() {
+  if (!onPath("apt-get")) return null;
+  if (process.getuid?.() === 0) return ["apt-get"];
+  const sudo = await run("sudo", ["-n", "true"], { check: false }).catch(() => ({ code: 1 }));
+  return sudo.code === 0 ? ["sudo", "-n", "apt-get"] : null;
+}
+
+/** Resolves to the path of a ChromeDriver with an installed Chromium. */
 export async function chromedriver() {
-  if (found()) return found();
+  if (installed()) return installed();
   const advice =
     "install Chromium and ChromeDriver (Debian: chromium, chromium-driver) and try again";
-  if (!onPath("apt-get")) throw new Explained(`the browser suite needs Chromium; ${advice}`);
-  const isRoot = process.getuid?.() === 0;
-  const sudo = isRoot
-    ? { code: 0 }
-    : await run("sudo", ["-n", "true"], { check: false }).catch(() => ({ code: 1 }));
-  if (sudo.code !== 0)
-    throw new Explained(`the browser suite needs Chromium and this is not root; ${advice}`);
-  const apt = (args) => {
-    const command = ["apt-get", ...args];
-    const env = { DEBIAN_FRONTEND: "noninteractive" };
-    return isRoot
-      ? run(command[0], command.slice(1), { env })
-      : run("sudo", ["-n", ...command], { env });
+  const command = await aptGet();
+  if (!command) throw new Explained(`the browser suite needs Chromium; ${advice}`);
+  const apt = (...args) => {
+    const [program, ...rest] = [...command, ...args];
+    return run(program, rest, { env: { DEBIAN_FRONTEND: "noninteractive" } });
   };
   await step(`apt-get install ${PACKAGES.join(" ")}`, async () => {
-    await apt(["update", "-qq"]);
-    await apt(["install", "-y", "-qq", "--no-install-recommends", ...PACKAGES]);
+    await apt("update", "-qq");
+    await apt("install", "-y", "-qq", "--no-install-recommends", ...PACKAGES);
   });
-  if (!found()) throw new Explained(`apt-get brought no chromedriver; ${advice}`);
-  return found();
+  if (!installed()) throw new Explained(`apt-get installed no ChromeDriver; ${advice}`);
+  return installed();
 }

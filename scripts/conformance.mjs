@@ -1,13 +1,13 @@
-// `make conformance`: the public HTTP cache tests against an action of the built worker, every
-// outcome compared with tests/conformance/expected.json, the report in build/conformance.json.
+// `make conformance`: runs the public HTTP cache tests against an action of the built worker,
+// compares every outcome with tests/conformance/expected.json, and writes build/conformance.json.
 //
-//   --only=ID,ID  these tests and what they depend on, in detail
-//   --verbose     name, message and reason of each test that does not pass
-//   --bare        on bare workerd instead of miniflare
-//   --markdown    the table alone
-//   --update      write the outcomes into expected.json; fill in the reasons by hand
+//   --only=ID,ID  run these tests and their dependencies, and print details
+//   --verbose     print name, message and reason of each test that does not pass
+//   --bare        run on bare workerd instead of miniflare
+//   --markdown    print only the table
+//   --update      write the outcomes to expected.json; fill in the reasons by hand
 //
-// SUITE names a checkout of another version of the tests. ARGS hands options through make.
+// SUITE is a checkout of another version of the tests. With make, options go into ARGS.
 
 import { build } from "./build.mjs";
 import { main, node, run } from "./lib.mjs";

@@ -1,61 +1,47 @@
-// `make dev`: builds what is stale, starts `wrangler dev`, publishes www/ to the site `www` when it
-// has no live deployment yet, says where to look, and stays until it is told to stop. Meanwhile it
-// restarts `wrangler dev` when the worker stops answering and when .dev.vars changes. However it
-// ends, nothing is left running.
+// `make dev`: builds, starts `wrangler dev`, publishes www/ to the site `www` if that has no live
+// deployment, prints the addresses, and runs until it is stopped. Meanwhile it restarts `wrangler
+// dev` if the worker stops responding or .dev.vars changes. At the end it stops all processes.
 
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "./build.mjs";
-import { CLI, ROOT, Explained, environment, killChildren, main, node, run, say } from "./lib.mjs";
+import { CLI, Explained, ROOT, environment, freePort, killChildren } from "./lib.mjs";
+import { main, node, run, say, seconds } from "./lib.mjs";
 
 const PORT = Number(process.env.PORT || 8787);
 const STATE_DIR = resolve(ROOT, process.env.STATE_DIR || ".wrangler/state");
 const STORE = process.env.STORE || "r2";
 const READY_MS_MAX = 60_000;
-/** How often the worker and .dev.vars are looked at. */
+/** Interval of checks of the worker and .dev.vars. */
 const WATCH_MS = 1_000;
 const PROBE_MS_MAX = 3_000;
-/** Probes in a row that fail before a restart: a busy machine fails one, a dead worker all. */
+/** Failed probes in a row before a restart: on a busy machine one fails, with a dead worker all. */
 const MISSES_MAX = 3;
-/** Restarts that may follow each other before `make dev` gives up... */
+/** Maximum number of restarts in a row... */
 const RESTARTS_MAX = 3;
-/** ... unless the worker answered for so long in between. */
+/** ... unless the worker ran for this long in between. */
 const STEADY_MS = 60_000;
-/** How much of wrangler's output is kept to be shown when it fails. */
+/** Length of wrangler's output that is kept, to be printed if it fails. */
 const LOG_CHARS_MAX = 20_000;
-/** The lines that wrangler writes for our probes. */
+/** Matches wrangler's log lines about our probes. */
 const PROBE_LINE = /(GET|HEAD) \/\.selvedge\/health 200/;
+const DEV_VARS = join(ROOT, ".dev.vars");
 
-/** The running `wrangler dev`, leader of a process group of its own. */
+/** The running `wrangler dev`, leader of its own process group. */
 let wrangler = null;
 let stopping = false;
 
 function checkSettings() {
   if (!Number.isInteger(PORT) || PORT < 1 || PORT > 65535) {
-    throw new Explained(`PORT=${process.env.PORT} is no port; write a number from 1 to 65535`);
+    throw new Explained(`PORT=${process.env.PORT}: must be between 1 and 65535`);
   }
-  if (!["r2", "kv"].includes(STORE)) throw new Explained(`STORE=${STORE}: write r2 or kv`);
+  if (!["r2", "kv"].includes(STORE)) throw new Explained(`STORE=${STORE}: must be r2 or kv`);
 }
-
-/** Resolves to the port when it can be listened on (0 asks for any free one), else to null. */
-function freePort(port) {
-  return new Promise((resolved) => {
-    const server = createServer();
-    server.on("error", () => resolved(null));
-    server.listen(port, "127.0.0.1", () => {
-      const found = server.address().port;
-      server.close(() => resolved(found));
-    });
-  });
-}
-
-const DEV_VARS = join(ROOT, ".dev.vars");
 
 function devVars() {
   try {
@@ -65,67 +51,55 @@ function devVars() {
   }
 }
 
-/** The root token in .dev.vars, made when there is none. */
+/** Returns the root token in .dev.vars; creates one if there is none. */
 function adminToken() {
-  const file = DEV_VARS;
-  const known = () =>
-    readFileSync(file, "utf8").match(/^\s*ADMIN_TOKEN\s*=\s*"?([^"\s]+)"?\s*$/m)?.[1];
+  const known = () => devVars().match(/^\s*ADMIN_TOKEN\s*=\s*"?([^"\s]+)"?\s*$/m)?.[1];
   const line = `ADMIN_TOKEN=${randomBytes(32).toString("hex")}\n`;
   try {
-    // Two first runs side by side: one makes the file, the other reads it.
-    writeFileSync(file, line, { flag: "wx", mode: 0o600 });
+    // If two first runs race, one creates the file and the other reads it.
+    writeFileSync(DEV_VARS, line, { flag: "wx", mode: 0o600 });
   } catch (error) {
     if (error.code !== "EEXIST") throw error;
   }
-  if (!known()) appendFileSync(file, `\n${line}`);
+  if (!known()) appendFileSync(DEV_VARS, `\n${line}`);
   return known();
 }
 
+/** Sends a request to the worker; the status is 0 if it does not respond. */
 function ask(path, { token = null, method = "GET", timeout = 5000 } = {}) {
   const headers = { host: `localhost:${PORT}`, connection: "close" };
   if (token) headers.authorization = `Bearer ${token}`;
+  const options = { host: "127.0.0.1", port: PORT, path, headers, method, timeout };
   return new Promise((resolved) => {
-    const asking = request(
-      { host: "127.0.0.1", port: PORT, path, headers, method, timeout },
-      (response) => {
-        let text = "";
-        response.on("data", (data) => (text += data));
-        response.on("end", () => resolved({ status: response.statusCode, text }));
-      },
-    );
-    asking.on("timeout", () => asking.destroy());
-    asking.on("error", () => resolved({ status: 0, text: "" }));
-    asking.end();
+    const sent = request(options, (response) => {
+      let text = "";
+      response.on("data", (data) => (text += data));
+      response.on("end", () => resolved({ status: response.statusCode, text }));
+    });
+    sent.on("timeout", () => sent.destroy());
+    sent.on("error", () => resolved({ status: 0, text: "" }));
+    sent.end();
   });
 }
 
-/** Starts `wrangler dev`; its output is kept until it is ready, and passed on after that. */
+/** Variables that replace the deployed worker's, with which this one would not respond. */
+const VARS = {
+  STORE,
+  BASE_DOMAIN: "localhost",
+  HTTPS_ONLY: "false",
+  // A write to a full disk never ends. A local store needs no longer deadline.
+  UPLOAD_DEADLINE_MS: "45000",
+};
+
+/** Starts `wrangler dev`. Its output is printed once the log is open. */
 function start(inspectorPort) {
   mkdirSync(STATE_DIR, { recursive: true });
   const args = [
     join(ROOT, "node_modules/wrangler/bin/wrangler.js"),
-    "dev",
-    "--ip",
-    "127.0.0.1",
-    "--port",
-    String(PORT),
-    "--inspector-port",
-    String(inspectorPort),
-    "--persist-to",
-    STATE_DIR,
-    "--var",
-    `STORE:${STORE}`,
-    // The values in wrangler.toml are for the deployed worker; with them this one would not answer.
-    "--var",
-    "BASE_DOMAIN:localhost",
-    "--var",
-    "HTTPS_ONLY:false",
-    // A full disk leaves writes without an answer; the store is on this machine, so it is soon told.
-    "--var",
-    "UPLOAD_DEADLINE_MS:45000",
-    "--show-interactive-dev-session=false",
-    "--log-level",
-    "info",
+    ...["dev", "--ip", "127.0.0.1", "--port", String(PORT)],
+    ...["--inspector-port", String(inspectorPort), "--persist-to", STATE_DIR],
+    ...Object.entries(VARS).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
+    ...["--show-interactive-dev-session=false", "--log-level", "info"],
   ];
   const preload = `--require=${JSON.stringify(join(ROOT, "scripts/wrangler-length.cjs"))}`;
   const env = environment({
@@ -134,12 +108,8 @@ function start(inspectorPort) {
     WRANGLER_LOG_PATH: join(STATE_DIR, "logs"),
     WRANGLER_REGISTRY_PATH: join(STATE_DIR, "registry"),
   });
-  const child = spawn(node(), args, {
-    cwd: ROOT,
-    env,
-    stdio: ["ignore", "pipe", "pipe"],
-    detached: true,
-  });
+  const stdio = ["ignore", "pipe", "pipe"];
+  const child = spawn(node(), args, { cwd: ROOT, env, stdio, detached: true });
   const log = { text: "", open: false, ended: false };
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", (line) => {
@@ -149,7 +119,7 @@ function start(inspectorPort) {
       nameFullDisk(line);
     });
   }
-  child.on("error", (error) => fail(`wrangler can't be started: ${error.message}`));
+  child.on("error", (error) => fail(`can't start wrangler: ${error.message}`));
   child.on("exit", () => (log.ended = true));
   wrangler = child;
   return log;
@@ -157,15 +127,13 @@ function start(inspectorPort) {
 
 let isFull = false;
 
-/**
- * Says that the disk is full, once. The simulated R2 bucket never answers the worker then, and only
- * workerd's log knows why.
- */
-function nameFullDisk(data) {
-  if (isFull || !String(data).includes("No space left on device")) return;
+/** Reports a full disk once. The simulated R2 never responds then; only workerd's log says why. */
+function nameFullDisk(line) {
+  if (isFull || !line.includes("No space left on device")) return;
   isFull = true;
-  console.error(`\nerror: the disk that holds ${STATE_DIR} is full; free space there, or start with \
-another STATE_DIR\n`);
+  console.error(
+    `\nerror: the disk of ${STATE_DIR} is full; free some space, or use another STATE_DIR\n`,
+  );
 }
 
 async function fail(message) {
@@ -182,7 +150,7 @@ function alive(group) {
   }
 }
 
-/** Ends wrangler and all that it started, then this process. */
+/** Ends wrangler and its children, then this process. */
 async function stop(code) {
   if (stopping) return;
   stopping = true;
@@ -206,7 +174,7 @@ async function killGroup(group) {
   }
 }
 
-/** Whether the process `pid` still handles SIGINT; null where /proc does not say. */
+/** Returns whether the process `pid` handles SIGINT; null without /proc. */
 function handlesInterrupt(pid) {
   try {
     const caught = readFileSync(`/proc/${pid}/status`, "utf8").match(/^SigCgt:\s*([0-9a-f]+)/m);
@@ -217,8 +185,8 @@ function handlesInterrupt(pid) {
 }
 
 /**
- * Stops when make is gone or was interrupted alone. GNU make takes it that an interrupt reached its
- * children as well, sets its own handler back, and waits for them.
+ * Stops when make has ended, or was interrupted by itself. GNU make assumes that an interrupt also
+ * reached its children, resets its own handler, and waits for them.
  */
 function watchParent() {
   const parent = process.ppid;
@@ -229,7 +197,7 @@ function watchParent() {
   }, 300).unref();
 }
 
-/** Waits until the worker answers; says which of its variables it does not understand. */
+/** Waits until the worker responds, and warns about its invalid variables. */
 async function ready(log) {
   const since = Date.now();
   for (;;) {
@@ -248,16 +216,16 @@ function warnOfVars(health) {
   try {
     names = JSON.parse(health).invalid_vars ?? [];
   } catch {
-    // An older worker's report; it answers, which is what counts.
+    // An older worker has another report, but it responds.
   }
   for (const name of names) say(`warning: the value of ${name} is invalid; its default is used`);
 }
 
-/** Why wrangler must be restarted; resolves when it must. */
+/** Resolves to a reason to restart wrangler, once there is one. */
 async function reasonToRestart(log, vars) {
   for (let misses = 0; ; await sleep(WATCH_MS)) {
     const now = devVars();
-    // An editor may be writing it: what stands there twice in a row counts.
+    // An editor may still be writing the file, so two reads in a row must agree.
     if (now !== vars.used && now === vars.seen) return ".dev.vars has changed";
     vars.seen = now;
     if (log.ended) return "wrangler dev ended by itself";
@@ -267,7 +235,7 @@ async function reasonToRestart(log, vars) {
   }
 }
 
-/** Keeps wrangler running; returns when this process is told to stop, throws when it can't. */
+/** Keeps wrangler running until this process stops; throws after too many restarts. */
 async function keepRunning(log, vars) {
   let failure = null;
   for (let restarts = 0; !stopping; ) {
@@ -297,14 +265,13 @@ async function keepRunning(log, vars) {
   }
 }
 
-/** Publishes www/ to the site `www`, unless that has a live deployment. */
+/** Publishes www/ to the site `www` unless that has a live deployment. */
 async function publishOnce(token) {
   const live = await ask("/.selvedge/v1/sites/www/stages/production", { token });
   if (live.status === 200) return;
   say("publishing www/ to the site www ...");
-  const env = { SELVEDGE_TOKEN: token };
-  const url = `http://localhost:${PORT}`;
-  await run(CLI, ["publish", "www", "--site", "www", "--url", url], { env });
+  const args = ["publish", "www", "--site", "www", "--url", `http://localhost:${PORT}`];
+  await run(CLI, args, { env: { SELVEDGE_TOKEN: token } });
 }
 
 function welcome() {
@@ -313,7 +280,7 @@ function welcome() {
   Selvedge is running.
 
     the site      http://localhost:${PORT}/   http://www.localhost:${PORT}/
-    the API       http://localhost:${PORT}/.selvedge/v1   (its token is in .dev.vars)
+    the API       http://localhost:${PORT}/.selvedge/v1   (the token is in .dev.vars)
     the data      ${own(STATE_DIR)}   (${STORE})
 
   Publish a folder, such as www:
@@ -338,7 +305,7 @@ main(async () => {
   if ((await freePort(PORT)) === null) {
     throw new Explained(`port ${PORT} is taken; choose another: PORT=${PORT + 1} make dev`);
   }
-  if (!existsSync(CLI)) throw new Explained(`there is no ${CLI}`);
+  if (!existsSync(CLI)) throw new Explained(`${CLI} does not exist`);
   const token = adminToken();
   const inspectorPort = await freePort(0);
   if (stopping) return;
@@ -348,7 +315,7 @@ main(async () => {
     await ready(log);
     await publishOnce(token);
     log.open = true;
-    say(`ready, ${((Date.now() - since) / 1000).toFixed(1)} s after the start`);
+    say(`ready, ${seconds(since)} after the start`);
     welcome();
     await keepRunning(log, vars);
   } catch (error) {

@@ -1,7 +1,8 @@
-// What every script here shares: the places, running programs quietly, and telling what happens.
+// Shared by all scripts: paths, running programs quietly, progress messages.
 
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
+import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -11,11 +12,13 @@ export const WORKER = join(BUILD, "worker");
 export const TOOLS = join(BUILD, "tools");
 export const CLI = join(ROOT, "target/release/selvedge");
 export const WASM_TARGET = "wasm32-unknown-unknown";
+/** The same as in wrangler.toml. */
+export const COMPATIBILITY_DATE = "2026-10-01";
 
 const started = Date.now();
 const children = new Set();
 
-/** A mistake that has been explained already; it needs no stack trace. */
+/** An error whose message is enough: it is shown without a stack trace. */
 export class Explained extends Error {}
 
 export function seconds(since) {
@@ -27,7 +30,7 @@ export function say(line) {
   console.log(`[${clock} s] ${line}`);
 }
 
-/** Runs `work` between two lines that say so, and returns what it returns. */
+/** Prints a line before and after `work`, and resolves to its result. */
 export async function step(name, work) {
   say(`${name} ...`);
   const since = Date.now();
@@ -36,7 +39,7 @@ export async function step(name, work) {
   return result;
 }
 
-/** Newest modification time below `path` in milliseconds, 0 when there is nothing. */
+/** Newest modification time below `path` in milliseconds; 0 if it does not exist. */
 export function newest(path) {
   if (!existsSync(path)) return 0;
   const stat = statSync(path);
@@ -44,23 +47,30 @@ export function newest(path) {
   return Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name))));
 }
 
-/** The Node that wrangler needs: the one that npm brought, unless it brought none. */
+/** Resolves to `port` of 127.0.0.1 if it is free (0: any free port), else to null. */
+export function freePort(port = 0) {
+  return new Promise((resolved) => {
+    const server = createServer();
+    server.on("error", () => resolved(null));
+    server.listen(port, "127.0.0.1", () => {
+      const found = server.address().port;
+      server.close(() => resolved(found));
+    });
+  });
+}
+
+/** The Node version that wrangler needs, as npm installed it; else the current one. */
 export function node() {
   const own = join(ROOT, "node_modules/node/bin/node");
   return existsSync(own) ? own : process.execPath;
 }
 
-/** The environment of child processes: our tools before the machine's, and no telemetry. */
+/** The environment of child processes: our tools come first on PATH, and no telemetry. */
 export function environment(extra = {}) {
-  const path = [
-    join(ROOT, "node_modules/node/bin"),
-    join(ROOT, "node_modules/.bin"),
-    join(TOOLS, "bin"),
-    process.env.PATH,
-  ].join(":");
+  const folders = ["node_modules/node/bin", "node_modules/.bin"].map((path) => join(ROOT, path));
   return {
     ...process.env,
-    PATH: path,
+    PATH: [...folders, join(TOOLS, "bin"), process.env.PATH].join(":"),
     WRANGLER_SEND_METRICS: "false",
     WRANGLER_HIDE_BANNER: "true",
     MINIFLARE_CF_FETCH: "false",
@@ -71,16 +81,13 @@ export function environment(extra = {}) {
 }
 
 /**
- * Runs a program to its end and returns what it wrote. Quiet: its output is shown only when it
- * fails. `show` passes its output on as it comes.
+ * Runs a program; resolves to `{code, text}` with its output. `show` prints the output as it comes;
+ * otherwise it is printed only if the program fails. `check` rejects if it fails.
  */
 export function run(program, args, { env = {}, cwd = ROOT, show = false, check = true } = {}) {
   return new Promise((resolved, rejected) => {
-    const child = spawn(program, args, {
-      cwd,
-      env: environment(env),
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const stdio = ["ignore", "pipe", "pipe"];
+    const child = spawn(program, args, { cwd, env: environment(env), stdio });
     children.add(child);
     let text = "";
     const take = (stream) => (data) => {
@@ -91,7 +98,7 @@ export function run(program, args, { env = {}, cwd = ROOT, show = false, check =
     child.stderr.on("data", take(process.stderr));
     child.on("error", (error) => {
       children.delete(child);
-      rejected(new Explained(`${program} can't be started: ${error.message}`));
+      rejected(new Explained(`can't start ${program}: ${error.message}`));
     });
     child.on("close", (code, signal) => {
       children.delete(child);
@@ -102,21 +109,18 @@ export function run(program, args, { env = {}, cwd = ROOT, show = false, check =
   });
 }
 
-/** The first of `names` on PATH, or null. */
+/** The path of the first of `names` that is on PATH, or null. */
 export function onPath(...names) {
-  for (const name of names) {
-    for (const folder of (process.env.PATH ?? "").split(":")) {
-      if (folder && existsSync(join(folder, name))) return join(folder, name);
-    }
-  }
-  return null;
+  const folders = (process.env.PATH ?? "").split(":").filter(Boolean);
+  const paths = names.flatMap((name) => folders.map((folder) => join(folder, name)));
+  return paths.find((path) => existsSync(path)) ?? null;
 }
 
 export function killChildren() {
   for (const child of children) child.kill("SIGTERM");
 }
 
-/** Runs a script's main function; ends with 1 after a failure, and never leaves a child. */
+/** Runs a script's main function; exits with 1 if it fails, and leaves no child process. */
 export async function main(work) {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => {

@@ -1,5 +1,4 @@
-// Brings the tools that are missing: the wasm32 target, the npm packages, wasm-bindgen. Each is
-// looked at first, so that a second run costs nothing.
+// Installs missing tools: the wasm32 target, the npm packages and wasm-bindgen.
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,13 +8,13 @@ import { ROOT, TOOLS, WASM_TARGET, Explained, main, onPath, run, step } from "./
 /** Adds the wasm32 target to the toolchain that rust-toolchain.toml names. */
 export async function rustTarget() {
   if (!onPath("cargo")) {
-    throw new Explained("there is no cargo on PATH; install Rust from https://rustup.rs");
+    throw new Explained("cargo is not on PATH; install Rust from https://rustup.rs");
   }
   const { text } = await run("rustc", ["--print", "sysroot"]);
   const sysroot = text.trim().split("\n").at(-1);
   if (existsSync(join(sysroot, "lib/rustlib", WASM_TARGET, "lib"))) return;
   if (!onPath("rustup")) {
-    throw new Explained(`the toolchain at ${sysroot} lacks ${WASM_TARGET}, and there is no rustup`);
+    throw new Explained(`${sysroot} lacks ${WASM_TARGET}, and rustup is not on PATH`);
   }
   await step(`rustup target add ${WASM_TARGET}`, () =>
     run("rustup", ["target", "add", WASM_TARGET]),
@@ -25,37 +24,37 @@ export async function rustTarget() {
 /** Installs the npm packages that package-lock.json pins. */
 export async function npmPackages() {
   const stamp = join(ROOT, "node_modules/.selvedge-stamp");
-  // By content: a checkout gives old files new times.
+  // Compared by content, because a checkout gives old files new times.
   const lock = createHash("sha256")
     .update(readFileSync(join(ROOT, "package-lock.json")))
     .digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
   const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
   await step("npm ci", async () => {
-    // `ci` insists on every platform's packages, which a partial registry does not have; `install`
-    // brings the same pinned versions without them.
+    // `ci` needs the packages of every platform, which a partial registry lacks. `install` gets the
+    // same pinned versions without them.
     const clean = await run("npm", ["ci", ...quiet], { check: false });
     if (clean.code !== 0) await run("npm", ["install", "--no-save", ...quiet]);
   });
   if (!existsSync(join(ROOT, "node_modules/node/bin/node"))) {
-    // A policy against install scripts keeps `node` from fetching its binary package.
+    // If install scripts are disabled, `node` did not download its binary.
     await step("npm rebuild", () => run("npm", ["rebuild", "node", "workerd", "esbuild"]));
   }
   writeFileSync(stamp, lock);
 }
 
-/** The version of `name` in Cargo.lock. */
+/** Returns the version of `name` in Cargo.lock. */
 function lockedVersion(name) {
   const lock = readFileSync(join(ROOT, "Cargo.lock"), "utf8");
   const found = lock.match(new RegExp(`name = "${name}"\nversion = "([^"]+)"`));
-  if (!found) throw new Explained(`Cargo.lock names no ${name}`);
+  if (!found) throw new Explained(`Cargo.lock has no ${name}`);
   return found[1];
 }
 
 /**
- * Compiles the wasm-bindgen command and its test runner, at the version of the crate. Unoptimised:
- * it halves the wait, and the command takes a second either way. Its own lock file names a
- * withdrawn crate, hence no `--locked`.
+ * Compiles the wasm-bindgen command and its test runner at the version of the crate, without
+ * optimisation: that takes half as long, and the command runs for a second either way. There is no
+ * `--locked`, because its lock file has a yanked crate.
  */
 export async function wasmBindgen() {
   const version = lockedVersion("wasm-bindgen");

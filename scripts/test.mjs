@@ -1,6 +1,6 @@
-// `make test`: every suite, one after the other, each announced; the last line is the sum. Names
-// given as arguments choose suites; `--long` chooses the long ones, and `--frameworks` the builds of
-// real projects, of which `--only=vite,next` chooses some.
+// `make test`: runs the suites one after the other and prints the total. Arguments select suites by
+// name. `--long` runs the long ones, and `--frameworks` the builds of real projects, of which
+// `--only=vite,next` selects some.
 
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { ROOT, WASM_TARGET, main, node, run, say, seconds } from "./lib.mjs";
 
 const LINTS = ["--", "-D", "warnings"];
 
-/** Files named `*.test.mjs` in `folder`. */
+/** Returns the test files in `folder`. */
 function testFiles(folder) {
   const path = join(ROOT, folder);
   if (!existsSync(path)) return [];
@@ -29,7 +29,7 @@ async function browser() {
   return run("cargo", args, { env, show: true, check: false });
 }
 
-/** Runs test files on Node; one of them may take `minutes`. */
+/** Runs test files on Node. A single test may take `minutes`. */
 function endToEnd(files, env, minutes = 5) {
   const args = [
     "--test",
@@ -52,42 +52,30 @@ const SUITES = [
   ["kv", "end to end, KV", endToEnd(E2E, { SELVEDGE_TEST_STORE: "kv" })],
   ["empty", "end to end, caches always empty", endToEnd(E2E, { SELVEDGE_TEST_CACHE: "empty" })],
   ["flaky", "end to end, cache entries vanishing", endToEnd(E2E, { SELVEDGE_TEST_CACHE: "flaky" })],
-  [
-    "conformance",
-    "the public HTTP cache tests, in part",
-    endToEnd(testFiles("tests/conformance"), {}),
-  ],
-  ["dev", "make dev, from its start to its end", endToEnd(testFiles("tests/e2e/dev"), {})],
+  ["conformance", "some public HTTP cache tests", endToEnd(testFiles("tests/conformance"), {})],
+  ["dev", "make dev and the README", endToEnd(testFiles("tests/e2e/dev"), {})],
   ["wire", "exact bytes on bare workerd", endToEnd(testFiles("tests/e2e/wire"), {})],
 ];
 const LONG_SUITES = [["long", "long tests", endToEnd(testFiles("tests/e2e/long"), {}, 60)]];
 
 const ONLY = process.argv.find((argument) => argument.startsWith("--only="));
-const FRAMEWORK_SUITES = [
-  [
-    "frameworks",
-    "real projects, built, published, loaded and built again",
-    endToEnd(
-      testFiles("tests/frameworks"),
-      { FRAMEWORKS_ONLY: ONLY?.slice("--only=".length) ?? "" },
-      120,
-    ),
-  ],
-];
+const FRAMEWORKS_ENV = { FRAMEWORKS_ONLY: ONLY?.slice("--only=".length) ?? "" };
+const FRAMEWORKS = endToEnd(testFiles("tests/frameworks"), FRAMEWORKS_ENV, 120);
+const FRAMEWORK_SUITES = [["frameworks", "builds of real projects", FRAMEWORKS]];
 
 function suitesOf(options) {
   if (options.includes("--frameworks")) return FRAMEWORK_SUITES;
   return options.includes("--long") ? LONG_SUITES : SUITES;
 }
 
-/** Tests that passed and failed, as cargo's and Node's summaries say. */
+/** Returns the numbers of passed and failed tests from the summaries of cargo and Node. */
 function count({ code, text }) {
   const sum = (pattern) =>
     [...text.matchAll(pattern)].reduce((total, [, n]) => total + Number(n), 0);
   const passed = sum(/^test result: .*?(\d+) passed/gm) + sum(/^ℹ pass (\d+)/gm);
   const failed =
     sum(/^test result: .*?(\d+) failed/gm) + sum(/^ℹ fail (\d+)/gm) + sum(/^ℹ cancelled (\d+)/gm);
-  // A suite that can't say what failed, as when it does not compile, is one failure itself.
+  // A suite that fails without a summary, for example to compile, counts as one failure.
   if (code !== 0 && failed === 0) return { passed, failed: 1 };
   return { passed: passed || (code === 0 && failed === 0 ? 1 : 0), failed };
 }

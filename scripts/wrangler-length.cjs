@@ -1,8 +1,7 @@
-// Loaded into `wrangler dev` ahead of its own code. Its proxy sends every HTML response through a
-// rewriter that would insert the script of `--live-reload`; it does so even without that option,
-// and what the rewriter touches loses its Content-Length. Here the rewriter is left to the option.
-// Production, miniflare and bare workerd have no such proxy. A wrangler that reads differently is
-// left as it is.
+// Preloaded into `wrangler dev`, whose proxy passes every HTML response through the rewriter that
+// inserts the script of `--live-reload`, even without that option. A rewritten response loses its
+// Content-Length. This patch applies the rewriter only with the option. Production, miniflare and
+// bare workerd have no such proxy. Another version of wrangler whose code differs stays unpatched.
 
 const fs = require("node:fs");
 

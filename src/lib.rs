@@ -1,22 +1,29 @@
-//! Selvedge: a whole static CDN in one edge worker, and the command line that publishes to it.
+//! Selvedge: a complete static CDN in one edge worker, and the command line that publishes to it.
 //!
-//! A request, in the order in which the modules meet it:
+//! A request goes through these steps. [`pipeline`] has the first six, [`serve::site`] the next
+//! three; every await has a timeout and a fallback.
 //!
-//! 1. [`wire`] reads what HTTP says: the URL, the host, the path, preconditions, ranges, codings.
-//! 2. [`serve::pipeline`] finds out which site, stage and deployment the hostname names, by the
-//!    live record, whose freshness [`serve::live`] keeps.
-//! 3. [`site::manifest`] holds what a deployment is: which path has which asset, under which rules.
-//! 4. [`serve::resolve`] turns the path into an asset, a redirect to its canonical address, or
-//!    nothing; [`serve::represent`] selects what of the asset is sent: 200, 206, 304, 412 or 416.
-//! 5. [`serve::headers`] completes every response in one place.
-//! 6. [`serve::tiers`] opens the body: from memory, from the edge, from the store.
-//! 7. `edge`, on wasm32 only, is the rim where a runtime's types become ours and back.
+//! 1. The URL and the `Host` header name one hostname.
+//! 2. The path is canonicalised; no later step sees the raw one.
+//! 3. The hostname names a [destination](serve::destination): a stage, a deployment, the fresh
+//!    host, or nothing (421). HTTP may be redirected to HTTPS.
+//! 4. `/.selvedge/` is reserved on every host; the [admin API](admin) is there on the base domain.
+//! 5. The [live record](cache::live) names the deployment of a stage. It is read once, so that a
+//!    response never mixes two deployments.
+//! 6. The [manifest](site::deployment::manifest) of the deployment has its configuration.
+//! 7. Redirect rules: a redirect ends here, a rewrite names another path of the deployment.
+//! 8. The path belongs to an [action](serve::actions), to a [collection](serve::objects), or
+//!    [resolves](serve::assets::resolve) to an asset, a redirect to its canonical path, or nothing.
+//! 9. The method is checked: 405, or 404 if nothing is there.
+//! 10. [`present`](serve::present) decides between 200, 206, 304, 412 and 416. Only then is a body
+//!     opened: from memory, from the edge, from the store.
+//! 11. [`finish`](serve::response::finish), the header stage, completes every response.
 //!
 //! Publishing goes the other way: `publish`, on native targets only, turns a folder into blobs and
-//! a manifest, and [`serve::admin`] takes them in.
+//! a manifest, and [`admin`] stores them.
 //!
-//! `wire <- site <- serve <- edge` and `wire <- site <- publish <- bin`; `edge` and `publish`
-//! never see each other. `ARCHITECTURE.md` has the map and the invariants.
+//! `wire <- site <- ports <- cache <- serve <- admin <- pipeline <- edge` and
+//! `wire <- site <- publish <- cli`. `ARCHITECTURE.md` has the map and the invariants.
 
 pub mod wire;
 pub mod site;

@@ -1,20 +1,6 @@
-//! A request, from its URL to its reply.
+//! From a request to its response, in the steps that the crate's documentation lists.
 //!
-//! 1. The URL and the `Host` name one hostname, or the answer is 400.
-//! 2. The path is canonicalised; nothing after this sees the raw one.
-//! 3. The hostname names a place: the admin API, a stage, a deployment, a fresh host, or nothing
-//!    (421).
-//! 4. `/.selvedge/` is reserved on every host.
-//! 5. The live record says which deployment a stage serves; it is read once.
-//! 6. The deployment's manifest root gives the configuration.
-//! 7. Redirect rules are tried; a rewrite names another path of the same deployment.
-//! 8. The path resolves to an asset, a redirect to its canonical address, or nothing.
-//! 9. The method is judged where the request ended up.
-//! 10. A representation is selected: 200, 206, 304, 412 or 416.
-//! 11. The header stage completes the reply; only then is a body opened.
-//!
-//! Not I/O: what is read comes through [`Tiers`]. The invariant is that every path through these
-//! steps ends in a reply; a fault ends in 503, never in 404 and never in a panic.
+//! Every path through them ends in a response; a fault ends in 503, never in 404.
 
 #![cfg_attr(
     not(test),
@@ -38,67 +24,64 @@ use crate::cache::memory::Memory;
 use crate::cache::tiers::Tiers;
 use crate::ports::deadline::persistently;
 use crate::ports::{Fault, Ports};
-use crate::serve::constant::Constant;
 use crate::serve::deployment_host;
+use crate::serve::destination::{Destination, is_reserved};
+use crate::serve::draft::Draft;
+use crate::serve::error::HttpError;
 use crate::serve::objects::fresh_host;
-use crate::serve::request::{Ask, RequestHeader, RequestHeaders, goes_to_a_page};
-use crate::serve::response::{Reply, ReplyBody};
-use crate::serve::route::{Place, is_reserved, place};
-use crate::serve::site::{Serving, serve};
-use crate::site::ids::{DeploymentId, SiteName, StageName};
+use crate::serve::request::{Recipient, Request, RequestHeader, RequestHeaders};
+use crate::serve::response::{Response, Stage, finish};
+use crate::serve::site::serve;
+use crate::serve::site_request::Serving;
+use crate::site::ids::StageName;
 use crate::site::keys;
 use crate::site::records::site::HostRecord;
-use crate::wire::headers::Headers;
 use crate::wire::host::{Hostname, parse_authority};
-use crate::wire::path::RequestPath;
-use crate::wire::url::{self, Scheme};
+use crate::wire::path::{PathError, RequestPath};
+use crate::wire::url::{self, Scheme, UrlError};
 
-/// Where probes ask.
+/// Probes come from inside, possibly without HTTPS.
 const HEALTH: &str = "/.selvedge/health";
 
-/// The reply to a request.
+/// Returns the response to a request.
 pub async fn handle<P: Ports>(
     ports: P,
     memory: Rc<Memory<P::Held>>,
     method: &str,
     url: &str,
     headers: &dyn RequestHeaders,
-) -> Reply<P> {
-    let reply = route(Tiers::new(ports, memory), method, url, headers).await;
-    let reply = match &reply.body {
-        ReplyBody::Constant(..) if goes_to_a_page(headers) => reply.to_person(),
-        _ => reply,
-    };
-    if method == "HEAD" { reply.without_body() } else { reply }
+) -> Response<P> {
+    match respond(Tiers::new(ports, memory), method, url, headers).await {
+        Ok(response) => response,
+        Err(error) => {
+            let recipient = Recipient { is_head: method == "HEAD", headers };
+            finish(recipient, Draft::error(error).detail("constant"), Stage::Siteless)
+        }
+    }
 }
 
-async fn route<P: Ports>(
+async fn respond<P: Ports>(
     tiers: Tiers<P>,
-    token: &str,
+    method: &str,
     url: &str,
     headers: &dyn RequestHeaders,
-) -> Reply<P> {
-    let parts = match url::split(url) {
-        Ok(parts) => parts,
-        Err(error) if error.is_too_long() => return Constant::TooLong.reply(),
-        Err(_) => return Constant::BadRequest.reply(),
-    };
+) -> Result<Response<P>, HttpError> {
+    // 1. The URL and the `Host` name one hostname.
+    let parts = url::split(url).map_err(|error| match error {
+        UrlError::TooLong => HttpError::TooLong,
+        _ => HttpError::BadRequest,
+    })?;
     if !url::authority_agrees(&parts, headers.value(RequestHeader::Host).as_deref()) {
-        return Constant::BadRequest.reply();
+        return Err(HttpError::BadRequest);
     }
-    let Ok((host, _)) = parse_authority(parts.authority) else {
-        return Constant::BadRequest.reply();
-    };
-    let path = match RequestPath::parse(parts.path) {
-        Ok(path) => path,
-        Err(error) if error.is_too_long() => return Constant::TooLong.reply(),
-        Err(_) => return Constant::NotFound.reply(),
-    };
-    let Ok(method) = Method::from_bytes(token.as_bytes()) else {
-        return Constant::BadRequest.reply();
-    };
-    let ask = Ask {
-        method,
+    let (host, _) = parse_authority(parts.authority).map_err(|_| HttpError::BadRequest)?;
+    // 2. The path is canonicalised.
+    let path = RequestPath::parse(parts.path).map_err(|error| match error {
+        PathError::TooLong => HttpError::TooLong,
+        _ => HttpError::NotFound,
+    })?;
+    let request = Request {
+        method: Method::from_bytes(method.as_bytes()).map_err(|_| HttpError::BadRequest)?,
         scheme: parts.scheme,
         host: &host,
         authority: parts.authority,
@@ -106,57 +89,50 @@ async fn route<P: Ports>(
         query: parts.query,
         headers,
     };
-    let base = &tiers.ports.settings().base_domain;
-    let place = place(&host, base);
-    let is_named = !matches!(place, Place::Nothing | Place::Custom);
-    // Probes come from inside and carry no secret: health answers whatever the scheme.
-    if is_named && path.decoded() != HEALTH && redirects_to_https(&tiers, &ask) {
-        return to_https(&ask);
+    // 3. The hostname names a destination.
+    let destination = Destination::of(&host, &tiers.ports.settings().base_domain);
+    let is_named = !matches!(destination, Destination::Nothing | Destination::Custom);
+    if is_named && path.decoded() != HEALTH && redirects_to_https(&tiers, &request) {
+        return Ok(to_https(&request));
     }
+    // 4. `/.selvedge/` is reserved. Boxed: a rare path must not make every request's future larger.
     if is_reserved(path.decoded()) {
-        return match place {
-            // Boxed: what is rare must not make every request's future larger.
-            Place::Base => Box::pin(admin::answer(&tiers, &ask)).await,
-            _ => Constant::NotFound.reply(),
+        return match destination {
+            Destination::Base => Ok(Box::pin(admin::answer(&tiers, &request)).await),
+            _ => Err(HttpError::NotFound),
         };
     }
-    if let Place::Fresh(site) = &place {
-        return Box::pin(fresh_host::answer(&tiers, &ask, site)).await;
-    }
-    match target(&tiers, &host, place).await {
-        Ok(Some(_)) if redirects_to_https(&tiers, &ask) => to_https(&ask),
-        Ok(Some(target)) => at(&tiers, &ask, target).await,
-        Ok(None) => Constant::Misdirected.reply(),
-        Err(_) => Constant::Unavailable.reply(),
-    }
-}
-
-enum Target {
-    Stage(SiteName, StageName),
-    Deployment(SiteName, DeploymentId),
-}
-
-async fn target<P: Ports>(
-    tiers: &Tiers<P>,
-    host: &Hostname,
-    place: Place,
-) -> Result<Option<Target>, Fault> {
-    Ok(match place {
-        Place::Stage(site, stage) => Some(Target::Stage(site, stage)),
-        Place::Deployment(site, id) => Some(Target::Deployment(site, id)),
-        Place::Base => {
+    let (site, stage) = match destination {
+        Destination::Fresh(site) => {
+            return Ok(Box::pin(fresh_host::respond(&tiers, &request, &site)).await);
+        }
+        Destination::Deployment(site, id) => {
+            return Box::pin(deployment_host::respond(&tiers, &request, site, id)).await;
+        }
+        Destination::Nothing => return Err(HttpError::Misdirected),
+        Destination::Stage(site, stage) => (site, stage),
+        Destination::Base => {
             let site = tiers.ports.settings().default_site.clone();
-            site.map(|site| Target::Stage(site, StageName::production()))
+            (site.ok_or(HttpError::Misdirected)?, StageName::production())
         }
-        Place::Custom => {
-            let record = custom_host(tiers, host).await?;
-            record.map(|record| Target::Stage(record.site.clone(), record.stage.clone()))
+        Destination::Custom => {
+            let record = custom_host(&tiers, &host).await?.ok_or(HttpError::Misdirected)?;
+            (record.site.clone(), record.stage.clone())
         }
-        Place::Fresh(_) | Place::Nothing => None,
-    })
+    };
+    // A custom hostname redirects once it is known to be one.
+    if redirects_to_https(&tiers, &request) {
+        return Ok(to_https(&request));
+    }
+    // 5. The live record names the deployment; it is read once.
+    let live = live::live(&tiers, &site, &stage).await?.ok_or(HttpError::Misdirected)?;
+    let id = live.record.deployment.clone();
+    // 6. to 11. in the deployment that it names.
+    let serving = Serving { site, id, stage: Some(stage), live: Some(live), view: None };
+    serve(&tiers, &request, serving).await
 }
 
-/// What a custom hostname serves; kept as long as a live record may be used.
+/// Returns the record of a custom hostname, which is kept as long as a live record may be used.
 async fn custom_host<P: Ports>(
     tiers: &Tiers<P>,
     host: &Hostname,
@@ -182,37 +158,13 @@ async fn custom_host<P: Ports>(
     }
 }
 
-async fn at<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, target: Target) -> Reply<P> {
-    match target {
-        Target::Stage(site, stage) => match live::live(tiers, &site, &stage).await {
-            Ok(Some(live)) => {
-                let id = live.record.deployment.clone();
-                let serving =
-                    Serving { site, id, stage: Some(stage), live: Some(live), view: None };
-                serve(tiers, ask, serving).await
-            }
-            Ok(None) => Constant::Misdirected.reply(),
-            Err(_) => Constant::Unavailable.reply(),
-        },
-        Target::Deployment(site, id) => {
-            // Boxed, as all that is rare.
-            Box::pin(deployment_host::answer(tiers, ask, site, id)).await
-        }
-    }
+fn redirects_to_https<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>) -> bool {
+    tiers.ports.settings().https_only && request.scheme == Scheme::Http
 }
 
-fn redirects_to_https<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> bool {
-    tiers.ports.settings().https_only && ask.scheme == Scheme::Http
-}
-
-/// The same address over HTTPS, on its default port.
-fn to_https<P: Ports>(ask: &Ask<'_>) -> Reply<P> {
-    let address = format!("https://{}{}", ask.host.as_str(), ask.path.canonical());
-    let mut headers = Headers::with_capacity(6);
-    headers.set("location", ask.with_query(address));
-    headers.set("content-length", "0");
-    headers.set("cache-control", "no-store");
-    headers.set("x-content-type-options", "nosniff");
-    headers.set("cache-status", "selvedge; fwd=bypass; detail=https-only");
-    Reply { status: 308, headers, body: ReplyBody::Empty }
+/// Redirects to the same address over HTTPS, on its default port.
+fn to_https<P: Ports>(request: &Request<'_>) -> Response<P> {
+    let address = format!("https://{}{}", request.host.as_str(), request.path.canonical());
+    let draft = Draft::redirect(308, request.with_query(address));
+    finish(request.recipient(), draft.detail("https-only"), Stage::Siteless)
 }

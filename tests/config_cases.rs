@@ -1,14 +1,15 @@
 //! Case files of site configurations: `config/*.case`.
 //!
-//! A case is files, a line of ten hyphens, and what becomes of them: every diagnostic, then the
-//! compiled configuration where it differs from none at all. A file begins with a line
-//! `==> NAME`; `../NAME` is beside the published folder. `UPDATE_CASES=1` rewrites the results.
+//! A case has files, a line of ten hyphens, and the expected result: every diagnostic, then the
+//! compiled configuration where it differs from the default. A file begins with a line `==> NAME`;
+//! `../NAME` is beside the published folder. `UPDATE_CASES=1` rewrites the results.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use selvedge::publish::config::{Fingerprint, Loaded, PublishSettings, load};
+use selvedge::publish::config::load;
+use selvedge::publish::config::settings::{Fingerprint, Loaded, PublishSettings};
 use selvedge::site::codec::encode;
 use selvedge::site::config::SiteConfig;
 use selvedge::site::source::diagnostic::Located;
@@ -16,7 +17,7 @@ use selvedge::site::source::diagnostic::Located;
 const RULE: &str = "\n----------\n";
 
 #[test]
-fn cases() {
+fn configurations_compile_as_expected() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config");
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -105,7 +106,7 @@ fn summary(loaded: &Loaded) -> String {
 }
 
 #[test]
-fn files_that_cannot_be_read() {
+fn unreadable_files_are_reported() {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("config-unreadable");
     let _ = fs::remove_dir_all(&root);
     fs::create_dir_all(&root).unwrap();

@@ -1,4 +1,4 @@
-//! Which file names count as fingerprinted: listings of real builds, ordinary names, random ones.
+//! Recognition of fingerprinted file names: listings of real builds, ordinary names, random ones.
 
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -24,7 +24,7 @@ fn fingerprinted(paths: &[String]) -> HashSet<String> {
     paths.iter().zip(classes).filter(is_yes).map(|(path, _)| path.clone()).collect()
 }
 
-/// Every listing of a real build: `H` before each path whose name holds a hash of the content.
+/// Listings of real builds, with `H` before each path that has a hash of the content.
 #[test]
 fn builds_of_frameworks() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/frameworks/listings");
@@ -55,13 +55,13 @@ fn builds_of_frameworks() {
 
 /// Names found below `/usr/share`, in Python's library and in crates, folder by folder.
 #[test]
-fn ordinary_names() {
+fn names_of_other_projects_are_not_recognised() {
     let paths: Vec<String> =
         fixture("fingerprints/ordinary.txt").lines().map(String::from).collect();
     assert!(paths.len() >= 10_000);
     let found = fingerprinted(&paths);
     assert!(found.is_empty(), "{found:?}");
-    // Beside scripts with hashes, too: as in a folder of a bundler into which others were copied.
+    // Also beside scripts with hashes, as in a bundler's folder into which others were copied.
     let text = fixture("frameworks/listings/vite.txt");
     let hashed = text.lines().filter_map(|line| line.strip_prefix("H\tassets/"));
     let hashed: Vec<String> = hashed.map(|name| format!("/0/{name}")).collect();
@@ -73,32 +73,16 @@ fn ordinary_names() {
     assert!(found.len() * 100 >= hashed.len() * 99, "{} of {}", found.len(), hashed.len());
 }
 
-/// Names that earlier versions took for fingerprinted, each alone.
+/// Names that earlier versions wrongly recognised.
 #[test]
-fn names_that_are_none() {
-    let names = [
-        "Chapter10.pdf",
-        "Invoice2024.pdf",
-        "Screenshot1.png",
-        "iPhone15Pro.jpg",
-        "userProfile2.js",
-        "NotoSans2.woff2",
-        "decade90.css",
-        "report-20260131.pdf",
-        "jquery-3.7.1.min.js",
-        "bootstrap-datepicker.js",
-        "app-DataGrid.js",
-        "app-settings.js",
-        "lib-K8sProxy.js",
-        "x-IPv4Addr.js",
-        "aws-S3Client.js",
-        "deadbeef.js",
-        "report-12345678.csv",
-        "photo-1700000000.jpg",
-        "550e8400-e29b-41d4-a716-446655440000.png",
-        "x-Q3-2026FY.pdf",
-    ];
-    for name in names {
+fn ordinary_names_are_not_recognised() {
+    let names = "Chapter10.pdf Invoice2024.pdf Screenshot1.png iPhone15Pro.jpg userProfile2.js \
+                 NotoSans2.woff2 decade90.css report-20260131.pdf jquery-3.7.1.min.js \
+                 bootstrap-datepicker.js app-DataGrid.js app-settings.js lib-K8sProxy.js \
+                 x-IPv4Addr.js aws-S3Client.js deadbeef.js report-12345678.csv \
+                 photo-1700000000.jpg 550e8400-e29b-41d4-a716-446655440000.png x-Q3-2026FY.pdf";
+    let names: Vec<&str> = names.split(' ').collect();
+    for name in &names {
         for folder in ["", "/assets", "/files"] {
             let paths = [format!("{folder}/{name}"), format!("{folder}/style.css")];
             assert!(fingerprinted(&paths).is_empty(), "{folder}/{name}");
@@ -108,9 +92,9 @@ fn names_that_are_none() {
     assert!(fingerprinted(&all).is_empty());
 }
 
-/// Names that are as long as a hash, beside files that have one after a hyphen.
+/// Names as long as a hash, beside files with one after a hyphen.
 #[test]
-fn hashes_after_a_name_do_not_vouch_for_whole_names() {
+fn hashes_after_a_hyphen_say_nothing_about_whole_names() {
     let hashed = ["/assets/index-D_zS66pC.js", "/assets/form-DiwrgTda.js"].map(String::from);
     let names = ["print-A4.css", "Header-2.js", "UserList.js", "IPv4-FAQ.js", "IPv4-FAQ.pdf"];
     for name in names {
@@ -141,7 +125,7 @@ fn documents_count_only_beside_hashed_scripts() {
 }
 
 #[test]
-fn doubtful_scripts_outlive_their_deployment_and_documents_do_not() {
+fn only_uncertain_scripts_outlive_their_deployment() {
     let rows = [
         ("/assets/index-DiwrgTda.js", Class::Retained),
         ("/assets/index-DiwrgTda.js.map", Class::Retained),
@@ -159,7 +143,7 @@ fn doubtful_scripts_outlive_their_deployment_and_documents_do_not() {
 }
 
 #[test]
-fn a_bundlers_manifest_decides_where_names_can_not() {
+fn a_bundlers_manifest_takes_precedence() {
     let paths = ["/assets/index-settings.js", "/assets/app.js"];
     let bundled = paths.iter().map(|path| (*path).to_owned()).collect();
     assert_eq!(judge(&paths, &bundled), [Class::Fingerprinted, Class::Other]);
@@ -218,7 +202,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn words_numbers_dates_and_versions_are_none(
+    fn words_numbers_dates_and_versions_are_not_recognised(
         paths in proptest::collection::vec(ordinary(), 1..40)
     ) {
         let found = fingerprinted(&paths);

@@ -1,9 +1,9 @@
-//! The limiter under generated requests and clocks: never more than the limit and its burst in any
-//! window, a time to wait that is true, and nothing gained from a clock that goes back.
+//! Properties of the rate limiter over generated requests and clocks: at most the limit and its
+//! burst in any window, a wait that suffices, and nothing gained from a clock that goes back.
 #![cfg(not(target_arch = "wasm32"))]
 
 use proptest::prelude::*;
-use selvedge::ports::limiter::{Limiter, Pace, Rate, Verdict, WINDOW_SECS};
+use selvedge::ports::limiter::{Admission, Limiter, Pace, Rate, WINDOW_SECS};
 use selvedge::wire::time::UnixMillis;
 
 const WINDOW_MS: u64 = WINDOW_SECS * 1_000;
@@ -23,7 +23,7 @@ fn pauses() -> impl Strategy<Value = Vec<u64>> {
 /// The times, oldest first, at which requests pass.
 fn passed(limit: u32, times: &[u64]) -> Vec<u64> {
     let (mut pace, rate) = (Pace::default(), Rate::per_minute(limit));
-    let passes = |now: &u64| pace.take(rate, UnixMillis(*now)) == Verdict::Pass;
+    let passes = |now: &u64| pace.take(rate, UnixMillis(*now)) == Admission::Pass;
     let mut passed: Vec<u64> = times.iter().copied().filter(passes).collect();
     passed.sort_unstable();
     passed
@@ -47,7 +47,7 @@ proptest! {
     }
 
     #[test]
-    fn who_waits_as_told_passes_and_who_keeps_the_pace_always_does(
+    fn a_request_passes_after_its_wait_and_at_the_steady_pace(
         limit in limits(),
         pauses in pauses(),
     ) {
@@ -55,17 +55,17 @@ proptest! {
         let mut now = START_MS;
         for pause in pauses {
             now += pause;
-            if let Verdict::Wait(secs) = pace.take(rate, UnixMillis(now)) {
+            if let Admission::Wait(secs) = pace.take(rate, UnixMillis(now)) {
                 prop_assert!((1..=WINDOW_SECS).contains(&secs));
                 let mut later = pace;
-                let verdict = later.take(rate, UnixMillis(now + secs * 1_000));
-                prop_assert_eq!(verdict, Verdict::Pass);
+                let admission = later.take(rate, UnixMillis(now + secs * 1_000));
+                prop_assert_eq!(admission, Admission::Pass);
             }
         }
         let step_ms = WINDOW_MS.div_ceil(u64::from(limit));
         let start_ms = now + WINDOW_MS;
         let steady = (0..200).map(|n| UnixMillis(start_ms + n * step_ms));
-        let all = steady.into_iter().all(|now| pace.take(rate, now) == Verdict::Pass);
+        let all = steady.into_iter().all(|now| pace.take(rate, now) == Admission::Pass);
         prop_assert!(all);
     }
 
@@ -85,7 +85,7 @@ proptest! {
     }
 
     #[test]
-    fn keys_do_not_touch_each_other(
+    fn keys_are_independent(
         limit in 1..=100_u32,
         requests in prop::collection::vec((0..4_usize, 0..=500_u64), 1..=400),
     ) {

@@ -1,4 +1,4 @@
-//! Manifests that tenants upload: reading one is total, whatever its bytes.
+//! Manifests that tenants upload: parsing and lookups are total.
 //!
 //! `make fuzz` runs these with a million cases each.
 #![cfg(not(target_arch = "wasm32"))]
@@ -32,7 +32,7 @@ fn build(files: &[(String, Asset)]) -> BuiltManifest {
     builder.build().unwrap()
 }
 
-/// Looks everything up that could be there, and things that could not.
+/// Looks up all paths and others in anything that can be parsed.
 fn ask(bytes: &[u8], paths: &[String]) {
     if let Ok(manifest) = Manifest::parse(bytes) {
         for path in paths.iter().map(String::as_str).chain(["", "/", "/404.html", "//", "/a/b/"]) {
@@ -70,7 +70,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_was_put_in_is_found_and_nothing_else(
+    fn inserted_paths_are_found_and_no_others(
         files in btree_map("/[a-c/.]{0,6}(index|404)?(\\.html)?", asset(), 0..40),
         other in "/[a-d/.]{0,8}",
     ) {
@@ -88,7 +88,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_manifest_is_read_without_harm(
+    fn damaged_manifests_do_not_panic(
         files in btree_map("/[a-c/]{0,6}(\\.html)?", asset(), 0..20),
         damage in vec(any::<(u8, prop::sample::Index, u8)>(), 1..8),
     ) {
@@ -100,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_without_harm(
+    fn arbitrary_bytes_do_not_panic(
         magic in prop::sample::select(vec!["SVM1", "SVS1", ""]),
         rest in vec(any::<u8>(), 0..200),
     ) {
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_no_record_of_ours(bytes in vec(any::<u8>(), 0..100), text in ".{0,80}") {
+    fn arbitrary_bytes_are_not_a_record(bytes in vec(any::<u8>(), 0..100), text in ".{0,80}") {
         let (site, stage) = ("www".parse().unwrap(), "production".parse().unwrap());
         prop_assert!(LiveRecord::parse(&bytes, &site, &stage).is_none());
         prop_assert!(SiteRecord::parse(&bytes, &site).is_none());

@@ -1,11 +1,11 @@
-//! Properties of rules: they match like the regular expressions that they stand for, in linear
-//! time; no text makes a parser panic; no accepted rule makes a header that a runtime refuses.
+//! Properties of rules: they match like regular expressions, in linear time; parsers are total; an
+//! accepted rule never yields a header that a runtime rejects.
 #![cfg(not(target_arch = "wasm32"))]
 
 use proptest::prelude::*;
 
 use selvedge::publish::config::{app_config, selvedge_toml};
-use selvedge::publish::page;
+use selvedge::publish::lint::html;
 use selvedge::site::codec::{decode, encode};
 use selvedge::site::rules::header_op::{HeaderOp, Origin};
 use selvedge::site::rules::matching::CAPTURES_MAX;
@@ -98,7 +98,7 @@ fn matching_is_linear() {
 
 #[test]
 fn twenty_thousand_exact_redirects() {
-    // They are looked up, not tried: 800 million attempts would be felt here.
+    // They are looked up: 800 million attempts would be noticed here.
     let text: String = (0..20_000).map(|n| format!("/from/{n} /to/{n} 301\n")).collect();
     let redirects_file::RedirectsFile { rules, diagnostics, .. } =
         redirects_file::parse("_redirects", &text);
@@ -137,23 +137,12 @@ fn check_location(location: &str, written: &str) -> Result<(), TestCaseError> {
 }
 
 fn piece() -> impl Strategy<Value = String> {
+    let fixed = "/ * :splat :id :identity %2F %0d%0a \\ .. https:// evil.example ?q= #f @";
+    let fixed: Vec<&str> = fixed.split(' ').collect();
     prop_oneof![
-        Just("/".to_owned()),
-        Just("*".to_owned()),
-        Just(":splat".to_owned()),
-        Just(":id".to_owned()),
-        Just(":identity".to_owned()),
-        Just("%2F".to_owned()),
-        Just("%0d%0a".to_owned()),
-        Just("\\".to_owned()),
-        Just("..".to_owned()),
-        Just("https://".to_owned()),
-        Just("evil.example".to_owned()),
-        Just("?q=".to_owned()),
-        Just("#f".to_owned()),
-        Just("@".to_owned()),
-        "[a-z]{1,3}",
-        "\\PC{1,2}",
+        14 => prop::sample::select(fixed).prop_map(str::to_owned),
+        1 => "[a-z]{1,3}",
+        1 => "\\PC{1,2}",
     ]
 }
 
@@ -186,8 +175,8 @@ proptest! {
             let _ = redirects_file::parse("_redirects", text);
             let _ = selvedge_toml::parse("selvedge.toml", text);
             let _ = app_config::parse("app.config.yaml", text);
-            for tag in page::tags(text) {
-                let _ = tag.attribute("href").and_then(|href| page::link_path("/a/b.html", href));
+            for tag in html::tags(text) {
+                let _ = tag.attribute("href").and_then(|href| html::link_path("/a/b.html", href));
             }
             let _ = Pattern::parse(text, Language::Rules);
             let _ = Pattern::parse(text, Language::Selector);
@@ -197,7 +186,7 @@ proptest! {
     }
 
     #[test]
-    fn accepted_redirects_lead_where_the_site_wrote(
+    fn accepted_redirects_stay_on_hosts_that_the_site_wrote(
         from in path_text(),
         to in target_text(),
         status in prop::sample::select(vec![200_u16, 301, 302, 307]),

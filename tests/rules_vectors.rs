@@ -1,6 +1,6 @@
-//! `vectors/rules.json`: what Workers Static Assets does with `_headers` and `_redirects` files.
+//! `vectors/rules.json`: the behaviour of Workers Static Assets for `_headers` and `_redirects`.
 //!
-//! Judged here as far as the rules alone decide; whole requests are the pipeline's tests.
+//! Only rules are tested here; the pipeline's tests make whole requests.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ struct Vector {
 }
 
 #[test]
-fn vectors() {
+fn vectors_are_matched() {
     let rows: Vec<Vector> = serde_json::from_str(include_str!("vectors/rules.json")).unwrap();
     assert!(rows.len() >= 20);
     for (index, row) in rows.iter().enumerate() {
@@ -68,9 +68,21 @@ fn check_headers(index: usize, row: &Vector, text: &str, path: &str) {
     rules.unwrap().apply("fakehost", path, None, false, &mut headers);
     for (name, expected) in &row.response_headers {
         let name = name.to_ascii_lowercase();
-        // The server keeps these to itself, and says so when the file is read.
+        // The parser warns about headers that belong to the server.
         if !is_disallowed(&name) {
             assert_eq!(headers.value(&name), expected.as_deref(), "row {index}: {name}");
         }
     }
+}
+
+#[test]
+fn mistakes_are_reported_with_their_line() {
+    let found = redirects_file::parse("_redirects", "/old/* /new/:splat 301\n/a /b 418\n");
+    assert_eq!(found.rules.len(), 1);
+    let printed = found.diagnostics[0].to_string();
+    assert!(printed.starts_with("_redirects:2: 418 is not the status of a redirect"), "{printed}");
+    let found = headers_file::parse("_headers", "/docs/*\n  X-Frame-Options: DENY\n  ! Server\n");
+    assert_eq!(found.rules.len(), 1);
+    let printed = found.diagnostics[0].to_string();
+    assert!(printed.starts_with("_headers:3: warning: the header `server` can't be changed"));
 }

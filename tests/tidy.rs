@@ -1,6 +1,7 @@
-//! What no compiler checks: layers, words, lengths.
+//! Checks layers, words and lengths, which no compiler does.
 #![cfg(not(target_arch = "wasm32"))]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,8 @@ use std::path::{Path, PathBuf};
 const LINE_CHARS_MAX: usize = 100;
 /// Longest file of source in lines, but for its tests.
 const FILE_LINES_MAX: usize = 500;
+/// Longest function in lines: a screen.
+const FUNCTION_LINES_MAX: usize = 70;
 
 /// Files that may be longer, and why.
 const LONG_FILES: [&str; 0] = [];
@@ -76,18 +79,83 @@ fn only_the_rim_names_a_runtime() {
     });
 }
 
+/// The rooms of `src`, and those that each may import: the layers of ARCHITECTURE.md.
+const LAYERS: [(&str, &[&str]); 10] = [
+    ("wire", &[]),
+    ("site", &["wire"]),
+    ("ports", &["wire", "site"]),
+    ("cache", &["wire", "site", "ports"]),
+    ("serve", &["wire", "site", "ports", "cache"]),
+    ("admin", &["wire", "site", "ports", "cache", "serve"]),
+    ("pipeline", &["wire", "site", "ports", "cache", "serve", "admin"]),
+    ("edge", &["wire", "site", "ports", "cache", "serve", "admin", "pipeline"]),
+    ("publish", &["wire", "site"]),
+    ("cli", &["wire", "site", "publish"]),
+];
+
+/// Each module of `src` with the modules that it imports; unit tests are left out.
+fn imports() -> BTreeMap<String, BTreeSet<String>> {
+    let sources: BTreeMap<String, String> = files("src", &["rs"])
+        .into_iter()
+        .filter(|(path, _)| !path.starts_with("src/bin/") && path != "src/lib.rs")
+        .map(|(path, text)| {
+            let module = path.trim_start_matches("src/").trim_end_matches(".rs");
+            (module.trim_end_matches("/mod").replace('/', "::"), text)
+        })
+        .collect();
+    let imports_of = |module: &str, text: &str| {
+        let code = text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or(text);
+        let code: String = code.lines().filter(|line| !line.trim().starts_with("//")).collect();
+        code.split("crate::")
+            .skip(1)
+            .flat_map(|rest| {
+                let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+                let (path, rest) = rest.split_at(end.unwrap_or(rest.len()));
+                let list = rest.strip_prefix('{').and_then(|list| list.split_once('}'));
+                let names = list.map_or("", |(names, _)| names).split(',');
+                names.map(move |name| format!("{path}{}", name.trim())).collect::<Vec<_>>()
+            })
+            .filter_map(|path| {
+                let parts: Vec<_> = path.split("::").collect();
+                let prefixes = (1..=parts.len()).rev().map(|count| parts[..count].join("::"));
+                prefixes.into_iter().find(|prefix| sources.contains_key(prefix))
+            })
+            .filter(|imported| imported != module)
+            .collect()
+    };
+    sources.iter().map(|(module, text)| (module.clone(), imports_of(module, text))).collect()
+}
+
 #[test]
 fn layers_point_one_way() {
-    let rows: [(&str, &[&str]); 5] = [
-        ("src/wire/", &["crate::site", "crate::serve", "crate::edge", "crate::publish"]),
-        ("src/site/", &["crate::serve", "crate::edge", "crate::publish"]),
-        ("src/serve/", &["crate::edge", "crate::publish"]),
-        ("src/edge/", &["crate::publish"]),
-        ("src/publish/", &["crate::edge"]),
-    ];
-    for (folder, above) in rows {
-        nowhere(&files(folder, &["rs"]), |_, line| above.iter().any(|name| line.contains(name)));
+    let room = |module: &str| module.split("::").next().unwrap_or_default().to_owned();
+    let mut wrong = Vec::new();
+    for (module, imported) in imports() {
+        let from = room(&module);
+        let layer = LAYERS.iter().find(|(name, _)| *name == from);
+        let (_, allowed) = layer.unwrap_or_else(|| panic!("{module} is in no layer"));
+        let upward = imported.iter().filter(|to| room(to) != from);
+        let upward = upward.filter(|to| !allowed.contains(&room(to).as_str()));
+        wrong.extend(upward.map(|to| format!("{module} imports {to}")));
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_modules_import_each_other() {
+    let mut left = imports();
+    // Whatever is imported by nothing, or imports nothing, is in no cycle.
+    loop {
+        let imported: BTreeSet<String> = left.values().flatten().cloned().collect();
+        let before = left.len();
+        left.retain(|module, imports| !imports.is_empty() && imported.contains(module));
+        let names: BTreeSet<String> = left.keys().cloned().collect();
+        left.values_mut().for_each(|imports| imports.retain(|to| names.contains(to)));
+        if left.len() == before {
+            break;
+        }
+    }
+    assert!(left.is_empty(), "cycles among: {left:#?}");
 }
 
 #[test]
@@ -122,6 +190,30 @@ fn lines_and_files_are_short() {
         let allowed = lines <= FILE_LINES_MAX || LONG_FILES.contains(&path.as_str());
         assert!(allowed, "{path}: {lines} lines of {FILE_LINES_MAX}");
     }
+}
+
+#[test]
+fn functions_fit_a_screen() {
+    let mut long = Vec::new();
+    for (path, text) in files("src", &["rs"]) {
+        let lines: Vec<&str> = text.lines().collect();
+        for (first, line) in lines.iter().enumerate() {
+            let start = line.trim_start();
+            let modifiers = ["pub ", "pub(super) ", "pub(crate) ", "const ", "async "];
+            let name = modifiers.iter().fold(start, |rest, word| rest.trim_start_matches(word));
+            if !name.starts_with("fn ") {
+                continue;
+            }
+            // rustfmt puts the closing brace where the signature begins.
+            let closing = format!("{}}}", " ".repeat(line.len() - start.len()));
+            let rest = lines.iter().skip(first);
+            let count = rest.take_while(|line| **line != closing).count() + 1;
+            if count > FUNCTION_LINES_MAX && !line.ends_with(';') && !line.ends_with('}') {
+                long.push(format!("{path}:{}: {count} lines", first + 1));
+            }
+        }
+    }
+    assert!(long.is_empty(), "{}", long.join("\n"));
 }
 
 #[test]

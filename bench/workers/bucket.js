@@ -1,6 +1,6 @@
-// An R2 bucket in memory, as the runtime's binding speaks to one: what is asked stands in a header
-// or before the value, and what is known of an object before its bytes. Only what Selvedge asks
-// for: get with a range, head, put with a condition, list, delete.
+// An R2 bucket in memory that speaks the protocol of the runtime's binding: requests are in a
+// header or before the value, and an object's metadata is before its bytes. Supports only the
+// operations that Selvedge uses: get with a range, head, put with a condition, list, delete.
 
 const objects = new Map();
 const NO_SUCH_KEY = [404, 10007];
@@ -24,7 +24,7 @@ const described = ({ key, etag, bytes }, range) => ({
   range,
 });
 
-/** A result, and bytes behind it. */
+/** Responds with a result, followed by bytes. */
 function answer(result, bytes = new ArrayBuffer(0)) {
   const head = text.encode(JSON.stringify(result));
   const body = new Uint8Array(head.byteLength + bytes.byteLength);

@@ -1,9 +1,9 @@
-// The cache of every contestant: the same one that the end-to-end tests use, but that it answers a
-// condition with a 304, as the platform's does, which kv-asset-handler leaves conditions to.
+// The cache of every contestant: that of the end-to-end tests, but it evaluates conditions, as the
+// platform's does. kv-asset-handler relies on that.
 
 import cache from "over.js";
 
-/** An entity tag as it counts in a weak comparison (RFC 9110, 8.8.3.2). */
+/** Prepares an entity tag for a weak comparison (RFC 9110 section 8.8.3.2). */
 const opaque = (etag) => etag?.replace(/^W\//, "");
 
 export default {

@@ -1,4 +1,4 @@
-// The floor of floors: a body and headers that were there before the request came.
+// The lowest floor: a constant body and constant headers.
 
 const body = new TextEncoder().encode("x".repeat(10_000));
 const headers = {

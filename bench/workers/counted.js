@@ -1,4 +1,4 @@
-// A store, and a count of the requests that it got.
+// Counts the requests to a store.
 
 import store from "over.js";
 

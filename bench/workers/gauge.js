@@ -1,5 +1,5 @@
-// In front of the worker's entry module, where memory is measured: tells how much of it the wasm
-// has, and collects garbage. The worker behind it is the one that users run.
+// Runs in front of the worker's entry module to report the size of the wasm's memory and to collect
+// garbage. The worker itself is unchanged.
 
 const memories = [];
 
@@ -12,7 +12,7 @@ class Watched extends WebAssembly.Instance {
 
 WebAssembly.Instance = Watched;
 
-// After the line above, so that the worker's own instance is seen.
+// Imported after the replacement, so that it sees the worker's instance.
 const entry = await import("./index.mjs");
 
 export default {

@@ -1,4 +1,4 @@
-// A worker that does nothing: what the runtime itself takes.
+// A worker that does nothing, to measure the runtime itself.
 
 export default {
   fetch() {

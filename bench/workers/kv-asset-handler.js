@@ -1,4 +1,4 @@
-// `@cloudflare/kv-asset-handler` as its documentation shows it. KEYS maps a file to its key.
+// `@cloudflare/kv-asset-handler` as in its documentation. KEYS maps a file to its key.
 
 import { getAssetFromKV } from "@cloudflare/kv-asset-handler";
 

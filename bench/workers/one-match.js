@@ -1,4 +1,4 @@
-// What any worker that keeps responses in the Cache API must at least do: one lookup, passed on.
+// The floor of workers that keep responses in the Cache API: one lookup.
 
 const body = new TextEncoder().encode("x".repeat(10_000));
 const headers = {

@@ -1,4 +1,4 @@
-// What any worker that keeps its files in a bucket must at least do: one read, passed on.
+// The floor of workers that keep files in R2: one read.
 
 const headers = {
   "content-type": "text/html; charset=utf-8",

@@ -1,4 +1,4 @@
-// What any worker that keeps its files in a store must at least do: one read, passed on.
+// The floor of workers that keep files in KV: one read.
 
 const headers = {
   "content-type": "text/html; charset=utf-8",

@@ -1,4 +1,4 @@
-// The upstream of an action: a page that may be kept for ten minutes.
+// The upstream of an action: a page with a lifetime of ten minutes.
 
 const body = new TextEncoder().encode("x".repeat(10_000));
 

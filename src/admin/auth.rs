@@ -1,71 +1,65 @@
-//! Who calls, and what they may do.
+//! Identifies the caller and checks its permissions.
 //!
-//! Not sessions: every call carries its token. The invariant is that only `Authorization` counts,
-//! that comparing takes the same time whatever is compared, and that a refusal tells nothing.
+//! Only the `Authorization` header counts, secrets are compared in constant time, and every
+//! refusal is the same.
 
-use crate::admin::error::AdminError;
+use crate::admin::calls::Access;
+use crate::admin::error::{AdminError, Result};
 use crate::cache::tiers::Tiers;
 use crate::ports::Ports;
 use crate::ports::deadline::persistently;
-use crate::serve::request::{Ask, RequestHeader};
+use crate::serve::request::{Request, RequestHeader};
 use crate::site::ids::SiteName;
 use crate::site::keys;
-use crate::site::records::site::{Scope, SiteRecord, Token, TokenText, is_same_secret};
+use crate::site::records::site::{SiteRecord, Token, TokenText, is_same_secret};
 use crate::wire::bearer::bearer;
 
-/// Who calls.
 #[derive(Debug, Clone)]
 pub enum Caller {
-    /// The operator.
+    Anonymous,
+    /// The holder of the root token.
     Root,
-    /// Who has a token of a site.
+    /// The holder of a token of a site.
     Site(SiteName, Token),
 }
 
 impl Caller {
-    /// Nothing, when the caller may do this to a site.
-    pub fn may(&self, site: &SiteName, scope: Scope) -> Result<(), AdminError> {
-        match self {
-            Self::Root => Ok(()),
-            Self::Site(own, token) if own == site && token.allows(scope) => Ok(()),
-            Self::Site(..) => Err(AdminError::Forbidden),
+    /// Whether the caller may make a call, on a site if the call is on one.
+    pub fn may(&self, access: Access, site: Option<&SiteName>) -> bool {
+        match (access, self) {
+            (Access::Anyone, _) | (_, Self::Root) | (Access::AnyToken, Self::Site(..)) => true,
+            (Access::Scope(scope), Self::Site(own, token)) => {
+                site == Some(own) && token.allows(scope)
+            }
+            (Access::Root, Self::Site(..)) | (_, Self::Anonymous) => false,
         }
     }
 
-    /// Nothing, when the caller is the operator.
-    pub fn is_root(&self) -> Result<(), AdminError> {
-        match self {
-            Self::Root => Ok(()),
-            Self::Site(..) => Err(AdminError::Forbidden),
-        }
-    }
-
-    /// The name that records show.
+    /// Returns the name shown in records.
     pub fn name(&self) -> &str {
         match self {
+            Self::Anonymous => "anonymous",
             Self::Root => "root",
             Self::Site(_, token) => &token.name,
         }
     }
 }
 
-/// Who calls.
+/// Identifies the caller of a request (RFC 6750 section 2.1).
 ///
 /// # Errors
-/// [`AdminError::Unauthorized`] for everything but exactly one valid bearer token.
-///
-/// # Source
-/// RFC 6750 §2.1
-pub async fn caller<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>) -> Result<Caller, AdminError> {
-    let value = ask.headers.value(RequestHeader::Authorization).ok_or(AdminError::Unauthorized)?;
+/// [`AdminError::Unauthorized`] without exactly one valid bearer token.
+pub async fn caller<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>) -> Result<Caller> {
+    let value =
+        request.headers.value(RequestHeader::Authorization).ok_or(AdminError::Unauthorized)?;
     let text = bearer(&value).ok_or(AdminError::Unauthorized)?;
     let settings = tiers.ports.settings();
     if settings.admin_token.as_deref().is_some_and(|root| is_same_secret(root, text)) {
         return Ok(Caller::Root);
     }
     let text = TokenText::parse(text).ok_or(AdminError::Unauthorized)?;
-    let key = keys::site(&text.site);
     let ms = settings.deadlines.admin_ms;
+    let key = keys::site(&text.site);
     let value = persistently(&tiers.ports, ms, || tiers.ports.read(&key)).await?;
     let record = value.and_then(|value| SiteRecord::parse(&value.bytes, &text.site));
     let record = record.ok_or(AdminError::Unauthorized)?;

@@ -1,164 +1,129 @@
-//! Blobs: which are missing, and uploading them.
+//! Finds missing blobs and stores blobs.
 //!
-//! Not deployments: a blob alone serves nothing. The invariant is that what is stored under a hash
-//! hashes to it, so that an upload may be repeated, raced or cut off and never does harm.
+//! A blob is stored only if it hashes to its name, so uploads can be repeated, raced and cut off.
 
-use http::Method;
 use serde_json::json;
 
-use crate::admin::error::AdminError;
-use crate::admin::{Answer, Call};
+use crate::admin::auth::Caller;
+use crate::admin::error::{AdminError, Invalid, Missing, Result};
+use crate::admin::handler::{Answer, Handler};
+use crate::admin::records::list_all;
+use crate::ports::body::ResponseBody;
 use crate::ports::deadline::{persistently, within};
 use crate::ports::join::join_all;
 use crate::ports::{Blob, Ports, Upload};
-use crate::serve::response::ReplyBody;
 use crate::site::api::{MissingBlobs, MissingQuestion};
-use crate::site::ids::{ContentHash, SiteName};
+use crate::site::ids::ContentHash;
 use crate::site::keys::{self, HexPrefix};
 
-/// Largest batch in bytes, frames included: it is held in memory while it is checked.
+/// Maximum length of a batch in bytes, frames included: it is held in memory while it is checked.
 pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Most blobs of a batch: each is a write, and the platform counts them per request.
+/// Maximum number of blobs in a batch: each is a write, and the platform limits writes per request.
 pub const BATCH_BLOBS_MAX: usize = 256;
-/// Most hashes of one question.
 pub const MISSING_HASHES_MAX: usize = 10_000;
-/// Most pages of a listing that one question reads, at a thousand keys each.
-const LIST_PAGES_MAX: usize = 40;
-/// The bytes before each blob of a batch: its hash and its length.
-const FRAME_HEAD_BYTES: usize = 36;
-/// Writes of a batch under way at once: the platform queues what is more than six.
+/// Maximum number of concurrent writes: the platform queues more than six.
 const WRITES_AT_ONCE: usize = 4;
 
-impl<P: Ports> Call<'_, P> {
-    /// Which of these hashes the site has no blob for.
-    pub async fn missing_blobs(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::POST])?;
-        let question: MissingQuestion = self.json().await?;
-        let prefix = HexPrefix::parse(&question.prefix).ok_or(AdminError::Invalid(
-            "the prefix is no prefix",
-            "up to 4 lower-case hex digits",
-        ))?;
-        if question.hashes.len() > MISSING_HASHES_MAX {
-            return Err(AdminError::Invalid("too many hashes", "ask for 10,000 at most"));
+impl<P: Ports> Handler<'_, P> {
+    pub async fn find_missing_blobs(&self) -> Result<Answer<P>> {
+        self.check_site().await?;
+        let MissingQuestion { prefix, hashes: mut missing } = self.json().await?;
+        let prefix = HexPrefix::parse(&prefix).ok_or(Invalid::HashPrefix)?;
+        if missing.len() > MISSING_HASHES_MAX {
+            return Err(Invalid::TooManyHashes.into());
         }
-        if !question.hashes.iter().all(|hash| prefix.matches(hash)) {
-            return Err(AdminError::Invalid("a hash without the prefix", "group them by prefix"));
+        if !missing.iter().all(|hash| prefix.matches(hash)) {
+            return Err(Invalid::HashWithoutPrefix.into());
         }
-        let stored = self.stored(site, &prefix).await?;
-        // Keys are listed in ascending order; out of it, some would only be sent again.
-        let is_stored = |hash: &ContentHash| stored.binary_search(hash).is_ok();
-        let mut missing = question.hashes;
-        missing.retain(|hash| !is_stored(hash));
+        let keys = list_all(&self.tiers.ports, &keys::blob_prefix(&self.site, &prefix)).await?;
+        let hash = |key: &String| ContentHash::parse(key.rsplit('/').next()?).ok();
+        let stored: Vec<ContentHash> = keys.iter().filter_map(hash).collect();
+        // Keys are listed in ascending order. A blob that the listing leaves out counts as missing:
+        // sending it again is harmless.
+        missing.retain(|hash| stored.binary_search(hash).is_err());
         Ok(Answer::json(200, &MissingBlobs { missing }))
     }
 
-    /// The hashes under a prefix that the site has blobs for, in the order of the listing.
-    async fn stored(
-        &self,
-        site: &SiteName,
-        prefix: &HexPrefix,
-    ) -> Result<Vec<ContentHash>, AdminError> {
-        let ports = &self.tiers.ports;
-        let (prefix, ms) = (keys::blob_prefix(site, prefix), ports.settings().deadlines.admin_ms);
-        let mut stored = Vec::new();
-        let mut cursor: Option<String> = None;
-        for _ in 0..LIST_PAGES_MAX {
-            let page = persistently(ports, ms, || ports.list(&prefix, cursor.as_deref())).await?;
-            let hash = |key: &String| ContentHash::parse(key.rsplit('/').next()?).ok();
-            stored.extend(page.keys.iter().filter_map(hash));
-            cursor = page.cursor;
-            if cursor.is_none() {
-                return Ok(stored);
-            }
-        }
-        // What was not listed counts as missing: sending it again is harmless.
-        Ok(stored)
-    }
-
     /// Stores a batch: frames of hash, length and bytes.
-    pub async fn store_blobs(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::POST])?;
+    pub async fn put_blobs(&self) -> Result<Answer<P>> {
+        self.check_site().await?;
         let body = self.tiers.ports.request_body(BATCH_BYTES_MAX).await?;
         let frames = frames(&body)?;
-        let mut at = 0_usize;
-        for group in frames.chunks(WRITES_AT_ONCE) {
-            let writes = group.iter().map(|(hash, bytes)| self.store_blob(site, hash, bytes));
-            for (offset, upload) in join_all(writes).await.into_iter().enumerate() {
+        let numbered: Vec<_> = frames.iter().enumerate().collect();
+        for group in numbered.chunks(WRITES_AT_ONCE) {
+            let writes = group.iter().map(|(_, (hash, bytes))| self.store_blob(hash, bytes));
+            for (upload, (at, (hash, _))) in join_all(writes).await.into_iter().zip(group) {
                 if upload? == Upload::Mismatch {
-                    let hash = group.get(offset).map(|(hash, _)| *hash);
-                    let index = at.saturating_add(offset);
-                    return Err(AdminError::HashMismatch(
-                        index,
-                        hash.unwrap_or(ContentHash([0; 32])),
-                    ));
+                    return Err(AdminError::HashMismatch(*at, *hash));
                 }
             }
-            at = at.saturating_add(group.len());
         }
         Ok(Answer::json(200, &json!({ "stored": frames.len() })))
     }
 
-    async fn store_blob(
-        &self,
-        site: &SiteName,
-        hash: &ContentHash,
-        bytes: &[u8],
-    ) -> Result<Upload, AdminError> {
-        let ports = &self.tiers.ports;
-        let (key, ms) = (keys::blob(site, hash), ports.settings().deadlines.admin_ms);
-        persistently(ports, ms, || ports.store_blob(&key, Blob::Bytes(bytes), hash))
-            .await
-            .map_err(AdminError::of_write)
+    async fn store_blob(&self, hash: &ContentHash, bytes: &[u8]) -> Result<Upload> {
+        let (ports, ms) = self.store();
+        let key = keys::blob(&self.site, hash);
+        let stored =
+            persistently(ports, ms, || ports.store_blob(&key, Blob::Bytes(bytes), hash)).await;
+        stored.map_err(AdminError::of_write)
     }
 
-    /// Gives a blob, or stores one that streams in.
-    pub async fn blob(&self, site: &SiteName, hash: ContentHash) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::GET, Method::PUT])?;
-        let ports = &self.tiers.ports;
-        let (key, settings) = (keys::blob(site, &hash), ports.settings());
-        if self.ask.is_read() {
-            let ms = settings.deadlines.admin_ms;
-            let found = persistently(ports, ms, || ports.hold(&key)).await?;
-            let held = found.ok_or(AdminError::NotFound("blob"))?;
-            let length = ports.held_length(&held);
-            return Ok(Answer::Bytes(ReplyBody::Held(held, None), length));
+    pub async fn get_blob(&self, hash: ContentHash) -> Result<Answer<P>> {
+        let (ports, ms) = self.store();
+        let key = keys::blob(&self.site, &hash);
+        let held = persistently(ports, ms, || ports.hold(&key)).await?;
+        let held = held.ok_or(Missing::Blob)?;
+        let length = ports.held_length(&held);
+        Ok(Answer::Bytes(ResponseBody::Held(held, None), length))
+    }
+
+    /// Stores the request body as a blob, streamed.
+    pub async fn put_blob(&self, hash: ContentHash) -> Result<Answer<P>> {
+        self.check_site().await?;
+        let (ports, settings) = (&self.tiers.ports, self.settings());
+        let (length, length_max) = (self.content_length()?, settings.store.blob_bytes_max());
+        if length > length_max {
+            return Err(AdminError::TooLarge(length_max));
         }
-        let length = self.content_length()?;
-        if length > settings.store.blob_bytes_max() {
-            return Err(AdminError::TooLarge(settings.store.blob_bytes_max()));
-        }
+        let key = keys::blob(&self.site, &hash);
         let upload = ports.store_blob(&key, Blob::RequestBody(length), &hash);
-        match within(ports, settings.deadlines.upload_ms, upload)
-            .await
-            .map_err(AdminError::of_write)?
-        {
+        let upload = within(ports, settings.deadlines.upload_ms, upload).await;
+        match upload.map_err(AdminError::of_write)? {
             Upload::Stored => Ok(Answer::json(201, &json!({ "stored": 1 }))),
             Upload::Mismatch => Err(AdminError::HashMismatch(0, hash)),
         }
     }
+
+    /// Checks that the site exists. With a site's own token it does, which saves a read per upload.
+    async fn check_site(&self) -> Result<()> {
+        match self.caller {
+            Caller::Site(..) => Ok(()),
+            Caller::Root | Caller::Anonymous => self.usable_site().await.map(drop),
+        }
+    }
 }
 
-/// The frames of a batch, each within it.
-fn frames(body: &[u8]) -> Result<Vec<(ContentHash, &[u8])>, AdminError> {
-    let cut_off = AdminError::Invalid("the batch ends within a frame", "send whole frames");
+/// Splits a batch into hashes and bytes.
+fn frames(body: &[u8]) -> Result<Vec<(ContentHash, &[u8])>> {
     let mut frames = Vec::new();
     let mut rest = body;
     while !rest.is_empty() {
         if frames.len() == BATCH_BLOBS_MAX {
-            return Err(AdminError::Invalid("too many blobs", "send 256 in a batch at most"));
+            return Err(Invalid::TooManyBlobs.into());
         }
-        let Some((head, tail)) = rest.split_first_chunk::<FRAME_HEAD_BYTES>() else {
-            return Err(cut_off);
-        };
-        let (Some(hash), Some(length)) = (head.first_chunk::<32>(), head.last_chunk::<4>()) else {
-            return Err(cut_off);
-        };
-        let length = u32::from_le_bytes(*length) as usize;
-        let Some((bytes, tail)) = tail.split_at_checked(length) else { return Err(cut_off) };
-        frames.push((ContentHash(*hash), bytes));
+        let (hash, bytes, tail) = first_frame(rest).ok_or(Invalid::BatchCutOff)?;
+        frames.push((hash, bytes));
         rest = tail;
     }
     Ok(frames)
+}
+
+fn first_frame(batch: &[u8]) -> Option<(ContentHash, &[u8], &[u8])> {
+    let (hash, rest) = batch.split_first_chunk::<32>()?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let (bytes, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    Some((ContentHash(*hash), bytes, rest))
 }
 
 #[cfg(test)]
@@ -176,10 +141,8 @@ mod tests {
     fn batches() {
         let batch = [frame(b"one"), frame(b""), frame(b"three")].concat();
         let parsed = frames(&batch).unwrap();
-        assert_eq!(
-            parsed.iter().map(|(_, b)| *b).collect::<Vec<_>>(),
-            [&b"one"[..], b"", b"three"]
-        );
+        let parsed: Vec<_> = parsed.iter().map(|(_, bytes)| *bytes).collect();
+        assert_eq!(parsed, [&b"one"[..], b"", b"three"]);
         for length in 1..batch.len() {
             let whole = [39, 75].contains(&length);
             assert_eq!(frames(&batch[..length]).is_ok(), whole, "{length}");

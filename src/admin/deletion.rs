@@ -1,104 +1,86 @@
-//! Deleting a site, a bounded batch per call, until nothing of it is left.
+//! Deletes a site, a bounded batch per call, until nothing of it is left.
 //!
 //! The site record goes last and names the deletion until then, so that any call can continue it.
 //! The name is released only when no isolate can still use a live record of the site. Otherwise a
 //! new site of the same name would show the old one for a moment.
 
-use crate::admin::error::AdminError;
-use crate::admin::{Answer, Call};
+use crate::admin::error::{AdminError, Missing, Result};
+use crate::admin::handler::{Answer, Handler};
 use crate::ports::Ports;
 use crate::ports::deadline::{persistently, within};
 use crate::site::api::DeletionStep;
-use crate::site::ids::StageKey;
-use crate::site::ids::{SiteName, StageName};
+use crate::site::ids::{StageKey, StageName};
 use crate::site::keys::{self, Key};
 use crate::site::records::ban::CLOCK_SKEW_MS;
-use crate::site::records::site::{Deletion, HostRecord, SiteRecord};
-use crate::wire::query;
+use crate::site::records::site::{Deletion, SiteRecord};
 
 /// Maximum number of custom hostnames that one call removes: each is a read and a delete.
 const HOSTS_PER_CALL: usize = 15;
 
-/// The result of one call.
-struct Step {
-    /// The kind of thing that it deleted, or `waiting`.
-    phase: &'static str,
-    deleted: usize,
-    /// Seconds until the next call can do something.
-    wait_secs: u64,
-    done: bool,
-}
-
-impl Step {
-    fn deleted(phase: &'static str, deleted: usize) -> Self {
-        Self { phase, deleted, wait_secs: 0, done: false }
-    }
-}
-
-impl<P: Ports> Call<'_, P> {
-    /// Deletes a site, or continues to.
-    pub async fn delete_site(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        let (record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
-        if record.deletion.is_none() {
-            self.check_default_site(site)?;
-            self.mark_deleted(site).await?;
+impl<P: Ports> Handler<'_, P> {
+    /// Deletes a part of the site, and marks it as being deleted if it isn't yet.
+    pub async fn delete_site(&self) -> Result<Answer<P>> {
+        if self.site_record().await?.deletion.is_none() {
+            self.check_default_site()?;
+            self.mark_deleted().await?;
         }
-        let step = self.delete_some(site).await?;
-        let Step { phase, deleted, wait_secs, done } = step;
-        let step = DeletionStep {
-            site: site.clone(),
-            done,
-            phase: phase.to_owned(),
-            deleted: deleted as u64,
-            wait_secs,
-            effective_within_secs: self.permanent_bound_secs(),
-        };
+        let step = self.delete_some().await?;
         Ok(Answer::json(200, &step))
     }
 
-    fn check_default_site(&self, site: &SiteName) -> Result<(), AdminError> {
-        let is_default = self.tiers.ports.settings().default_site.as_ref() == Some(site);
-        let allowed = self.ask.query.and_then(|query| query::value(query, "allow_default"));
-        let refused = is_default && allowed.as_deref() != Some("true");
-        if refused { Err(AdminError::DefaultSite) } else { Ok(()) }
+    fn check_default_site(&self) -> Result<()> {
+        let is_default = self.settings().default_site.as_ref() == Some(&self.site);
+        let is_allowed = self.query("allow_default").as_deref() == Some("true");
+        if is_default && !is_allowed { Err(AdminError::DefaultSite) } else { Ok(()) }
     }
 
-    /// From here on no token or key of the site opens anything.
-    async fn mark_deleted(&self, site: &SiteName) -> Result<(), AdminError> {
-        let (by, at_ms) = (self.caller.name().to_owned(), self.tiers.ports.now());
-        self.change_site(site, &mut |record| {
+    /// Marks the site as being deleted. From here on its tokens and keys are invalid.
+    async fn mark_deleted(&self) -> Result<()> {
+        let (by, at_ms) = (self.caller.name(), self.tiers.ports.now());
+        self.change_site(&mut |record| {
             if record.deletion.is_none() {
                 record.tokens.clear();
                 record.keys.clear();
                 record.takedowns.clear();
-                record.deletion = Some(Deletion { at_ms, by: by.clone(), unserved_ms: None });
+                record.deletion = Some(Deletion { at_ms, by: by.to_owned(), unserved_ms: None });
             }
             Ok(())
         })
         .await
     }
 
-    async fn delete_some(&self, site: &SiteName) -> Result<Step, AdminError> {
-        let (record, _) = self.site_record(site).await?.ok_or(AdminError::NotFound("site"))?;
-        if !record.hosts.is_empty() {
-            return self.delete_hosts(site, &record).await;
+    fn step(&self, phase: &str, deleted: usize) -> DeletionStep {
+        DeletionStep {
+            site: self.site.clone(),
+            done: false,
+            phase: phase.to_owned(),
+            deleted: deleted as u64,
+            wait_secs: 0,
+            effective_within_secs: self.permanent_bound_secs(),
         }
-        let deleted = self.delete_live(site).await?;
+    }
+
+    async fn delete_some(&self) -> Result<DeletionStep> {
+        let record = self.site_record().await?;
+        if !record.hosts.is_empty() {
+            return Ok(self.step("hosts", self.delete_hosts(&record).await?));
+        }
+        let deleted = self.delete_live().await?;
         if deleted > 0 {
-            return Ok(Step::deleted("stages", deleted));
+            return Ok(self.step("stages", deleted));
         }
         let unserved_ms = match record.deletion.and_then(|deletion| deletion.unserved_ms) {
             Some(unserved_ms) => unserved_ms,
             None => {
                 let now = self.tiers.ports.now();
-                self.note_unserved(site, true).await?;
+                self.note_unserved(true).await?;
                 now
             }
         };
-        for (phase, prefix) in keys::content_prefixes(site) {
+        for (phase, prefix) in keys::content_prefixes(&self.site) {
             let deleted = self.delete_batch(&prefix).await?.len();
             if deleted > 0 {
-                return Ok(Step::deleted(phase, deleted));
+                return Ok(self.step(phase, deleted));
             }
         }
         let bound_ms = self.permanent_bound_secs().saturating_mul(1_000);
@@ -106,89 +88,77 @@ impl<P: Ports> Call<'_, P> {
         let left_ms = hold_ms.saturating_sub(self.tiers.ports.now().since(unserved_ms));
         if left_ms > 0 {
             let wait_secs = left_ms.div_ceil(1_000);
-            return Ok(Step { phase: "waiting", deleted: 0, wait_secs, done: false });
+            return Ok(DeletionStep { wait_secs, ..self.step("waiting", 0) });
         }
-        self.release(site).await?;
-        Ok(Step { phase: "site", deleted: 1, wait_secs: 0, done: true })
+        self.release().await?;
+        Ok(DeletionStep { done: true, ..self.step("site", 1) })
     }
 
-    async fn delete_hosts(&self, site: &SiteName, record: &SiteRecord) -> Result<Step, AdminError> {
-        let hosts: Vec<_> = record.hosts.iter().take(HOSTS_PER_CALL).cloned().collect();
+    async fn delete_hosts(&self, record: &SiteRecord) -> Result<usize> {
+        let hosts: Vec<_> = record.hosts.iter().take(HOSTS_PER_CALL).collect();
         for entry in &hosts {
-            let key = keys::host(&entry.host);
-            let owner = self.read_versioned(&key).await?;
-            let owner = owner.and_then(|(bytes, _)| HostRecord::parse(&bytes, &entry.host));
-            if owner.is_some_and(|owner| owner.site == *site) {
-                self.delete(&key).await?;
+            let (owner, _) = self.host_record(&entry.host).await?;
+            if owner.is_some_and(|owner| owner.site == self.site) {
+                self.delete(&keys::host(&entry.host)).await?;
             }
             self.tiers.memory.hosts.forget(&entry.host);
         }
-        self.change_site(site, &mut |record| {
+        self.change_site(&mut |record| {
             record.hosts.retain(|entry| !hosts.iter().any(|gone| gone.host == entry.host));
             Ok(())
         })
         .await?;
-        Ok(Step::deleted("hosts", hosts.len()))
+        Ok(hosts.len())
     }
 
-    /// Deletes live records. An activation that was under way can have added one after the last
-    /// call, which starts the wait anew.
-    async fn delete_live(&self, site: &SiteName) -> Result<usize, AdminError> {
-        let prefix = keys::live_prefix(site);
+    /// Deletes live records. A concurrent activation can have added one since the last call, which
+    /// restarts the wait.
+    async fn delete_live(&self) -> Result<usize> {
+        let prefix = keys::live_prefix(&self.site);
         let deleted = self.delete_batch(&prefix).await?;
         for key in &deleted {
             let stage = key.as_str().strip_prefix(&prefix);
             if let Some(stage) = stage.and_then(|stage| StageName::parse(stage).ok()) {
-                self.tiers.memory.live.forget(&StageKey(site.clone(), stage));
+                self.tiers.memory.live.forget(&StageKey(self.site.clone(), stage));
             }
         }
         if !deleted.is_empty() {
-            self.note_unserved(site, false).await?;
+            self.note_unserved(false).await?;
         }
         Ok(deleted.len())
     }
 
-    async fn note_unserved(&self, site: &SiteName, is_unserved: bool) -> Result<(), AdminError> {
+    async fn note_unserved(&self, is_unserved: bool) -> Result<()> {
         let unserved_ms = is_unserved.then_some(self.tiers.ports.now());
-        self.change_site(site, &mut |record| {
-            let deletion = record.deletion.as_mut().ok_or(AdminError::NotFound("deletion"))?;
-            deletion.unserved_ms = unserved_ms;
+        self.change_site(&mut |record| {
+            let deletion = record.deletion.as_mut();
+            deletion.ok_or(Missing::Deletion)?.unserved_ms = unserved_ms;
             Ok(())
         })
         .await
     }
 
-    /// Deletes the record itself. No store deletes on a condition, so it is looked at just before;
-    /// and a delete that did not answer is not repeated, since the name may be in use again.
-    async fn release(&self, site: &SiteName) -> Result<(), AdminError> {
-        let found = self.site_record(site).await?;
-        if found.is_none_or(|(record, _)| record.deletion.is_none()) {
-            return Err(AdminError::NotFound("site"));
+    /// Deletes the site record. No store deletes conditionally, so it is read just before. A delete
+    /// that got no answer is not retried, because the name may be in use again.
+    async fn release(&self) -> Result<()> {
+        if self.site_record().await?.deletion.is_none() {
+            return Err(Missing::Site.into());
         }
-        let ports = &self.tiers.ports;
-        let (key, ms) = (keys::site(site), ports.settings().deadlines.admin_ms);
-        within(ports, ms, ports.delete(&key)).await?;
-        self.tiers.memory.sites.forget(site);
+        let (ports, ms) = self.store();
+        within(ports, ms, ports.delete(&keys::site(&self.site))).await?;
+        self.tiers.memory.sites.forget(&self.site);
         Ok(())
     }
 
-    /// Deletes some of the keys with a prefix; returns which.
-    async fn delete_batch(&self, prefix: &str) -> Result<Vec<Key>, AdminError> {
-        let ports = &self.tiers.ports;
-        let settings = ports.settings();
-        let ms = settings.deadlines.admin_ms;
+    /// Deletes some of the keys with a prefix; returns them.
+    async fn delete_batch(&self, prefix: &str) -> Result<Vec<Key>> {
+        let (ports, ms) = self.store();
         let page = persistently(ports, ms, || ports.list(prefix, None)).await?;
         let listed = page.keys.into_iter().filter_map(|key| keys::listed(prefix, key));
-        let batch: Vec<Key> = listed.take(settings.store.deletes_max()).collect();
+        let batch: Vec<Key> = listed.take(self.settings().store.deletes_max()).collect();
         if !batch.is_empty() {
             persistently(ports, ms, || ports.delete_all(&batch)).await?;
         }
         Ok(batch)
-    }
-
-    async fn delete(&self, key: &Key) -> Result<(), AdminError> {
-        let ports = &self.tiers.ports;
-        let ms = ports.settings().deadlines.admin_ms;
-        Ok(persistently(ports, ms, || ports.delete(key)).await?)
     }
 }

@@ -1,135 +1,80 @@
-//! Deployments: committing one, reading one back, listing what stages serve.
+//! Commits, returns and forgets deployments.
 //!
-//! Not activation: a committed deployment has an address of its own and is live nowhere. The
-//! invariant is that a deployment is written once, after what it names.
+//! A deployment is written once, after the blobs that it names. Forgetting one removes its root and
+//! its entries among the retained deployments; its blobs stay, because others may share them.
 
-use http::Method;
 use serde::Serialize;
-use serde_json::json;
-use std::collections::BTreeMap;
 
-use crate::admin::error::AdminError;
-use crate::admin::stages::StageView;
-use crate::admin::{Answer, Call};
+use crate::admin::error::{AdminError, Missing, Result};
+use crate::admin::handler::{Answer, Handler};
 use crate::ports::Ports;
+use crate::ports::body::ResponseBody;
 use crate::ports::deadline::persistently;
-use crate::serve::response::ReplyBody;
+use crate::site::api::Committed;
 use crate::site::deployment::manifest::{Manifest, ROOT_BYTES_MAX, ShardPlace};
-use crate::site::ids::{ContentHash, DeploymentId, SiteName, StageName};
+use crate::site::ids::{ContentHash, DeploymentId, DeploymentKey, StageName};
 use crate::site::keys;
-use crate::site::records::live::LiveRecord;
-use crate::site::records::takedown::TakedownPath;
+use crate::site::records::live::{Change, LiveRecord};
+use crate::wire::time::UnixMillis;
 
-/// Most blobs whose presence a commit checks: the publisher has checked them all, this guards
-/// against one that did not, within the fifty operations that a small plan allows a request.
+/// Maximum number of blobs that a commit looks for. The publisher has checked them all; this
+/// catches one that did not, within the fifty operations that a small plan allows a request.
 const CHECKS_MAX: usize = 24;
 
 #[derive(Serialize)]
-struct Committed<'a> {
+struct Forgotten<'a> {
     deployment: &'a DeploymentId,
-    url: String,
-    takedowns: Vec<TakedownPath>,
+    forgotten: bool,
+    by: &'a str,
+    at_ms: UnixMillis,
+    effective_within_secs: u64,
 }
 
-impl<P: Ports> Call<'_, P> {
-    /// What every stage serves.
-    pub async fn deployments(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::GET])?;
-        self.site_exists(site).await?;
-        Ok(Answer::json(200, &json!({ "stages": self.stages(site).await? })))
-    }
-
-    /// Reads the live record of every stage, as the API shows them.
-    pub async fn stages(
-        &self,
-        site: &SiteName,
-    ) -> Result<BTreeMap<StageName, StageView>, AdminError> {
-        let records = self.live_records(site).await?.into_iter();
-        Ok(records.map(|(stage, record)| (stage, self.view(record))).collect())
-    }
-
-    /// The live record of every stage, as the store has them.
-    pub async fn live_records(
-        &self,
-        site: &SiteName,
-    ) -> Result<Vec<(StageName, LiveRecord)>, AdminError> {
-        let prefix = keys::live_prefix(site);
-        let mut records = Vec::new();
-        for key in self.list_all(&prefix).await? {
-            let stage = key.strip_prefix(&prefix).and_then(|name| StageName::parse(name).ok());
-            let Some(stage) = stage else { continue };
-            if let Some((record, _)) = self.live_record(site, &stage).await? {
-                records.push((stage, record));
-            }
-        }
-        Ok(records)
-    }
-
-    /// Gives a deployment's manifest root, commits one, or forgets it.
-    pub async fn deployment(
-        &self,
-        site: &SiteName,
-        id: DeploymentId,
-    ) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::GET, Method::PUT, Method::DELETE])?;
-        match self.ask.method {
-            Method::PUT => self.commit(site, &id).await,
-            Method::DELETE => self.forget(site, &id).await,
-            _ => self.root(site, &id).await,
-        }
-    }
-
-    async fn root(&self, site: &SiteName, id: &DeploymentId) -> Result<Answer<P>, AdminError> {
-        let root = self.stored_root(site, id).await?;
-        let root = root.ok_or(AdminError::NotFound("deployment"))?;
+impl<P: Ports> Handler<'_, P> {
+    /// Returns the manifest root.
+    pub async fn get_deployment(&self, id: DeploymentId) -> Result<Answer<P>> {
+        let root = self.stored_root(&id).await?;
+        let root = root.ok_or(Missing::Deployment)?;
         let length = root.len() as u64;
-        Ok(Answer::Bytes(ReplyBody::Bytes(root), length))
+        Ok(Answer::Bytes(ResponseBody::Bytes(root), length))
     }
 
-    async fn commit(&self, site: &SiteName, id: &DeploymentId) -> Result<Answer<P>, AdminError> {
-        let takedowns = self.usable_site(site).await?.takedowns;
-        let ports = &self.tiers.ports;
-        let root = ports.request_body(ROOT_BYTES_MAX).await?;
-        let manifest = Manifest::parse(&root).map_err(AdminError::Manifest)?;
-        if manifest.id() != id {
+    pub async fn commit_deployment(&self, id: DeploymentId) -> Result<Answer<P>> {
+        let takedowns = self.usable_site().await?.takedowns;
+        let root = self.tiers.ports.request_body(ROOT_BYTES_MAX).await?;
+        let manifest = Manifest::parse(&root)?;
+        if *manifest.id() != id {
             return Err(AdminError::OtherDeployment(manifest.id().clone()));
         }
-        let allowed = &ports.settings().allowed_origins;
+        let allowed = &self.settings().allowed_origins;
         let mut actions = manifest.head().config.actions.iter();
         if let Some(action) = actions.find(|action| !allowed.contains(&action.upstream)) {
             return Err(AdminError::UpstreamNotAllowed(action.upstream.clone()));
         }
-        let missing = self.missing_of(site, &manifest).await?;
+        let missing = self.missing_of(&manifest).await?;
         if !missing.is_empty() {
             return Err(AdminError::MissingBlobs(missing));
         }
-        self.store_root(site, id, &root).await?;
-        let url = self.address(&format!("{id}--{site}"));
-        let takedowns: Vec<_> = takedowns.into_iter().map(|takedown| takedown.path).collect();
+        self.store_root(&id, &root).await?;
+        let url = self.address(&format!("{id}--{}", self.site));
+        let takedowns = takedowns.into_iter().map(|takedown| takedown.path).collect();
         Ok(Answer::json(201, &Committed { deployment: id, url, takedowns }))
     }
 
-    /// Blobs that a manifest names and the store lacks, of an even sample.
-    async fn missing_of(
-        &self,
-        site: &SiteName,
-        manifest: &Manifest,
-    ) -> Result<Vec<ContentHash>, AdminError> {
+    /// Looks for an even sample of the blobs that a manifest names; returns the missing ones.
+    async fn missing_of(&self, manifest: &Manifest) -> Result<Vec<ContentHash>> {
         let named: Vec<ContentHash> = match manifest.shard_of("/") {
-            Some(ShardPlace::Inline(shard)) => shard
-                .iter()
-                .map(|(_, asset)| asset.identity())
-                .filter(|r| r.length > 0)
-                .map(|r| r.hash)
-                .collect(),
+            Some(ShardPlace::Inline(shard)) => {
+                let identities = shard.iter().map(|(_, asset)| asset.identity());
+                identities.filter(|blob| blob.length > 0).map(|blob| blob.hash).collect()
+            }
             Some(ShardPlace::Blob(_)) | None => manifest.head().shards.clone(),
         };
         let step = named.len().div_ceil(CHECKS_MAX).max(1);
+        let (ports, ms) = self.store();
         let mut missing = Vec::new();
         for hash in named.into_iter().step_by(step) {
-            let key = keys::blob(site, &hash);
-            let ports = &self.tiers.ports;
-            let ms = ports.settings().deadlines.admin_ms;
+            let key = keys::blob(&self.site, &hash);
             let found = persistently(ports, ms, || ports.list(key.as_str(), None)).await?;
             if !found.keys.iter().any(|found| found == key.as_str()) {
                 missing.push(hash);
@@ -137,4 +82,65 @@ impl<P: Ports> Call<'_, P> {
         }
         Ok(missing)
     }
+
+    /// Forgets a deployment that no stage serves.
+    pub async fn forget_deployment(&self, id: DeploymentId) -> Result<Answer<P>> {
+        self.usable_site().await?;
+        let records = self.live_records().await?;
+        refuse_live(&records, &id)?;
+        let root = self.stored_root(&id).await?;
+        let mut found = root.is_some();
+        for record in records.iter().filter(|record| record.names(&id)) {
+            found |= self.drop_retained(&record.stage, &id).await?;
+        }
+        if !found {
+            return Err(Missing::Deployment.into());
+        }
+        if let Some(root) = root {
+            self.delete_root(&id, &root).await?;
+        }
+        let forgotten = Forgotten {
+            deployment: &id,
+            forgotten: true,
+            by: self.caller.name(),
+            at_ms: self.tiers.ports.now(),
+            effective_within_secs: self.permanent_bound_secs(),
+        };
+        Ok(Answer::json(200, &forgotten))
+    }
+
+    /// Removes a deployment from the retained ones of a stage; returns whether it was there.
+    async fn drop_retained(&self, stage: &StageName, id: &DeploymentId) -> Result<bool> {
+        let change = |record: &LiveRecord| {
+            if record.deployment == *id {
+                return Err(AdminError::StillLive(vec![stage.clone()]));
+            }
+            Ok(match record.without_retained(id) {
+                Some(without) => Change::Write(without),
+                None => Change::Already(record.clone()),
+            })
+        };
+        match self.update_live(stage, &change).await {
+            Ok(Change::Write(_)) => Ok(true),
+            Ok(Change::Already(_)) | Err(AdminError::NotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes a root, and restores it if a concurrent activation made the deployment live.
+    async fn delete_root(&self, id: &DeploymentId, root: &[u8]) -> Result<()> {
+        self.delete(&keys::deployment(&self.site, id)).await?;
+        self.tiers.memory.deployments.forget(&DeploymentKey(self.site.clone(), id.clone()));
+        let still_live = self.live_records().await.and_then(|records| refuse_live(&records, id));
+        if still_live.is_err() {
+            self.store_root(id, root).await?;
+        }
+        still_live
+    }
+}
+
+fn refuse_live(records: &[LiveRecord], id: &DeploymentId) -> Result<()> {
+    let serving = records.iter().filter(|record| record.deployment == *id);
+    let stages: Vec<_> = serving.map(|record| record.stage.clone()).collect();
+    if stages.is_empty() { Ok(()) } else { Err(AdminError::StillLive(stages)) }
 }

@@ -1,7 +1,4 @@
-//! What the admin API refuses, and what it says then.
-//!
-//! Not what serving answers. Every error has a code for machines, a message that names what was
-//! wrong, and a hint that says what to do.
+//! The errors of the admin API: a status, a code for machines, a message and a hint.
 
 use std::fmt;
 
@@ -19,59 +16,131 @@ use crate::site::ids::{ContentHash, DeploymentId, NameError, StageName};
 use crate::site::records::live::LiveRecord;
 use crate::wire::time::UnixMillis;
 
-/// Why a call was refused.
+pub type Result<T> = std::result::Result<T, AdminError>;
+
 #[derive(Debug)]
 pub enum AdminError {
-    /// No token, or none that opens anything.
     Unauthorized,
-    /// A token that does not open this.
     Forbidden,
-    /// There is no such thing; what it would have been.
-    NotFound(&'static str),
-    /// The call has other methods.
-    MethodNotAllowed(&'static [Method]),
-    /// A name breaks its grammar.
+    NotFound(Missing),
+    /// The methods that the path has.
+    MethodNotAllowed(Vec<&'static Method>),
     Name(NameError),
-    /// A name of a collection or an object breaks its grammar.
+    /// The name of a collection or an object is invalid.
     Object(CollectionError),
-    /// The body is not the JSON that it should be; the place is in the text.
     Json(DecodeError),
-    /// A value in the body is wrong, and what to write instead.
-    Invalid(&'static str, &'static str),
-    /// Something of this name exists and is another's.
-    Exists(&'static str),
-    /// Somebody else changed the stage first.
+    Invalid(Invalid),
+    HostnameTaken,
+    /// The record that won, if it is one of a stage.
     LostRace(Option<Box<LiveRecord>>),
-    /// An object is not what the call says that it must be; its entity tag, where there is one.
+    /// The entity tag of the current object, if there is one.
     PreconditionFailed(Option<String>),
-    /// Stages serve the deployment that is to be forgotten.
+    /// The stages that serve the deployment.
     StillLive(Vec<StageName>),
-    /// The site is being deleted.
     BeingDeleted,
-    /// The site that is to be deleted is the base domain's.
     DefaultSite,
-    /// There is nothing to roll back to.
     NothingToRollBack,
-    /// The body is too large, and the limit in bytes.
+    /// The maximum length of the body in bytes.
     TooLarge(u64),
-    /// An object is larger than the store takes at once.
     ObjectTooLarge(StoreKind),
-    /// The body did not come in whole.
-    BodyBroken,
-    /// The bytes are not what they are said to be; which of them.
+    BodyCutOff,
+    /// The position of a blob in its batch, and the hash that it should have.
     HashMismatch(usize, ContentHash),
-    /// The deployment names blobs that are not stored.
     MissingBlobs(Vec<ContentHash>),
-    /// The manifest is broken.
     Manifest(ManifestError),
-    /// The manifest is another deployment's.
+    /// The id that the manifest has.
     OtherDeployment(DeploymentId),
-    /// The operator does not allow an upstream that the deployment's actions name.
     UpstreamNotAllowed(Upstream),
     /// The store did not take a write.
     NotStored(Fault),
-    /// The store failed.
     Unavailable(Fault),
+}
+
+/// Defines an enum with two texts per variant, the second of which is a hint.
+macro_rules! texts {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident: $text:literal, $hint:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $($variant,)*
+        }
+
+        impl $name {
+            fn texts(self) -> (&'static str, &'static str) {
+                match self {
+                    $(Self::$variant => ($text, $hint),)*
+                }
+            }
+        }
+    };
+}
+
+texts! {
+    /// The kinds of things that a call can name in vain.
+    Missing {
+        Blob: "blob", "upload it first";
+        Call: "call", "see docs/admin-api.md for the calls that there are";
+        Collection: "collection", "publish the site again for `public`; add others to \
+            [[collections]] in selvedge.toml and publish, then try again";
+        Deletion: "deletion", "see docs/admin-api.md for the calls that there are";
+        Deployment: "deployment", "publish it first; selvedge deployments lists them";
+        Hostname: "hostname", "selvedge hosts lists them";
+        Key: "key", "selvedge keys lists them";
+        Object: "object", "selvedge objects list shows them";
+        Site: "site", "create it: selvedge sites create NAME, with the root token";
+        Stage: "stage", "publish to it first: selvedge publish DIR --stage NAME";
+        Takedown: "takedown", "selvedge takedown --list shows them";
+        Token: "token", "selvedge tokens lists them";
+        Upload: "upload", "begin another; all parts but the last have one length of at least 5 MiB";
+    }
+}
+
+texts! {
+    /// Values that a request may not have: a message and a hint.
+    Invalid {
+        BaseHostname: "the hostname is under the base domain",
+            "sites and stages have hostnames there already; map one of your own";
+        BatchCutOff: "the batch ends within a frame", "send whole frames";
+        CredentialName: "`name` must be 1 to 80 bytes without control characters", "shorten it";
+        Expiry: "`expires_secs` must be at least 1",
+            "leave it out for no expiry; to end a token or a key now, revoke it";
+        HashPrefix: "`prefix` must be up to 4 lower-case hex digits", "group the hashes by it";
+        HashWithoutPrefix: "a hash does not begin with `prefix`", "group the hashes by prefix";
+        Hostname: "this is not a hostname", "write it as www.example.com";
+        InvalidateFlag: "`invalidate` must be true or false",
+            "leave it out to invalidate edge copies at once";
+        LengthUnknown: "the length of the body is not known", "send Content-Length";
+        ListLimit: "`limit` must be between 1 and 1,000", "leave it out for 1,000";
+        ListPrefix: "`prefix` is not the beginning of an object name",
+            "write it as names are listed, without \".\" and \"..\"";
+        MediaType: "the media type is invalid",
+            "send Content-Type as type/subtype, up to 150 bytes of ASCII, or leave it out";
+        NoNames: "`names` is empty", "leave it out to invalidate the whole collection";
+        NoScope: "`scopes` is empty", "name one or more of publish, purge, write, read";
+        PartEmpty: "the part is empty", "send its bytes as the body";
+        PartNumber: "`part` must be between 1 and 10,000", "add it to the query";
+        PartOrder: "the parts are not in order", "send each once, in the order of their numbers";
+        Precondition: "the precondition can't be checked",
+            "send If-Match with one strong entity tag or *, or If-None-Match: *";
+        PurgeCollection: "`collection` is not a collection's name", "use one of selvedge.toml";
+        PurgePath: "this is not a path",
+            "write it as /content/a.json: no host, no query, up to 2,048 bytes";
+        PurgeScope: "a purge must name one thing",
+            "name exactly one of all, path, prefix, tag and collection";
+        PurgeTag: "`tag` is invalid",
+            "use 1 to 2,048 visible ASCII characters without commas; one tag per call";
+        Tag: "a tag is invalid", "a tag is 1 to 64 of A-Z a-z 0-9 _ . : -";
+        TakedownPath: "the query names no path",
+            "add ?path= with the path as the list shows it, percent-encoded";
+        TooManyBlobs: "the batch has too many blobs", "send at most 256";
+        TooManyHashes: "`hashes` is too long", "ask for at most 10,000";
+        TooManyHosts: "the site has 200 custom hostnames already", "remove one first";
+        TooManyKeys: "the site has 100 keys already", "revoke one first";
+        TooManyTags: "the object has too many tags", "at most 16, and 512 bytes with their commas";
+        TooManyTakedowns: "the site has 500 takedowns already",
+            "take down a folder as /private/* instead, or undo some";
+        TooManyTokens: "the site has 100 tokens already", "revoke one first";
+    }
 }
 
 #[derive(Serialize)]
@@ -88,7 +157,7 @@ struct Described<'a> {
     detail: Option<Detail<'a>>,
 }
 
-/// The member that an error has beside those of all errors.
+/// An additional member of some errors.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Detail<'a> {
@@ -99,8 +168,8 @@ enum Detail<'a> {
 }
 
 impl AdminError {
-    /// A failed write. A store that is full refuses it, or never answers; one that is busy or not
-    /// bound says so itself.
+    /// Classifies a failed write. A full store refuses it or never answers; a store that is busy or
+    /// not bound says so itself.
     pub fn of_write(fault: Fault) -> Self {
         match fault {
             Fault::Failed | Fault::TimedOut => Self::NotStored(fault),
@@ -108,36 +177,23 @@ impl AdminError {
         }
     }
 
-    /// The status code.
-    pub fn status(&self) -> u16 {
+    /// Classifies a failed ban. No other change contradicts a ban, so a lost race only means that
+    /// there were too many changes at once.
+    pub fn of_ban(self) -> Self {
         match self {
-            Self::Json(_) | Self::Name(_) | Self::Object(_) | Self::BodyBroken => 400,
-            Self::Unauthorized => 401,
-            Self::Forbidden => 403,
-            Self::NotFound(_) => 404,
-            Self::MethodNotAllowed(_) => 405,
-            Self::Exists(_)
-            | Self::LostRace(_)
-            | Self::StillLive(_)
-            | Self::BeingDeleted
-            | Self::DefaultSite
-            | Self::NothingToRollBack
-            | Self::MissingBlobs(_) => 409,
-            Self::PreconditionFailed(_) => 412,
-            Self::TooLarge(_) | Self::ObjectTooLarge(_) => 413,
-            Self::Invalid(..)
-            | Self::HashMismatch(..)
-            | Self::Manifest(_)
-            | Self::OtherDeployment(_)
-            | Self::UpstreamNotAllowed(_) => 422,
-            Self::NotStored(_) | Self::Unavailable(_) => 503,
+            Self::LostRace(_) => Self::Unavailable(Fault::Busy),
+            error => error,
         }
+    }
+
+    pub fn status(&self) -> u16 {
+        self.row().0
     }
 
     /// Returns the error as JSON.
     pub fn body(&self) -> String {
-        let (code, message, hint) = (self.code(), self.to_string(), self.hint());
-        let detail = self.detail();
+        let (_, code, hint) = self.row();
+        let (message, detail) = (self.to_string(), self.detail());
         codec::encode(&Body { error: Described { code, message, hint, detail } })
     }
 
@@ -156,86 +212,68 @@ impl AdminError {
         })
     }
 
-    fn code(&self) -> &'static str {
+    /// Returns the status, the code and the hint; the message is the `Display` form.
+    fn row(&self) -> (u16, &'static str, &'static str) {
+        let see_docs = "see docs/admin-api.md for the form of the call";
+        let same_version = "publish with a command line of this worker's version";
         match self {
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
-            Self::NotFound(_) => "not-found",
-            Self::MethodNotAllowed(_) => "method-not-allowed",
-            Self::Name(_) | Self::Object(_) | Self::Json(_) | Self::BodyBroken => "bad-request",
-            Self::Invalid(..) | Self::Manifest(_) | Self::OtherDeployment(_) => "invalid",
-            Self::Exists(_) => "exists",
-            Self::LostRace(_) => "lost-race",
-            Self::StillLive(_) => "still-live",
-            Self::BeingDeleted => "being-deleted",
-            Self::DefaultSite => "default-site",
-            Self::NothingToRollBack => "nothing-to-roll-back",
-            Self::PreconditionFailed(_) => "precondition-failed",
-            Self::TooLarge(_) | Self::ObjectTooLarge(_) => "too-large",
-            Self::HashMismatch(..) => "hash-mismatch",
-            Self::MissingBlobs(_) => "missing-blobs",
-            Self::UpstreamNotAllowed(_) => "upstream-not-allowed",
-            Self::NotStored(_) => "not-stored",
-            Self::Unavailable(_) => "unavailable",
-        }
-    }
-
-    fn hint(&self) -> &'static str {
-        match self {
+            Self::Name(_) | Self::Object(_) | Self::Json(_) => (400, "bad-request", see_docs),
+            Self::BodyCutOff => (400, "bad-request", "send it again"),
             Self::Unauthorized => {
-                "send Authorization: Bearer with the root token or a site's token"
+                let hint = "send Authorization: Bearer with the root token or a site's token";
+                (401, "unauthorized", hint)
             }
-            Self::Forbidden => "use a token of this site that has the scope, or the root token",
-            Self::NotFound("site") => "create it: selvedge sites create NAME, with the root token",
-            Self::NotFound("deployment") => "publish it first; selvedge deployments lists them",
-            Self::NotFound("stage") => "publish to it first: selvedge publish DIR --stage NAME",
-            Self::NotFound("collection") => {
-                "publish the site again for `public`; add others to [[collections]] in \
-                 selvedge.toml and publish, then try again"
+            Self::Forbidden => {
+                (403, "forbidden", "use a token of this site with the scope, or the root token")
             }
-            Self::NotFound("upload") => {
-                "begin another; parts are all of one length of 5 MiB or more, but for the last"
+            Self::NotFound(missing) => (404, "not-found", missing.texts().1),
+            Self::MethodNotAllowed(_) => (405, "method-not-allowed", "see the Allow header"),
+            Self::HostnameTaken => (409, "exists", "remove it from the site that has it first"),
+            Self::LostRace(_) => {
+                (409, "lost-race", "check the live deployment, then publish again or promote")
             }
-            Self::NotFound("takedown") => "selvedge takedown --list shows what there is",
-            Self::NotFound("token") => "selvedge tokens lists what there is",
-            Self::NotFound("key") => "selvedge keys lists what there is",
-            Self::NotFound("hostname") => "selvedge hosts lists what there is",
-            Self::NotFound("object") => "selvedge objects list shows what there is",
-            Self::NotFound(_) => "see docs/admin-api.md for the calls that there are",
-            Self::MethodNotAllowed(_) => "see the Allow header",
-            Self::Name(_) | Self::Object(_) | Self::Json(_) => {
-                "see docs/admin-api.md for the form of the call"
+            Self::StillLive(_) => {
+                (409, "still-live", "publish something else there, promote or roll back first")
             }
-            Self::Invalid(_, hint) => hint,
-            Self::Exists(_) => "remove it from the site that has it first",
-            Self::LostRace(_) => "look at what is live now, then publish again or promote",
-            Self::StillLive(_) => "publish something else there, promote or roll back first",
             Self::BeingDeleted => {
-                "wait until `selvedge sites delete NAME` is done; run it again if it was interrupted"
+                (409, "being-deleted", "run selvedge sites delete NAME until it is done")
             }
             Self::DefaultSite => {
-                "the base domain itself serves it; add --allow-default to delete it all the same"
+                (409, "default-site", "the base domain serves it; add --allow-default to delete it")
             }
-            Self::NothingToRollBack => "name a deployment: selvedge rollback --site S DEPLOYMENT",
-            Self::PreconditionFailed(_) => "read what is there now, then decide again",
-            Self::TooLarge(_) => "split it, or keep it out of the site",
-            Self::ObjectTooLarge(StoreKind::R2) => "send it in parts, as selvedge objects put does",
-            Self::ObjectTooLarge(StoreKind::Kv) => "KV takes no larger values; with R2 it would go",
-            Self::BodyBroken => "send it again",
-            Self::HashMismatch(..) => "the file changed or the upload was damaged; send it again",
-            Self::MissingBlobs(_) => "upload what is missing, then commit again",
-            Self::Manifest(_) | Self::OtherDeployment(_) => {
-                "publish with a command line of this worker's version"
+            Self::NothingToRollBack => {
+                (409, "nothing-to-roll-back", "name a deployment: selvedge rollback --site S ID")
+            }
+            Self::MissingBlobs(_) => {
+                (409, "missing-blobs", "upload the missing blobs, then commit again")
+            }
+            Self::PreconditionFailed(_) => {
+                (412, "precondition-failed", "read the current object, then decide again")
+            }
+            Self::TooLarge(_) => (413, "too-large", "split it, or keep it out of the site"),
+            Self::ObjectTooLarge(StoreKind::R2) => {
+                (413, "too-large", "send it in parts, as selvedge objects put does")
+            }
+            Self::ObjectTooLarge(StoreKind::Kv) => {
+                (413, "too-large", "KV takes no larger values, but R2 does")
+            }
+            Self::Invalid(invalid) => (422, "invalid", invalid.texts().1),
+            Self::Manifest(_) | Self::OtherDeployment(_) => (422, "invalid", same_version),
+            Self::HashMismatch(..) => {
+                (422, "hash-mismatch", "the file changed or the upload was damaged; send it again")
             }
             Self::UpstreamNotAllowed(_) => {
-                "ask the operator to add it to ALLOWED_ORIGINS, or name another"
+                (422, "upstream-not-allowed", "ask the operator to add it to ALLOWED_ORIGINS")
             }
             Self::NotStored(_) => {
-                "check that the store has room (of make dev: the disk of STATE_DIR), then try \
-                 again; what is served did not change"
+                let hint = "check that the store has room (of make dev: the disk of STATE_DIR), \
+                            then try again; no deployment was changed";
+                (503, "not-stored", hint)
             }
-            Self::Unavailable(Fault::Missing) => "bind a bucket or a namespace in wrangler.toml",
-            Self::Unavailable(_) => "try again in a moment",
+            Self::Unavailable(Fault::Missing) => {
+                (503, "unavailable", "bind a bucket or a namespace in wrangler.toml")
+            }
+            Self::Unavailable(_) => (503, "unavailable", "try again in a moment"),
         }
     }
 }
@@ -244,19 +282,18 @@ impl fmt::Display for AdminError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unauthorized => f.write_str("this needs a valid token"),
-            Self::Forbidden => f.write_str("the token does not open this"),
-            Self::NotFound(what) => write!(f, "there is no such {what}"),
+            Self::Forbidden => f.write_str("the token does not allow this"),
+            Self::NotFound(missing) => write!(f, "there is no such {}", missing.texts().0),
             Self::MethodNotAllowed(_) => f.write_str("the call has no such method"),
             Self::Name(error) => error.fmt(f),
             Self::Object(error) => error.fmt(f),
-            Self::Json(error) => write!(f, "the body is not the JSON that it should be: {error}"),
-            Self::Invalid(what, _) => f.write_str(what),
-            Self::Exists(what) => write!(f, "this {what} belongs to another site"),
-            Self::LostRace(Some(winner)) => write!(
-                f,
-                "{} was activated in the meantime by {} (change {})",
-                winner.deployment, winner.by, winner.seq
-            ),
+            Self::Json(error) => write!(f, "the body is not the expected JSON: {error}"),
+            Self::Invalid(invalid) => f.write_str(invalid.texts().0),
+            Self::HostnameTaken => f.write_str("this hostname belongs to another site"),
+            Self::LostRace(Some(winner)) => {
+                let LiveRecord { deployment, by, seq, .. } = &**winner;
+                write!(f, "{deployment} was activated in the meantime by {by} (change {seq})")
+            }
             Self::LostRace(None) => f.write_str("the record was changed in the meantime"),
             Self::StillLive(stages) => {
                 let names: Vec<&str> = stages.iter().map(StageName::as_str).collect();
@@ -266,14 +303,14 @@ impl fmt::Display for AdminError {
             Self::DefaultSite => f.write_str("this is the DEFAULT_SITE"),
             Self::NothingToRollBack => f.write_str("there is no earlier deployment to return to"),
             Self::PreconditionFailed(Some(etag)) => {
-                write!(f, "the object is another by now: its entity tag is {etag}")
+                write!(f, "the object has changed: its entity tag is {etag}")
             }
             Self::PreconditionFailed(None) => f.write_str("there is no such object by now"),
+            Self::TooLarge(bytes_max) => write!(f, "the body is larger than {bytes_max} bytes"),
             Self::ObjectTooLarge(store) => {
                 write!(f, "the object is larger than {} bytes", store.blob_bytes_max())
             }
-            Self::TooLarge(bytes_max) => write!(f, "the body is larger than {bytes_max} bytes"),
-            Self::BodyBroken => f.write_str("the body did not come in whole"),
+            Self::BodyCutOff => f.write_str("the body was cut off"),
             Self::HashMismatch(at, hash) => write!(f, "blob {at} does not hash to {hash}"),
             Self::MissingBlobs(hashes) => write!(f, "{} blobs are not stored yet", hashes.len()),
             Self::Manifest(error) => error.fmt(f),
@@ -290,10 +327,24 @@ impl fmt::Display for AdminError {
     }
 }
 
-impl From<Fault> for AdminError {
-    fn from(fault: Fault) -> Self {
-        Self::Unavailable(fault)
-    }
+macro_rules! wrap {
+    ($($source:ty => $variant:ident,)*) => {
+        $(impl From<$source> for AdminError {
+            fn from(source: $source) -> Self {
+                Self::$variant(source)
+            }
+        })*
+    };
+}
+
+wrap! {
+    NameError => Name,
+    CollectionError => Object,
+    DecodeError => Json,
+    ManifestError => Manifest,
+    Invalid => Invalid,
+    Missing => NotFound,
+    Fault => Unavailable,
 }
 
 impl From<Unavailable> for AdminError {
@@ -309,7 +360,7 @@ impl From<BodyFault> for AdminError {
     fn from(fault: BodyFault) -> Self {
         match fault {
             BodyFault::TooLarge(bytes_max) => Self::TooLarge(bytes_max),
-            BodyFault::Broken => Self::BodyBroken,
+            BodyFault::Broken => Self::BodyCutOff,
         }
     }
 }

@@ -1,22 +1,20 @@
-//! Invalidation: one write of the live record, whatever it matches.
+//! Purges: one write of the live record, whatever the purge matches.
 //!
-//! Not a deletion: nothing is looked for. The invariant is that the ban is written before the call
-//! is answered, so that what the answer says of when it is in force everywhere can be relied on.
+//! The ban is written before the call is answered, so that the bound in the answer holds.
 
-use http::Method;
 use serde::Deserialize;
 
-use crate::admin::error::AdminError;
-use crate::admin::{Answer, Call};
-use crate::ports::{Fault, Ports};
+use crate::admin::error::{AdminError, Invalid, Result};
+use crate::admin::handler::{Answer, Handler};
+use crate::ports::Ports;
 use crate::site::api::Purged;
 use crate::site::collection::CollectionName;
-use crate::site::ids::{SiteName, StageName};
+use crate::site::ids::StageName;
 use crate::site::records::ban::{BAN_BYTES_MAX, Ban, BanScope};
 use crate::site::records::live::{Change, LiveRecord};
 use crate::wire::path::RequestPath;
 
-/// A misspelt member would leave something stored that was to go.
+/// Rejects unknown members: a misspelt one would leave something stored.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Purge {
@@ -30,22 +28,14 @@ struct Purge {
     collection: Option<String>,
 }
 
-impl<P: Ports> Call<'_, P> {
-    /// Invalidates what is stored of a stage.
-    pub async fn purge(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::POST])?;
+impl<P: Ports> Handler<'_, P> {
+    pub async fn purge(&self) -> Result<Answer<P>> {
         let body: Purge = self.json().await?;
-        let ban = Ban { at_ms: self.tiers.ports.now(), scope: scope(&body)? };
-        let change = |current: Option<&LiveRecord>| {
-            let record = current.ok_or(AdminError::NotFound("stage"))?;
-            Ok(Change::Write(record.banned([ban.clone()])))
-        };
-        let record = match self.change_live(site, &body.stage, &change).await {
-            Ok(Change::Write(record) | Change::Already(record)) => record,
-            // Nobody else's change stands against a purge: there were only too many at once.
-            Err(AdminError::LostRace(_)) => return Err(AdminError::Unavailable(Fault::Busy)),
-            Err(error) => return Err(error),
-        };
+        let scope = scope(&body)?;
+        let ban = Ban { at_ms: self.tiers.ports.now(), scope };
+        let change = |record: &LiveRecord| Ok(Change::Write(record.banned([ban.clone()])));
+        let changed = self.update_live(&body.stage, &change).await.map_err(AdminError::of_ban)?;
+        let (Change::Write(record) | Change::Already(record)) = changed;
         let purged = Purged {
             stage: record.stage,
             seq: record.seq,
@@ -57,38 +47,28 @@ impl<P: Ports> Call<'_, P> {
     }
 }
 
-/// The one scope that a body names.
-fn scope(body: &Purge) -> Result<BanScope, AdminError> {
+/// Returns the one scope that a body names.
+fn scope(body: &Purge) -> Result<BanScope> {
     let Purge { all, path, prefix, tag, collection, .. } = body;
     match (all, path, prefix, tag, collection) {
         (true, None, None, None, None) => Ok(BanScope::All),
-        (false, Some(path), None, None, None) => Ok(BanScope::Path(decoded(path)?)),
-        (false, None, Some(prefix), None, None) => Ok(BanScope::Prefix(decoded(prefix)?)),
+        (false, Some(path), None, None, None) => decoded(path).map(BanScope::Path),
+        (false, None, Some(prefix), None, None) => decoded(prefix).map(BanScope::Prefix),
         (false, None, None, Some(tag), None) if is_tag(tag) => Ok(BanScope::Tag(tag.clone())),
-        (false, None, None, Some(_), None) => Err(AdminError::Invalid(
-            "this is no tag",
-            "1 to 2,048 visible ASCII characters, no comma, no space; one tag a call",
-        )),
+        (false, None, None, Some(_), None) => Err(Invalid::PurgeTag.into()),
         (false, None, None, None, Some(name)) => {
-            CollectionName::parse(name).map(BanScope::Collection).map_err(|_| {
-                AdminError::Invalid("this is no collection's name", "use the one in selvedge.toml")
-            })
+            let name = CollectionName::parse(name).map_err(|_| Invalid::PurgeCollection)?;
+            Ok(BanScope::Collection(name))
         }
-        _ => Err(AdminError::Invalid(
-            "a purge is of one thing",
-            "name exactly one of all, path, prefix, tag and collection",
-        )),
+        _ => Err(Invalid::PurgeScope.into()),
     }
 }
 
-/// The decoded form of a path, which is what stored responses are known by.
-fn decoded(text: &str) -> Result<String, AdminError> {
-    let plain = !text.contains(['?', '#']) && text.len() <= BAN_BYTES_MAX;
-    let parsed = RequestPath::parse(text).ok().filter(|_| plain);
-    parsed.map(|path| path.decoded().to_owned()).ok_or(AdminError::Invalid(
-        "this is no path",
-        "write it as /content/a.json: no host, no query (all queries of a path go), 2,048 bytes",
-    ))
+/// Decodes a path: stored responses are known by their decoded path.
+fn decoded(text: &str) -> Result<String> {
+    let is_plain = !text.contains(['?', '#']) && text.len() <= BAN_BYTES_MAX;
+    let path = RequestPath::parse(text).ok().filter(|_| is_plain).ok_or(Invalid::PurgePath)?;
+    Ok(path.decoded().to_owned())
 }
 
 fn is_tag(tag: &str) -> bool {

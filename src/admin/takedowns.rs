@@ -1,21 +1,19 @@
-//! Takedowns: hiding published files of retained deployments and on deployment addresses.
+//! Takes paths down: hides published files of retained deployments and on deployment addresses.
 //!
-//! A takedown does not change what stages serve live, so the answer names the stages that still
+//! A takedown does not change what stages serve live, so the response names the stages that still
 //! serve a hidden file.
 
-use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::admin::error::AdminError;
-use crate::admin::{Answer, Call};
-use crate::cache::tiers::Unavailable;
+use crate::admin::error::{Invalid, Missing, Result};
+use crate::admin::handler::{Answer, Handler};
+use crate::admin::records::{add, remove};
 use crate::ports::Ports;
 use crate::site::api::TakenDown;
 use crate::site::deployment::manifest::{Manifest, ShardPlace};
-use crate::site::ids::{DeploymentId, SiteName, StageName};
+use crate::site::ids::{DeploymentId, StageName};
 use crate::site::records::takedown::{TAKEDOWNS_MAX, Takedown, TakedownPath};
-use crate::wire::query;
 
 /// Maximum number of shards of a live deployment that are searched for files below a folder. Each
 /// is a read, and a small plan allows a request fifty operations.
@@ -34,69 +32,40 @@ struct Undone<'a> {
     effective_within_secs: u64,
 }
 
-/// Whether a stage serves a file that a takedown names.
-enum Serves {
-    Yes,
-    No,
-    /// The deployment is too large to search, or could not be read.
-    Unknown,
-}
-
-impl<P: Ports> Call<'_, P> {
-    /// Lists a site's takedowns, makes one, or undoes one.
-    pub async fn takedowns(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        self.allow(&[Method::GET, Method::POST, Method::DELETE])?;
-        match self.ask.method {
-            Method::POST => self.take_down(site).await,
-            Method::DELETE => self.undo_takedown(site).await,
-            _ => {
-                let takedowns = self.usable_site(site).await?.takedowns;
-                Ok(Answer::json(200, &json!({ "takedowns": takedowns })))
-            }
-        }
+impl<P: Ports> Handler<'_, P> {
+    pub async fn list_takedowns(&self) -> Result<Answer<P>> {
+        let takedowns = self.usable_site().await?.takedowns;
+        Ok(Answer::json(200, &json!({ "takedowns": takedowns })))
     }
 
-    async fn take_down(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        let wanted: NewTakedown = self.json().await?;
+    pub async fn take_down(&self) -> Result<Answer<P>> {
+        let NewTakedown { path } = self.json().await?;
         let by = self.caller.name().to_owned();
-        let new = Takedown { path: wanted.path, at_ms: self.tiers.ports.now(), by };
-        let mut current = new.clone();
-        let mut is_new = true;
-        self.update_site(site, &mut |record| {
-            let known = record.takedowns.iter().find(|known| known.path == new.path);
-            (current, is_new) = (known.unwrap_or(&new).clone(), known.is_none());
-            if is_new && record.takedowns.len() >= TAKEDOWNS_MAX {
-                let hint = "take down a folder as /private/* instead, or undo some";
-                return Err(AdminError::Invalid("the site has 500 takedowns already", hint));
+        let new = Takedown { path, at_ms: self.tiers.ports.now(), by };
+        let mut known = None;
+        self.update_site(&mut |record| {
+            known = record.takedowns.iter().find(|known| known.path == new.path).cloned();
+            let full = Invalid::TooManyTakedowns;
+            match known {
+                Some(_) => Ok(()),
+                None => add(&mut record.takedowns, new.clone(), TAKEDOWNS_MAX, full),
             }
-            if is_new {
-                record.takedowns.push(new.clone());
-            }
-            Ok(())
         })
         .await?;
-        let (live_on, unchecked) = self.stages_serving(site, &current.path).await?;
-        let taken_down = TakenDown {
-            takedown: current,
-            changed: is_new,
-            effective_within_secs: self.permanent_bound_secs(),
-            live_on,
-            unchecked,
-        };
-        Ok(Answer::json(if is_new { 201 } else { 200 }, &taken_down))
+        let changed = known.is_none();
+        let takedown = known.unwrap_or(new);
+        let (live_on, unchecked) = self.stages_serving(&takedown.path).await?;
+        let effective_within_secs = self.permanent_bound_secs();
+        let status = if changed { 201 } else { 200 };
+        let taken_down = TakenDown { takedown, changed, effective_within_secs, live_on, unchecked };
+        Ok(Answer::json(status, &taken_down))
     }
 
-    async fn undo_takedown(&self, site: &SiteName) -> Result<Answer<P>, AdminError> {
-        let text = self.ask.query.and_then(|query| query::value(query, "path"));
-        let path = text.and_then(|text| TakedownPath::parse(&text)).ok_or(AdminError::Invalid(
-            "the query names no path",
-            "add ?path= with the path as the list shows it, percent-encoded",
-        ))?;
-        self.update_site(site, &mut |record| {
-            let before = record.takedowns.len();
-            record.takedowns.retain(|takedown| takedown.path != path);
-            let undone = record.takedowns.len() < before;
-            undone.then_some(()).ok_or(AdminError::NotFound("takedown"))
+    pub async fn undo_takedown(&self) -> Result<Answer<P>> {
+        let path = self.query("path").and_then(|text| TakedownPath::parse(&text));
+        let path = path.ok_or(Invalid::TakedownPath)?;
+        self.update_site(&mut |record| {
+            remove(&mut record.takedowns, Missing::Takedown, |takedown| takedown.path == path)
         })
         .await?;
         let effective_within_secs = self.permanent_bound_secs();
@@ -107,48 +76,38 @@ impl<P: Ports> Call<'_, P> {
     /// Returns the stages whose live deployment has a hidden file, and those that are unknown.
     async fn stages_serving(
         &self,
-        site: &SiteName,
         path: &TakedownPath,
-    ) -> Result<(Vec<StageName>, Vec<StageName>), AdminError> {
+    ) -> Result<(Vec<StageName>, Vec<StageName>)> {
         let (mut live_on, mut unchecked) = (Vec::new(), Vec::new());
-        for (stage, record) in self.live_records(site).await? {
-            match self.serves(site, &record.deployment, path).await {
-                Ok(Serves::Yes) => live_on.push(stage),
-                Ok(Serves::No) => {}
-                Ok(Serves::Unknown) | Err(_) => unchecked.push(stage),
+        for record in self.live_records().await? {
+            match self.serves(&record.deployment, path).await {
+                Ok(Some(true)) => live_on.push(record.stage),
+                Ok(Some(false)) => {}
+                Ok(None) | Err(_) => unchecked.push(record.stage),
             }
         }
         Ok((live_on, unchecked))
     }
 
-    async fn serves(
-        &self,
-        site: &SiteName,
-        id: &DeploymentId,
-        path: &TakedownPath,
-    ) -> Result<Serves, Unavailable> {
-        let Some(manifest) = self.tiers.manifest(site, id).await? else {
-            return Ok(Serves::Unknown);
-        };
-        let is_there = match path.files() {
-            Some(files) => self.has_one(site, &manifest, &files).await?,
-            None if manifest.head().shards.len() > SHARDS_MAX => return Ok(Serves::Unknown),
-            None => self.has_below(site, &manifest, path).await?,
-        };
-        Ok(if is_there { Serves::Yes } else { Serves::No })
+    /// Whether a deployment has a hidden file; `None` if it is missing or too large to search.
+    async fn serves(&self, id: &DeploymentId, path: &TakedownPath) -> Result<Option<bool>> {
+        let manifest = self.tiers.manifest(&self.site, id).await?;
+        let Some(manifest) = manifest else { return Ok(None) };
+        match path.files() {
+            Some(files) => self.has_one(&manifest, &files).await.map(Some),
+            None if manifest.head().shards.len() > SHARDS_MAX => Ok(None),
+            None => self.has_below(&manifest, path).await.map(Some),
+        }
     }
 
-    async fn has_one(
-        &self,
-        site: &SiteName,
-        manifest: &Manifest,
-        files: &[String],
-    ) -> Result<bool, Unavailable> {
+    async fn has_one(&self, manifest: &Manifest, files: &[String]) -> Result<bool> {
         for file in files {
             let found = match manifest.shard_of(file) {
                 None => None,
                 Some(ShardPlace::Inline(shard)) => shard.lookup(file),
-                Some(ShardPlace::Blob(hash)) => self.tiers.shard(site, &hash).await?.lookup(file),
+                Some(ShardPlace::Blob(hash)) => {
+                    self.tiers.shard(&self.site, &hash).await?.lookup(file)
+                }
             };
             if found.is_some() {
                 return Ok(true);
@@ -157,17 +116,12 @@ impl<P: Ports> Call<'_, P> {
         Ok(false)
     }
 
-    async fn has_below(
-        &self,
-        site: &SiteName,
-        manifest: &Manifest,
-        path: &TakedownPath,
-    ) -> Result<bool, Unavailable> {
+    async fn has_below(&self, manifest: &Manifest, path: &TakedownPath) -> Result<bool> {
         if let Some(ShardPlace::Inline(shard)) = manifest.shard_of("/") {
             return Ok(shard.iter().any(|(file, _)| path.hides(file)));
         }
         for hash in &manifest.head().shards {
-            if self.tiers.shard(site, hash).await?.iter().any(|(file, _)| path.hides(file)) {
+            if self.tiers.shard(&self.site, hash).await?.iter().any(|(file, _)| path.hides(file)) {
                 return Ok(true);
             }
         }

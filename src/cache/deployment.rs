@@ -1,7 +1,7 @@
 //! Whether a deployment exists, checked in the store within the windows of a live record.
 //!
 //! The manifest never changes, so memory and the edge tier keep it long after the deployment was
-//! deleted: having it proves nothing.
+//! deleted: having it does not prove that the deployment exists.
 
 use std::rc::Rc;
 

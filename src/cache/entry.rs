@@ -1,9 +1,6 @@
-//! What the edge tier keeps of mutable sources, as text: a stored response, or where its variants
-//! are, or that it is gone.
+//! Serialises the metadata of cache entries, for a response header in the edge tier.
 //!
-//! Not the body, which stands beside it, and not a policy. The text goes into one header, so
-//! it is ASCII: words apart by spaces, all else percent-encoded. The invariant is that what was
-//! written comes back the same, and that anything else is nothing at all.
+//! It is ASCII text: percent-encoded words, separated by spaces.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -13,51 +10,46 @@ use crate::wire::headers::Headers;
 use crate::wire::percent::percent_decode;
 use crate::wire::time::UnixMillis;
 
-/// Longest text that is kept: production refuses responses with more than 32 KB of headers.
+/// Maximum length of the text: production refuses responses with more than 32 KB of headers.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// Most variants of one URL; the oldest make room.
+/// Maximum number of variants kept per URL; the oldest are dropped.
 pub const VARIANTS_MAX: usize = 32;
 
-/// The bytes that are escaped in a word.
 const WORD: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-/// What is kept under a key.
+/// The metadata stored under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stored {
-    /// A response; its body stands beside it.
-    Response(StoredResponse),
-    /// Where the variants are, newest first; none was asked for up to this instant.
+    Response(Entry),
+    /// The variant index, newest first, and the time of the last invalidation.
     Index(UnixMillis, Vec<Variant>),
-    /// Nothing that was asked for before this instant.
+    /// A tombstone: responses requested up to this time must not be stored.
     Gone(UnixMillis),
 }
 
-/// A response without its body.
+/// A stored response without its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredResponse {
-    /// The status code.
+pub struct Entry {
     pub status: u16,
-    /// The headers.
     pub headers: Headers,
-    /// For how long it may be used.
     pub timing: Timing,
-    /// The length of the body at hand.
+    /// The length of the stored body.
     pub length: u64,
-    /// The length of the complete body, where what is at hand is only its beginning.
+    /// The length of the complete body, if only its beginning is stored.
     pub complete: Option<u64>,
 }
 
-/// A variant of a URL.
+/// A variant of a URL, as selected by `Vary`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variant {
-    /// The request headers that select it, as `Vary` lists them, lower-case.
+    /// Names of the selecting request headers in lower case, in the order of `Vary`.
     pub names: Vec<String>,
-    /// The hash of what they held; the variant stands under it.
+    /// The hash of their values, which is part of the variant's key.
     pub hash: ContentHash,
 }
 
 impl Stored {
-    /// The text; `None` when it is too long to be kept.
+    /// Returns the text, `None` if it is too long to be stored.
     pub fn to_text(&self) -> Option<String> {
         let mut out = String::with_capacity(256);
         match self {
@@ -78,7 +70,7 @@ impl Stored {
         (out.len() <= HEAD_BYTES_MAX).then_some(out)
     }
 
-    /// What a text says; `None` when it is none of ours.
+    /// Parses a text, `None` if it is malformed.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() > HEAD_BYTES_MAX {
             return None;
@@ -93,14 +85,14 @@ impl Stored {
                 let gone_ms = UnixMillis(number(&mut words)?);
                 index(words).map(|variants| Self::Index(gone_ms, variants))
             }
-            "response1" => StoredResponse::read(words).map(Self::Response),
+            "response1" => Entry::read(words).map(Self::Response),
             _ => None,
         }
     }
 }
 
-impl StoredResponse {
-    /// The entity tag as it is sent; empty where there is none.
+impl Entry {
+    /// Returns the entity tag, empty if there is none.
     pub fn etag(&self) -> &str {
         self.headers.value("etag").unwrap_or_default()
     }
@@ -174,7 +166,7 @@ fn push_number(out: &mut String, number: u64) {
     out.push_str(&number.to_string());
 }
 
-/// An empty word is a lone `%`.
+/// Appends a word; an empty one is written as `%`.
 fn push_word(out: &mut String, text: &str) {
     out.push(' ');
     if text.is_empty() {
@@ -199,7 +191,7 @@ fn number<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn response() -> StoredResponse {
+    fn response() -> Entry {
         let mut headers = Headers::new();
         headers.append("content-type", "text/plain; charset=utf-8");
         headers.append("set-cookie", "a=1");
@@ -218,16 +210,16 @@ mod tests {
             always_validate: true,
             never_stale: false,
         };
-        StoredResponse { status: 200, headers, timing, length: 10, complete: Some(0) }
+        Entry { status: 200, headers, timing, length: 10, complete: Some(0) }
     }
 
     #[test]
-    fn what_is_written_comes_back() {
+    fn written_metadata_is_read_back() {
         let variant =
             Variant { names: vec!["accept".into(), "foo".into()], hash: ContentHash::of(b"x") };
         let rows = [
             Stored::Response(response()),
-            Stored::Response(StoredResponse { complete: None, ..response() }),
+            Stored::Response(Entry { complete: None, ..response() }),
             Stored::Index(UnixMillis(0), vec![]),
             Stored::Index(UnixMillis(7), vec![variant; VARIANTS_MAX]),
             Stored::Gone(UnixMillis(9)),
@@ -246,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_nothing() {
+    fn malformed_texts_are_rejected() {
         for text in [
             "",
             " ",

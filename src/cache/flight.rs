@@ -1,8 +1,7 @@
-//! Who asks for what: one request of an isolate at a time asks for a URL, the others wait for it.
+//! Coalesces concurrent requests for the same cache key within an isolate (single-flight).
 //!
-//! Not a queue: nobody is woken. Promises of one request can't be awaited by another, so those who
-//! wait look again by timers of their own. The invariant is that a flight ends with whoever leads
-//! it, however that one ends, and that nobody waits beyond a deadline of his own.
+//! A promise of one request can't be awaited by another, so waiting requests poll by timers, each
+//! up to its own deadline. A flight ends when the request that leads it does, in any way.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,17 +10,17 @@ use std::rc::Rc;
 use crate::site::keys::Key;
 use crate::wire::time::UnixMillis;
 
-/// Most keys that are remembered; beyond, each asks for itself.
+/// Maximum number of keys tracked. Beyond this, requests are not coalesced.
 const KEYS_MAX: usize = 2_000;
 
-/// Who asks for what in this isolate.
+/// The flights of an isolate.
 #[derive(Debug, Default)]
-pub struct Board {
+pub struct Flights {
     of: RefCell<HashMap<Key, Traffic>>,
 }
 
-impl Board {
-    /// Whose turn it is to ask for what is stored under a key.
+impl Flights {
+    /// Returns the part of the caller in fetching a key.
     pub fn take_turn(self: &Rc<Self>, key: &Key, now: UnixMillis, until: UnixMillis) -> Turn {
         let mut traffic = self.of.borrow_mut();
         if traffic.len() >= KEYS_MAX {
@@ -38,27 +37,27 @@ impl Board {
             return Turn::Wait;
         }
         of.flight_until_ms = until;
-        Turn::Lead(Flight { board: self.clone(), key: key.clone() })
+        Turn::Lead(Flight { flights: self.clone(), key: key.clone() })
     }
 
-    /// Whether somebody is still asking.
+    /// Returns whether a request is still fetching the key.
     pub fn is_in_flight(&self, key: &Key, now: UnixMillis) -> bool {
         self.of.borrow().get(key).is_some_and(|of| now < of.flight_until_ms)
     }
 
-    /// Whether somebody who asked for all got an answer since an instant.
+    /// Returns whether a flight got a response since the given time.
     pub fn is_answered(&self, key: &Key, since: UnixMillis) -> bool {
         self.of.borrow().get(key).is_some_and(|of| since <= of.answered_ms)
     }
 
-    /// Notes that nobody need wait for another who asks for this: there will be nothing to share.
+    /// Turns coalescing off for a key whose response can't be shared.
     pub fn note_pass(&self, key: &Key, until: UnixMillis) {
         if let Some(of) = self.of.borrow_mut().get_mut(key) {
             of.pass_until_ms = until;
         }
     }
 
-    /// Whether the caller is to refresh what is stored under a key: true once per `until`.
+    /// Returns whether the caller is to refresh a key: true once until the given time.
     pub fn claim_refresh(&self, key: &Key, now: UnixMillis, until: UnixMillis) -> bool {
         let mut traffic = self.of.borrow_mut();
         if traffic.len() >= KEYS_MAX {
@@ -72,7 +71,6 @@ impl Board {
         claimed
     }
 
-    /// Notes that a refresh is over.
     pub fn end_refresh(&self, key: &Key) {
         if let Some(of) = self.of.borrow_mut().get_mut(key) {
             of.refresh_until_ms = UnixMillis(0);
@@ -80,26 +78,26 @@ impl Board {
     }
 }
 
-/// Whose turn it is to ask.
+/// The part of a request in fetching a key.
 pub enum Turn {
-    /// The caller's; the others wait until the flight is dropped.
+    /// It fetches, and the others wait until the flight is dropped.
     Lead(Flight),
-    /// Another's, who is asking now.
+    /// It waits for another request.
     Wait,
-    /// Everybody's.
+    /// It fetches for itself only.
     Pass,
 }
 
-/// That somebody asks for what is stored under a key; it ends when this is dropped.
+/// A fetch that other requests wait for; it ends when this is dropped.
 pub struct Flight {
-    board: Rc<Board>,
+    flights: Rc<Flights>,
     key: Key,
 }
 
 impl Flight {
-    /// Notes that there is an answer: who waits for it need not ask in turn, whatever it is.
+    /// Notes that there is a response, so that waiting requests need not take turns.
     pub fn note_answer(&self, now: UnixMillis) {
-        if let Some(of) = self.board.of.borrow_mut().get_mut(&self.key) {
+        if let Some(of) = self.flights.of.borrow_mut().get_mut(&self.key) {
             of.answered_ms = now;
         }
     }
@@ -107,13 +105,12 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        if let Some(of) = self.board.of.borrow_mut().get_mut(&self.key) {
+        if let Some(of) = self.flights.of.borrow_mut().get_mut(&self.key) {
             of.flight_until_ms = UnixMillis(0);
         }
     }
 }
 
-/// Who asks for what is stored under a key, and until when others leave it to them.
 #[derive(Debug, Clone, Copy, Default)]
 struct Traffic {
     flight_until_ms: UnixMillis,
@@ -142,32 +139,34 @@ mod tests {
 
     #[test]
     fn one_leads_and_the_others_wait_until_it_is_done_or_late() {
-        let (board, key) = (Rc::new(Board::default()), key());
+        let (flights, key) = (Rc::new(Flights::default()), key());
         let (now, until) = (UnixMillis(1_000), UnixMillis(2_000));
-        let Turn::Lead(flight) = board.take_turn(&key, now, until) else { panic!("nobody asks") };
-        assert!(matches!(board.take_turn(&key, now, until), Turn::Wait));
-        assert!(board.is_in_flight(&key, UnixMillis(1_999)));
-        assert!(!board.is_in_flight(&key, until), "whoever leads is late");
-        assert!(!board.is_answered(&key, now));
+        let Turn::Lead(flight) = flights.take_turn(&key, now, until) else {
+            panic!("no other request")
+        };
+        assert!(matches!(flights.take_turn(&key, now, until), Turn::Wait));
+        assert!(flights.is_in_flight(&key, UnixMillis(1_999)));
+        assert!(!flights.is_in_flight(&key, until), "the leader is late");
+        assert!(!flights.is_answered(&key, now));
         flight.note_answer(until);
-        assert!(board.is_answered(&key, until) && !board.is_answered(&key, UnixMillis(2_001)));
+        assert!(flights.is_answered(&key, until) && !flights.is_answered(&key, UnixMillis(2_001)));
         drop(flight);
-        assert!(!board.is_in_flight(&key, now));
-        let Turn::Lead(flight) = board.take_turn(&key, now, until) else { panic!("it is over") };
-        board.note_pass(&key, UnixMillis(1_500));
+        assert!(!flights.is_in_flight(&key, now));
+        let Turn::Lead(flight) = flights.take_turn(&key, now, until) else { panic!("it is over") };
+        flights.note_pass(&key, UnixMillis(1_500));
         drop(flight);
-        assert!(matches!(board.take_turn(&key, now, until), Turn::Pass));
-        assert!(matches!(board.take_turn(&key, UnixMillis(1_500), until), Turn::Lead(_)));
+        assert!(matches!(flights.take_turn(&key, now, until), Turn::Pass));
+        assert!(matches!(flights.take_turn(&key, UnixMillis(1_500), until), Turn::Lead(_)));
     }
 
     #[test]
     fn one_refreshes_at_a_time() {
-        let (board, key) = (Board::default(), key());
+        let (flights, key) = (Flights::default(), key());
         let (now, until) = (UnixMillis(1_000), UnixMillis(2_000));
-        assert!(board.claim_refresh(&key, now, until));
-        assert!(!board.claim_refresh(&key, now, until));
-        assert!(board.claim_refresh(&key, until, UnixMillis(3_000)), "the first one was lost");
-        board.end_refresh(&key);
-        assert!(board.claim_refresh(&key, now, until));
+        assert!(flights.claim_refresh(&key, now, until));
+        assert!(!flights.claim_refresh(&key, now, until));
+        assert!(flights.claim_refresh(&key, until, UnixMillis(3_000)), "the first one was lost");
+        flights.end_refresh(&key);
+        assert!(flights.claim_refresh(&key, now, until));
     }
 }

@@ -1,21 +1,18 @@
-//! The memory tier: what this isolate keeps between requests, under one budget.
+//! The memory tier: everything that an isolate keeps between requests.
 //!
-//! Not a cache that can be stale: but for live records everything in it is named by its content.
-//! Records are kept apart, few and small, with when they were read; live records are never replaced
-//! by an older one. So is what requests of the fresh hosts have used up.
-//!
-//! By hand: `quick_cache` admits a blob after it was read, where this tier decides before, and its
-//! hot share either refuses an entry of the whole budget or lets a scan evict everything.
+//! Content is immutable and shares one budget. `quick_cache` admits a blob after it was read, where
+//! this tier decides before, and its hot share either refuses an entry of the whole budget or lets
+//! a scan evict everything.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::rc::Rc;
 
-use crate::cache::flight::Board;
+use crate::cache::flight::Flights;
 use crate::cache::pending_bans::PendingBans;
 use crate::cache::record_map::RecordMap;
-use crate::ports::limiter::{Limiter, Pace, Rate, Verdict};
+use crate::ports::limiter::{Admission, Limiter, Pace, Rate};
 use crate::site::deployment::manifest::Manifest;
 use crate::site::deployment::shard::Shard;
 use crate::site::ids::{ContentHash, DeploymentId, DeploymentKey, SiteName, StageKey};
@@ -25,25 +22,24 @@ use crate::site::records::view::SiteView;
 use crate::wire::host::Hostname;
 use crate::wire::time::UnixMillis;
 
-/// Largest blob that is held in memory: what is larger is streamed.
+/// Largest blob that is held in memory; larger ones are streamed.
 pub const HELD_BYTES_MAX: u64 = 64 * 1024;
-/// No blob takes more than this share of the budget. A manifest or a shard may take all of it:
-/// without it every request reads and parses it anew.
+/// No blob takes more than this share of the budget. A manifest or shard may take all of it,
+/// because otherwise every request would read and parse it again.
 const BLOB_SHARE: usize = 4;
-/// What an entry costs beside its bytes: keys, lists, allocations.
+/// Memory that an entry takes besides its bytes: keys, lists, allocations.
 const ENTRY_OVERHEAD_BYTES: usize = 256;
 
-/// How far back the next one to go is looked for.
+/// How far the queue is searched for the next entry to evict.
 const LOOK_AHEAD: usize = 8;
 /// Counters of demand: a few per blob that fits into memory.
 const DEMAND_COUNTERS: usize = 8_192;
-/// After how many requests all counters are halved, so that old fame fades.
+/// After this many requests all counters are halved, so that old demand fades.
 const DEMAND_HALF_LIFE: u32 = 65_536;
 
-/// About how often each blob was asked for of late.
+/// Approximate number of recent requests for each blob: a count-min sketch.
 ///
-/// Each blob has two counters, which its hash selects, and the smaller one counts: few other blobs
-/// share both.
+/// The hash of a blob selects two counters, and the smaller one counts: few other blobs share both.
 struct Demand {
     counters: Vec<u8>,
     noted: u32,
@@ -79,51 +75,41 @@ impl Demand {
     }
 }
 
-/// Names a thing that never changes.
+/// The name of immutable content.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ContentKey {
-    /// A manifest root, of a site.
     Manifest(SiteName, DeploymentId),
-    /// A shard, of a site.
     Shard(SiteName, ContentHash),
-    /// A blob, of a site.
     Blob(SiteName, ContentHash),
 }
 
-/// A thing that never changes.
+/// Immutable content.
 #[derive(Debug, Clone)]
 pub enum Content<H> {
-    /// A manifest root.
     Manifest(Rc<Manifest>),
-    /// A shard.
     Shard(Rc<Shard>),
-    /// Bytes of a blob, and how many.
+    /// A blob and its length.
     Blob(H, usize),
 }
 
 /// The memory tier of an isolate.
 pub struct Memory<H> {
-    /// Live records.
     pub live: RecordMap<StageKey, LiveRecord>,
-    /// Records of custom hostnames.
     pub hosts: RecordMap<Hostname, HostRecord>,
-    /// Views of site records.
     pub sites: RecordMap<SiteName, SiteView>,
-    /// Deployments that the store had when it was last asked.
+    /// Deployments that the store had when it was last read.
     pub deployments: RecordMap<DeploymentKey, ()>,
     limiter: RefCell<Limiter>,
     refused: RefCell<Pace>,
     content: RefCell<Lru<ContentKey, Content<H>>>,
     demand: RefCell<Demand>,
     breaker: RefCell<Breaker>,
-    /// Who asks upstreams for what.
-    pub board: Rc<Board>,
-    /// Bans that requests of this isolate are waiting for.
+    pub flights: Rc<Flights>,
     pub pending_bans: Rc<PendingBans>,
 }
 
 impl<H: Clone> Memory<H> {
-    /// An empty memory with a budget for content.
+    /// Returns an empty memory with a budget for content.
     pub fn new(bytes_max: usize) -> Self {
         Self {
             live: RecordMap::default(),
@@ -135,23 +121,22 @@ impl<H: Clone> Memory<H> {
             content: RefCell::new(Lru::new(bytes_max)),
             demand: RefCell::new(Demand::new()),
             breaker: RefCell::default(),
-            board: Rc::default(),
+            flights: Rc::default(),
             pending_bans: Rc::default(),
         }
     }
 
-    /// What becomes of a request of a key.
-    pub fn take(&self, key: &str, rate: Rate, now: UnixMillis) -> Verdict {
+    /// Counts a request of a key against its rate limit.
+    pub fn take(&self, key: &str, rate: Rate, now: UnixMillis) -> Admission {
         self.limiter.borrow_mut().take(key, rate, now)
     }
 
-    /// What becomes of a request without a key that opens anything: all of them share one pace, so
-    /// that they use up nobody's limit.
-    pub fn take_refused(&self, rate: Rate, now: UnixMillis) -> Verdict {
+    /// Counts a request without a valid key. All of these share one limit, so that they use up no
+    /// key's.
+    pub fn take_refused(&self, rate: Rate, now: UnixMillis) -> Admission {
         self.refused.borrow_mut().take(rate, now)
     }
 
-    /// A manifest.
     pub fn manifest(&self, site: &SiteName, id: &DeploymentId) -> Option<Rc<Manifest>> {
         let key = ContentKey::Manifest(site.clone(), id.clone());
         match self.content.borrow_mut().touch(&key) {
@@ -160,7 +145,6 @@ impl<H: Clone> Memory<H> {
         }
     }
 
-    /// A shard.
     pub fn shard(&self, site: &SiteName, hash: &ContentHash) -> Option<Rc<Shard>> {
         let key = ContentKey::Shard(site.clone(), *hash);
         match self.content.borrow_mut().touch(&key) {
@@ -169,7 +153,6 @@ impl<H: Clone> Memory<H> {
         }
     }
 
-    /// A blob.
     pub fn blob(&self, site: &SiteName, hash: &ContentHash) -> Option<H> {
         self.demand.borrow_mut().note(hash);
         match self.content.borrow_mut().touch(&ContentKey::Blob(site.clone(), *hash)) {
@@ -178,8 +161,8 @@ impl<H: Clone> Memory<H> {
         }
     }
 
-    /// Whether a blob is worth the room that it takes: there is some, or it is asked for more often
-    /// than what would have to go. Who reads through a whole site does not empty the memory.
+    /// Returns whether a blob should be kept: there is room, or it is requested more often than the
+    /// entry that it would evict. So reading a whole site once does not empty the memory.
     pub fn admits(&self, hash: &ContentHash, length: u64) -> bool {
         let cost = cost(usize::try_from(length).unwrap_or(usize::MAX));
         let content = self.content.borrow();
@@ -192,12 +175,12 @@ impl<H: Clone> Memory<H> {
                 let demand = self.demand.borrow();
                 demand.of(hash) > demand.of(out)
             }
-            // What a manifest is worth, the blobs that it names are not.
+            // A blob never evicts a manifest or shard, which every lookup needs.
             Some(ContentKey::Manifest(..) | ContentKey::Shard(..)) => false,
         }
     }
 
-    /// Keeps content, making room by forgetting what was not used for longest.
+    /// Keeps content and evicts the least recently used; returns whether it is kept.
     pub fn keep(&self, key: ContentKey, content: Content<H>) -> bool {
         let bytes = match &content {
             Content::Manifest(manifest) => manifest.size_bytes(),
@@ -207,23 +190,22 @@ impl<H: Clone> Memory<H> {
         self.content.borrow_mut().insert(key, content, cost(bytes))
     }
 
-    /// Whether the edge tier is worth asking.
+    /// Returns whether the edge tier may be read: it has not just failed repeatedly.
     pub fn edge_is_open(&self, now: UnixMillis) -> bool {
         self.breaker.borrow().is_closed(now)
     }
 
-    /// Notes how the edge tier did.
+    /// Notes whether a lookup in the edge tier succeeded.
     pub fn note_edge(&self, ok: bool, now: UnixMillis) {
         self.breaker.borrow_mut().note(ok, now);
     }
 }
 
-/// What keeping this many bytes costs.
 fn cost(bytes: usize) -> usize {
     bytes.saturating_add(ENTRY_OVERHEAD_BYTES)
 }
 
-/// Stops asking a tier that keeps failing.
+/// A circuit breaker for a tier that keeps failing.
 #[derive(Debug, Default)]
 struct Breaker {
     failures: u32,
@@ -233,12 +215,12 @@ struct Breaker {
 }
 
 impl Breaker {
-    /// Failures within the window that open it.
+    /// Number of failures within the window that opens it.
     const FAILURES_MAX: u32 = 5;
     /// The window, and how long it stays open.
     const WINDOW_MS: u64 = 10_000;
-    /// Failures that follow each other within this count as one: an isolate that was kept from
-    /// running finds all its lookups late at once, which says nothing of the tier.
+    /// Failures within this time of each other count as one: after an isolate was suspended, all
+    /// its lookups time out at once, which says nothing about the tier.
     const BURST_MS: u64 = 50;
 
     fn is_closed(&self, now: UnixMillis) -> bool {
@@ -265,10 +247,8 @@ impl Breaker {
     }
 }
 
-/// A map under a budget that forgets what was not used for longest.
-///
-/// Second-chance eviction: a touched entry is passed over once. Exact order would cost a list
-/// operation per hit, and hits are what has to be fast.
+/// A map under a budget with second-chance eviction: a touched entry is passed over once. Exact LRU
+/// order would cost a list operation per hit.
 struct Lru<K, V> {
     entries: HashMap<K, Slot<V>>,
     queue: std::collections::VecDeque<K>,
@@ -287,7 +267,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Lru<K, V> {
         Self { entries: HashMap::new(), queue: Default::default(), bytes: 0, bytes_max }
     }
 
-    /// What would have to go first for an entry of this cost, `None` when there is room.
+    /// Returns the entry that would be evicted first, `None` if there is room.
     fn next_out(&self, cost: usize) -> Option<&K> {
         let is_full = self.bytes.saturating_add(cost) > self.bytes_max;
         let mut oldest = self.queue.iter().take(LOOK_AHEAD);
@@ -301,7 +281,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Lru<K, V> {
         Some(slot.value.clone())
     }
 
-    /// Returns whether the key has a value now.
+    /// Returns whether the key now has a value.
     fn insert(&mut self, key: K, value: V, cost: usize) -> bool {
         if self.entries.contains_key(&key) {
             return true;
@@ -339,7 +319,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_budget_holds_and_what_is_used_stays() {
+    fn the_budget_holds_and_used_entries_stay() {
         let mut lru: Lru<u32, u32> = Lru::new(1_000);
         for key in 0..10 {
             lru.insert(key, key, 100);
@@ -350,9 +330,9 @@ mod tests {
         assert_eq!(lru.touch(&1), None, "forgotten");
         assert!(lru.bytes <= 1_000);
         lru.insert(11, 11, 1_001);
-        assert_eq!(lru.touch(&11), None, "more than all there is");
+        assert_eq!(lru.touch(&11), None, "more than the budget");
         lru.insert(12, 12, 1_000);
-        assert_eq!(lru.touch(&12), Some(12), "all there is");
+        assert_eq!(lru.touch(&12), Some(12), "the whole budget");
         for key in 100..10_000 {
             lru.insert(key, key, 250);
             assert!(lru.bytes <= 1_000 && lru.queue.len() == lru.entries.len());
@@ -360,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_everything_once_empties_nothing() {
+    fn a_scan_evicts_nothing() {
         let memory: Memory<u32> = Memory::new(100_000);
         let site = SiteName::parse("aa").unwrap();
         let hash = |n: u32| ContentHash::of(&n.to_le_bytes());
@@ -377,9 +357,9 @@ mod tests {
             ask(n);
         }
         assert!((0..10).all(ask), "ten fit");
-        assert!(!(1_000..3_000).any(ask), "each of these is asked for once");
-        assert!((0..10).all(ask), "and takes nobody's place");
-        assert!((0..20).any(|_| ask(5_000)), "what is in demand gets in");
+        assert!(!(1_000..3_000).any(ask), "each of these is requested once");
+        assert!((0..10).all(ask), "and evicts nothing");
+        assert!((0..20).any(|_| ask(5_000)), "a blob in demand is admitted");
         let quarter = 25_000 - ENTRY_OVERHEAD_BYTES as u64;
         let empty: Memory<u32> = Memory::new(100_000);
         assert!(empty.admits(&hash(1), quarter), "a quarter of the budget");

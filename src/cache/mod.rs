@@ -1,7 +1,7 @@
 //! HTTP caching: the freshness engine, cache entries, and the tiers that hold them.
 //!
-//! [`freshness`] decides, as pure functions. [`tiers`] reads content named by its hash;
-//! [`variants`] reads and writes cache entries of objects and actions; [`windows`] keeps records.
+//! [`freshness`] decides, as pure functions. [`tiers`] reads immutable content; [`variants`] reads
+//! and writes the cache entries of objects and actions; [`windows`] keeps records.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(

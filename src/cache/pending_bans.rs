@@ -1,8 +1,7 @@
-//! Bans that wait to be written, so that one write of a live record carries those of all requests.
+//! Collects the bans of concurrent requests, so that one write of a live record contains them all.
 //!
-//! Writers of objects don't wait for each other: a promise belongs to its request. Each enters what
-//! it wants banned, whoever writes the record writes all that is entered, and the others find it
-//! there. Nothing is entered before the object is stored, so a ban is never too early.
+//! A request enters its bans once the object is stored, so a ban is never too early. The request
+//! that writes the record includes all entered bans, and the others find theirs in it.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -10,21 +9,21 @@ use std::rc::Rc;
 use crate::site::ids::SiteName;
 use crate::site::records::ban::BanScope;
 
-/// The bans that requests of this isolate wait for.
+/// The bans that requests of this isolate want written.
 #[derive(Debug, Default)]
 pub struct PendingBans {
-    entries: RefCell<Vec<Entry>>,
+    entries: RefCell<Vec<Pending>>,
     next_id: Cell<u64>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Pending {
     id: u64,
     site: SiteName,
     scopes: Vec<BanScope>,
 }
 
-/// An entry, taken out when its request is done with it or gone.
+/// Bans of one request, removed on drop.
 #[derive(Debug)]
 pub struct Entered {
     pending: Rc<PendingBans>,
@@ -36,12 +35,12 @@ impl PendingBans {
     pub fn enter(self: &Rc<Self>, site: &SiteName, scopes: &[BanScope]) -> Entered {
         let id = self.next_id.get();
         self.next_id.set(id.wrapping_add(1));
-        let entry = Entry { id, site: site.clone(), scopes: scopes.to_vec() };
+        let entry = Pending { id, site: site.clone(), scopes: scopes.to_vec() };
         self.entries.borrow_mut().push(entry);
         Entered { pending: self.clone(), id }
     }
 
-    /// Returns all that is entered for a site.
+    /// Returns all bans entered for a site.
     pub fn of(&self, site: &SiteName) -> Vec<BanScope> {
         let entries = self.entries.borrow();
         let of_site = entries.iter().filter(|entry| entry.site == *site);

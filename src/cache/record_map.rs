@@ -13,13 +13,11 @@ pub const RECORDS_MAX: usize = 2_000;
 /// A record with when it was read from the store.
 #[derive(Debug)]
 pub struct Kept<T> {
-    /// The record.
     pub record: Rc<T>,
-    /// When it was read.
     pub read_ms: UnixMillis,
-    /// Until when somebody is refreshing it, so that nobody else does.
+    /// Until then, no other request refreshes it.
     pub refreshing_until_ms: UnixMillis,
-    /// Until when reading it again is not worth a wait, because that has just failed.
+    /// Until then, no request waits for another read, because the last one failed.
     pub failing_until_ms: UnixMillis,
 }
 
@@ -46,7 +44,6 @@ impl<K, T> Default for RecordMap<K, T> {
 }
 
 impl<K: Eq + Hash + Clone, T> RecordMap<K, T> {
-    /// Returns a record as it was last read.
     pub fn find(&self, key: &K) -> Option<Kept<T>> {
         self.0.borrow().get(key).cloned()
     }
@@ -84,12 +81,12 @@ impl<K: Eq + Hash + Clone, T> RecordMap<K, T> {
         record
     }
 
-    /// Forgets a record; returns whether there was one.
+    /// Removes a record; returns whether there was one.
     pub fn forget(&self, key: &K) -> bool {
         self.0.borrow_mut().remove(key).is_some()
     }
 
-    /// Notes that reading a record failed, so that nobody waits for the next attempt until then.
+    /// Notes that reading a record failed; until then, no request waits for another attempt.
     pub fn note_failure(&self, key: &K, until: UnixMillis) {
         if let Some(kept) = self.0.borrow_mut().get_mut(key) {
             kept.failing_until_ms = until;

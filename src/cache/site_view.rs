@@ -14,8 +14,8 @@ use crate::site::records::site::SiteRecord;
 use crate::site::records::view::SiteView;
 
 impl Current<SiteView> {
-    /// Fails if all that is known of the site is old and says that it does not exist: it may have
-    /// been created since.
+    /// Fails if only an old record says that the site does not exist: it may have been created
+    /// since.
     pub fn decided(self) -> Result<Self, Fault> {
         let is_doubtful = !self.record.exists && self.use_of == Use::StaleIfError;
         if is_doubtful { Err(Fault::Failed) } else { Ok(self) }

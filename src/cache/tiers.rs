@@ -1,18 +1,16 @@
-//! Reading through the tiers: memory, then edge, then store.
+//! Reads immutable content through the tiers: memory, then edge, then store.
 //!
-//! Not policy: what may be stale is decided in [`crate::cache::windows`]; all that is read here is
-//! named by its content. The invariant is best effort: an edge tier that is empty, slow, broken or
-//! lying changes how long an answer takes, never what it is; of a stream only the length is vouched
-//! for, since wasm never sees its bytes.
+//! An edge tier that is empty, slow, broken or inconsistent delays a response, but never changes
+//! it. Only the length of a stream is checked, because wasm never sees its bytes.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::cache::memory::{Content, ContentKey, HELD_BYTES_MAX, Memory};
+use crate::ports::body::ResponseBody;
 use crate::ports::deadline::{persistently, within};
 use crate::ports::settings::StoreKind;
 use crate::ports::{EdgeContent, Fault, Part, Ports};
-use crate::serve::response::ReplyBody;
 use crate::site::deployment::asset::Representation;
 use crate::site::deployment::manifest::{Manifest, ROOT_BYTES_MAX};
 use crate::site::deployment::shard::{SHARD_BYTES_MAX, Shard};
@@ -20,26 +18,23 @@ use crate::site::ids::{ContentHash, DeploymentId, SiteName};
 use crate::site::keys::{self, Key};
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 
-/// How long the edge tier may keep what never changes: 30 days, then it is read again.
+/// How long the edge tier keeps immutable content: 30 days.
 const CONTENT_TTL: DeltaSeconds = DeltaSeconds(30 * 24 * 60 * 60);
 
-/// How long one request waits for the store, all reads together, in milliseconds: with everything
-/// down a client has its 503 within two seconds.
+/// How long one request waits for the store, all reads together. So with everything down, a client
+/// gets its 503 within two seconds.
 const STORE_BUDGET_MS: u64 = 1_900;
 
-/// The slowest tier that had a part in an answer.
+/// A tier, from the fastest to the slowest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
-    /// This isolate.
     Memory,
-    /// The runtime's Cache API.
     Edge,
-    /// R2 or KV.
     Store,
 }
 
 impl Tier {
-    /// The name in `Cache-Status`.
+    /// Returns the name in `Cache-Status`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -49,22 +44,25 @@ impl Tier {
     }
 }
 
-/// Why content that should be there could not be had: the answer is 503, never 404.
+/// Why content that should exist could not be read. The response is 503, never 404.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unavailable {
-    /// The store failed.
     Store(Fault),
-    /// The store says that there is nothing where the manifest says that there is.
+    /// The store does not have content that a manifest names.
     Absent,
-    /// What the store gave is not what its name says.
+    /// The content does not match its name.
     Corrupt,
+}
+
+impl From<Fault> for Unavailable {
+    fn from(fault: Fault) -> Self {
+        Self::Store(fault)
+    }
 }
 
 /// The tiers as one request sees them.
 pub struct Tiers<P: Ports> {
-    /// The world.
     pub ports: P,
-    /// The isolate's memory.
     pub memory: Rc<Memory<P::Held>>,
     slowest: Cell<Tier>,
     is_kept: Cell<bool>,
@@ -80,31 +78,30 @@ impl<P: Ports> Clone for Tiers<P> {
 }
 
 impl<P: Ports> Tiers<P> {
-    /// The tiers, before anything was read.
     pub fn new(ports: P, memory: Rc<Memory<P::Held>>) -> Self {
         let started_ms = ports.now();
         let (slowest, is_kept) = (Cell::new(Tier::Memory), Cell::new(true));
         Self { ports, memory, slowest, is_kept, started_ms }
     }
 
-    /// How long a read of the store may take: its deadline, within what the request has left.
+    /// Returns how long a read of the store may take: its deadline, or the rest of the budget.
     pub fn store_ms(&self, deadline_ms: u64) -> u64 {
         let spent_ms = self.ports.now().since(self.started_ms);
         deadline_ms.min(STORE_BUDGET_MS.saturating_sub(spent_ms))
     }
 
-    /// The slowest tier that was needed so far.
+    /// Returns the slowest tier that was read so far.
     pub fn slowest(&self) -> Tier {
         self.slowest.get()
     }
 
-    /// Notes that a tier was needed.
+    /// Notes that a tier was read.
     pub fn note(&self, tier: Tier) {
         self.slowest.set(self.slowest.get().max(tier));
     }
 
-    /// Returns whether this isolate keeps all that was read so far: what is put into the edge tier
-    /// behind the response may yet fail.
+    /// Returns whether this isolate keeps everything that was read so far. Background writes to the
+    /// edge tier do not count: they may fail.
     pub fn is_kept(&self) -> bool {
         self.is_kept.get()
     }
@@ -115,10 +112,7 @@ impl<P: Ports> Tiers<P> {
         }
     }
 
-    /// The manifest of a deployment, `None` where there is no such deployment.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when no tier could say.
+    /// Reads the manifest of a deployment, `None` if there is no such deployment.
     pub async fn manifest(
         &self,
         site: &SiteName,
@@ -138,10 +132,7 @@ impl<P: Ports> Tiers<P> {
         }))
     }
 
-    /// A shard that a manifest names.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when no tier has it, or all that have it have something else.
+    /// Reads a shard that a manifest names.
     pub async fn shard(
         &self,
         site: &SiteName,
@@ -162,38 +153,34 @@ impl<P: Ports> Tiers<P> {
         Ok(shard)
     }
 
-    /// The body of a representation, or of a part of it.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when no tier has it.
+    /// Opens the body of a representation, or a part of it.
     pub async fn body(
         &self,
         site: &SiteName,
         representation: &Representation,
         part: Option<Part>,
-    ) -> Result<ReplyBody<P>, Unavailable> {
+    ) -> Result<ResponseBody<P>, Unavailable> {
         if representation.length == 0 {
-            return Ok(ReplyBody::Empty);
+            return Ok(ResponseBody::Empty);
         }
         if let Some(held) = self.memory.blob(site, &representation.hash) {
-            return Ok(ReplyBody::Held(held, part));
+            return Ok(ResponseBody::Held(held, part));
         }
         let is_small = representation.length <= HELD_BYTES_MAX;
-        // What the edge tier has is hashed before it is believed, and so has to be held.
+        // To be hashed, a blob of the edge tier has to be held.
         if is_small
             && (self.edge_keeps()
                 || self.memory.admits(&representation.hash, representation.length))
         {
-            // Boxed from here on, and below: the warm path carries no cold state.
+            // Boxed here and below: the warm path carries no cold state.
             let held = Box::pin(self.held(site, representation)).await?;
-            return Ok(ReplyBody::Held(held, part));
+            return Ok(ResponseBody::Held(held, part));
         }
-        Box::pin(self.streamed(site, representation, part)).await.map(ReplyBody::Stream)
+        Box::pin(self.streamed(site, representation, part)).await.map(ResponseBody::Stream)
     }
 
-    /// Whether the edge tier has copies of what never changes.
-    ///
-    /// KV keeps copies in each data centre by itself: a lookup here first would only come on top.
+    /// Returns whether immutable content is kept in the edge tier. KV caches values in each data
+    /// centre by itself: looking in the edge tier first would only add a lookup.
     fn edge_keeps(&self) -> bool {
         let is_kv = self.ports.settings().store == StoreKind::Kv;
         !is_kv && self.memory.edge_is_open(self.ports.now())
@@ -205,10 +192,7 @@ impl<P: Ports> Tiers<P> {
         bytes_max: usize,
         parse: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Option<T>, Unavailable> {
-        let from_edge = match self.edge_keeps() {
-            true => self.edge(self.ports.edge_hold(key)).await,
-            false => None,
-        };
+        let from_edge = self.edge_content(self.ports.edge_hold(key)).await;
         let from_edge = from_edge.map(|held| self.ports.held_bytes(held));
         if let Some(parsed) = from_edge.as_deref().and_then(&parse) {
             self.note(Tier::Edge);
@@ -216,8 +200,8 @@ impl<P: Ports> Tiers<P> {
         }
         self.note(Tier::Store);
         let ms = self.store_ms(self.ports.settings().deadlines.read_ms);
-        let read = persistently(&self.ports, ms, || self.ports.read(key)).await;
-        let Some(value) = read.map_err(Unavailable::Store)? else { return Ok(None) };
+        let read = persistently(&self.ports, ms, || self.ports.read(key)).await?;
+        let Some(value) = read else { return Ok(None) };
         if value.bytes.len() > bytes_max {
             return Err(Unavailable::Corrupt);
         }
@@ -232,11 +216,7 @@ impl<P: Ports> Tiers<P> {
         representation: &Representation,
     ) -> Result<P::Held, Unavailable> {
         let key = keys::blob(site, &representation.hash);
-        let from_edge = match self.edge_keeps() {
-            true => self.edge(self.edge_blob(&key, representation)).await,
-            false => None,
-        };
-        let held = match from_edge {
+        let held = match self.edge_content(self.edge_blob(&key, representation)).await {
             Some(held) => {
                 self.note(Tier::Edge);
                 held
@@ -244,8 +224,8 @@ impl<P: Ports> Tiers<P> {
             None => {
                 self.note(Tier::Store);
                 let ms = self.store_ms(self.ports.settings().deadlines.blob_ms);
-                let read = persistently(&self.ports, ms, || self.ports.hold(&key)).await;
-                let held = read.map_err(Unavailable::Store)?.ok_or(Unavailable::Absent)?;
+                let read = persistently(&self.ports, ms, || self.ports.hold(&key)).await?;
+                let held = read.ok_or(Unavailable::Absent)?;
                 // The store checked the hash when it took the bytes.
                 if self.ports.held_length(&held) != representation.length {
                     return Err(Unavailable::Corrupt);
@@ -264,7 +244,7 @@ impl<P: Ports> Tiers<P> {
         Ok(held)
     }
 
-    /// What the edge tier has of a blob, where it is what its name says: it may be anything.
+    /// Reads a blob from the edge tier and checks its hash, because anything may be stored there.
     async fn edge_blob(&self, key: &Key, of: &Representation) -> Result<Option<P::Held>, Fault> {
         let Some(held) = self.ports.edge_hold(key).await? else { return Ok(None) };
         let intact = self.ports.held_length(&held) == of.length
@@ -281,26 +261,33 @@ impl<P: Ports> Tiers<P> {
         let key = keys::blob(site, &representation.hash);
         self.is_kept.set(false);
         if part.is_none()
-            && self.edge_keeps()
-            && let Some(found) = self.edge(self.ports.edge_find(&key)).await
+            && let Some(found) = self.edge_content(self.ports.edge_find(&key)).await
         {
             self.note(Tier::Edge);
             return Ok(found.body);
         }
         self.note(Tier::Store);
         let ms = self.store_ms(self.ports.settings().deadlines.blob_ms);
-        let opened = persistently(&self.ports, ms, || self.ports.open(&key, part)).await;
-        let body = opened.map_err(Unavailable::Store)?.ok_or(Unavailable::Absent)?;
-        // A stream is split only for a copy that will be taken.
+        let opened = persistently(&self.ports, ms, || self.ports.open(&key, part)).await?;
+        let body = opened.ok_or(Unavailable::Absent)?;
+        // Share the stream only if the copy will be kept.
         if part.is_some() || !self.edge_keeps() {
             return Ok(body);
         }
-        let (body, copy) = self.ports.share(body).map_err(Unavailable::Store)?;
+        let (body, copy) = self.ports.share(body)?;
         self.put_behind(&key, EdgeContent::Stream(copy, representation.length));
         Ok(body)
     }
 
-    /// What the edge tier has; nothing when it fails, is slow, or is not worth asking.
+    /// Like [`edge`](Self::edge), but `None` if immutable content is not kept there.
+    async fn edge_content<T>(
+        &self,
+        lookup: impl Future<Output = Result<Option<T>, Fault>>,
+    ) -> Option<T> {
+        if self.edge_keeps() { self.edge(lookup).await } else { None }
+    }
+
+    /// Runs a lookup in the edge tier; `None` if it fails, times out, or the breaker is open.
     pub async fn edge<T>(
         &self,
         lookup: impl Future<Output = Result<Option<T>, Fault>>,

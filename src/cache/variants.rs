@@ -1,207 +1,219 @@
-//! Stored responses of mutable sources in the edge tier: found by URL and selecting headers, kept,
-//! and given up.
+//! Cache entries of objects and actions in the edge tier, found by URL and selecting headers.
 //!
-//! Not a policy: whether one may be stored or used is [`crate::cache::freshness`]'s. The runtime's
-//! cache is a plain store here: it sees bare keys, never a `Vary`, a condition or a range. The
-//! invariant is that a variant is found by exactly those whose selecting headers it was made for.
+//! The runtime's cache is a plain store here: it sees bare keys, never a `Vary`, a condition or a
+//! range.
 
-use crate::cache::entry::{Stored, StoredResponse, VARIANTS_MAX, Variant};
+use crate::cache::entry::{Entry, Stored, VARIANTS_MAX, Variant};
 use crate::cache::flight::Flight;
+use crate::cache::freshness::Freshness;
 use crate::cache::memory::HELD_BYTES_MAX;
 use crate::cache::tiers::Tiers;
+use crate::ports::body::ResponseBody;
 use crate::ports::deadline::within;
 use crate::ports::{EdgeContent, Fault, Ports};
-use crate::serve::response::ReplyBody;
 use crate::site::ids::ContentHash;
 use crate::site::keys::{self, Key};
+use crate::wire::cache_status::Forward;
 use crate::wire::headers::Headers;
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 use crate::wire::vary::{self, Vary};
 
 /// How long putting something into the edge tier may take: a client may be waiting for it.
 const PUT_DEADLINE_MS: u64 = 500;
-/// How long an invalidation is remembered: longer than any request is under way.
+/// How long a tombstone is kept: longer than any request takes.
 const GONE_TTL: DeltaSeconds = DeltaSeconds(300);
 /// How long one refresh keeps others of the data centre from starting.
 const REFRESH_LOCK: DeltaSeconds = DeltaSeconds(30);
-/// How long an index of variants is kept: as long as what it leads to may be.
+/// How long a variant index is kept: as long as the entries that it names may be.
 const INDEX_TTL: DeltaSeconds = DeltaSeconds(30 * 86_400);
 
-/// What a lookup found.
+/// The cache entries of one URL or object.
+#[derive(Clone)]
+pub struct Variants<P: Ports> {
+    pub tiers: Tiers<P>,
+    pub key: Key,
+    /// The headers of the request to the source, which select a variant.
+    pub request: Headers,
+}
+
+/// The result of a lookup.
 pub enum Lookup<B> {
-    /// A response for this very request, and its body.
-    Found(StoredResponse, B),
-    /// Nothing of this URL.
-    UriMiss,
-    /// Something of this URL, for other requests.
-    VaryMiss,
+    /// The body may be incomplete ([`Entry::complete`]).
+    Fresh(Entry, B),
+    /// To be used while it is refreshed.
+    StaleWhileRevalidate(Entry, B),
+    /// To be validated, or used if that fails.
+    Stale(Entry, B),
+    Miss(Forward),
 }
 
-/// What is stored under a key for a request with these headers.
-pub async fn find<P: Ports>(tiers: &Tiers<P>, key: &Key, request: &Headers) -> Lookup<P::Body> {
-    let variants = match read(tiers, key).await {
-        Some((Stored::Response(response), body)) => return Lookup::Found(response, body),
-        Some((Stored::Index(_, variants), _)) => variants,
-        Some((Stored::Gone(_), _)) | None => return Lookup::UriMiss,
-    };
-    for variant in &variants {
-        if selecting_hash(&variant.names, request) != variant.hash {
-            continue;
+impl<P: Ports> Variants<P> {
+    /// Looks up the entry for the request and judges it.
+    pub async fn find(&self, judge: impl Fn(&Entry) -> Freshness) -> Lookup<P::Body> {
+        let (entry, body) = match self.entry().await {
+            Ok(found) => found,
+            Err(reason) => return Lookup::Miss(reason),
+        };
+        match judge(&entry) {
+            Freshness::Fresh => Lookup::Fresh(entry, body),
+            _ if entry.complete.is_some() => Lookup::Miss(Forward::Stale),
+            Freshness::StaleWhileRevalidate => Lookup::StaleWhileRevalidate(entry, body),
+            Freshness::StaleIfError | Freshness::MustValidate => Lookup::Stale(entry, body),
+            Freshness::Miss => Lookup::Miss(Forward::Stale),
         }
-        let found = read(tiers, &keys::variant(key, &variant.hash)).await;
-        if let Some((Stored::Response(response), body)) = found {
-            return Lookup::Found(response, body);
+    }
+
+    async fn entry(&self) -> Result<(Entry, P::Body), Forward> {
+        let variants = match self.read(&self.key).await {
+            Some((Stored::Response(entry), body)) => return Ok((entry, body)),
+            Some((Stored::Index(_, variants), _)) => variants,
+            Some((Stored::Gone(_), _)) | None => return Err(Forward::UriMiss),
+        };
+        for variant in &variants {
+            if self.selecting_hash(&variant.names) != variant.hash {
+                continue;
+            }
+            let found = self.read(&keys::variant(&self.key, &variant.hash)).await;
+            if let Some((Stored::Response(entry), body)) = found {
+                return Ok((entry, body));
+            }
         }
+        Err(Forward::VaryMiss)
     }
-    Lookup::VaryMiss
-}
 
-/// Keeps a response, unless what it is of was given up since it was asked for.
-///
-/// The body must be as long as the response says; a stream that is not is not kept.
-pub async fn keep<P: Ports>(
-    tiers: &Tiers<P>,
-    key: &Key,
-    response: StoredResponse,
-    content: EdgeContent<P>,
-    request: &Headers,
-) -> bool {
-    let ttl = response.timing.keep_secs();
-    let Vary::Names(names) = Vary::of(&response.headers) else { return false };
-    let requested_ms = response.timing.requested_ms;
-    let Some(head) = Stored::Response(response).to_text() else { return false };
-    let present = read(tiers, key).await.map(|(stored, _)| stored);
-    // What was asked for earlier than what is there may be from before it was given up.
-    let (gone_ms, mut variants) = match present {
-        Some(Stored::Gone(at)) if requested_ms <= at => return false,
-        Some(Stored::Index(at, _)) if requested_ms <= at => return false,
-        Some(Stored::Response(other)) if requested_ms < other.timing.requested_ms => return false,
-        Some(Stored::Gone(at)) => (at, Vec::new()),
-        Some(Stored::Index(at, variants)) => (at, variants),
-        Some(Stored::Response(_)) | None => (UnixMillis(0), Vec::new()),
-    };
-    let hash = selecting_hash(&names, request);
-    let place = match names.is_empty() {
-        true => key.clone(),
-        false => keys::variant(key, &hash),
-    };
-    let is_kept = put(tiers, &place, &head, content, ttl).await;
-    let variant = Variant { names, hash };
-    if !is_kept || variant.names.is_empty() || variants.first() == Some(&variant) {
-        return is_kept;
+    /// Keeps an entry unless it was fetched before the URL was invalidated; returns whether it is
+    /// kept. A stream that is shorter or longer than the entry says is not kept.
+    pub async fn keep(&self, entry: Entry, content: EdgeContent<P>) -> bool {
+        let ttl = entry.timing.keep_secs();
+        let Vary::Names(names) = Vary::of(&entry.headers) else { return false };
+        let requested_ms = entry.timing.requested_ms;
+        let Some(head) = Stored::Response(entry).to_text() else { return false };
+        let present = self.read(&self.key).await.map(|(stored, _)| stored);
+        let (gone_ms, mut variants) = match present {
+            Some(Stored::Gone(at) | Stored::Index(at, _)) if requested_ms <= at => return false,
+            Some(Stored::Response(other)) if requested_ms < other.timing.requested_ms => {
+                return false;
+            }
+            Some(Stored::Gone(at)) => (at, Vec::new()),
+            Some(Stored::Index(at, variants)) => (at, variants),
+            Some(Stored::Response(_)) | None => (UnixMillis(0), Vec::new()),
+        };
+        let hash = self.selecting_hash(&names);
+        let key = match names.is_empty() {
+            true => self.key.clone(),
+            false => keys::variant(&self.key, &hash),
+        };
+        let is_kept = self.put(&key, &head, content, ttl).await;
+        let variant = Variant { names, hash };
+        if !is_kept || variant.names.is_empty() || variants.first() == Some(&variant) {
+            return is_kept;
+        }
+        variants.retain(|known| *known != variant);
+        variants.insert(0, variant);
+        variants.truncate(VARIANTS_MAX);
+        self.put_bodiless(&self.key, &Stored::Index(gone_ms, variants), INDEX_TTL).await
     }
-    variants.retain(|known| *known != variant);
-    variants.insert(0, variant);
-    variants.truncate(VARIANTS_MAX);
-    put_word(tiers, key, &Stored::Index(gone_ms, variants), INDEX_TTL).await
-}
 
-/// Keeps a response behind the one that is sent; a flight that there is of it ends with that.
-pub fn keep_behind<P: Ports>(
-    tiers: &Tiers<P>,
-    key: &Key,
-    response: StoredResponse,
-    content: EdgeContent<P>,
-    request: &Headers,
-    flight: Option<Flight>,
-) {
-    let (behind, key, request) = (tiers.clone(), key.clone(), request.clone());
-    tiers.ports.behind(async move {
-        keep(&behind, &key, response, content, &request).await;
-        drop(flight);
-    });
-}
-
-/// Gives up all that is stored under a key, in all its variants, and what is being fetched now.
-///
-/// # Source
-/// RFC 9111 §4.4
-pub async fn give_up<P: Ports>(tiers: &Tiers<P>, key: &Key, now: UnixMillis) {
-    put_word(tiers, key, &Stored::Gone(now), GONE_TTL).await;
-}
-
-/// Goes on with a refresh behind the response, unless one of this isolate is under way.
-pub fn refresh_behind<P: Ports, F: Future<Output = ()> + 'static>(
-    tiers: &Tiers<P>,
-    key: &Key,
-    refresh: impl FnOnce() -> F,
-) {
-    let now = tiers.ports.now();
-    if !tiers.memory.board.claim_refresh(key, now, now.plus(REFRESH_LOCK.millis())) {
-        return;
+    /// Keeps an entry in the background; the flight ends with that.
+    pub fn keep_behind(&self, entry: Entry, content: EdgeContent<P>, flight: Option<Flight>) {
+        let variants = self.clone();
+        self.tiers.ports.behind(async move {
+            variants.keep(entry, content).await;
+            drop(flight);
+        });
     }
-    let (memory, key, refresh) = (tiers.memory.clone(), key.clone(), refresh());
-    tiers.ports.behind(async move {
-        refresh.await;
-        memory.board.end_refresh(&key);
-    });
-}
 
-/// What is stored under a key for a request, where the caller is to refresh it for this data
-/// centre: nobody else does.
-pub async fn claim_refresh<P: Ports>(
-    tiers: &Tiers<P>,
-    key: &Key,
-    request: &Headers,
-) -> Option<(StoredResponse, P::Body)> {
-    let Lookup::Found(stored, body) = find(tiers, key, request).await else { return None };
-    let lock = keys::refresh_lock(key);
-    let claimed = read(tiers, &lock).await.map(|(stored, _)| stored);
-    // What came after a claim was made is what the claim was for.
-    if matches!(claimed, Some(Stored::Gone(at)) if stored.timing.received_ms < at) {
-        return None;
+    /// Keeps an entry before the response if its body is held, behind it if it streams to the
+    /// client as well. Returns whether it is known to be kept.
+    pub async fn keep_shared(
+        &self,
+        entry: Entry,
+        content: EdgeContent<P>,
+        flight: Option<Flight>,
+    ) -> bool {
+        if matches!(content, EdgeContent::Stream(..)) {
+            self.keep_behind(entry, content, flight);
+            return false;
+        }
+        self.keep(entry, content).await
     }
-    put_word(tiers, &lock, &Stored::Gone(tiers.ports.now()), REFRESH_LOCK).await;
-    Some((stored, body))
+
+    /// Invalidates all variants, and any response to a request sent until now.
+    ///
+    /// # Source
+    /// RFC 9111 section 4.4
+    pub async fn invalidate(&self, now: UnixMillis) {
+        self.put_bodiless(&self.key, &Stored::Gone(now), GONE_TTL).await;
+    }
+
+    /// Runs a refresh behind the response, unless this isolate is running one for the URL.
+    pub fn refresh_behind<F: Future<Output = ()> + 'static>(&self, refresh: impl FnOnce() -> F) {
+        let now = self.tiers.ports.now();
+        let until = now.plus(REFRESH_LOCK.millis());
+        if !self.tiers.memory.flights.claim_refresh(&self.key, now, until) {
+            return;
+        }
+        let (memory, key, refresh) = (self.tiers.memory.clone(), self.key.clone(), refresh());
+        self.tiers.ports.behind(async move {
+            refresh.await;
+            memory.flights.end_refresh(&key);
+        });
+    }
+
+    /// Claims the refresh of the entry for this data centre; `None` if another request has.
+    pub async fn claim_refresh(&self) -> Option<(Entry, P::Body)> {
+        let (entry, body) = self.entry().await.ok()?;
+        let lock = keys::refresh_lock(&self.key);
+        let claimed = self.read(&lock).await.map(|(stored, _)| stored);
+        // An entry received after the claim is the result of that refresh.
+        if matches!(claimed, Some(Stored::Gone(at)) if entry.timing.received_ms < at) {
+            return None;
+        }
+        self.put_bodiless(&lock, &Stored::Gone(self.tiers.ports.now()), REFRESH_LOCK).await;
+        Some((entry, body))
+    }
+
+    async fn read(&self, key: &Key) -> Option<(Stored, P::Body)> {
+        let found = self.tiers.edge(self.tiers.ports.edge_find(key)).await?;
+        Stored::parse(&found.head).map(|stored| (stored, found.body))
+    }
+
+    async fn put_bodiless(&self, key: &Key, stored: &Stored, ttl: DeltaSeconds) -> bool {
+        let Some(head) = stored.to_text() else { return false };
+        self.put(key, &head, EdgeContent::Bytes(Vec::new()), ttl).await
+    }
+
+    async fn put(&self, key: &Key, head: &str, content: EdgeContent<P>, ttl: DeltaSeconds) -> bool {
+        let ports = &self.tiers.ports;
+        if !self.tiers.memory.edge_is_open(ports.now()) {
+            return false;
+        }
+        let put = ports.edge_keep(key, head, content, ttl);
+        within(ports, PUT_DEADLINE_MS, put).await.is_ok()
+    }
+
+    fn selecting_hash(&self, names: &[String]) -> ContentHash {
+        let value = |name: &str| self.request.value(name).map(str::to_owned);
+        ContentHash::of(vary::selecting(names, &value).as_bytes())
+    }
 }
 
-/// A body for the client and for the edge tier: held where it is short, else streamed twice.
+/// Returns a body twice, for the client and the edge tier: held if it is short, else as streams.
 ///
 /// # Errors
-/// [`Fault`] when it can't be had whole, or is not as long as it is said to be.
+/// [`Fault`] if a short body can't be read to its end, or has another length.
 pub async fn split<P: Ports>(
     ports: &P,
     body: P::Body,
     length: u64,
-) -> Result<(ReplyBody<P>, EdgeContent<P>), Fault> {
+) -> Result<(ResponseBody<P>, EdgeContent<P>), Fault> {
     if length > HELD_BYTES_MAX {
         let (body, copy) = ports.share(body)?;
-        return Ok((ReplyBody::Stream(body), EdgeContent::Stream(copy, length)));
+        return Ok((ResponseBody::Stream(body), EdgeContent::Stream(copy, length)));
     }
     let held = ports.hold_body(body, length).await?;
     if ports.held_length(&held) != length {
         return Err(Fault::Failed);
     }
-    Ok((ReplyBody::Held(held.clone(), None), EdgeContent::Held(held)))
-}
-
-async fn read<P: Ports>(tiers: &Tiers<P>, key: &Key) -> Option<(Stored, P::Body)> {
-    let found = tiers.edge(tiers.ports.edge_find(key)).await?;
-    Stored::parse(&found.head).map(|stored| (stored, found.body))
-}
-
-/// Puts what says all by itself.
-async fn put_word<P: Ports>(tiers: &Tiers<P>, key: &Key, word: &Stored, ttl: DeltaSeconds) -> bool {
-    let Some(head) = word.to_text() else { return false };
-    put(tiers, key, &head, EdgeContent::Bytes(Vec::new()), ttl).await
-}
-
-async fn put<P: Ports>(
-    tiers: &Tiers<P>,
-    key: &Key,
-    head: &str,
-    content: EdgeContent<P>,
-    ttl: DeltaSeconds,
-) -> bool {
-    if !tiers.memory.edge_is_open(tiers.ports.now()) {
-        return false;
-    }
-    let put = tiers.ports.edge_keep(key, head, content, ttl);
-    let done: Result<(), Fault> = within(&tiers.ports, PUT_DEADLINE_MS, put).await;
-    done.is_ok()
-}
-
-fn selecting_hash(names: &[String], request: &Headers) -> ContentHash {
-    let field = |name: &str| request.value(name).map(str::to_owned);
-    ContentHash::of(vary::selecting(names, &field).as_bytes())
+    Ok((ResponseBody::Held(held.clone(), None), EdgeContent::Held(held)))
 }

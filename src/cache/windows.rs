@@ -1,9 +1,8 @@
 //! Decides whether a kept record is used as is, refreshed in the background, or read first.
 //!
-//! Live records, site records and the existence of deployments all go through here, so that one set
-//! of windows bounds how long a change takes to be in force.
+//! One set of windows bounds how long a change of any record takes to be in force.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::hash::Hash;
 use std::rc::Rc;
 
@@ -24,7 +23,6 @@ const FAILURE_PAUSE_MS: u64 = 2_000;
 
 /// The key of a record that isolates keep between requests.
 pub trait RecordKey<P: Ports>: Eq + Hash + Clone + 'static {
-    /// The record.
     type Record: 'static;
 
     /// Returns the isolate's records of this kind.
@@ -33,24 +31,25 @@ pub trait RecordKey<P: Ports>: Eq + Hash + Clone + 'static {
     /// Returns which windows apply to a record.
     fn kind(record: &Self::Record) -> StageKind;
 
-    /// Reads the record from the store within a deadline and keeps it; `None` if there is none, and
-    /// then nothing is kept.
+    /// Reads the record from the store and keeps it; `None` if there is none.
     fn read(
         &self,
         ports: &P,
         memory: &Memory<P::Held>,
         ms: u64,
     ) -> impl Future<Output = Result<Option<Current<Self::Record>>, Fault>>;
+
+    /// Copies the record from the edge tier into memory, if it is kept there.
+    fn read_edge(&self, _: &Tiers<P>) -> impl Future<Output = Option<Kept<Self::Record>>> {
+        ready(None)
+    }
 }
 
 /// A record that may be used for this request.
 #[derive(Debug)]
 pub struct Current<T> {
-    /// The record.
     pub record: Rc<T>,
-    /// When it was read.
     pub read_ms: UnixMillis,
-    /// How it came to be used.
     pub use_of: Use,
 }
 
@@ -60,18 +59,18 @@ impl<T> Clone for Current<T> {
     }
 }
 
-/// How a record came to be used.
+/// Why a record may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// It was at hand and young enough.
+    /// It was kept, and young enough.
     AtHand,
     /// It was read for this request.
     Read,
-    /// It is old, but the store failed.
+    /// The store failed.
     StaleIfError,
 }
 
-/// Returns for how long a record may be used, in which ways.
+/// Returns for how long a record may be used, and how.
 pub fn timing(kind: StageKind, read_ms: UnixMillis, windows: &LiveWindows) -> Timing {
     let (fresh_ms, stale_ms) = match kind {
         StageKind::Permanent => (windows.fresh_ms, windows.stale_ms.max(windows.fresh_ms)),
@@ -101,45 +100,31 @@ pub async fn current<P: Ports, K: RecordKey<P>>(
     key: &K,
 ) -> Result<Option<Current<K::Record>>, Fault> {
     let kept = K::map(&tiers.memory).find(key);
-    match fresh(tiers, key, kept) {
-        Ok(current) => Ok(Some(current)),
-        Err(kept) => Box::pin(current_of(tiers, key, kept)).await,
+    match kept {
+        Some(kept) if judge::<P, K>(tiers, &kept) == Freshness::Fresh => {
+            Ok(Some(kept.at_hand(Use::AtHand)))
+        }
+        // Boxed: a warm request does not carry the state of a read.
+        kept => Box::pin(not_fresh(tiers, key, kept)).await,
     }
 }
 
-/// Returns a kept record that may be used as is, else what is kept. Apart from [`current_of`] so
-/// that a warm request awaits nothing.
-///
-/// # Errors
-/// The kept record, if it is not fresh.
-pub fn fresh<P: Ports, K: RecordKey<P>>(
-    tiers: &Tiers<P>,
-    _: &K,
-    kept: Option<Kept<K::Record>>,
-) -> Result<Current<K::Record>, Option<Kept<K::Record>>> {
+fn judge<P: Ports, K: RecordKey<P>>(tiers: &Tiers<P>, kept: &Kept<K::Record>) -> Freshness {
     let windows = tiers.ports.settings().live;
-    let Some(kept) = kept else { return Err(None) };
-    match timing(K::kind(&kept.record), kept.read_ms, &windows).judge(tiers.ports.now()) {
-        Freshness::Fresh => Ok(kept.at_hand(Use::AtHand)),
-        _ => Err(Some(kept)),
-    }
+    timing(K::kind(&kept.record), kept.read_ms, &windows).judge(tiers.ports.now())
 }
 
-/// Returns the record under a key, given the kept one; otherwise like [`current`].
-///
-/// # Errors
-/// Those of [`current`].
-pub async fn current_of<P: Ports, K: RecordKey<P>>(
+async fn not_fresh<P: Ports, K: RecordKey<P>>(
     tiers: &Tiers<P>,
     key: &K,
-    kept: Option<Kept<K::Record>>,
+    mut kept: Option<Kept<K::Record>>,
 ) -> Result<Option<Current<K::Record>>, Fault> {
-    let windows = tiers.ports.settings().live;
+    if kept.is_none() {
+        kept = key.read_edge(tiers).await;
+    }
     let now = tiers.ports.now();
-    let judge =
-        |kept: &Kept<K::Record>| timing(K::kind(&kept.record), kept.read_ms, &windows).judge(now);
-    let verdict = kept.as_ref().map(judge);
-    match (kept, verdict) {
+    let freshness = kept.as_ref().map(|kept| judge::<P, K>(tiers, kept));
+    match (kept, freshness) {
         (Some(kept), Some(Freshness::Fresh)) => Ok(Some(kept.at_hand(Use::AtHand))),
         (Some(kept), Some(Freshness::StaleWhileRevalidate)) => {
             refresh_behind(tiers, key, now);

@@ -1,54 +1,40 @@
-//! `selvedge purge`: what is stored of a stage and must not be used any more.
+//! `selvedge purge`.
 
-use clap::Args;
 use serde_json::json;
 
+use crate::cli::args::{PurgeArgs, PurgeScope};
+use crate::cli::output::{Output, in_force, time};
 use crate::publish::client::Client;
 use crate::publish::failure::Failure;
-use crate::publish::{manage, output};
-use crate::site::collection::CollectionName;
-use crate::site::ids::{PRODUCTION, SiteName, StageName};
-use crate::site::records::ban::BanScope;
+use crate::publish::manage;
+use crate::site::api::Purged;
+use crate::site::ids::SiteName;
+use crate::site::records::ban::{BanScope, BannedObject};
 
-use crate::cli::Printed;
-
-/// Assets need none of this: a deploy clears them by itself.
-#[derive(Args)]
-pub struct PurgeArgs {
-    /// The stage.
-    #[arg(long, default_value = PRODUCTION)]
-    stage: StageName,
-    #[command(flatten)]
-    what: What,
-}
-
-#[derive(Args)]
-#[group(required = true, multiple = false)]
-struct What {
-    /// Everything.
-    #[arg(long)]
-    all: bool,
-    /// What is at a path, such as /content/a.json, whatever its query.
-    #[arg(long)]
-    path: Option<String>,
-    /// Whatever path begins with this, such as /content/.
-    #[arg(long)]
-    prefix: Option<String>,
-    /// What has a tag, of `Cache-Tag` or of an object.
-    #[arg(long)]
-    tag: Option<String>,
-    /// What is of a collection.
-    #[arg(long, value_parser = CollectionName::parse, value_name = "NAME")]
-    collection: Option<CollectionName>,
-}
-
-pub fn purge(client: &Client, site: &SiteName, args: &PurgeArgs) -> Result<Printed, Failure> {
-    let What { path, prefix, tag, collection, .. } = &args.what;
+pub fn run(args: &PurgeArgs, client: &Client, site: &SiteName) -> Result<Output, Failure> {
+    let PurgeScope { path, prefix, tag, collection, .. } = &args.scope;
     let scope = (path.clone().map(BanScope::Path))
         .or_else(|| prefix.clone().map(BanScope::Prefix))
         .or_else(|| tag.clone().map(BanScope::Tag))
         .or_else(|| collection.clone().map(BanScope::Collection));
-    let scope = scope.unwrap_or(BanScope::All);
-    let purged = manage::purge(client, site, &args.stage, &scope)?;
-    Ok(Printed { json: json!(purged), text: output::purged(&purged) })
+    let purged = manage::purge(client, site, &args.stage, &scope.unwrap_or(BanScope::All))?;
+    Ok(Output { json: json!(purged), text: summary(&purged) })
+}
+
+fn summary(purged: &Purged) -> String {
+    let scope = match &purged.scope {
+        BanScope::All => "everything".to_owned(),
+        BanScope::Path(path) => path.clone(),
+        BanScope::Prefix(prefix) => format!("all paths that begin with {prefix}"),
+        BanScope::Tag(tag) => format!("everything tagged {tag}"),
+        BanScope::Collection(name) => format!("the collection {name}"),
+        BanScope::Object(BannedObject { collection, name }) => format!("{collection}/{name}"),
+    };
+    let Purged { stage, seq, at_ms, effective_within_secs: seconds, .. } = purged;
+    let by = match seconds {
+        0 => String::new(),
+        _ => format!(", by {}", time(at_ms.plus(seconds.saturating_mul(1_000)).0)),
+    };
+    let in_force = in_force(*seconds);
+    format!("{stage}: purged {scope} (seq {seq})\n{}{by}\n", in_force.trim_end())
 }

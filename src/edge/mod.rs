@@ -1,8 +1,8 @@
 //! The rim: the only code that knows the runtime. wasm32 only.
 //!
-//! It decides nothing. It turns a `Request` into an [`Ask`](crate::serve::request::Ask), implements
-//! the ports over KV, R2, the Cache API and `fetch`, and turns a reply into a `Response`. Nothing
-//! here panics, and bodies that are only passed on are not copied.
+//! It decides nothing. It turns the runtime's `Request` into ours, implements the ports over KV,
+//! R2, the Cache API and `fetch`, and turns our response into the runtime's. Nothing here panics,
+//! and bodies that are only passed on are not copied.
 //!
 //! Bindings come from `worker` and `web_sys`. Where those lack something, a comment says what.
 
@@ -80,6 +80,5 @@ async fn answer(request: Request, text: String, env: Env, context: Context) -> J
     // A second reference; `request.clone()` would be JavaScript's, which copies the body.
     let text = RequestText::new(text, Clone::clone(&request));
     let runtime = Runtime::new(request, env, context, settings);
-    let reply = handle(runtime, memory, text.method(), text.url(), &text).await;
-    response::response(reply)
+    response::response(handle(runtime, memory, text.method(), text.url(), &text).await)
 }

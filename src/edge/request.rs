@@ -10,8 +10,8 @@ const LINES: usize = HEADERS_AT + RequestHeader::USUAL.len();
 
 /// A request's method, URL and usual headers, as `ask` of glue.js returns them: a line each.
 ///
-/// Reading them one by one through `web_sys` takes nine calls, with which a hot page, a 304 or a
-/// 404 costs an eighth more CPU time.
+/// Reading them one by one through `web_sys` takes nine calls, which adds an eighth to the CPU
+/// time of a hot page, a 304 or a 404.
 pub struct RequestText {
     text: String,
     /// Where each line starts.

@@ -1,4 +1,4 @@
-//! Builds the `Response` for a reply.
+//! Builds the runtime's `Response`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -12,7 +12,8 @@ use worker::worker_sys::ext::ResponseInitExt;
 use crate::edge::bytes::cut;
 use crate::edge::headers;
 use crate::edge::runtime::Runtime;
-use crate::serve::response::{Reply, ReplyBody};
+use crate::ports::body::ResponseBody;
+use crate::serve::response;
 use crate::wire::headers::Headers;
 
 /// Maximum number of header blocks kept. When there are more, all are forgotten.
@@ -33,19 +34,20 @@ thread_local! {
     static BLOCKS: RefCell<Blocks> = RefCell::new(Blocks::default());
 }
 
-/// Builds the `Response` for `reply`.
-pub fn response(reply: Reply<Runtime>) -> JsValue {
+/// Builds the runtime's `Response` for ours.
+pub fn response(response: response::Response<Runtime>) -> JsValue {
+    let (status, headers, body) = response.into_parts();
     // A status without a body must have none (RFC 9110 section 6.4.1), and the constructor throws.
-    let body = match reply.body {
-        _ if matches!(reply.status, 101 | 204 | 205 | 304) => JsValue::NULL,
-        ReplyBody::Empty => empty_body(reply.headers.value("content-length")),
-        ReplyBody::Constant(constant, form) => constant.body(form).into(),
-        ReplyBody::Bytes(bytes) => Uint8Array::from(&bytes[..]).into(),
-        ReplyBody::Held(buffer, None) => buffer.into(),
-        ReplyBody::Held(buffer, Some(part)) => cut(&buffer, part).into(),
-        ReplyBody::Stream(stream) => stream,
+    let body = match body {
+        _ if matches!(status, 101 | 204 | 205 | 304) => JsValue::NULL,
+        ResponseBody::Empty => empty_body(headers.value("content-length")),
+        ResponseBody::Text(text) => text.into(),
+        ResponseBody::Bytes(bytes) => Uint8Array::from(&bytes[..]).into(),
+        ResponseBody::Held(buffer, None) => buffer.into(),
+        ResponseBody::Held(buffer, Some(part)) => cut(&buffer, part).into(),
+        ResponseBody::Stream(stream) => stream,
     };
-    let built = init(reply.status, &reply.headers).and_then(|init| {
+    let built = init(status, &headers).and_then(|init| {
         // Every kind of body takes this constructor: it passes the value on as it is.
         Response::new_with_opt_buffer_source_and_init(Some(body.unchecked_ref()), &init)
     });

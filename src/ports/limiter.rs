@@ -41,7 +41,7 @@ impl Rate {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Admission {
     Pass,
     /// Refused; the next request passes after 1 to [`WINDOW_SECS`] seconds.
     Wait(u64),
@@ -58,7 +58,7 @@ pub struct Pace {
 
 impl Pace {
     /// Counts a request if it passes.
-    pub fn take(&mut self, rate: Rate, now: UnixMillis) -> Verdict {
+    pub fn take(&mut self, rate: Rate, now: UnixMillis) -> Admission {
         let cost = WINDOW_SECS.saturating_mul(1_000);
         let now = now.0.saturating_mul(rate.per_minute);
         let begins_at = self.done_at.max(now);
@@ -67,10 +67,10 @@ impl Pace {
         if early > 0 {
             let secs = early.div_ceil(rate.per_minute.saturating_mul(1_000));
             // Longer only if the clock went back.
-            return Verdict::Wait(secs.clamp(1, WINDOW_SECS));
+            return Admission::Wait(secs.clamp(1, WINDOW_SECS));
         }
         self.done_at = begins_at.saturating_add(cost);
-        Verdict::Pass
+        Admission::Pass
     }
 }
 
@@ -82,7 +82,7 @@ pub struct Limiter {
 
 impl Limiter {
     /// Counts a request of `key` if it passes.
-    pub fn take(&mut self, key: &str, rate: Rate, now: UnixMillis) -> Verdict {
+    pub fn take(&mut self, key: &str, rate: Rate, now: UnixMillis) -> Admission {
         if let Some(pace) = self.paces.get_mut(key) {
             return pace.take(rate, now);
         }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn passes(limiter: &mut Limiter, rate: Rate, now_ms: u64) -> bool {
-        limiter.take("key", rate, UnixMillis(now_ms)) == Verdict::Pass
+        limiter.take("key", rate, UnixMillis(now_ms)) == Admission::Pass
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
         assert!(!passes(&mut limiter, rate, 1_100));
         assert!(passes(&mut limiter, rate, 3_600_000));
         let other = limiter.take("other", rate, UnixMillis(1_100));
-        assert_eq!(other, Verdict::Pass, "keys are independent");
+        assert_eq!(other, Admission::Pass, "keys are independent");
     }
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
             let (mut pace, rate) = (Pace::default(), Rate::per_minute(limit));
             let mut count = 0_u64;
             for ms in 0..60_000 {
-                while pace.take(rate, UnixMillis(1_700_000_000_000 + ms)) == Verdict::Pass {
+                while pace.take(rate, UnixMillis(1_700_000_000_000 + ms)) == Admission::Pass {
                     count += 1;
                 }
             }
@@ -141,11 +141,15 @@ mod tests {
         for (limit, secs) in rows {
             let (mut pace, rate) = (Pace::default(), Rate::per_minute(limit));
             let now = UnixMillis(1_700_000_000_000);
-            while pace.take(rate, now) == Verdict::Pass {}
-            assert_eq!(pace.take(rate, now), Verdict::Wait(secs), "{limit}");
-            assert_eq!(pace.take(rate, now.plus(secs * 1_000)), Verdict::Pass, "{limit}");
+            while pace.take(rate, now) == Admission::Pass {}
+            assert_eq!(pace.take(rate, now), Admission::Wait(secs), "{limit}");
+            assert_eq!(pace.take(rate, now.plus(secs * 1_000)), Admission::Pass, "{limit}");
             let back = UnixMillis(now.0 - 3_600_000);
-            assert_eq!(pace.take(rate, back), Verdict::Wait(WINDOW_SECS), "{limit}, an hour back");
+            assert_eq!(
+                pace.take(rate, back),
+                Admission::Wait(WINDOW_SECS),
+                "{limit}, an hour back"
+            );
         }
         assert_eq!(Rate::per_minute(0), Rate::per_minute(1));
     }

@@ -17,6 +17,7 @@
 )]
 
 pub mod bodies;
+pub mod body;
 pub mod client;
 pub mod clock;
 pub mod deadline;

@@ -1,12 +1,12 @@
-//! What the last publish of a folder learned: hashes of files that have not changed since, and
-//! their encodings.
+//! Remembers hashes and encodings of unchanged files between publishes of a folder.
 //!
-//! Not needed: without it everything is read and encoded again, with the same result. It lies in
-//! the user's cache folder, one per published folder and effort. The invariant is that it is never
-//! believed about bytes: hashes are compared again when blobs are sent, and an index that is cut
-//! off, damaged, or of another version counts as none.
+//! There is one cache per published folder and effort, in the user's cache folder. It is never
+//! trusted: blobs are hashed again before they are sent, and an index that is damaged or of another
+//! version is ignored. Without a cache, all files are read and encoded, with the same result.
+//!
+//! The index is binary, because as JSON it takes a second to read for 100,000 files.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::env;
 use std::fs;
 use std::io;
@@ -14,65 +14,54 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::publish::clock;
 use crate::publish::encode::{ENCODER_VERSION, Effort};
-use crate::publish::pack::{PackWriter, Place};
+use crate::publish::pack::{BlobPlace, PackWriter};
 use crate::publish::scan::Stat;
 use crate::site::deployment::asset::REPRESENTATIONS_MAX;
 use crate::site::ids::ContentHash;
 use crate::wire::coding::Coding;
 
-/// A file that changed less than this long ago is not remembered, in nanoseconds: it may change
-/// again within one tick of the disk's clock (FAT's is two seconds) and look the same.
+/// Files that changed less than this long ago are not remembered: they may change again within one
+/// tick of the disk's clock (two seconds on FAT), and look unchanged.
 pub const SETTLED_NANOS: i128 = 2_000_000_000;
-/// Most packs that are kept; the smallest are dropped first, and made again when they are needed.
-pub const PACKS_MAX: usize = 64;
-
+/// Maximum number of packs. Beyond this, the smallest are dropped.
+const PACKS_MAX: usize = 64;
 const MAGIC: &[u8; 4] = b"SVC1";
 const NO_PACK: u32 = u32::MAX;
 
-/// What is known of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownFile {
-    /// What it was like when it was read.
     pub stat: Stat,
-    /// The hash of its content.
     pub hash: ContentHash,
-    /// Whether it holds a private key.
     pub is_secret: bool,
 }
 
-/// One encoding of some content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Encoded {
-    /// The coding.
     pub coding: Coding,
-    /// Its length in bytes.
     pub length: u64,
-    /// Its hash.
     pub hash: ContentHash,
-    /// Where its bytes are, if they were kept.
-    pub place: Option<Place>,
+    pub place: Option<BlobPlace>,
 }
 
-/// The cache of a folder.
 #[derive(Debug, Default)]
 pub struct Cache {
     folder: Option<PathBuf>,
     packs: Vec<PathBuf>,
-    /// What is known of each published path.
+    /// By published path.
     pub files: HashMap<String, KnownFile>,
-    /// All encodings that are worth keeping, by the content that they are of.
+    /// Encodings worth keeping, by the hash of the content.
     pub encodings: HashMap<ContentHash, Vec<Encoded>>,
 }
 
 impl Cache {
-    /// The cache of a published folder, empty when there is none that can be read.
+    /// Opens the cache of a published folder, empty if it can't be read.
     pub fn open(published: &Path, effort: Effort) -> Self {
         let Some(folder) = folder_for(published, effort) else { return Self::default() };
         Self::open_at(folder)
     }
 
-    /// The cache in a folder of its own.
     pub fn open_at(folder: PathBuf) -> Self {
         let index = fs::read(folder.join("index")).ok();
         let mut cache = index.and_then(|bytes| parse(&bytes, &folder)).unwrap_or_default();
@@ -80,9 +69,8 @@ impl Cache {
         cache
     }
 
-    /// A writer for encoded bytes, and the number of its pack.
-    ///
-    /// Without a folder of its own they go to a temporary one, which `Spool` removes.
+    /// Returns a writer for encoded bytes and the number of its pack. Without a folder, it writes
+    /// to the spool.
     pub fn new_pack(&mut self, spool: &Spool) -> (PackWriter, u32) {
         let writer = match &self.folder {
             Some(folder) if fs::create_dir_all(folder).is_ok() => PackWriter::new(folder),
@@ -92,21 +80,17 @@ impl Cache {
         (writer, self.packs.len() as u32 - 1)
     }
 
-    /// The file of a pack.
-    pub fn pack(&self, place: Place) -> Option<&Path> {
+    pub fn pack(&self, place: BlobPlace) -> Option<&Path> {
         self.packs.get(place.pack as usize).map(PathBuf::as_path)
     }
 
-    /// Forgets what was learned of a file and its content.
+    /// Forgets a file and the encodings of its content.
     pub fn forget(&mut self, path: &str, content: &ContentHash) {
         self.files.remove(path);
         self.encodings.remove(content);
     }
 
-    /// Writes the cache; afterwards it holds what the named files need and no more.
-    ///
-    /// # Errors
-    /// What the disk reports; the cache that was there is then still there.
+    /// Writes the index and deletes the packs that it does not use.
     pub fn save(&mut self) -> io::Result<()> {
         let Some(folder) = self.folder.clone() else { return Ok(()) };
         fs::create_dir_all(&folder)?;
@@ -114,11 +98,11 @@ impl Cache {
         let temporary = folder.join(format!("index.{:x}", std::process::id()));
         fs::write(&temporary, self.to_bytes())?;
         fs::rename(&temporary, folder.join("index"))?;
-        self.remove_unnamed_packs(&folder);
+        self.remove_unused_packs(&folder);
         Ok(())
     }
 
-    /// Lets go of packs that are mostly waste, and of the smallest when there are too many.
+    /// Stops using packs that are mostly waste, and the smallest if there are too many.
     fn drop_packs(&mut self) {
         let mut used = vec![0_u64; self.packs.len()];
         for encoded in self.encodings.values().flatten() {
@@ -137,25 +121,25 @@ impl Cache {
         }
     }
 
-    fn remove_unnamed_packs(&self, folder: &Path) {
-        let named: Vec<_> = self.named_packs().map(|at| &self.packs[at as usize]).collect();
+    fn remove_unused_packs(&self, folder: &Path) {
+        let used: Vec<_> = self.used_packs().map(|at| &self.packs[at as usize]).collect();
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
             let is_pack = path.extension().is_some_and(|extension| extension == "pack");
-            if is_pack && !named.contains(&&path) {
-                // Another publish of the folder may be using it; it makes the bytes again, then.
+            if is_pack && !used.contains(&&path) {
+                // Another publish that is using it encodes the files again.
                 let _ = fs::remove_file(path);
             }
         }
     }
 
-    fn named_packs(&self) -> impl Iterator<Item = u32> {
+    fn used_packs(&self) -> impl Iterator<Item = u32> {
         let places = self.encodings.values().flatten().filter_map(|encoded| encoded.place);
-        places.map(|place| place.pack).collect::<std::collections::BTreeSet<_>>().into_iter()
+        places.map(|place| place.pack).collect::<BTreeSet<_>>().into_iter()
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        let packs: Vec<u32> = self.named_packs().collect();
+        let packs: Vec<u32> = self.used_packs().collect();
         let mut out = Vec::with_capacity(64 + self.files.len() * 300);
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&ENCODER_VERSION.to_le_bytes());
@@ -194,17 +178,15 @@ impl Cache {
     }
 }
 
-/// A temporary folder for encoded bytes that are not kept; removed when it is dropped.
+/// A temporary folder for encoded bytes, removed on drop.
 #[derive(Debug)]
 pub struct Spool {
     folder: PathBuf,
 }
 
 impl Spool {
-    /// A spool; the folder is made when it is needed.
     pub fn new() -> Self {
-        let name =
-            format!("selvedge-{:x}-{:x}", std::process::id(), crate::publish::clock::unix_nanos());
+        let name = format!("selvedge-{:x}-{:x}", std::process::id(), clock::unix_nanos());
         Self { folder: env::temp_dir().join(name) }
     }
 }
@@ -221,7 +203,7 @@ impl Drop for Spool {
     }
 }
 
-/// Where the cache of a published folder lies: below `$XDG_CACHE_HOME`, or `~/.cache`.
+/// Returns the cache folder of a published folder, in `$XDG_CACHE_HOME` or `~/.cache`.
 fn folder_for(published: &Path, effort: Effort) -> Option<PathBuf> {
     let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
     let base = absolute("XDG_CACHE_HOME")
@@ -246,7 +228,7 @@ fn parse(bytes: &[u8], folder: &Path) -> Option<Cache> {
     if Sha256::digest(content).as_slice() != sum {
         return None;
     }
-    let mut reader = Reader(content);
+    let mut reader = IndexReader(content);
     if reader.array::<4>()? != *MAGIC || u32::from_le_bytes(reader.array()?) != ENCODER_VERSION {
         return None;
     }
@@ -281,9 +263,9 @@ fn parse(bytes: &[u8], folder: &Path) -> Option<Cache> {
     Some(cache)
 }
 
-struct Reader<'a>(&'a [u8]);
+struct IndexReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> IndexReader<'a> {
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (array, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -308,7 +290,7 @@ impl<'a> Reader<'a> {
         let hash = ContentHash(self.array()?);
         let pack = u32::from_le_bytes(self.array()?);
         let offset = u64::from_le_bytes(self.array()?);
-        let place = ((pack as usize) < packs).then_some(Place { pack, offset });
+        let place = ((pack as usize) < packs).then_some(BlobPlace { pack, offset });
         Some(Encoded { coding, length, hash, place })
     }
 }
@@ -316,6 +298,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::publish::pack;
 
     struct Folder(PathBuf);
 
@@ -342,7 +325,7 @@ mod tests {
         let stat = Stat { size: 9, modified_nanos: 1, changed_nanos: 2, inode: 3 };
         let hash = ContentHash::of(b"content");
         cache.files.insert("/a".into(), KnownFile { stat, hash, is_secret: false });
-        let place = Some(Place { pack, offset });
+        let place = Some(BlobPlace { pack, offset });
         let encoded = ContentHash::of(b"encoded");
         let encoded = Encoded { coding: Coding::Brotli, length: 7, hash: encoded, place };
         cache.encodings.insert(hash, vec![encoded]);
@@ -350,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_read_again() {
+    fn a_saved_cache_is_read_again() {
         let folder = Folder::new("roundtrip");
         let mut cache = filled(&folder);
         cache.save().unwrap();
@@ -358,12 +341,12 @@ mod tests {
         assert_eq!(again.files, cache.files);
         let encoded = again.encodings[&ContentHash::of(b"content")][0];
         let place = encoded.place.unwrap();
-        let bytes = crate::publish::pack::read(again.pack(place).unwrap(), place.offset, 7);
+        let bytes = pack::read(again.pack(place).unwrap(), place.offset, 7);
         assert_eq!(bytes.unwrap(), b"encoded");
     }
 
     #[test]
-    fn a_damaged_index_counts_as_none() {
+    fn a_damaged_index_is_ignored() {
         let folder = Folder::new("damaged");
         filled(&folder).save().unwrap();
         let whole = fs::read(folder.0.join("index")).unwrap();
@@ -376,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn packs_that_nothing_names_are_removed() {
+    fn unused_packs_are_removed() {
         let folder = Folder::new("waste");
         let mut cache = filled(&folder);
         cache.save().unwrap();
@@ -388,16 +371,16 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_pack_is_an_error_and_not_a_wrong_blob() {
+    fn a_damaged_pack_is_an_error() {
         let folder = Folder::new("lost");
         let mut cache = filled(&folder);
         cache.save().unwrap();
         let place = cache.encodings[&ContentHash::of(b"content")][0].place.unwrap();
         let pack = cache.pack(place).unwrap().to_owned();
-        assert!(crate::publish::pack::read(&pack, 1, 7).is_err(), "past the end");
-        assert!(crate::publish::pack::read(&pack, u64::MAX, 7).is_err());
+        assert!(pack::read(&pack, 1, 7).is_err(), "past the end");
+        assert!(pack::read(&pack, u64::MAX, 7).is_err());
         fs::remove_file(&pack).unwrap();
-        assert!(crate::publish::pack::read(&pack, 0, 7).is_err());
+        assert!(pack::read(&pack, 0, 7).is_err());
     }
 
     #[test]

@@ -1,26 +1,25 @@
-//! Which blobs the server lacks.
+//! Finds out which blobs the server lacks.
 //!
-//! What the live deployment names is there, and needs no question; for the rest the server is
-//! asked by prefix of the hash, so that it lists a part of a site's blobs at a time. The
-//! invariant is that a blob is taken for present only on the server's word.
+//! The server has those of the live deployment. It is asked about the others by prefix of the hash,
+//! so that it lists a part of the site's blobs at a time.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::publish::api::{Limits, LiveView};
-use crate::publish::client::{Client, Payload};
+use crate::publish::client::Client;
+use crate::publish::client::payload::Payload;
 use crate::publish::failure::Failure;
-use crate::publish::flight::in_flight;
-use crate::site::api::{MissingBlobs, MissingQuestion};
+use crate::publish::parallel::in_flight;
+use crate::site::api::{Limits, MissingBlobs, MissingQuestion, StageView};
 use crate::site::deployment::asset::Asset;
 use crate::site::deployment::manifest::{BuiltManifest, Manifest, ShardPlace};
 use crate::site::deployment::shard::Shard;
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::keys::HexPrefix;
 
-/// Blobs of a site that one question should make the server list, at most.
+/// Maximum number of blobs that the server should list for one question.
 pub const LISTED_MAX: usize = 4_000;
 
-/// The live deployment, but for the shards that the new one has too.
+/// The live deployment, except for the shards that the new one also has.
 #[derive(Debug)]
 pub struct LiveFiles {
     manifest: Manifest,
@@ -29,15 +28,15 @@ pub struct LiveFiles {
 }
 
 impl LiveFiles {
-    /// Reads the live deployment, `None` when the server does not give all of it.
+    /// Reads the live deployment; `None` if any part of it can't be read.
     pub fn read(
         client: &Client,
         site: &SiteName,
-        live: &LiveView,
+        live: &StageView,
         built: &BuiltManifest,
     ) -> Option<Self> {
         let path = format!("/sites/{site}/deployments/{}", live.deployment);
-        let root = client.call("GET", &path, Payload::Nothing).ok()?.body;
+        let root = client.call("GET", &path, Payload::Empty).ok()?.body;
         let manifest = Manifest::parse_as(&live.deployment, &root).ok()?;
         let mut named: HashSet<_> = manifest.head().shards.iter().copied().collect();
         let ours: HashMap<_, _> = built.shards.iter().map(|(hash, bytes)| (*hash, bytes)).collect();
@@ -48,7 +47,7 @@ impl LiveFiles {
         }
         let shards = in_flight(&theirs, |hash| {
             let path = format!("/sites/{site}/blobs/{hash}");
-            let bytes = client.call("GET", &path, Payload::Nothing).map_err(drop)?.body;
+            let bytes = client.call("GET", &path, Payload::Empty).map_err(drop)?.body;
             let is_intact = ContentHash::of(&bytes) == *hash;
             if is_intact { Shard::parse(bytes).map_err(drop) } else { Err(()) }
         });
@@ -58,16 +57,13 @@ impl LiveFiles {
         Some(live)
     }
 
-    /// The files that may differ from those of the new deployment.
+    /// Returns the files that may differ from those of the new deployment.
     pub fn files(&self) -> impl Iterator<Item = (&str, Asset)> {
         inline(&self.manifest).into_iter().chain(&self.shards).flat_map(Shard::iter)
     }
 }
 
-/// Returns the wanted blobs that the server lacks. `wanted` holds each hash once.
-///
-/// # Errors
-/// [`Failure`] when the server doesn't answer.
+/// Returns the wanted blobs that the server lacks.
 pub fn missing(
     client: &Client,
     site: &SiteName,
@@ -87,7 +83,7 @@ pub fn missing(
     Ok(answers.into_iter().flat_map(|answer| answer.missing).collect())
 }
 
-/// The one shard of a small deployment, which its root holds.
+/// Returns the only shard of a small deployment, which is part of its root.
 fn inline(manifest: &Manifest) -> Option<&Shard> {
     match manifest.shard_of("/") {
         Some(ShardPlace::Inline(shard)) => Some(shard),
@@ -101,7 +97,7 @@ fn name_all(named: &mut HashSet<ContentHash>, shard: &Shard) {
     }
 }
 
-/// How many digits a prefix needs so that a question makes the server list few enough blobs.
+/// Returns the number of digits of a prefix that few enough blobs share.
 fn prefix_digits(blobs: usize) -> usize {
     let enough = |digits: &usize| blobs >> (4 * digits) <= LISTED_MAX;
     (0..=HexPrefix::DIGITS_MAX).find(enough).unwrap_or(HexPrefix::DIGITS_MAX)

@@ -1,43 +1,36 @@
 //! Content codings, made at publish time where they save enough.
 //!
-//! Not negotiation, which is `wire::coding`. The invariant is that the same bytes at the same
-//! effort give the same result, whatever machine makes it: blobs are named by their content, so
-//! that what was made once is never sent again.
+//! The output is deterministic: blobs are named by their content, so it is never sent twice.
 
 use std::io::{self, Write};
-
-use serde::{Deserialize, Serialize};
 
 use crate::wire::coding::Coding;
 use crate::wire::media_type;
 
-/// Goes up when an encoder or a setting changes, so that what a cache holds is not mistaken.
+/// Increases when an encoder or a setting changes, which invalidates caches.
 pub const ENCODER_VERSION: u32 = 2;
-/// Smallest content worth encoding, in bytes: what is shorter travels in one packet with its
-/// header fields, coded or not, and each coding would be one more blob to send and to keep.
+/// Minimum size to encode: a shorter file fits one packet with its headers, and each coding is one
+/// more blob to send and to keep.
 pub const ENCODE_BYTES_MIN: u64 = 512;
-/// Largest content that is encoded, in bytes: it is held in memory, once for each thread.
+/// Maximum size to encode: files are held in memory, one per thread.
 pub const ENCODE_BYTES_MAX: u64 = 32 * 1024 * 1024;
-/// A coding is kept when it saves one part in this many: 5 per cent.
+/// A coding must save one part in this many: 5 %.
 pub const SAVING_DIVISOR: u64 = 20;
-/// From this size on encoders work less hard, so that a few large files don't hold up a publish.
+/// From this size on, encoders use a lower level, so that a few large files don't delay a publish.
 pub const LARGE_BYTES: usize = 256 * 1024;
 
-/// How hard encoders work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Effort {
-    /// For development: a fraction of the time, some per cent larger.
+    /// For development; a few percent larger
     Fast,
-    /// A large site doesn't wait for the last per cent.
+    /// Balanced
     #[default]
     Default,
-    /// As small as can be: brotli 11, zstd 19, gzip 9. Ten times slower.
+    /// As small as possible: brotli 11, zstd 19, gzip 9; takes ten times as long
     Best,
 }
 
 impl Effort {
-    /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Fast => "fast",
@@ -46,28 +39,17 @@ impl Effort {
         }
     }
 
-    /// The level at which a coding works on content of a length.
     pub fn level(self, coding: Coding, length: usize) -> u32 {
         let large = length >= LARGE_BYTES;
         match (coding, self) {
             (Coding::Identity, _) => 0,
             (Coding::Brotli, Self::Fast) => 4,
-            (Coding::Brotli, Self::Default) => {
-                if large {
-                    5
-                } else {
-                    7
-                }
-            }
+            (Coding::Brotli, Self::Default) if large => 5,
+            (Coding::Brotli, Self::Default) => 7,
             (Coding::Brotli, Self::Best) => 11,
             (Coding::Zstd, Self::Fast) => 3,
-            (Coding::Zstd, Self::Default) => {
-                if large {
-                    9
-                } else {
-                    12
-                }
-            }
+            (Coding::Zstd, Self::Default) if large => 9,
+            (Coding::Zstd, Self::Default) => 12,
             (Coding::Zstd, Self::Best) => 19,
             (Coding::Gzip, Self::Fast) => 4,
             (Coding::Gzip, Self::Default) => 6,
@@ -76,9 +58,7 @@ impl Effort {
     }
 }
 
-/// The codings to try for content of a type and length, none where it isn't worth it.
-///
-/// Brotli stands before Zstandard: see [`is_worth_keeping`].
+/// Returns the codings to try. Brotli comes before Zstandard: see [`is_worth_keeping`].
 pub fn codings_for(media_type: &str, length: u64) -> &'static [Coding] {
     let sized = (ENCODE_BYTES_MIN..=ENCODE_BYTES_MAX).contains(&length);
     if sized && media_type::is_compressible(media_type) {
@@ -88,10 +68,7 @@ pub fn codings_for(media_type: &str, length: u64) -> &'static [Coding] {
     }
 }
 
-/// The content in a coding, `None` when it doesn't save enough.
-///
-/// # Errors
-/// What the encoder reports; with bytes in memory that is a lack of memory only.
+/// Encodes content; `None` if that doesn't save enough.
 pub fn encode(coding: Coding, effort: Effort, content: &[u8]) -> io::Result<Option<Vec<u8>>> {
     let level = effort.level(coding, content.len());
     let encoded = match coding {
@@ -103,15 +80,14 @@ pub fn encode(coding: Coding, effort: Effort, content: &[u8]) -> io::Result<Opti
     Ok(saves_enough(content.len() as u64, encoded.len() as u64).then_some(encoded))
 }
 
-/// Whether a coding of this length is worth keeping.
 pub fn saves_enough(content_length: u64, encoded_length: u64) -> bool {
     encoded_length.saturating_add(content_length.div_ceil(SAVING_DIVISOR)) <= content_length
 }
 
-/// Whether an encoding is worth keeping beside those that were kept before it.
+/// Returns whether an encoding is worth keeping beside the ones kept so far.
 ///
-/// What understands Zstandard understands Brotli too, and of two codings that a client likes as
-/// well the shorter is sent: a Zstandard that is not shorter than Brotli would never be.
+/// Every client that accepts Zstandard accepts Brotli, and the shorter one is sent. So a Zstandard
+/// that is not shorter than Brotli would never be sent.
 pub fn is_worth_keeping(coding: Coding, length: u64, kept: impl Iterator<Item = u64>) -> bool {
     coding != Coding::Zstd || kept.min().is_none_or(|shortest| length < shortest)
 }
@@ -137,7 +113,7 @@ fn brotli(content: &[u8], level: u32) -> io::Result<Vec<u8>> {
 }
 
 fn zstd(content: &[u8], level: u32) -> io::Result<Vec<u8>> {
-    // Browsers refuse windows above 8 MiB (RFC 9659 §3); these levels stay within.
+    // Browsers refuse windows above 8 MiB (RFC 9659 section 3); these levels stay within.
     zstd::bulk::compress(content, level as i32)
 }
 
@@ -195,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_stay_within_what_browsers_take() {
+    fn zstandard_windows_stay_within_browser_limits() {
         // Larger than the largest window, and repetitive, so that it takes no time.
         let content = text(64 * 1024).repeat(160);
         let encoded = zstd(&content, 19).unwrap();
@@ -226,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn zstandard_is_kept_only_where_it_would_ever_be_sent() {
+    fn zstandard_is_kept_only_if_shorter_than_brotli() {
         let rows = [
             (Coding::Zstd, 9, vec![10], true),
             (Coding::Zstd, 10, vec![10], false),
@@ -241,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_tried() {
+    fn codings_by_type_and_length() {
         let rows = [
             ("text/html; charset=utf-8", ENCODE_BYTES_MIN - 1, 0),
             ("text/html; charset=utf-8", ENCODE_BYTES_MIN, 3),

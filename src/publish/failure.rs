@@ -1,7 +1,6 @@
-//! What the command line reports: problems of a folder, and why a command ended without its result.
+//! Problems of a folder, and failures that end a command.
 //!
-//! Not for the pure core, whose parsers have errors of their own: here they end, as texts that
-//! name the thing, say why, and say what to do. The invariant is that a refusal changed nothing.
+//! A message says what is wrong and where, a hint says what to do.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -9,33 +8,38 @@ use std::io::ErrorKind;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::publish::words::counted;
+use crate::publish::text::counted;
 use crate::site::ids::SiteName;
-use crate::site::source::diagnostic::Diagnostic;
+use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
 
-/// One thing about a folder that a person should change.
+/// A problem that the author of a site should fix.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Problem {
-    /// The path below the published folder, where the problem is one file's.
+    /// Path below the published folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// The configuration file, where the problem is in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// The line of the configuration file, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
-    /// What is wrong.
     pub message: String,
-    /// What to do.
     pub hint: String,
 }
 
 impl Problem {
-    /// A problem of one file of the published folder.
+    /// A problem of a published file.
     pub fn of_path(path: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         let (message, hint) = (message.into(), hint.into());
         Self { path: Some(path.to_owned()), message, hint, ..Self::default() }
+    }
+
+    /// A problem of a line of a configuration file.
+    pub fn located<T>(
+        at: &Located<T>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self::from(&at.diagnostic(Severity::Error, message, hint))
     }
 }
 
@@ -64,17 +68,23 @@ impl fmt::Display for Problem {
     }
 }
 
-/// How a command ended that did not do what it was asked for.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Problems that stop a publish.
+    pub problems: Vec<Problem>,
+    pub warnings: Vec<Problem>,
+    pub notes: Vec<Problem>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// Something has to be changed first; trying again alone won't help.
+    /// Something has to change first; nothing was done.
     Refused,
-    /// Something broke; trying again may help.
+    /// Something broke; a retry may help.
     Failed,
 }
 
 impl Ending {
-    /// The exit code: 1 refused, 2 failed.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Refused => 1,
@@ -83,37 +93,30 @@ impl Ending {
     }
 }
 
-/// Why a command ended without its result.
+/// The reason that a command has no result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
-    /// Refused or failed.
     pub ending: Ending,
-    /// A word for machines: the server's codes, and `invalid-folder`, `unreachable`, `io`.
+    /// For machines: a code of the server, or `invalid-folder`, `unreachable`, `io`.
     pub code: Box<str>,
-    /// What happened.
     pub message: String,
-    /// Why, in more words.
     pub why: Option<Box<str>>,
-    /// What to do.
     pub hint: Option<Box<str>>,
-    /// Everything that has to be changed.
     pub problems: Vec<Problem>,
-    /// What the server added, such as the winner of a lost race.
+    /// Members that the server added, such as the winner of a lost race.
     pub detail: Option<Box<Value>>,
 }
 
 impl Failure {
-    /// A refusal.
     pub fn refused(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(Ending::Refused, code, message.into(), Some(hint.into()))
     }
 
-    /// A failure of something outside: the network, the server, the disk.
+    /// A failure of the network, the server or the disk.
     pub fn failed(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(Ending::Failed, code, message.into(), Some(hint.into()))
     }
 
-    /// A failure of the disk.
     pub fn io(what: impl fmt::Display, cause: &std::io::Error) -> Self {
         if matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
             let hint = "free space on that disk; XDG_CACHE_HOME and TMPDIR move the cache and \
@@ -122,25 +125,24 @@ impl Failure {
             failure.why = Some(cause.to_string().into());
             return failure;
         }
-        let hint = "check that the file exists, that you may read it, and that the disk has room";
+        let hint = "check that the file exists, its permissions, and the free space on the disk";
         let mut failure = Self::failed("io", what.to_string(), hint);
         failure.why = Some(cause.to_string().into());
         failure
     }
 
-    /// The refusal of a folder, with everything that is wrong with it.
     pub fn invalid_folder(mut problems: Vec<Problem>) -> Self {
         problems.sort();
         problems.dedup();
-        let message = format!("{} to solve first", counted(problems.len(), "problem"));
+        let message = format!("{} found", counted(problems.len(), "problem"));
         let hint = match problems.len() {
-            1 => "nothing was sent; solve it and publish again",
-            _ => "nothing was sent; solve all of them and publish again",
+            1 => "nothing was sent; fix it and publish again",
+            _ => "nothing was sent; fix them and publish again",
         };
         Self { problems, ..Self::refused("invalid-folder", message, hint) }
     }
 
-    /// The failure, with the name of a site that the server does not have, so that a typo shows.
+    /// Adds the name of a site that does not exist, to reveal typos.
     pub fn of_site(mut self, site: Option<&SiteName>) -> Self {
         if let Some(site) = site.filter(|_| self.message == "there is no such site") {
             self.message = format!("there is no site `{site}`");
@@ -148,12 +150,12 @@ impl Failure {
         self
     }
 
-    /// The failure of a publish that had begun, with what becomes of what was sent.
+    /// Adds that a second publish sends only the rest.
     pub fn of_upload(mut self, was_server_heard: bool) -> Self {
         let is_passing =
             matches!(&*self.code, "unreachable" | "unavailable") || self.code.starts_with("http-5");
         if is_passing && was_server_heard {
-            let kept = "what was sent is kept: publish again, and only the rest is sent";
+            let kept = "the files sent so far are kept: publish again to send the rest";
             self.hint = Some(match self.hint {
                 Some(hint) => format!("{hint}\n  {kept}").into(),
                 None => kept.into(),
@@ -162,7 +164,7 @@ impl Failure {
         self
     }
 
-    /// The failure as the object that `--json` prints.
+    /// Returns the object that `--json` prints.
     pub fn to_json(&self) -> Value {
         let mut error = json!({
             "code": self.code,
@@ -223,8 +225,8 @@ mod tests {
         assert_eq!(failure.ending.exit_code(), 1);
         assert_eq!(
             failure.to_string(),
-            "2 problems to solve first\n\n  _headers:3: no such header\n      write another\n  \
-             /b: is too long\n      shorten it\n  nothing was sent; solve all of them and publish again\n"
+            "2 problems found\n\n  _headers:3: no such header\n      write another\n  \
+             /b: is too long\n      shorten it\n  nothing was sent; fix them and publish again\n"
         );
         let json = failure.to_json();
         assert_eq!(json["error"]["code"], "invalid-folder");
@@ -233,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_named() {
+    fn a_full_disk_is_recognised() {
         // ENOSPC and EDQUOT, then ENOENT.
         for (code, expected) in [(28, "disk-full"), (122, "disk-full"), (2, "io")] {
             let cause = std::io::Error::from_raw_os_error(code);
@@ -245,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_adds_is_kept_but_replaces_nothing() {
+    fn members_of_the_server_replace_nothing() {
         let mut failure = Failure::refused("lost-race", "m", "h");
         failure.detail = Some(json!({"winner": {"seq": 7}, "code": "other"}).into());
         assert_eq!(failure.to_json()["error"]["winner"]["seq"], 7);

@@ -1,7 +1,7 @@
-//! From files to assets: read, hash, encode, or recognise as unchanged.
+//! Reads, hashes and encodes files in parallel, and skips those that did not change.
 //!
-//! In parallel, with no more in memory than one file for each thread. The invariant is that hash
-//! and encodings are of the same bytes: a file that changes while it is read is read again.
+//! Holds at most one file per thread in memory. A file that changes while it is read is read again,
+//! so its hash and its encodings are always of the same bytes.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,67 +13,51 @@ use crate::publish::cache::{Cache, Encoded, KnownFile, SETTLED_NANOS, Spool};
 use crate::publish::clock;
 use crate::publish::encode::{self, ENCODE_BYTES_MAX, Effort};
 use crate::publish::failure::{Failure, Problem};
-use crate::publish::names::{self, SECRET_HEAD_BYTES};
-use crate::publish::pack::{PackWriter, Place};
+use crate::publish::pack::{BlobPlace, PackWriter};
+use crate::publish::private_keys::{self, HEAD_BYTES};
 use crate::publish::progress::{Progress, Unit};
 use crate::publish::scan::{ScannedFile, Stat};
 use crate::site::ids::ContentHash;
 use crate::wire::coding::Coding;
 
-/// How often a file that keeps changing is read before that is reported.
+/// Maximum number of attempts to read a file that keeps changing.
 pub const READS_MAX: u32 = 4;
-/// After so many seconds of work what was learned is saved, so that an interruption loses less.
+/// How often the cache is saved, so that an interrupted run loses little.
 pub const CHECKPOINT_SECS: u64 = 10;
 
 const CHUNK_FILES: usize = 1_024;
 
-/// A file with the names of its blobs.
 #[derive(Debug, Clone)]
 pub struct IngestedFile {
-    /// The file.
     pub scanned: ScannedFile,
-    /// The media type that it is sent with.
     pub media_type: String,
-    /// The hash of its content.
     pub hash: ContentHash,
-    /// Its encodings, as far as they are worth keeping.
     pub encodings: Vec<Encoded>,
 }
 
-/// What became of all files.
 #[derive(Debug, Default)]
 pub struct Ingested {
-    /// Those that can be published, in the order given.
     pub files: Vec<IngestedFile>,
-    /// What keeps others from it.
     pub problems: Vec<Problem>,
-    /// How many files had to be read.
     pub files_read: usize,
 }
 
-/// How to ingest.
-#[derive(Debug, Clone, Copy)]
-pub struct IngestOptions {
-    /// How hard encoders work; `None` when the folder is refused anyway and only checked.
+#[derive(Clone, Copy)]
+pub struct IngestOptions<'a> {
+    /// `None` for a folder that is refused anyway: its files are only checked.
     pub effort: Option<Effort>,
-    /// Whether private keys may be published.
     pub allow_secrets: bool,
-    /// Where progress goes.
-    pub progress: Progress,
+    pub progress: &'a dyn Progress,
 }
 
-/// The assets of files.
-///
-/// # Errors
-/// [`Failure`] when encoded bytes can't be written anywhere.
 pub fn ingest(
     files: Vec<(ScannedFile, String)>,
     cache: &mut Cache,
     spool: &Spool,
-    options: IngestOptions,
+    options: IngestOptions<'_>,
 ) -> Result<Ingested, Failure> {
     let (pack, pack_number) = cache.new_pack(spool);
-    let step = options.progress.step("reading", files.len() as u64, Unit::Count);
+    let step = options.progress.step("reading", files.len() as u64, Unit::Files);
     let mut ingested = Ingested::default();
     let mut last_save = clock::now();
     let total = files.len();
@@ -99,7 +83,7 @@ pub fn ingest(
             absorb(&mut ingested, cache, options, result)?;
         }
         if clock::now().duration_since(last_save).as_secs() >= CHECKPOINT_SECS {
-            // A cache that can't be saved costs time at the next run, nothing else.
+            // A failure only costs time at the next run.
             let _ = pack.flush().and_then(|()| cache.save());
             last_save = clock::now();
         }
@@ -109,14 +93,13 @@ pub fn ingest(
     Ok(ingested)
 }
 
-/// What a worker found out about one file.
-struct Outcome {
+struct Ingestion {
     file: IngestedFile,
     is_secret: bool,
     was_read: bool,
 }
 
-enum Stop {
+enum IngestError {
     Problem(Problem),
     Failure(Failure),
 }
@@ -124,13 +107,13 @@ enum Stop {
 fn absorb(
     ingested: &mut Ingested,
     cache: &mut Cache,
-    options: IngestOptions,
-    result: Result<Outcome, Stop>,
+    options: IngestOptions<'_>,
+    result: Result<Ingestion, IngestError>,
 ) -> Result<(), Failure> {
-    let Outcome { file, is_secret, was_read } = match result {
+    let Ingestion { file, is_secret, was_read } = match result {
         Ok(outcome) => outcome,
-        Err(Stop::Failure(failure)) => return Err(failure),
-        Err(Stop::Problem(problem)) => {
+        Err(IngestError::Failure(failure)) => return Err(failure),
+        Err(IngestError::Problem(problem)) => {
             ingested.problems.push(problem);
             return Ok(());
         }
@@ -152,7 +135,7 @@ fn absorb(
         ingested.problems.push(Problem::of_path(
             &file.scanned.path,
             "holds a private key",
-            "leave it out with an ignore pattern; if it is meant to be public, --allow-secrets",
+            "leave it out with an ignore pattern, or add --allow-secrets if it is meant to be public",
         ));
         return Ok(());
     }
@@ -164,11 +147,11 @@ struct Worker<'a> {
     cache: &'a Cache,
     pack: &'a PackWriter,
     pack_number: u32,
-    options: IngestOptions,
+    options: IngestOptions<'a>,
 }
 
 impl Worker<'_> {
-    fn file(&self, scanned: ScannedFile, media_type: String) -> Result<Outcome, Stop> {
+    fn file(&self, scanned: ScannedFile, media_type: String) -> Result<Ingestion, IngestError> {
         if let Some(outcome) = self.recognised(&scanned, &media_type) {
             return Ok(outcome);
         }
@@ -179,15 +162,15 @@ impl Worker<'_> {
                 Err(stop) => return Err(stop),
             }
         }
-        Err(Stop::Problem(Problem::of_path(
+        Err(IngestError::Problem(Problem::of_path(
             &scanned.path,
-            "changes all the time while it is read",
+            "keeps changing while it is read",
             "publish when the build is done",
         )))
     }
 
-    /// The file as the cache knows it, when it has not changed.
-    fn recognised(&self, scanned: &ScannedFile, media_type: &str) -> Option<Outcome> {
+    /// Returns the file as the cache knows it, if it has not changed.
+    fn recognised(&self, scanned: &ScannedFile, media_type: &str) -> Option<Ingestion> {
         let known = self.cache.files.get(&scanned.path)?;
         if known.stat != scanned.stat {
             return None;
@@ -199,12 +182,16 @@ impl Worker<'_> {
         };
         let (scanned, media_type) = (scanned.clone(), media_type.to_owned());
         let file = IngestedFile { scanned, media_type, hash: known.hash, encodings };
-        Some(Outcome { file, is_secret: known.is_secret, was_read: false })
+        Some(Ingestion { file, is_secret: known.is_secret, was_read: false })
     }
 
-    /// The file as it is now, `None` when it changed meanwhile.
-    fn read(&self, scanned: &ScannedFile, media_type: &str) -> Result<Option<Outcome>, Stop> {
-        let unreadable = |cause: io::Error| Stop::Problem(unreadable(&scanned.path, &cause));
+    /// Reads a file; `None` if it changed meanwhile.
+    fn read(
+        &self,
+        scanned: &ScannedFile,
+        media_type: &str,
+    ) -> Result<Option<Ingestion>, IngestError> {
+        let unreadable = |cause: io::Error| IngestError::Problem(unreadable(&scanned.path, &cause));
         let mut open = File::open(&scanned.file).map_err(unreadable)?;
         let stat = Stat::of(&open.metadata().map_err(unreadable)?);
         let (hash, head, content) = digest(&mut open, stat.size).map_err(unreadable)?;
@@ -212,14 +199,14 @@ impl Worker<'_> {
         if Stat::of(&open.metadata().map_err(unreadable)?) != stat || length != stat.size {
             return Ok(None);
         }
-        let is_secret = names::is_private_key(&scanned.path, &head);
+        let is_secret = private_keys::is_private_key(&scanned.path, &head);
         let encodings = match content {
             Some(content) => self.encodings(&hash, media_type, &content)?,
             None => Vec::new(),
         };
         let scanned = ScannedFile { stat, ..scanned.clone() };
         let file = IngestedFile { scanned, media_type: media_type.to_owned(), hash, encodings };
-        Ok(Some(Outcome { file, is_secret, was_read: true }))
+        Ok(Some(Ingestion { file, is_secret, was_read: true }))
     }
 
     fn encodings(
@@ -227,7 +214,7 @@ impl Worker<'_> {
         hash: &ContentHash,
         media_type: &str,
         content: &[u8],
-    ) -> Result<Vec<Encoded>, Stop> {
+    ) -> Result<Vec<Encoded>, IngestError> {
         let codings = self.codings(media_type, content.len() as u64);
         if codings.is_empty() {
             return Ok(Vec::new());
@@ -239,21 +226,20 @@ impl Worker<'_> {
         let mut encodings = Vec::with_capacity(codings.len());
         for coding in codings {
             let encoded = encode::encode(*coding, effort, content)
-                .map_err(|cause| Stop::Failure(Failure::io("encoding a file", &cause)))?;
+                .map_err(|cause| IngestError::Failure(Failure::io("encoding a file", &cause)))?;
             let Some(encoded) = encoded else { continue };
             let kept = encodings.iter().map(|kept: &Encoded| kept.length);
             if !encode::is_worth_keeping(*coding, encoded.len() as u64, kept) {
                 continue;
             }
-            let offset = self
-                .pack
-                .append(&encoded)
-                .map_err(|cause| Stop::Failure(Failure::io(self.pack.path().display(), &cause)))?;
+            let offset = self.pack.append(&encoded).map_err(|cause| {
+                IngestError::Failure(Failure::io(self.pack.path().display(), &cause))
+            })?;
             encodings.push(Encoded {
                 coding: *coding,
                 length: encoded.len() as u64,
                 hash: ContentHash::of(&encoded),
-                place: Some(Place { pack: self.pack_number, offset }),
+                place: Some(BlobPlace { pack: self.pack_number, offset }),
             });
         }
         Ok(encodings)
@@ -269,19 +255,19 @@ impl Worker<'_> {
 
 fn unreadable(path: &str, cause: &io::Error) -> Problem {
     if cause.kind() == io::ErrorKind::NotFound {
-        let hint = "something removes files while they are published; publish when it is done";
-        return Problem::of_path(path, "vanished while it was published", hint);
+        let hint = "another program removes files; publish when it is done";
+        return Problem::of_path(path, "vanished during the publish", hint);
     }
     Problem::of_path(path, format!("can't be read: {cause}"), "check its permissions")
 }
 
-/// The hash, the first bytes, and the content itself where it is small enough to be encoded.
+/// Returns the hash, the first bytes, and the content if it is small enough to be encoded.
 fn digest(file: &mut File, size: u64) -> io::Result<(ContentHash, Vec<u8>, Option<Vec<u8>>)> {
     if size <= ENCODE_BYTES_MAX {
         // One byte of room more than the size, so that the end is seen without growing.
         let mut content = Vec::with_capacity(size as usize + 1);
         file.take(ENCODE_BYTES_MAX + 1).read_to_end(&mut content)?;
-        let head = content.get(..SECRET_HEAD_BYTES).unwrap_or(&content).to_vec();
+        let head = content.get(..HEAD_BYTES).unwrap_or(&content).to_vec();
         return Ok((ContentHash::of(&content), head, Some(content)));
     }
     let mut hasher = Sha256::new();
@@ -291,7 +277,7 @@ fn digest(file: &mut File, size: u64) -> io::Result<(ContentHash, Vec<u8>, Optio
         let length = file.read(&mut buffer)?;
         let Some(part) = buffer.get(..length).filter(|part| !part.is_empty()) else { break };
         if head.is_empty() {
-            head = part.get(..SECRET_HEAD_BYTES).unwrap_or(part).to_vec();
+            head = part.get(..HEAD_BYTES).unwrap_or(part).to_vec();
         }
         hasher.update(part);
     }

@@ -1,35 +1,28 @@
-//! Everything that the command line does but publishing: deployments, invalidation, sites, tokens,
-//! keys, hostnames.
-//!
-//! Each is one call of the admin API, or two where a call made twice must not count twice.
+//! Manages deployments, sites, tokens, keys and hostnames, and purges caches.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::publish::api::{Activated, LiveView};
-use crate::publish::client::{Client, Payload};
+use crate::publish::client::Client;
 use crate::publish::failure::Failure;
-use crate::site::api::Purged;
+use crate::site::api::{Activated, Purged, StageView};
 use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::records::ban::BanScope;
 use crate::site::records::site::Scope;
 
 #[derive(Deserialize)]
 struct Stages {
-    stages: BTreeMap<StageName, LiveView>,
+    stages: BTreeMap<StageName, StageView>,
 }
 
-/// What the stages of a site serve and served, of all stages or of one.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
+/// Returns the live records of all stages, or of one.
 pub fn deployments(
     client: &Client,
     site: &SiteName,
     stage: Option<&StageName>,
-) -> Result<Vec<LiveView>, Failure> {
+) -> Result<Vec<StageView>, Failure> {
     match stage {
         Some(stage) => Ok(client.live(site, stage)?.into_iter().collect()),
         None => {
@@ -39,10 +32,6 @@ pub fn deployments(
     }
 }
 
-/// Makes what one stage serves live on another.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn promote(
     client: &Client,
     site: &SiteName,
@@ -52,10 +41,7 @@ pub fn promote(
     client.send("POST", &format!("/sites/{site}/promote"), &json!({"from": from, "to": to}))
 }
 
-/// Returns a stage to a deployment, or to the one before what it serves.
-///
-/// # Errors
-/// [`Failure`] when there is none to return to, and as of [`Client::call`].
+/// Returns a stage to a deployment, or to the previous one.
 pub fn roll_back(
     client: &Client,
     site: &SiteName,
@@ -64,7 +50,7 @@ pub fn roll_back(
 ) -> Result<Activated, Failure> {
     let target = match deployment {
         Some(deployment) => deployment.clone(),
-        // Named here, so that a call whose answer is lost does not go back twice.
+        // With an explicit target, a retry does not go back twice.
         None => previous(client, site, stage)?,
     };
     let path = format!("/sites/{site}/stages/{stage}/rollback");
@@ -72,9 +58,9 @@ pub fn roll_back(
 }
 
 fn previous(client: &Client, site: &SiteName, stage: &StageName) -> Result<DeploymentId, Failure> {
-    let hint = "`selvedge deployments` lists what there is";
+    let hint = "`selvedge deployments` lists all deployments";
     let live = client.live(site, stage)?.ok_or_else(|| {
-        Failure::refused("not-found", format!("nothing was ever published to {stage}"), hint)
+        Failure::refused("not-found", format!("nothing has been published to {stage}"), hint)
     })?;
     let target = live.retained.into_iter().find(|retained| !retained.rolled_back);
     target.map(|retained| retained.deployment).ok_or_else(|| {
@@ -82,10 +68,6 @@ fn previous(client: &Client, site: &SiteName, stage: &StageName) -> Result<Deplo
     })
 }
 
-/// Invalidates what is stored of a stage.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn purge(
     client: &Client,
     site: &SiteName,
@@ -100,42 +82,23 @@ pub fn purge(
     client.send("POST", &format!("/sites/{site}/purge"), &body)
 }
 
-/// The names of all sites.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn sites(client: &Client) -> Result<Value, Failure> {
     client.get("/sites")
 }
 
-/// A site.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn site(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}"))
 }
 
-/// Makes a site, unless it exists.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn create_site(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.send("PUT", &format!("/sites/{site}"), &json!({}))
 }
 
-/// The tokens of a site, without their texts.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn tokens(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}/tokens"))
 }
 
-/// Makes a token; its text is in the answer, and never shown again.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::send_once`]: it may have been made even so.
+/// Creates a token. Only the answer contains its text.
 pub fn create_token(
     client: &Client,
     site: &SiteName,
@@ -148,26 +111,15 @@ pub fn create_token(
     client.send_once("POST", &path, &body)
 }
 
-/// Makes a token open nothing any more.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn revoke_token(client: &Client, site: &SiteName, id: &str) -> Result<(), Failure> {
-    delete(client, &format!("/sites/{site}/tokens/{}", segment(id)?))
+    client.delete(&format!("/sites/{site}/tokens/{}", segment(id)?)).map(drop)
 }
 
-/// The keys of a site's fresh host, without their texts.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn keys(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}/keys"))
 }
 
-/// Makes a key; its text is in the answer, and never shown again.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::send_once`]: it may have been made even so.
+/// Creates a key. Only the answer contains its text.
 pub fn create_key(
     client: &Client,
     site: &SiteName,
@@ -178,26 +130,14 @@ pub fn create_key(
     client.send_once("POST", &format!("/sites/{site}/keys"), &body)
 }
 
-/// Makes a key open nothing any more.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn revoke_key(client: &Client, site: &SiteName, id: &str) -> Result<(), Failure> {
-    delete(client, &format!("/sites/{site}/keys/{}", segment(id)?))
+    client.delete(&format!("/sites/{site}/keys/{}", segment(id)?)).map(drop)
 }
 
-/// The custom hostnames of a site.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn hosts(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}/hosts"))
 }
 
-/// Makes a hostname serve a stage of the site.
-///
-/// # Errors
-/// [`Failure`] when it belongs to another site, and as of [`Client::call`].
 pub fn add_host(
     client: &Client,
     site: &SiteName,
@@ -208,34 +148,16 @@ pub fn add_host(
     client.send("PUT", &path, &json!({ "stage": stage }))
 }
 
-/// Makes a hostname serve nothing any more.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn remove_host(client: &Client, site: &SiteName, host: &str) -> Result<(), Failure> {
-    delete(client, &format!("/sites/{site}/hosts/{}", segment(host)?))
+    client.delete(&format!("/sites/{site}/hosts/{}", segment(host)?)).map(drop)
 }
 
-/// Takes something away; that it is not there is the same, when an earlier attempt was answered
-/// by nobody.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
-pub fn delete(client: &Client, path: &str) -> Result<(), Failure> {
-    let before = client.calls();
-    match client.call("DELETE", path, Payload::Nothing) {
-        Ok(_) => Ok(()),
-        Err(failure) if &*failure.code == "not-found" && client.calls() > before + 1 => Ok(()),
-        Err(failure) => Err(failure),
-    }
-}
-
-/// A text that stands in a path as one segment.
+/// Checks that a text can be one segment of a path.
 fn segment(text: &str) -> Result<&str, Failure> {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     if !text.is_empty() && text.bytes().all(is_plain) && !text.starts_with('.') {
         return Ok(text);
     }
-    let hint = "letters, digits, hyphens, dots and underscores only";
-    Err(Failure::refused("bad-name", format!("{text:?} is no name"), hint))
+    let hint = "use letters, digits, hyphens, dots and underscores only";
+    Err(Failure::refused("bad-name", format!("{text:?} is not a valid name"), hint))
 }

@@ -1,78 +1,43 @@
-//! Publishing: from a folder to a live deployment.
+//! Publishes a folder, and manages sites on a server.
 //!
-//! 1. Ask the server what it takes, and what the stage serves now.
-//! 2. [`scan`] the folder and load its [`config`]; refuse with the complete list of what is wrong.
-//! 3. [`ingest`] the files: hash and encode them, or recognise them as unchanged by the [`cache`].
-//! 4. Build the manifest. If the server has the deployment of that name, go on with step 7.
-//! 5. [`diff`]: what the live deployment names is there; ask for the rest by prefix of the hash.
-//! 6. [`upload`] what is missing: batches, large blobs alone, several requests in flight.
-//! 7. Commit: store the manifest's root. From here on the deployment has its own address.
-//! 8. Activate by compare-and-swap with the sequence number of step 1. This alone changes what is
-//!    served, whole and at once.
+//! A publish:
 //!
-//! Not part of the worker: native only, and the only place that reads files or clocks. The
-//! invariant is that every step can be made again; interrupted anywhere, nothing that is served
-//! changes, and the next run sends only what is missing.
+//! 1. asks the server for its limits, and for the stage's live deployment;
+//! 2. [`prepare`]s the folder: reads the [`config`], [`scan`]s, and refuses with all problems;
+//! 3. [`ingest`]s the files: hashes and encodes them, or finds them unchanged in the [`cache`];
+//! 4. builds the [`manifest`]; if the server has this deployment, continues with step 7;
+//! 5. [`diff`]s: asks for missing blobs, except for those of the live deployment;
+//! 6. [`upload`]s them: small blobs in batches, large ones alone, several requests in parallel;
+//! 7. commits the root of the manifest, which gives the deployment its address;
+//! 8. activates it by compare-and-swap with the sequence number of step 1. Only this changes the
+//!    site.
+//!
+//! Every step can be repeated. After an interruption the site is as it was, and the next run sends
+//! only the rest.
 
 pub mod run;
-
+pub mod options;
+pub mod prepare;
 pub mod config;
-
-pub mod names;
-
 pub mod scan;
-
+pub mod paths;
+pub mod private_keys;
+pub mod media_types;
 pub mod ingest;
-
-pub mod fingerprint;
-
-pub mod assemble;
-
 pub mod encode;
-
 pub mod cache;
-
 pub mod pack;
-
-pub mod hidden;
-
-pub mod foreign;
-
-pub mod types;
-
-pub mod hints;
-
-pub mod page;
-
+pub mod fingerprint;
+pub mod manifest;
+pub mod lint;
 pub mod diff;
-
 pub mod upload;
-
-pub mod flight;
-
-pub mod api;
-
-pub mod backoff;
-pub mod client;
-pub mod endpoint;
-pub mod request_body;
-
-pub mod trouble;
-pub mod watchdog;
-
 pub mod manage;
-
 pub mod removal;
-
-pub mod confirm;
-
 pub mod objects;
-
+pub mod client;
+pub mod parallel;
 pub mod failure;
-
 pub mod progress;
-
-pub mod output;
-pub mod words;
-
+pub mod text;
 pub mod clock;

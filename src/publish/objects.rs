@@ -1,8 +1,7 @@
-//! Objects of collections: putting, getting, listing, deleting.
+//! Puts, gets, lists and deletes objects of collections.
 //!
-//! Not publishing: an object is no part of a deployment, and is served as soon as it is stored and
-//! older copies are invalidated: by the server for one object, in one call for several. The
-//! invariant is that every name is checked before anything is sent.
+//! All names are checked before anything is sent. After a change, older copies are invalidated: by
+//! the server for one object, in one call for several.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -11,59 +10,48 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::publish::client::{self, Answer, CallFields, Client, Payload};
+use crate::publish::client::payload::Payload;
+use crate::publish::client::{Client, Headers};
 use crate::publish::failure::Failure;
-use crate::publish::flight::in_flight;
-use crate::publish::manage;
-use crate::publish::names;
-use crate::publish::progress::{Progress, Unit};
+use crate::publish::parallel::in_flight;
+use crate::publish::paths;
+use crate::publish::progress::{Progress, Silent, Step, Unit};
 use crate::site::collection::{CollectionName, ObjectName};
 use crate::site::ids::SiteName;
 use crate::site::records::ban::OBJECT_BANS_MAX;
 use crate::wire::{media_type, path, query};
 
-/// What every server takes at once, whatever it stores in; of more it is asked.
+/// Maximum size that every server accepts in one request. For more, the server is asked.
 pub const WHOLE_BYTES_MAX: u64 = 25 * 1024 * 1024;
-/// A part of a larger object: as much is sent again when a connection breaks, and ten thousand of
-/// them, which is what R2 takes, are 335 GB.
+/// Size of a part of a larger object. After a broken connection, at most this much is repeated; R2
+/// accepts 10,000 parts.
 pub const PART_BYTES: u64 = 32 * 1024 * 1024;
 
-/// Asks the server to leave the edge copies of what is changed: one call invalidates those of all.
+/// Asks the server not to invalidate copies; one call does so for all objects afterwards.
 const LEAVE: &str = "invalidate=false";
 
-/// A collection of a site, on a server.
+/// A collection on a server.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
-    /// The server.
+pub struct Objects<'a> {
     pub client: &'a Client,
-    /// The site.
     pub site: &'a SiteName,
-    /// The collection.
     pub collection: &'a CollectionName,
 }
 
-/// What is said of an object when it is put.
 #[derive(Debug, Clone, Default)]
 pub struct PutOptions {
-    /// The media type, where it is not the one that the name says.
     pub media_type: Option<String>,
-    /// What it can be purged by.
     pub tags: Vec<String>,
-    /// What must be there for it to happen.
     pub precondition: Precondition,
-    /// Whether its edge copies are left for the caller to invalidate.
+    /// Whether the caller invalidates older copies.
     pub leaves_copies: bool,
 }
 
-/// What must be there for a change to happen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Precondition {
-    /// Whatever there is.
     #[default]
     Anything,
-    /// Nothing.
     Absent,
-    /// An object with this entity tag.
     Etag(String),
 }
 
@@ -79,43 +67,37 @@ struct Page {
     cursor: Option<String>,
 }
 
-impl Place<'_> {
-    /// What the server says of a file that was stored as an object.
-    ///
-    /// # Errors
-    /// [`Failure`] when it can't be read or is refused, and as of [`Client::call`].
+impl Objects<'_> {
+    /// Stores a file. Returns the server's answer, as do the other functions that store.
     pub fn put_file(
         &self,
         name: &ObjectName,
         file: &Path,
         options: &PutOptions,
-        progress: Progress,
+        progress: &dyn Progress,
     ) -> Result<Value, Failure> {
         let found = fs::metadata(file).map_err(|cause| Failure::io(file.display(), &cause))?;
         let length = found.len();
-        let step = &progress.step("sending", length, Unit::Bytes);
+        let step = &*progress.step("sending", length, Unit::Bytes);
         let whole_max = match length > WHOLE_BYTES_MAX {
             true => self.client.server()?.limits.blob_bytes_max,
             false => WHOLE_BYTES_MAX,
         };
         if length <= whole_max {
-            return self.put(name, Payload::Part { file, first: 0, length, step }, options);
+            return self.put(name, Payload::File { file, first: 0, length }, options, Some(step));
         }
         self.put_parts(name, options, |upload| {
             let mut first = 0;
             while first < length {
                 let part = PART_BYTES.min(length - first);
-                upload.part(Payload::Part { file, first, length: part, step })?;
+                upload.part(Payload::File { file, first, length: part }, Some(step))?;
                 first += part;
             }
             Ok(())
         })
     }
 
-    /// What the server says of a stream that was stored as an object.
-    ///
-    /// # Errors
-    /// [`Failure`] when it can't be read or is refused, and as of [`Client::call`].
+    /// Stores a stream.
     pub fn put_stream(
         &self,
         name: &ObjectName,
@@ -129,33 +111,29 @@ impl Place<'_> {
             read.map_err(|cause| Failure::io("reading standard input", &cause))
         };
         if (next(&mut bytes)? as u64) < PART_BYTES {
-            return self.put(name, Payload::Bytes(&bytes), options);
+            return self.put(name, Payload::Bytes(&bytes), options, None);
         }
         self.put_parts(name, options, |upload| {
             while !bytes.is_empty() {
-                upload.part(Payload::Bytes(&bytes))?;
+                upload.part(Payload::Bytes(&bytes), None)?;
                 next(&mut bytes)?;
             }
             Ok(())
         })
     }
 
-    /// What the server says of the files of a folder, each stored as an object. Their edge copies
-    /// are invalidated in one call at the end, also of those that were stored before a failure.
-    ///
-    /// # Errors
-    /// [`Failure`] as of [`Place::put_file`] and [`Place::invalidate`]; what was stored by then
-    /// stays stored.
+    /// Stores several files. Copies are invalidated in one call at the end, also for those stored
+    /// before a failure.
     pub fn put_files(
         &self,
         files: &[(ObjectName, PathBuf)],
         options: &PutOptions,
-        progress: Progress,
+        progress: &dyn Progress,
     ) -> Result<Vec<Value>, Failure> {
-        let step = progress.step("sending", files.len() as u64, Unit::Count);
+        let step = progress.step("sending", files.len() as u64, Unit::Files);
         let options = PutOptions { leaves_copies: true, ..options.clone() };
         let stored = in_flight(files, |(name, file)| {
-            let stored = self.put_file(name, file, &options, Progress::Silent)?;
+            let stored = self.put_file(name, file, &options, &Silent)?;
             step.advance(1);
             Ok(stored)
         });
@@ -163,35 +141,25 @@ impl Place<'_> {
         self.invalidated_after(stored, &names)
     }
 
-    /// Deletes objects, and invalidates their edge copies in one call at the end.
-    ///
-    /// # Errors
-    /// [`Failure`] when one of them is not there, and as of [`Place::invalidate`]; what was deleted
-    /// by then stays deleted.
+    /// Deletes objects, and invalidates their copies in one call at the end.
     pub fn delete_all(&self, names: &[ObjectName]) -> Result<(), Failure> {
         if let [name] = names {
-            let (before, path) = (self.client.calls(), self.path(name));
-            return match self.client.call("DELETE", &path, Payload::Nothing) {
-                Ok(answer) => self.settled(name, client::json(&path, &answer.body)?).map(drop),
-                // An earlier attempt got no answer: it may have deleted it and invalidated nothing.
-                Err(failure)
-                    if &*failure.code == "not-found" && self.client.calls() > before + 1 =>
-                {
-                    self.invalidate(names).map(drop)
+            let path = self.path(name);
+            return match self.client.delete(&path)? {
+                Some(answer) => {
+                    self.settled(name, self.client.parse(&path, &answer.body)?).map(drop)
                 }
-                Err(failure) => Err(failure),
+                // The attempt whose answer was lost may have invalidated nothing.
+                None => self.invalidate(names).map(drop),
             };
         }
-        let delete = |name| manage::delete(self.client, &format!("{}?{LEAVE}", self.path(name)));
+        let delete = |name| self.client.delete(&format!("{}?{LEAVE}", self.path(name))).map(drop);
         let deleted = names.iter().try_for_each(delete);
         self.invalidated_after(deleted, names)
     }
 
-    /// Invalidates the edge copies of objects; of many, those of their whole collection. Returns
-    /// within how many seconds that is in force.
-    ///
-    /// # Errors
-    /// [`Failure`] as of [`Client::call`], which says that the change itself is made.
+    /// Invalidates copies of objects, or of the whole collection if there are many. Returns the
+    /// number of seconds until this is in force.
     pub fn invalidate(&self, names: &[ObjectName]) -> Result<u64, Failure> {
         let Self { client, site, collection } = self;
         let path = format!("/sites/{site}/collections/{collection}/invalidate");
@@ -200,7 +168,7 @@ impl Place<'_> {
             if names.len() > OBJECT_BANS_MAX { json!({}) } else { json!({ "names": names }) };
         let answer: Result<Value, Failure> = client.send("POST", &path, &body);
         let answer = answer.map_err(|cause| {
-            let message = "the change is made, but edge copies are not invalidated";
+            let message = "the object is changed, but older edge copies are not invalidated";
             let hint = format!("selvedge purge --site {site} --collection {collection}");
             let mut failure = Failure::failed("not-invalidated", message, &hint);
             failure.why = Some(cause.message.into());
@@ -209,7 +177,7 @@ impl Place<'_> {
         Ok(answer["effective_within_secs"].as_u64().unwrap_or(0))
     }
 
-    /// The outcome of several changes, after their edge copies were invalidated.
+    /// Invalidates copies after several changes, and returns the result of the changes.
     fn invalidated_after<T>(
         &self,
         changed: Result<T, Failure>,
@@ -229,7 +197,7 @@ impl Place<'_> {
         }
     }
 
-    /// Returns the answer to a change, after one more attempt to invalidate edge copies.
+    /// Invalidates once more if the server could not.
     fn settled(&self, name: &ObjectName, mut answer: Value) -> Result<Value, Failure> {
         if !answer["warning"].is_object() {
             return Ok(answer);
@@ -243,23 +211,19 @@ impl Place<'_> {
         Ok(answer)
     }
 
-    /// How many bytes of an object were written to a file, or to standard output.
-    ///
-    /// The file is replaced when all of it is there.
-    ///
-    /// # Errors
-    /// [`Failure`] when it can't be written, and as of [`Client::call`].
+    /// Downloads an object to a file or to standard output, and returns its length. The file is
+    /// replaced when the download is complete.
     pub fn get(&self, name: &ObjectName, into: Option<&Path>) -> Result<u64, Failure> {
         let path = self.path(name);
-        // How long the download may take depends on how much it is. Refusals are told by it.
-        let known = self.client.call("HEAD", &path, Payload::Nothing);
+        // The timeout of the download depends on its length. The download reports refusals.
+        let known = self.client.call("HEAD", &path, Payload::Empty);
         let length = known.map_or(0, |answer| answer.length);
         let Some(file) = into else {
             let mut opened = 0;
             return self.client.download(&path, length, || {
                 opened += 1;
-                let message = "the download broke off and standard output can't be taken back";
-                let hint = "write to a file: add -o FILE";
+                let message = "the download broke off, and standard output can't be rewound";
+                let hint = "add -o FILE to write to a file";
                 let again = || Failure::failed("cut-off", message, hint);
                 if opened > 1 { Err(again()) } else { Ok(Box::new(io::stdout()) as Box<dyn Write>) }
             });
@@ -269,7 +233,6 @@ impl Place<'_> {
         let open = || Ok(Box::new(File::create(&partial).map_err(failed)?) as Box<dyn Write>);
         let copied = self.client.download(&path, length, open);
         if copied.is_err() {
-            // What there is of it is of no use to anybody.
             let _ = fs::remove_file(&partial);
         }
         let copied = copied?;
@@ -277,10 +240,7 @@ impl Place<'_> {
         Ok(copied)
     }
 
-    /// The objects whose names begin with a prefix, all of them.
-    ///
-    /// # Errors
-    /// [`Failure`] as of [`Client::call`].
+    /// Returns all objects whose names begin with a prefix.
     pub fn list(&self, prefix: &str) -> Result<Vec<Value>, Failure> {
         let Self { client, site, collection } = self;
         let base = format!(
@@ -302,17 +262,18 @@ impl Place<'_> {
         name: &ObjectName,
         payload: Payload<'_>,
         options: &PutOptions,
+        step: Option<&dyn Step>,
     ) -> Result<Value, Failure> {
         let (mut path, tags) = (self.path(name), options.tags.join(","));
         if options.leaves_copies {
             path = format!("{path}?{LEAVE}");
         }
-        let mut fields = options.described(name, &tags);
-        fields.extend(options.precondition.field());
-        self.settled(name, self.call_that_counts("PUT", &path, &fields, payload)?)
+        let mut headers = options.headers(name, &tags);
+        headers.extend(options.precondition.header());
+        self.settled(name, self.change("PUT", &path, &headers, payload, step)?)
     }
 
-    /// Puts an object in parts; what was begun and can't be finished is given up.
+    /// Stores an object in parts; aborts the upload if it can't be finished.
     fn put_parts(
         &self,
         name: &ObjectName,
@@ -321,46 +282,47 @@ impl Place<'_> {
     ) -> Result<Value, Failure> {
         let (path, tags) = (self.path(name), options.tags.join(","));
         let begin = format!("{path}?uploads");
-        let fields = options.described(name, &tags);
-        let begun = self.client.call_with("POST", &begin, &fields, Payload::Bytes(&[]))?;
-        let Begun { upload } = client::json(&begin, &begun.body)?;
+        let headers = options.headers(name, &tags);
+        let begun = self.client.call_with("POST", &begin, &headers, Payload::Bytes(&[]), None)?;
+        let Begun { upload } = self.client.parse(&begin, &begun.body)?;
         let path = format!("{path}?upload={}", query::encode(&upload));
         let mut uploaded = UploadedParts { client: self.client, path: &path, parts: Vec::new() };
         let finished = send(&mut uploaded).and_then(|()| {
             let body = json!({ "parts": uploaded.parts }).to_string();
-            let fields: Vec<_> = options.precondition.field().into_iter().collect();
+            let headers: Vec<_> = options.precondition.header().into_iter().collect();
             let leaves = if options.leaves_copies { format!("&{LEAVE}") } else { String::new() };
             let path = format!("{path}{leaves}");
-            let answer = self.call_that_counts("POST", &path, &fields, Payload::Json(&body));
+            let answer = self.change("POST", &path, &headers, Payload::Json(&body), None);
             self.settled(name, answer?)
         });
         if finished.is_err() {
             // The store forgets it by itself, some days later.
-            let _ = self.client.call("DELETE", &path, Payload::Nothing);
+            let _ = self.client.call("DELETE", &path, Payload::Empty);
         }
         finished
     }
 
-    /// What a change answers that finds something else once it was made.
-    fn call_that_counts(
+    /// Sends a change. A retry may find the precondition false because of the attempt before it.
+    fn change(
         &self,
         method: &str,
         path: &str,
-        fields: CallFields<'_>,
+        headers: Headers<'_>,
         payload: Payload<'_>,
+        step: Option<&dyn Step>,
     ) -> Result<Value, Failure> {
         let before = self.client.calls();
-        let stored = self.client.call_with(method, path, fields, payload);
-        let Answer { body, .. } = stored.map_err(|mut failure| {
+        let answer = self.client.call_with(method, path, headers, payload, step);
+        let answer = answer.map_err(|mut failure| {
             let is_changed = matches!(&*failure.code, "precondition-failed" | "not-found");
             if is_changed && self.client.calls() > before + 1 {
-                let why = "an earlier attempt got no answer: what is there may be what it stored, \
-                           with edge copies of what was there before";
+                let why = "an earlier attempt got no answer: it may have stored the object without \
+                           invalidating older copies";
                 failure.why = Some(why.into());
             }
             failure
         })?;
-        client::json(path, &body)
+        self.client.parse(path, &answer.body)
     }
 
     fn path(&self, name: &ObjectName) -> String {
@@ -369,7 +331,7 @@ impl Place<'_> {
     }
 }
 
-/// The parts of an upload that are stored.
+/// The stored parts of an upload.
 struct UploadedParts<'a> {
     client: &'a Client,
     path: &'a str,
@@ -377,18 +339,16 @@ struct UploadedParts<'a> {
 }
 
 impl UploadedParts<'_> {
-    /// Stores the next part.
-    fn part(&mut self, payload: Payload<'_>) -> Result<(), Failure> {
+    fn part(&mut self, payload: Payload<'_>, step: Option<&dyn Step>) -> Result<(), Failure> {
         let path = format!("{}&part={}", self.path, self.parts.len() + 1);
-        let stored = self.client.call("PUT", &path, payload)?;
-        self.parts.push(client::json(&path, &stored.body)?);
+        let stored = self.client.call_with("PUT", &path, &[], payload, step)?;
+        self.parts.push(self.client.parse(&path, &stored.body)?);
         Ok(())
     }
 }
 
 impl PutOptions {
-    /// The header fields that describe an object.
-    fn described<'a>(&'a self, name: &ObjectName, tags: &'a str) -> Vec<(&'a str, &'a str)> {
+    fn headers<'a>(&'a self, name: &ObjectName, tags: &'a str) -> Vec<(&'a str, &'a str)> {
         let media_type = self.media_type.as_deref();
         let media_type = media_type.unwrap_or_else(|| media_type::of_path(name.as_str()));
         let tags = Some(("selvedge-tags", tags)).filter(|(_, tags)| !tags.is_empty());
@@ -397,7 +357,7 @@ impl PutOptions {
 }
 
 impl Precondition {
-    fn field(&self) -> Option<(&str, &str)> {
+    fn header(&self) -> Option<(&str, &str)> {
         match self {
             Self::Anything => None,
             Self::Absent => Some(("if-none-match", "*")),
@@ -406,32 +366,22 @@ impl Precondition {
     }
 }
 
-/// The name that a text is, with or without percent-encoding.
-///
-/// # Errors
-/// [`Failure`] when it can't be a path.
+/// Parses a name, with or without percent-encoding.
 pub fn name(text: &str) -> Result<ObjectName, Failure> {
     let parsed = ObjectName::parse(text);
     parsed.map_err(|error| refused(text, &error.to_string()))
 }
 
-/// The name of a file's object, when nobody says another.
-///
-/// # Errors
-/// [`Failure`] when it can't be a path.
+/// Returns the default name of a file's object.
 pub fn name_of_file(prefix: &str, file: &Path) -> Result<ObjectName, Failure> {
     let text = file.file_name().and_then(|name| name.to_str());
     let text = text.ok_or_else(|| refused(&file.to_string_lossy(), "the name is not UTF-8"))?;
-    let encoded = path::encode(&names::composed(text));
+    let encoded = path::encode(&paths::composed(text));
     name(&[prefix, encoded.trim_start_matches('/')].concat())
 }
 
-/// The regular files of a folder, below it too, with the names of their objects.
-///
-/// Neither dot-files nor what links lead to are among them.
-///
-/// # Errors
-/// [`Failure`] when the folder can't be read, and for a name that can't be a path.
+/// Returns the regular files below a folder with the names of their objects. Skips dotfiles and
+/// symbolic links.
 pub fn files_of(folder: &Path, prefix: &str) -> Result<Vec<(ObjectName, PathBuf)>, Failure> {
     let mut files = Vec::new();
     walk(folder, prefix, &mut files)?;
@@ -462,8 +412,9 @@ fn walk(
 }
 
 fn refused(name: &str, why: &str) -> Failure {
-    let hint = "say another name: selvedge objects put FILE NAME";
-    let mut failure = Failure::refused("bad-name", format!("{name:?} is no object's name"), hint);
+    let hint = "choose another name: selvedge objects put FILE NAME";
+    let mut failure =
+        Failure::refused("bad-name", format!("{name:?} is not a valid object name"), hint);
     failure.why = Some(why.into());
     failure
 }

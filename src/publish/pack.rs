@@ -1,7 +1,6 @@
-//! Encoded bytes on disk, many blobs to a file, so that they need not be made again.
+//! Keeps encoded bytes on disk, many blobs to a file.
 //!
-//! Not a store: bytes that are lost or damaged are made again from the files. The invariant is
-//! that whoever reads a blob compares its hash before it uses it.
+//! Callers check the hash of each blob that they read; lost or damaged bytes are encoded again.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -10,16 +9,15 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::publish::clock;
 
-/// Where a blob lies in a pack.
+/// The position of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// The pack, by its position in the cache's list.
+pub struct BlobPlace {
+    /// Index in the cache's list of packs.
     pub pack: u32,
-    /// The first byte.
     pub offset: u64,
 }
 
-/// A pack being written, by several threads.
+/// Writes a pack, from several threads.
 #[derive(Debug)]
 pub struct PackWriter {
     path: PathBuf,
@@ -33,16 +31,13 @@ struct State {
 }
 
 impl PackWriter {
-    /// A new pack in a folder; the file is made with its first blob.
+    /// Names a new pack. The file is created with its first blob.
     pub fn new(folder: &Path) -> Self {
         let name = format!("{:x}-{:x}.pack", clock::unix_nanos(), std::process::id());
         Self { path: folder.join(name), state: Mutex::new(None) }
     }
 
-    /// The offset at which a blob now lies.
-    ///
-    /// # Errors
-    /// What the disk reports.
+    /// Appends a blob and returns its offset.
     pub fn append(&self, blob: &[u8]) -> io::Result<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.is_none() {
@@ -59,28 +54,21 @@ impl PackWriter {
         Ok(offset)
     }
 
-    /// Everything appended so far can be read after this.
-    ///
-    /// # Errors
-    /// What the disk reports.
+    /// Makes all appended blobs readable.
     pub fn flush(&self) -> io::Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.as_mut().map_or(Ok(()), |state| state.file.flush())
     }
 
-    /// The file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// The bytes at a place of a pack.
-///
-/// # Errors
-/// What the disk reports; a pack that is too short is an error, too.
+/// Reads a blob.
 pub fn read(pack: &Path, offset: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut file = File::open(pack)?;
-    // Checked first, so that a damaged index can't ask for more memory than the file has bytes.
+    // Checked first, so that a wrong length does not allocate more memory than the file has bytes.
     if offset.checked_add(length).is_none_or(|end| file.metadata().is_ok_and(|m| m.len() < end)) {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }

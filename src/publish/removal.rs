@@ -1,4 +1,4 @@
-//! Taking things away: takedowns, forgetting a deployment, deleting a site.
+//! Takedowns, and the deletion of deployments and sites.
 
 use std::thread;
 use std::time::Duration;
@@ -6,43 +6,32 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::publish::client::{Client, Payload, json as parse_json};
+use crate::publish::client::Client;
 use crate::publish::failure::{Failure, Problem};
 use crate::site::api::{DeletionStep, TakenDown};
 use crate::site::ids::{DeploymentId, SiteName};
 use crate::site::records::takedown::TakedownPath;
 use crate::wire::query;
 
-/// Longest pause between two calls of a deletion in seconds, so that progress is shown.
+/// Maximum pause between two calls of a deletion, so that progress is shown.
 const PAUSE_SECS_MAX: u64 = 5;
 
 /// A takedown that was undone, or a deployment that was forgotten.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Removed {
-    /// The deployment, where it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment: Option<DeploymentId>,
-    /// The path, where it is a takedown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// How long it may take to be in force everywhere, in seconds.
     #[serde(default)]
     pub effective_within_secs: u64,
 }
 
-/// Hides a published path.
-///
-/// # Errors
-/// [`Failure`] if it is no path, and as of [`Client::call`].
 pub fn take_down(client: &Client, site: &SiteName, path: &str) -> Result<TakenDown, Failure> {
     let path = parsed(path)?.to_text();
     client.send("POST", &format!("/sites/{site}/takedowns"), &json!({ "path": path }))
 }
 
-/// Shows a path again.
-///
-/// # Errors
-/// [`Failure`] if it is no path or was not taken down, and as of [`Client::call`].
 pub fn undo(client: &Client, site: &SiteName, path: &str) -> Result<Removed, Failure> {
     let path = parsed(path)?.to_text();
     let call = format!("/sites/{site}/takedowns?path={}", query::encode(&path));
@@ -51,28 +40,17 @@ pub fn undo(client: &Client, site: &SiteName, path: &str) -> Result<Removed, Fai
     Ok(removed)
 }
 
-/// The takedowns of a site.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`].
 pub fn takedowns(client: &Client, site: &SiteName) -> Result<Value, Failure> {
     client.get(&format!("/sites/{site}/takedowns"))
 }
 
-/// Forgets a deployment that no stage serves.
-///
-/// # Errors
-/// [`Failure`] if a stage serves it, and as of [`Client::call`].
 pub fn forget(client: &Client, site: &SiteName, id: &DeploymentId) -> Result<Removed, Failure> {
     let mut removed = delete(client, &format!("/sites/{site}/deployments/{id}"))?;
     removed.deployment = Some(id.clone());
     Ok(removed)
 }
 
-/// Deletes a site, call by call; `report` is told of each.
-///
-/// # Errors
-/// [`Failure`] as of [`Client::call`]; what was deleted is, and calling this again goes on.
+/// Deletes a site in several calls. An interrupted deletion can be continued.
 pub fn delete_site(
     client: &Client,
     site: &SiteName,
@@ -83,18 +61,14 @@ pub fn delete_site(
     let call = format!("/sites/{site}{query}");
     let (mut deleted, mut has_begun) = (0, false);
     loop {
-        let before = client.calls();
-        let answer = match client.call("DELETE", &call, Payload::Nothing) {
-            Ok(answer) => answer,
+        let answer = match client.delete(&call) {
+            Ok(Some(answer)) => answer,
+            Ok(None) => return Ok(deleted),
             // The answer to the last call was lost.
-            Err(failure)
-                if &*failure.code == "not-found" && (has_begun || client.calls() > before + 1) =>
-            {
-                return Ok(deleted);
-            }
+            Err(failure) if has_begun && &*failure.code == "not-found" => return Ok(deleted),
             Err(failure) => return Err(failure),
         };
-        let step: DeletionStep = parse_json(&call, &answer.body)?;
+        let step: DeletionStep = client.parse(&call, &answer.body)?;
         has_begun = true;
         deleted += step.deleted;
         report(&step);
@@ -105,21 +79,20 @@ pub fn delete_site(
     }
 }
 
-/// Warnings about files of a deployment that takedowns hide.
+/// Returns a warning for each takedown that hides files of a deployment.
 pub fn warnings<'a>(
-    takedowns: &[String],
+    takedowns: &[TakedownPath],
     site: &SiteName,
     files: impl Iterator<Item = &'a str> + Clone,
 ) -> Vec<Problem> {
-    let warning = |text: &String| {
-        let path = TakedownPath::parse(text)?;
+    let warning = |path: &TakedownPath| {
+        let text = path.to_text();
         let mut hidden = files.clone().filter(|file| path.hides(file));
         let first = hidden.next()?;
         let message = match hidden.count() {
-            0 => format!("taken down as {text}: the deployment's own address does not show it"),
+            0 => format!("taken down as {text}: the deployment's address does not show it"),
             more => format!(
-                "taken down as {text}, with {more} more: the deployment's own address does not \
-                 show them"
+                "taken down as {text}, with {more} more: the deployment's address does not show them"
             ),
         };
         let hint = format!("to show it again: selvedge takedown --site {site} --undo '{text}'");
@@ -128,16 +101,13 @@ pub fn warnings<'a>(
     takedowns.iter().filter_map(warning).collect()
 }
 
-/// Deletes something; if it is gone when the call is repeated, the first one did it.
 fn delete(client: &Client, call: &str) -> Result<Removed, Failure> {
-    let before = client.calls();
-    match client.call("DELETE", call, Payload::Nothing) {
-        Ok(answer) => parse_json(call, &answer.body),
-        Err(failure) if &*failure.code == "not-found" && client.calls() > before + 1 => {
+    match client.delete(call)? {
+        Some(answer) => client.parse(call, &answer.body),
+        None => {
             let effective_within_secs = client.server()?.live_bound_secs;
             Ok(Removed { deployment: None, path: None, effective_within_secs })
         }
-        Err(failure) => Err(failure),
     }
 }
 
@@ -152,9 +122,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn published_files_that_are_hidden_are_named_once_per_takedown() {
+    fn one_warning_per_takedown() {
         let site = SiteName::parse("www").unwrap();
-        let takedowns = ["/about", "/private/*", "/none", "/a%20b"].map(str::to_owned);
+        let takedowns = ["/about", "/private/*", "/none", "/a%20b"];
+        let takedowns = takedowns.map(|text| TakedownPath::parse(text).unwrap());
         let files = ["/a b", "/about.html", "/private/a", "/private/b", "/x"];
         let found = warnings(&takedowns, &site, files.into_iter());
         let paths: Vec<_> = found.iter().map(|warning| warning.path.as_deref().unwrap()).collect();

@@ -1,42 +1,37 @@
-//! The files of a folder, with everything that keeps them from being published.
+//! Lists the files of a folder, and all problems that keep them from being published.
 //!
-//! Names and sizes only; no file is opened. Links inside the folder are followed as files, links
-//! out of it are refused: what is published is what lies in the folder. The invariant is that the
-//! list of problems is complete: nothing stops the walk.
+//! Reads names and metadata only. Symbolic links inside the folder are followed, links out of it
+//! are refused.
 
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 
+use crate::publish::config::CONFIG_FILE_NAMES;
+use crate::publish::config::settings::Loaded;
+use crate::publish::failure::{Failure, Problem};
+use crate::publish::lint::other_hosts::{HostFile, Treatment};
+use crate::publish::paths::{self, JUNK, RESERVED, WELL_KNOWN};
+use crate::publish::text::{bytes, in_shell};
+use crate::site::deployment::manifest::PATHS_MAX;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 
-use crate::publish::failure::{Failure, Problem};
-use crate::publish::foreign::{Foreign, Treatment};
-use crate::publish::names::{self, JUNK, NEVER_SERVED, RESERVED, WELL_KNOWN};
-use crate::publish::progress::bytes;
-use crate::publish::words::in_shell;
-use crate::site::deployment::manifest::PATHS_MAX;
-
-/// What a file was like when it was looked at: equal values mean that its bytes are the same.
+/// File metadata that changes with the content.
 ///
-/// The time of the last status change stands beside that of the last modification, because tools
-/// that keep the latter can't set the former.
+/// Tools that preserve the modification time can't set the time of the status change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stat {
-    /// Size in bytes.
     pub size: u64,
-    /// Last modification, in nanoseconds since 1970.
     pub modified_nanos: i128,
-    /// Last change of its status, in nanoseconds since 1970; 0 where systems don't tell.
+    /// Time of the last status change; 0 where the system has none.
     pub changed_nanos: i128,
-    /// The number of the file on its disk; 0 where systems don't tell.
+    /// 0 where the system has none.
     pub inode: u64,
 }
 
 impl Stat {
-    /// The stat in a file's metadata.
     pub fn of(metadata: &Metadata) -> Self {
         let modified = metadata.modified().ok();
         let since = modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
@@ -50,46 +45,22 @@ impl Stat {
     }
 }
 
-/// A file to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScannedFile {
-    /// The path at which it is published: `/`-rooted, decoded.
+    /// Published path, decoded.
     pub path: String,
-    /// Where it lies.
     pub file: PathBuf,
-    /// What it was like.
     pub stat: Stat,
 }
 
-/// What a folder holds.
 #[derive(Debug, Default)]
 pub struct Scan {
-    /// The files, in the order of their paths.
     pub files: Vec<ScannedFile>,
-    /// What keeps the folder from being published.
     pub problems: Vec<Problem>,
-    /// What is strange but harmless.
     pub warnings: Vec<Problem>,
 }
 
-/// What to leave out and let in.
-#[derive(Debug, Clone, Default)]
-pub struct ScanOptions {
-    /// Patterns to leave out, as in a `.gitignore`.
-    pub ignore: Vec<String>,
-    /// Patterns of dot-names and other hosts' files to let in, as in a `.gitignore`.
-    pub include: Vec<String>,
-    /// Files that are read as configuration, and so never served.
-    pub config_files: Vec<PathBuf>,
-    /// Largest file that the store takes, in bytes.
-    pub file_bytes_max: u64,
-}
-
-/// The files of a folder.
-///
-/// # Errors
-/// [`Failure`] when the folder itself can't be read, or a pattern is broken.
-pub fn scan(folder: &Path, options: &ScanOptions) -> Result<Scan, Failure> {
+pub fn scan(folder: &Path, loaded: &Loaded, file_bytes_max: u64) -> Result<Scan, Failure> {
     let unreadable = |cause: std::io::Error| {
         let mut failure = Failure::refused(
             "invalid-folder",
@@ -102,11 +73,11 @@ pub fn scan(folder: &Path, options: &ScanOptions) -> Result<Scan, Failure> {
     let root = folder.canonicalize().map_err(unreadable)?;
     fs::read_dir(&root).map_err(unreadable)?;
     let rules = Rules {
-        ignore: patterns(&root, &options.ignore)?,
-        include: patterns(&root, &options.include)?,
-        include_roots: options.include.iter().map(|p| first_segment(p)).collect(),
-        config_files: options.config_files.iter().flat_map(|file| file.canonicalize()).collect(),
-        file_bytes_max: options.file_bytes_max,
+        ignore: patterns(&root, &loaded.publish.ignore)?,
+        include: patterns(&root, &loaded.publish.include)?,
+        include_roots: loaded.publish.include.iter().map(|p| first_segment(p)).collect(),
+        config_files: loaded.files.iter().flat_map(|file| file.canonicalize()).collect(),
+        file_bytes_max,
         root,
     };
     let mut scan = collect(&rules);
@@ -135,7 +106,7 @@ struct Rules {
     file_bytes_max: u64,
 }
 
-enum Found {
+enum Finding {
     File(ScannedFile),
     Problem(Problem),
     Warning(Problem),
@@ -160,9 +131,9 @@ fn collect(rules: &Rules) -> Scan {
         let mut scan = Scan::default();
         for found in receiver {
             match found {
-                Found::File(file) => scan.files.push(file),
-                Found::Problem(problem) => scan.problems.push(problem),
-                Found::Warning(warning) => scan.warnings.push(warning),
+                Finding::File(file) => scan.files.push(file),
+                Finding::Problem(problem) => scan.problems.push(problem),
+                Finding::Warning(warning) => scan.warnings.push(warning),
             }
         }
         scan
@@ -172,13 +143,13 @@ fn collect(rules: &Rules) -> Scan {
 fn visit(
     rules: &Rules,
     entry: Result<DirEntry, ignore::Error>,
-    found: &Sender<Found>,
+    found: &Sender<Finding>,
 ) -> WalkState {
-    let report = |found_one: Found| drop(found.send(found_one));
+    let report = |finding: Finding| drop(found.send(finding));
     let entry = match entry {
         Ok(entry) => entry,
         Err(error) => {
-            report(Found::Problem(walk_problem(&rules.root, &error)));
+            report(Finding::Problem(walk_problem(&rules.root, &error)));
             return WalkState::Continue;
         }
     };
@@ -189,30 +160,30 @@ fn visit(
     let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
     let name = entry.file_name().to_str().unwrap_or_default();
     if entry.depth() == 1
-        && let Some(foreign) = Foreign::of(name)
+        && let Some(host_file) = HostFile::of(name)
         && rules.is_unmentioned(relative, is_folder)
     {
-        report(match foreign.treatment {
-            Treatment::Refused => Found::Problem(foreign.problem()),
-            Treatment::LeftOut => Found::Warning(foreign.problem()),
+        report(match host_file.treatment {
+            Treatment::Refused => Finding::Problem(host_file.problem()),
+            Treatment::LeftOut => Finding::Warning(host_file.problem()),
         });
         return WalkState::Skip;
     }
     if !rules.admits(relative, is_folder) {
         return WalkState::Skip;
     }
-    if !is_folder && NEVER_SERVED.contains(&name) {
+    if !is_folder && CONFIG_FILE_NAMES.contains(&name) {
         if entry.depth() > 1 && name.starts_with('_') {
-            report(Found::Warning(Problem::of_path(
+            report(Finding::Warning(Problem::of_path(
                 &shown(relative),
-                "is read at the root of the folder only",
+                "is read only at the root of the folder",
                 "move its rules there; here it is neither read nor published",
             )));
         }
         return WalkState::Continue;
     }
     if entry.path_is_symlink() && !stays_inside(&rules.root, entry.path()) {
-        report(Found::Problem(Problem::of_path(
+        report(Finding::Problem(Problem::of_path(
             &shown(relative),
             "is a symbolic link out of the folder",
             "copy what it points to into the folder, or leave the link out with an ignore pattern",
@@ -223,15 +194,15 @@ fn visit(
         return WalkState::Continue;
     }
     match rules.file(&entry, relative) {
-        Ok(Some(file)) => report(Found::File(file)),
+        Ok(Some(file)) => report(Finding::File(file)),
         Ok(None) => {}
-        Err(problem) => report(Found::Problem(problem)),
+        Err(problem) => report(Finding::Problem(problem)),
     }
     WalkState::Continue
 }
 
 impl Rules {
-    /// Whether a file is published, or a folder is entered.
+    /// Returns whether a file is published, or a folder is entered.
     fn admits(&self, relative: &Path, is_folder: bool) -> bool {
         let names = relative.components().filter_map(|c| c.as_os_str().to_str());
         let mut hidden = false;
@@ -254,7 +225,7 @@ impl Rules {
         is_folder && self.include_roots.iter().any(|root| root.contains('*') || root == first)
     }
 
-    /// Whether no pattern of the site's own leaves a file out or lets it in.
+    /// Returns whether no pattern of the site matches a file.
     fn is_unmentioned(&self, relative: &Path, is_folder: bool) -> bool {
         let mentions =
             |list: &Gitignore| list.matched_path_or_any_parents(relative, is_folder).is_ignore();
@@ -265,7 +236,7 @@ impl Rules {
         if self.config_files.iter().any(|file| file == entry.path()) {
             return Ok(None);
         }
-        let path = names::published_path(relative)
+        let path = paths::published_path(relative)
             .map_err(|error| Problem::of_path(&shown(relative), error.message(), error.hint()))?;
         let metadata = fs::metadata(entry.path()).map_err(|cause| {
             Problem::of_path(&path, format!("can't be read: {cause}"), "check its permissions")
@@ -296,7 +267,7 @@ fn patterns(root: &Path, lines: &[String]) -> Result<Gitignore, Failure> {
     let broken = |line: &str, error: ignore::Error| {
         let hint = "write it as in a .gitignore file";
         let mut failure =
-            Failure::refused("invalid-folder", format!("{line:?} is no pattern"), hint);
+            Failure::refused("invalid-folder", format!("{line:?} is not a pattern"), hint);
         failure.why = Some(error.to_string().into());
         failure
     };
@@ -322,9 +293,9 @@ fn stays_inside(root: &Path, link: &Path) -> bool {
 fn walk_problem(root: &Path, error: &ignore::Error) -> Problem {
     let (path, hint) = match unwrapped(error) {
         (_, ignore::Error::Loop { child, .. }) => {
-            (Some(child.clone()), "it is a symbolic link to a folder that it lies in; remove it")
+            (Some(child.clone()), "remove the symbolic link: it points to a folder above it")
         }
-        (path, _) => (path, "check that it exists, where a link points to, and its permissions"),
+        (path, _) => (path, "check that it exists, its permissions, and the target of the link"),
     };
     let shown_path = path.map(|p| shown(p.strip_prefix(root).unwrap_or(&p)));
     Problem {
@@ -356,14 +327,14 @@ fn innermost(error: &ignore::Error) -> String {
     }
 }
 
-/// A path for people: `/`-rooted, with what is not UTF-8 replaced.
+/// Returns a path for messages; bytes that are not UTF-8 are replaced.
 fn shown(relative: &Path) -> String {
     format!("/{}", relative.to_string_lossy())
 }
 
 fn reserved(root: &Path) -> Option<Problem> {
     fs::symlink_metadata(root.join(RESERVED)).ok()?;
-    let error = names::NameError::Reserved;
+    let error = paths::NameError::Reserved;
     Some(Problem::of_path(&format!("/{RESERVED}"), error.message(), error.hint()))
 }
 
@@ -371,24 +342,24 @@ fn meeting(files: &[ScannedFile]) -> Vec<Problem> {
     let mut seen: HashMap<_, &str> = HashMap::new();
     let mut problems = Vec::new();
     for file in files.iter().filter(|file| !file.path.is_ascii()) {
-        if let Some(other) = seen.insert(names::composed(&file.path), &file.path) {
+        if let Some(other) = seen.insert(paths::composed(&file.path), &file.path) {
             problems.push(twin(&file.path, other));
         }
     }
     problems
 }
 
-/// Two paths that look the same: macOS writes decomposed names, most other systems composed ones.
+/// Reports two paths that look the same: macOS writes decomposed names, other systems composed
+/// ones.
 fn twin(path: &str, other: &str) -> Problem {
-    let (path, odd) = if *names::composed(path) == *path { (path, other) } else { (other, path) };
-    let forms = [path, odd].map(names::spelling);
+    let (path, odd) = if *paths::composed(path) == *path { (path, other) } else { (other, path) };
+    let forms = [path, odd].map(paths::spelling);
     let name = odd.rsplit('/').next().unwrap_or(odd);
     Problem::of_path(
         path,
-        format!("there are two files of this name, one {}, one {}", forms[0], forms[1]),
+        format!("two files have this name, one {}, one {}", forms[0], forms[1]),
         format!(
-            "keep the composed one: links and browsers write it so. A shell can name the other \
-             as {}",
+            "keep the composed one, which links and browsers use. In a shell the other is {}",
             in_shell(name)
         ),
     )
@@ -397,8 +368,7 @@ fn twin(path: &str, other: &str) -> Problem {
 fn empty(folder: &Path) -> Problem {
     Problem {
         message: format!("there is nothing to publish in {}", folder.display()),
-        hint: "build the site first, or name the folder that it is built into; dot-files and \
-               ignored files don't count"
+        hint: "build the site first, or name its output folder; dotfiles and ignored files don't count"
             .into(),
         ..Problem::default()
     }

@@ -1,35 +1,33 @@
-//! Sending blobs: small ones many at a time, large ones alone, several requests in flight.
+//! Sends blobs: small ones in batches, large ones alone, several requests in parallel.
 //!
-//! The invariant is that every blob is compared with its name before it is sent, so that a file
-//! that changed since it was read is noticed here, and not by the server.
+//! The hash of every blob is checked before it is sent, to notice files that changed since they
+//! were read.
 
 use std::collections::HashSet;
 use std::fs;
 use std::io;
 
-use crate::publish::api::Limits;
 use crate::publish::cache::{Cache, Encoded};
-use crate::publish::client::{Client, Payload};
+use crate::publish::client::Client;
+use crate::publish::client::payload::Payload;
 use crate::publish::encode::{self, Effort};
 use crate::publish::failure::Failure;
-use crate::publish::flight::in_flight;
 use crate::publish::ingest::IngestedFile;
 use crate::publish::pack;
+use crate::publish::parallel::in_flight;
 use crate::publish::progress::{Progress, Step, Unit};
 use crate::publish::scan::Stat;
+use crate::site::api::Limits;
 use crate::site::deployment::manifest::BuiltManifest;
 use crate::site::ids::{ContentHash, SiteName};
 use crate::wire::coding::Coding;
 
-/// Bytes of a frame of a batch before the blob: its hash and its length.
+/// Length of the header of a blob in a batch: its hash and its length.
 pub const FRAME_HEAD_BYTES: u64 = 36;
 
-/// A blob to be sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Blob<'a> {
-    /// Its name.
     pub hash: ContentHash,
-    /// Its length in bytes.
     pub length: u64,
     source: Source<'a>,
 }
@@ -41,16 +39,20 @@ enum Source<'a> {
     Shard(&'a [u8]),
 }
 
-/// Why blobs could not be sent.
 #[derive(Debug)]
 pub enum UploadError {
-    /// A file is not what it was when it was read: its path, and the hash of what it was.
+    /// A file changed since it was read: its path, and its hash before.
     Changed(String, ContentHash),
-    /// Anything else.
     Failure(Failure),
 }
 
-/// All blobs of a deployment, each once: representations and shards.
+impl From<Failure> for UploadError {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+/// Returns all blobs of a deployment, without duplicates: representations and shards.
 pub fn blobs<'a>(files: &'a [IngestedFile], built: &'a BuiltManifest) -> Vec<Blob<'a>> {
     let mut seen = HashSet::with_capacity(files.len() * 4);
     let mut blobs = Vec::with_capacity(files.len() * 4);
@@ -71,40 +73,29 @@ pub fn blobs<'a>(files: &'a [IngestedFile], built: &'a BuiltManifest) -> Vec<Blo
     blobs
 }
 
-/// Sends blobs of a site.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Uploader<'a> {
-    /// Where to.
     pub client: &'a Client,
-    /// Whose they are.
     pub site: &'a SiteName,
-    /// What the server takes.
     pub limits: Limits,
-    /// Where encoded bytes are.
     pub cache: &'a Cache,
-    /// How encoded bytes are made again that are not there any more.
     pub effort: Effort,
-    /// Where progress goes.
-    pub progress: Progress,
+    pub progress: &'a dyn Progress,
 }
 
 impl Uploader<'_> {
-    /// Sends the blobs; when it returns, the server has them all.
-    ///
-    /// # Errors
-    /// [`UploadError`]; some of the blobs may have arrived, which does no harm.
     pub fn send(&self, blobs: &[Blob<'_>]) -> Result<(), UploadError> {
         let batches = batches(blobs, &self.limits);
         let total = blobs.iter().map(|blob| blob.length).sum();
         let step = self.progress.step("sending", total, Unit::Bytes);
         in_flight(&batches, |batch| match batch {
-            [blob] if is_large(blob, &self.limits) => self.send_one(blob, &step),
-            batch => self.send_batch(batch, &step),
+            [blob] if is_large(blob, &self.limits) => self.send_one(blob, &*step),
+            batch => self.send_batch(batch, &*step),
         })
         .map(drop)
     }
 
-    fn send_batch(&self, batch: &[Blob<'_>], step: &Step) -> Result<(), UploadError> {
+    fn send_batch(&self, batch: &[Blob<'_>], step: &dyn Step) -> Result<(), UploadError> {
         let bytes: u64 = batch.iter().map(|blob| blob.length + FRAME_HEAD_BYTES).sum();
         let mut body = Vec::with_capacity(bytes as usize);
         for blob in batch {
@@ -114,17 +105,18 @@ impl Uploader<'_> {
             body.extend_from_slice(&bytes);
         }
         let path = format!("/sites/{}/blobs", self.site);
-        let sent = self.client.call_in_step("POST", &path, Payload::Bytes(&body), step);
+        let sent = self.client.call_with("POST", &path, &[], Payload::Bytes(&body), Some(step));
         sent.map_err(UploadError::Failure)?;
         Ok(())
     }
 
-    fn send_one(&self, blob: &Blob<'_>, step: &Step) -> Result<(), UploadError> {
+    fn send_one(&self, blob: &Blob<'_>, step: &dyn Step) -> Result<(), UploadError> {
         let path = format!("/sites/{}/blobs/{}", self.site, blob.hash);
         let result = match blob.source {
             Source::Content(file) => {
-                let payload = Payload::File(&file.scanned.file, blob.length);
-                let result = self.client.call_in_step("PUT", &path, payload, step);
+                let payload =
+                    Payload::File { file: &file.scanned.file, first: 0, length: blob.length };
+                let result = self.client.call_with("PUT", &path, &[], payload, Some(step));
                 if result.is_err() && !is_unchanged(file) {
                     return Err(changed(file));
                 }
@@ -132,13 +124,13 @@ impl Uploader<'_> {
             }
             _ => {
                 let bytes = self.load(blob)?;
-                self.client.call_in_step("PUT", &path, Payload::Bytes(&bytes), step)
+                self.client.call_with("PUT", &path, &[], Payload::Bytes(&bytes), Some(step))
             }
         };
         result.map(drop).map_err(UploadError::Failure)
     }
 
-    /// The bytes of a blob, compared with its name.
+    /// Returns the bytes of a blob, with their hash checked.
     fn load(&self, blob: &Blob<'_>) -> Result<Vec<u8>, UploadError> {
         let (file, bytes) = match blob.source {
             Source::Shard(bytes) => return Ok(bytes.to_vec()),
@@ -172,13 +164,8 @@ fn content(file: &IngestedFile) -> Result<Vec<u8>, UploadError> {
         let path = &file.scanned.path;
         UploadError::Failure(match cause.kind() {
             io::ErrorKind::NotFound => {
-                let hint =
-                    "something removes files while they are published; publish when it is done";
-                Failure::refused(
-                    "vanished",
-                    format!("{path} vanished while it was published"),
-                    hint,
-                )
+                let hint = "another program removes files; publish when it is done";
+                Failure::refused("vanished", format!("{path} vanished during the publish"), hint)
             }
             _ => Failure::io(path, &cause),
         })
@@ -197,7 +184,7 @@ fn is_large(blob: &Blob<'_>, limits: &Limits) -> bool {
     blob.length.saturating_add(FRAME_HEAD_BYTES) > limits.batch_bytes_max
 }
 
-/// Slices of the blobs that fit one request each.
+/// Splits blobs into batches that fit one request each.
 fn batches<'b, 'a>(blobs: &'b [Blob<'a>], limits: &Limits) -> Vec<&'b [Blob<'a>]> {
     let mut batches = Vec::new();
     let (mut start, mut bytes) = (0, 0_u64);
@@ -228,6 +215,7 @@ mod tests {
             batch_bytes_max: 1_000,
             batch_blobs_max: 3,
             missing_hashes_max: 10,
+            ..Limits::default()
         };
         let blob = |length: &u64| Blob {
             hash: ContentHash([0; 32]),

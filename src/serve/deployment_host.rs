@@ -10,31 +10,30 @@ use futures_util::future::join;
 use crate::cache::tiers::Tiers;
 use crate::cache::windows;
 use crate::ports::{Fault, Ports};
-use crate::serve::constant::Constant;
-use crate::serve::request::Ask;
-use crate::serve::response::Reply;
-use crate::serve::site::{Serving, serve};
+use crate::serve::error::HttpError;
+use crate::serve::request::Request;
+use crate::serve::response::Response;
+use crate::serve::site::serve;
+use crate::serve::site_request::Serving;
 use crate::site::ids::{DeploymentId, DeploymentKey, SiteName};
 use crate::site::records::view::SiteView;
 
-/// The reply of a deployment's own address.
-pub async fn answer<P: Ports>(
+/// Returns the response of a deployment's own address.
+///
+/// # Errors
+/// Those of [`serve`].
+pub async fn respond<P: Ports>(
     tiers: &Tiers<P>,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
     site: SiteName,
     id: DeploymentId,
-) -> Reply<P> {
-    match view_of(tiers, &site, &id).await {
-        Ok(Some(view)) => {
-            let serving = Serving { site, id, stage: None, live: None, view: Some(view) };
-            serve(tiers, ask, serving).await
-        }
-        Ok(None) => Constant::Misdirected.reply(),
-        Err(_) => Constant::Unavailable.reply(),
-    }
+) -> Result<Response<P>, HttpError> {
+    let view = view_of(tiers, &site, &id).await?.ok_or(HttpError::Misdirected)?;
+    let serving = Serving { site, id, stage: None, live: None, view: Some(view) };
+    serve(tiers, request, serving).await
 }
 
-/// Returns what applies to a deployment of a site, `None` if either does not exist.
+/// Returns the site of a deployment, `None` if either does not exist.
 ///
 /// Both reads run at once: a cold isolate waits for one round trip.
 async fn view_of<P: Ports>(

@@ -1,25 +1,19 @@
-//! The error documents that people see in a browser where a site has none of its own.
+//! The error documents that browsers show if a site has none.
 //!
-//! Constants, put together when this is compiled: no byte of a request gets into one, and none of
-//! them asks for anything. They are laid out like the pages of `www/`.
+//! No byte of a request gets into one. They load nothing, and look like the pages of `www/`.
 
-use crate::serve::constant::Constant;
+use crate::serve::error::HttpError;
 
-/// Allows nothing but the style sheet of these documents, by its hash.
-///
-/// # Source
-/// Content Security Policy Level 3 §2.3.1 (`hash-source`)
+/// Allows nothing but the style sheet of these documents, by its hash (Content Security Policy
+/// Level 3 section 2.3.1).
 pub const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
     "style-src 'sha256-tVvDfUuYaNGrmlZkBlOEqI+z/he4yn26qyfH1c9RM6k='"
 );
 
-/// The media type of these documents.
 pub const MEDIA_TYPE: &str = "text/html; charset=utf-8";
 
-macro_rules! style {
-    () => {
-        "
+const STYLE: &str = "
 :root{color-scheme:light dark;--paper:#f5efe1;--ink:#1a2142;--quiet:#565a72;--red:#b5222a;
 --band:#fffdf6;--weft:#d9cfb8;--edge:clamp(.875rem,2.2vw,2rem)}
 @media(prefers-color-scheme:dark){:root{--paper:#0f1329;--ink:#efe7d4;--quiet:#aeb0c6;
@@ -46,108 +40,100 @@ small{font-size:.95rem;color:var(--quiet)}
 a{color:inherit;text-decoration-color:var(--red);text-underline-offset:.2em}
 a:hover{text-decoration-thickness:2px}
 a:focus-visible{outline:3px solid var(--red);outline-offset:3px;border-radius:3px}
-"
-    };
+";
+
+const FIGURE: &str = concat!(
+    "<svg viewBox=\"0 0 640 100\" aria-hidden=\"true\">",
+    "<path d=\"M2 50h298c60 0 90-34 140-40s70 20 120 8\"/>",
+    "<path d=\"M300 50c70 2 110 8 160 0s60-24 100-16\"/>",
+    "<path d=\"M300 50c60 6 96 40 150 42s60-14 106-4\"/>",
+    "<path d=\"M300 50c48 4 80 22 120 20s36-18 76-14\"/></svg>"
+);
+
+/// Returns the document for an error.
+pub fn of(error: HttpError) -> String {
+    let status = error.text().lines().next().unwrap_or_default();
+    let (heading, advice) = heading_and_advice(error);
+    [
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
+        heading,
+        "</title>\n<style>",
+        STYLE,
+        "</style>\n</head>\n<body>\n<main>\n<h1>",
+        heading,
+        "</h1>\n<p>",
+        advice,
+        "</p>\n",
+        FIGURE,
+        "\n<p><small>",
+        status,
+        "</small></p>\n</main>\n</body>\n</html>\n",
+    ]
+    .concat()
 }
 
-macro_rules! document {
-    ($status:literal, $heading:literal, $advice:literal) => {
-        concat!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
-            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
-            $heading,
-            "</title>\n<style>",
-            style!(),
-            "</style>\n</head>\n<body>\n<main>\n<h1>",
-            $heading,
-            "</h1>\n<p>",
-            $advice,
-            "</p>\n<svg viewBox=\"0 0 640 100\" aria-hidden=\"true\">\
-             <path d=\"M2 50h298c60 0 90-34 140-40s70 20 120 8\"/>\
-             <path d=\"M300 50c70 2 110 8 160 0s60-24 100-16\"/>\
-             <path d=\"M300 50c60 6 96 40 150 42s60-14 106-4\"/>\
-             <path d=\"M300 50c48 4 80 22 120 20s36-18 76-14\"/></svg>\n<p><small>",
-            $status,
-            "</small></p>\n</main>\n</body>\n</html>\n"
-        )
-    };
-}
-
-/// The document that says what a constant does.
-pub fn of(constant: Constant) -> &'static str {
-    match constant {
-        Constant::BadRequest => document!(
-            "400 Bad Request",
+fn heading_and_advice(error: HttpError) -> (&'static str, &'static str) {
+    match error {
+        HttpError::BadRequest => (
             "This request can\u{2019}t be read",
             "The address, or what the browser sent with it, is malformed. Check the address for \
-             mistakes, or go back and follow the link again."
+             mistakes, or go back and follow the link again.",
         ),
-        Constant::Unauthorized => document!(
-            "401 Unauthorized",
+        HttpError::Unauthorized => (
             "API key required",
             "Only requests with a valid API key are answered. If you have one, send it in the \
-             Authorization header."
+             Authorization header.",
         ),
-        Constant::NotFound => document!(
-            "404 Not Found",
+        HttpError::NotFound => (
             "Page not found",
             "It may have been moved or removed, or the address has a mistake in it. Check the \
-             address, or start from the <a href=\"/\">home page</a>."
+             address, or start from the <a href=\"/\">home page</a>.",
         ),
-        Constant::MethodNotAllowed => document!(
-            "405 Method Not Allowed",
+        HttpError::MethodNotAllowed => (
             "Not allowed here",
-            "This address does not accept this kind of request. Go back and try another way."
+            "This address does not accept this kind of request. Go back and try another way.",
         ),
-        Constant::PreconditionFailed => document!(
-            "412 Precondition Failed",
+        HttpError::PreconditionFailed => (
             "This has changed",
-            "The version you asked for is no longer current. Reload the page to get the new one."
+            "The version you asked for is no longer current. Reload the page to get the new one.",
         ),
-        Constant::TooLong => document!(
-            "414 URI Too Long",
+        HttpError::TooLong => (
             "The address is too long",
             "Addresses of this length aren\u{2019}t accepted. Shorten it, or go back and follow \
-             the link again."
+             the link again.",
         ),
-        Constant::RangeNotSatisfiable => document!(
-            "416 Range Not Satisfiable",
+        HttpError::RangeNotSatisfiable => (
             "Beyond the end of the file",
-            "The requested part of the file does not exist. Reload the page to get all of it."
+            "The requested part of the file does not exist. Reload the page to get all of it.",
         ),
-        Constant::Misdirected => document!(
-            "421 Misdirected Request",
+        HttpError::Misdirected => (
             "There is no site at this address",
             "No site here has this hostname. Check its spelling; if the site is yours, check that \
-             it was published."
+             it was published.",
         ),
-        Constant::TooManyRequests => document!(
-            "429 Too Many Requests",
+        HttpError::TooManyRequests => (
             "Too many requests",
-            "You have sent more requests than are allowed. Wait a minute, then try again."
+            "You have sent more requests than are allowed. Wait a minute, then try again.",
         ),
-        Constant::BadGateway => document!(
-            "502 Bad Gateway",
+        HttpError::BadGateway => (
             "This part of the site can\u{2019}t be reached",
             "It comes from another server, which gave no usable answer. Wait a moment, then \
-             reload the page."
+             reload the page.",
         ),
-        Constant::Unavailable => document!(
-            "503 Service Unavailable",
+        HttpError::Unavailable => (
             "The site is unavailable for now",
-            "The page could not be loaded. Wait a few seconds, then reload it."
+            "The page could not be loaded. Wait a few seconds, then reload it.",
         ),
-        Constant::GatewayTimeout => document!(
-            "504 Gateway Timeout",
+        HttpError::GatewayTimeout => (
             "This part of the site takes too long",
             "It comes from another server, which didn\u{2019}t answer in time. Wait a moment, \
-             then reload the page."
+             then reload the page.",
         ),
-        Constant::LoopDetected => document!(
-            "508 Loop Detected",
+        HttpError::LoopDetected => (
             "This address leads back to itself",
             "The request was passed back to this server and stopped. If this is your site, check \
-             where its actions lead."
+             where its actions lead.",
         ),
     }
 }
@@ -157,36 +143,54 @@ mod tests {
     use data_encoding::BASE64;
 
     use super::*;
-    use crate::serve::constant::CONSTANTS;
     use crate::site::ids::ContentHash;
+
+    use HttpError::*;
+
+    const ERRORS: [HttpError; 13] = [
+        BadRequest,
+        Unauthorized,
+        NotFound,
+        MethodNotAllowed,
+        PreconditionFailed,
+        TooLong,
+        RangeNotSatisfiable,
+        Misdirected,
+        TooManyRequests,
+        BadGateway,
+        Unavailable,
+        GatewayTimeout,
+        LoopDetected,
+    ];
 
     #[test]
     fn the_policy_allows_the_style_sheet_and_no_other() {
-        let hash = BASE64.encode(&ContentHash::of(style!().as_bytes()).0);
+        let hash = BASE64.encode(&ContentHash::of(STYLE.as_bytes()).0);
         assert!(POLICY.ends_with(&format!("'sha256-{hash}'")), "{hash}");
-        for constant in CONSTANTS {
-            let (_, rest) = of(constant).split_once("<style>").unwrap();
-            assert_eq!(rest.split_once("</style>").unwrap().0, style!(), "{constant:?}");
+        for error in ERRORS {
+            let document = of(error);
+            let (_, rest) = document.split_once("<style>").unwrap();
+            assert_eq!(rest.split_once("</style>").unwrap().0, STYLE, "{error:?}");
         }
     }
 
     #[test]
     fn every_document_is_whole_and_asks_for_nothing() {
-        for constant in CONSTANTS {
-            let document = of(constant);
+        for error in ERRORS {
+            let document = of(error);
             let count = |part: &str| document.matches(part).count();
             for part in ["<h1>", "<title>", "<main>", "lang=\"en\"", "name=\"viewport\"", "<style>"]
             {
-                assert_eq!(count(part), 1, "{part} of {constant:?}");
+                assert_eq!(count(part), 1, "{part} of {error:?}");
             }
-            assert!(document.starts_with("<!doctype html>"), "{constant:?}");
-            assert!(document.contains(&format!("<small>{} ", constant.status())), "{constant:?}");
+            assert!(document.starts_with("<!doctype html>"), "{error:?}");
+            assert!(document.contains(&format!("<small>{} ", error.status())), "{error:?}");
             for part in ["<script", "src=", "url(", "http", "@import", "<link", " style=", "\r"] {
-                assert_eq!(count(part), 0, "{part} of {constant:?}");
+                assert_eq!(count(part), 0, "{part} of {error:?}");
             }
-            assert_eq!(count("href="), usize::from(constant == Constant::NotFound));
-            let status = constant.text().lines().next().unwrap();
-            assert!(document.contains(&format!("<small>{status}</small>")), "{constant:?}");
+            assert_eq!(count("href="), usize::from(error == NotFound));
+            let status = error.text().lines().next().unwrap();
+            assert!(document.contains(&format!("<small>{status}</small>")), "{error:?}");
         }
     }
 }

@@ -1,122 +1,146 @@
-//! The header stage: the one ordered place that every response of a site passes.
+//! The header stage of a site's responses.
 //!
-//! Not where representations are chosen. The invariant is that every response leaves with an
-//! explicit `Cache-Control`, with `Cache-Status`, and with what protects the client, whatever the
-//! site's own rules say.
+//! Whatever the site's rules say, each has an explicit `Cache-Control`, `Cache-Status`, and the
+//! headers that protect the client.
 
 use crate::cache::live::Live;
-use crate::cache::tiers::Tier;
+use crate::cache::tiers::{Tier, Tiers};
 use crate::cache::windows::Use;
+use crate::ports::Ports;
+use crate::serve::objects::describe;
+use crate::serve::request::Request;
+use crate::site::collection::Collection;
 use crate::site::config::{Profile, SHORT_TTL_SECS, SiteConfig, StageKind, StagePolicy};
 use crate::site::deployment::asset::Class;
-use crate::site::ids::DeploymentId;
+use crate::site::ids::{DeploymentId, StageName};
 use crate::wire::cache_status::{CacheStatus, Forward, State};
 use crate::wire::date;
 use crate::wire::headers::Headers;
-use crate::wire::time::UnixMillis;
+use crate::wire::url::Scheme;
 
-/// What fingerprinted files are sent with: a year, and never asked for again (RFC 8246 §2).
+/// For fingerprinted files (RFC 8246 section 2).
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
-/// What must not be kept by anybody (RFC 9111 §5.2.2.5).
 const NO_STORE: &str = "no-store";
-/// What a source is sent with that says nothing of caching: caches further on must not guess.
-const UNSAID: &str = "private, no-cache";
-/// A year over HTTPS only (RFC 6797 §6.1); subdomains are other sites' business.
+/// For a mutable source that says nothing of caching: caches downstream must not guess.
+const UNSPECIFIED: &str = "private, no-cache";
+/// A year over HTTPS (RFC 6797 section 6.1), without subdomains: those are other sites.
 const HSTS: &str = "max-age=31536000";
 
-/// Headers that tell caches how long they may keep a response (RFC 9111 §5.2, RFC 9213 §2).
+/// Headers that tell caches how long they may keep a response (RFC 9111 section 5.2, RFC 9213
+/// section 2).
 const CACHING: [&str; 4] =
     ["cache-control", "cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
 
-/// How long a response may be kept.
+/// How long a response may be cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifetime {
-    /// As an asset of this class that the path really names; the site's rules may differ.
+    /// As an asset of this class; the site's rules may say otherwise.
     Of(Class),
-    /// As a page, whatever the site's rules say of the path: a stand-in for what is not there.
-    StandIn,
+    /// As a page, whatever the site's rules say of the path, because another file is served there.
+    Fallback,
     /// Not at all, whatever the site's rules say.
     Never,
 }
 
-/// Where and under what policy a response is made.
-pub struct HeaderStage<'a> {
-    /// The hostname, as site rules may name it.
-    pub host: &'a str,
-    /// The decoded path, which selects site rules.
-    pub path: &'a str,
-    /// The file that answers, where one does; rules may select it too.
-    pub file: Option<&'a str>,
-    /// The site's configuration.
-    pub config: &'a SiteConfig,
-    /// The stage's policy.
-    pub policy: StagePolicy,
-    /// The stage's name, `None` at a deployment's own address.
-    pub stage: Option<&'a str>,
-    /// Whether search engines may index what is here.
-    pub is_indexed: bool,
-    /// Whether the client came over HTTPS.
-    pub is_secure: bool,
-    /// The deployment that the response is of.
-    pub deployment: &'a DeploymentId,
-    /// The live record that decided, where one did.
-    pub live: Option<&'a Live>,
-    /// How long the live record may still be used, from when it was read, in milliseconds.
-    pub live_stale_ms: u64,
-    /// The slowest tier that was needed.
-    pub tier: Tier,
-    /// Whether this isolate keeps all that was read for the response.
-    pub is_kept: bool,
-    /// The time.
-    pub now: UnixMillis,
+/// The site, stage and request that decide the headers of a response.
+pub struct SiteHeaders<'a, P: Ports> {
+    tiers: &'a Tiers<P>,
+    request: &'a Request<'a>,
+    config: &'a SiteConfig,
+    policy: StagePolicy,
+    /// `None` at a deployment's own address.
+    stage: Option<&'a StageName>,
+    is_indexed: bool,
+    deployment: &'a DeploymentId,
+    live: Option<&'a Live>,
 }
 
-impl HeaderStage<'_> {
-    /// The headers of a response, given its status and those of its representation.
-    pub fn apply(&self, status: u16, mut headers: Headers, lifetime: Lifetime) -> Headers {
+impl<'a, P: Ports> SiteHeaders<'a, P> {
+    pub fn new(
+        tiers: &'a Tiers<P>,
+        request: &'a Request<'a>,
+        config: &'a SiteConfig,
+        stage: Option<&'a StageName>,
+        deployment: &'a DeploymentId,
+        live: Option<&'a Live>,
+    ) -> Self {
+        let policy = stage.map_or_else(|| config.deployment_policy(), |stage| config.policy(stage));
+        let is_indexed = stage.is_some_and(StageName::is_production);
+        Self { tiers, request, config, policy, stage, is_indexed, deployment, live }
+    }
+
+    /// Keeps search engines from indexing the response.
+    pub fn not_indexed(self) -> Self {
+        Self { is_indexed: false, ..self }
+    }
+
+    /// Completes the headers of an asset.
+    pub fn apply(
+        &self,
+        status: u16,
+        headers: &mut Headers,
+        file: Option<&str>,
+        lifetime: Lifetime,
+    ) {
         let policy = self.cache_control(lifetime);
         headers.set("cache-control", policy.clone());
-        let rules = &self.config.headers;
-        rules.apply(self.host, self.path, self.file, !self.is_indexed, &mut headers);
+        self.apply_rules(headers, file);
         if !matches!(lifetime, Lifetime::Of(_)) || !headers.contains("cache-control") {
             headers.set("cache-control", policy);
         }
-        self.sandbox(&mut headers);
-        self.protect(&mut headers);
-        self.tell(status, &mut headers);
-        headers
+        self.forbid_storing_in_sandbox(headers);
+        headers.set("x-content-type-options", "nosniff");
+        self.protect(headers);
+        let cache_status = self.cache_status(status);
+        headers.set("cache-status", cache_status.text());
+        let now = self.tiers.ports.now();
+        if let (State::Hit, Some(live)) = (cache_status.state, self.live) {
+            headers.set("age", (now.since(live.read_ms) / 1_000).to_string());
+        }
+        headers.set("selvedge-deployment", self.deployment_and_stage());
+        headers.set("date", date::format_imf(now.seconds()));
     }
 
-    /// The headers of a response of a mutable source, whose own lifetimes stand.
+    /// Completes the headers of a mutable source, whose own lifetime stands.
     ///
-    /// Site rules can't change what it says of caching: that would let them store what is one
-    /// client's.
-    pub fn apply_mutable(&self, mut headers: Headers, cache_status: &CacheStatus) -> Headers {
-        let said = CACHING.map(|name| headers.value(name).map(str::to_owned));
-        let rules = &self.config.headers;
-        rules.apply(self.host, self.path, self.file, !self.is_indexed, &mut headers);
-        for (name, value) in CACHING.iter().zip(said) {
+    /// Site rules can't change its caching headers: they could make a response meant for one client
+    /// cacheable for all.
+    pub fn apply_mutable(
+        &self,
+        headers: &mut Headers,
+        collection: Option<&Collection>,
+        cache_status: &CacheStatus,
+    ) {
+        let sent = CACHING.map(|name| headers.value(name).map(str::to_owned));
+        self.apply_rules(headers, None);
+        for (name, value) in CACHING.iter().zip(sent) {
             match value {
                 Some(value) => headers.set(*name, value),
                 None => headers.remove(name),
             }
         }
         if !headers.contains("cache-control") && !headers.contains("expires") {
-            headers.set("cache-control", UNSAID);
+            headers.set("cache-control", UNSPECIFIED);
         }
-        self.sandbox(&mut headers);
-        if headers.contains("x-content-type-options") {
-            self.protect_all_but_type(&mut headers);
-        } else {
-            self.protect(&mut headers);
+        self.forbid_storing_in_sandbox(headers);
+        if !headers.contains("x-content-type-options") {
+            headers.set("x-content-type-options", "nosniff");
         }
-        // RFC 9211 §2: each cache on the way adds its member at the end.
+        self.protect(headers);
+        // RFC 9211 section 2: each cache on the way adds its member at the end.
         headers.append("cache-status", cache_status.text());
         headers.set("selvedge-deployment", self.deployment_and_stage());
         if !headers.contains("date") {
-            headers.set("date", date::format_imf(self.now.seconds()));
+            headers.set("date", date::format_imf(self.tiers.ports.now().seconds()));
         }
-        headers
+        if let Some(collection) = collection {
+            describe::keep_inert(collection, headers);
+        }
+    }
+
+    fn apply_rules(&self, headers: &mut Headers, file: Option<&str>) {
+        let (host, path) = (self.request.host.as_str(), self.request.path.decoded());
+        self.config.headers.apply(host, path, file, !self.is_indexed, headers);
     }
 
     fn cache_control(&self, lifetime: Lifetime) -> String {
@@ -126,7 +150,7 @@ impl HeaderStage<'_> {
             (_, Profile::Short) => {
                 format!("public, max-age={SHORT_TTL_SECS}, s-maxage={SHORT_TTL_SECS}")
             }
-            // `s-maxage` forbids stale reuse (RFC 9111 §5.2.2.10); so does `must-revalidate`.
+            // Both `s-maxage` (RFC 9111 section 5.2.2.10) and `must-revalidate` forbid stale reuse.
             (_, Profile::Default) => format!(
                 "public, max-age=0, s-maxage={}, must-revalidate",
                 self.policy.edge_ttl.seconds()
@@ -134,23 +158,19 @@ impl HeaderStage<'_> {
         }
     }
 
-    fn sandbox(&self, headers: &mut Headers) {
-        if self.policy.kind != StageKind::Sandbox {
-            return;
+    /// Prevents caching on a sandbox stage, which only shows the lifetime of permanent stages.
+    fn forbid_storing_in_sandbox(&self, headers: &mut Headers) {
+        if self.policy.kind == StageKind::Sandbox {
+            let permanent = headers.value("cache-control").unwrap_or(NO_STORE).to_owned();
+            headers.set("x-cache-control", permanent);
+            headers.set("cache-control", NO_STORE);
         }
-        let permanent = headers.value("cache-control").unwrap_or(NO_STORE).to_owned();
-        headers.set("x-cache-control", permanent);
-        headers.set("cache-control", NO_STORE);
     }
 
     fn protect(&self, headers: &mut Headers) {
-        headers.set("x-content-type-options", "nosniff");
-        self.protect_all_but_type(headers);
-    }
-
-    fn protect_all_but_type(&self, headers: &mut Headers) {
+        let is_secure = self.request.scheme == Scheme::Https;
         let permanent = self.policy.kind == StageKind::Permanent;
-        if self.is_secure && permanent && !headers.contains("strict-transport-security") {
+        if is_secure && permanent && !headers.contains("strict-transport-security") {
             headers.set("strict-transport-security", HSTS);
         }
         if !self.is_indexed {
@@ -158,56 +178,36 @@ impl HeaderStage<'_> {
         }
     }
 
-    fn tell(&self, status: u16, headers: &mut Headers) {
-        let cache_status = self.cache_status(status);
-        headers.set("cache-status", cache_status.text());
-        if let (State::Hit, Some(live)) = (cache_status.state, self.live) {
-            headers.set("age", (self.now.since(live.read_ms) / 1_000).to_string());
-        }
-        headers.set("selvedge-deployment", self.deployment_and_stage());
-        headers.set("date", date::format_imf(self.now.seconds()));
-    }
-
     fn deployment_and_stage(&self) -> String {
-        [self.deployment.as_str(), ";stage=", self.stage.unwrap_or("none")].concat()
+        let stage = self.stage.map_or("none", StageName::as_str);
+        [self.deployment.as_str(), ";stage=", stage].concat()
     }
 
-    /// How the response came about.
-    ///
-    /// # Source
-    /// RFC 9211 §2; `ttl` is how long the decision may still be used without asking the store.
+    /// Returns the member of Cache-Status for an asset (RFC 9211 section 2). Its `ttl` counts how
+    /// long the live record may still be used without reading the store.
     fn cache_status(&self, status: u16) -> CacheStatus {
-        let permanent = self.policy.kind == StageKind::Permanent;
-        let ttl = self.live.map(|live| self.ttl_secs(live));
-        let detail = Some(self.tier.as_str());
-        match (self.live.map(|live| live.use_of), self.tier) {
-            (Some(Use::StaleIfError), _) => CacheStatus {
-                state: State::Hit,
-                ttl,
-                stored: false,
-                detail: Some("stale-if-error"),
-            },
-            _ if !permanent => CacheStatus {
-                state: State::Forward(Forward::Bypass),
-                ttl: None,
-                stored: false,
-                detail,
-            },
-            (_, Tier::Store) => CacheStatus {
-                state: State::Forward(Forward::UriMiss),
-                ttl: None,
-                // RFC 9211 §2.5; a part is not the response that a later request gets.
-                stored: self.is_kept && status != 206,
-                detail,
-            },
-            _ => CacheStatus { state: State::Hit, ttl, stored: false, detail },
+        let tier = self.tiers.slowest();
+        let detail = Some(tier.as_str());
+        let hit =
+            CacheStatus { ttl: self.live.map(|live| self.ttl_secs(live)), ..CacheStatus::hit() };
+        if self.live.is_some_and(|live| live.use_of == Use::StaleIfError) {
+            return CacheStatus { detail: Some("stale-if-error"), ..hit };
         }
+        if self.policy.kind != StageKind::Permanent {
+            return CacheStatus { detail, ..CacheStatus::forward(Forward::Bypass) };
+        }
+        if tier != Tier::Store {
+            return CacheStatus { detail, ..hit };
+        }
+        // RFC 9211 section 2.5; a part is not the response that a later request gets.
+        let stored = self.tiers.is_kept() && status != 206;
+        CacheStatus { stored, detail, ..CacheStatus::forward(Forward::UriMiss) }
     }
 
     fn ttl_secs(&self, live: &Live) -> i64 {
-        let until = live.read_ms.plus(self.live_stale_ms);
-        let left = self.now.since(UnixMillis(0)).abs_diff(until.0) / 1_000;
-        let left = i64::try_from(left).unwrap_or(i64::MAX);
-        if self.now > until { left.saturating_neg() } else { left }
+        let (now, stale_ms) = (self.tiers.ports.now(), self.tiers.ports.settings().live.stale_ms);
+        let until = live.read_ms.plus(stale_ms);
+        let left = i64::try_from(now.0.abs_diff(until.0) / 1_000).unwrap_or(i64::MAX);
+        if now > until { left.saturating_neg() } else { left }
     }
 }

@@ -1,7 +1,7 @@
-//! Decisions: from a request as data to a reply as data, over ports.
+//! From a request as data to a response as data, over ports.
 //!
-//! Not a runtime: nothing here knows where it runs. Read [`pipeline`] first; the other modules are
-//! its steps, in the order in which a request meets them.
+//! A source (a deployment, a collection, an action) makes a [`draft::Draft`], in which
+//! [`present`] decides the status; [`response::finish`] makes the response of it.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -16,15 +16,18 @@
     )
 )]
 
+pub mod destination;
 pub mod request;
-pub mod response;
-pub mod route;
-pub mod headers;
-pub mod constant;
+pub mod error;
 pub mod error_document;
-pub mod outcome;
+pub mod draft;
+pub mod present;
+pub mod headers;
+pub mod response;
+pub mod cached;
 pub mod assets;
 pub mod objects;
 pub mod actions;
-pub mod deployment_host;
+pub mod site_request;
 pub mod site;
+pub mod deployment_host;

@@ -1,51 +1,43 @@
-//! The request as data: what of it the pipeline may see.
+//! The request as data.
 //!
-//! Not the request: bodies stay with the ports, and of the headers only the ones listed here
-//! are ever read. The invariant is that nothing reaches a decision but these, so that no other
-//! header of a client can change what anybody gets.
+//! Only the headers listed here are ever read, so no other header of a client can change a
+//! response. Bodies stay with the ports.
 
 use http::Method;
 
 use crate::wire::host::Hostname;
-use crate::wire::path::RequestPath;
+use crate::wire::path::{self, RequestPath};
 use crate::wire::precondition::{self, Conditions, Validators, Verdict};
 use crate::wire::range::{self, RangeOutcome};
 use crate::wire::time::UnixSeconds;
 use crate::wire::url::Scheme;
 
-/// The request headers that serving reads: the whole list.
+/// The request headers that serving reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestHeader {
-    /// RFC 9110 §12.5.3.
     AcceptEncoding,
-    /// RFC 9110 §7.2.
     Host,
-    /// RFC 9110 §13.1.1.
     IfMatch,
-    /// RFC 9110 §13.1.3.
     IfModifiedSince,
-    /// RFC 9110 §13.1.2.
     IfNoneMatch,
-    /// RFC 9110 §13.1.4.
     IfUnmodifiedSince,
-    /// RFC 9110 §14.2.
     Range,
-    /// RFC 9110 §12.5.1; read for single-page applications and in place of an error only.
+    /// Read for single-page applications and errors only.
     Accept,
-    /// RFC 9110 §11.6.2; read by the admin API and the fresh host only.
+    /// Read by the admin API and the fresh host only.
     Authorization,
-    /// RFC 9110 §8.6; read by uploads only.
+    /// Read for uploads only.
     ContentLength,
-    /// RFC 9110 §13.1.5; read where there is a range only.
+    /// Read only if there is a `Range`.
     IfRange,
-    /// Fetch Metadata; read for single-page applications and in place of an error only.
+    /// Read for single-page applications and errors only.
     SecFetchMode,
-    /// A key of the fresh host; read there only.
+    /// Read by the fresh host only.
     XApiKey,
 }
 
 impl RequestHeader {
-    /// The headers that every request for an asset is read for, in the order of their numbers.
+    /// The headers that are read for every request for an asset.
     pub const USUAL: [Self; 7] = [
         Self::AcceptEncoding,
         Self::Host,
@@ -56,7 +48,7 @@ impl RequestHeader {
         Self::Range,
     ];
 
-    /// The field's name, lower-case.
+    /// Returns the name in lower case.
     pub fn name(self) -> &'static str {
         match self {
             Self::Accept => "accept",
@@ -76,46 +68,41 @@ impl RequestHeader {
     }
 }
 
-/// Where headers come from.
+/// The headers of a request.
 pub trait RequestHeaders {
-    /// Returns the value of a header, its lines joined by `, `; `None` when it is absent.
+    /// Returns the value of a header, its lines joined by `, `; `None` if it is absent.
     fn value(&self, header: RequestHeader) -> Option<String>;
 }
 
-/// A request for something that a site serves.
-pub struct Ask<'a> {
-    /// The method, case and all; one that no standard knows is its own token.
+/// A request whose URL and method are well-formed.
+pub struct Request<'a> {
     pub method: Method,
-    /// The scheme that the client used.
     pub scheme: Scheme,
-    /// The hostname, folded.
     pub host: &'a Hostname,
-    /// The authority as it was sent, to build addresses of this very server.
+    /// The authority as it was sent, port and all.
     pub authority: &'a str,
-    /// The path.
     pub path: &'a RequestPath,
     /// The query, without its `?`.
     pub query: Option<&'a str>,
-    /// The headers.
     pub headers: &'a dyn RequestHeaders,
 }
 
-impl Ask<'_> {
-    /// Whether the method is GET or HEAD.
+impl Request<'_> {
+    /// Returns whether the method is GET or HEAD.
     pub fn is_read(&self) -> bool {
         matches!(self.method, Method::GET | Method::HEAD)
     }
 
-    /// What the preconditions make of the request, given what there is.
-    ///
-    /// # Source
-    /// RFC 9110 §13.2.2
+    pub fn recipient(&self) -> Recipient<'_> {
+        Recipient { is_head: self.method == Method::HEAD, headers: self.headers }
+    }
+
+    /// Evaluates the preconditions (RFC 9110 section 13.2.2).
     pub fn evaluate(&self, current: &Validators<'_>, now: UnixSeconds) -> Verdict {
-        let field = |name| self.headers.value(name);
-        let (if_match, if_none_match) =
-            (field(RequestHeader::IfMatch), field(RequestHeader::IfNoneMatch));
-        let modified = field(RequestHeader::IfModifiedSince);
-        let unmodified = field(RequestHeader::IfUnmodifiedSince);
+        let if_match = self.headers.value(RequestHeader::IfMatch);
+        let if_none_match = self.headers.value(RequestHeader::IfNoneMatch);
+        let modified = self.headers.value(RequestHeader::IfModifiedSince);
+        let unmodified = self.headers.value(RequestHeader::IfUnmodifiedSince);
         let conditions = Conditions {
             if_match: if_match.as_deref(),
             if_none_match: if_none_match.as_deref(),
@@ -125,7 +112,7 @@ impl Ask<'_> {
         precondition::evaluate(self.is_read(), &conditions, current, now)
     }
 
-    /// An address with the query of the request.
+    /// Appends the query of the request to an address.
     pub fn with_query(&self, mut address: String) -> String {
         if let Some(query) = self.query {
             address.push('?');
@@ -134,7 +121,7 @@ impl Ask<'_> {
         address
     }
 
-    /// The `Range` field where it counts: of a GET.
+    /// Returns the `Range` header of a GET; with other methods it has no meaning.
     pub fn range(&self) -> Option<String> {
         match self.method {
             Method::GET => self.headers.value(RequestHeader::Range),
@@ -142,47 +129,58 @@ impl Ask<'_> {
         }
     }
 
-    /// What part of a representation of some length is asked for, given what there is.
+    /// Resolves a range of the current representation, unless `If-Range` does not hold.
     ///
     /// # Source
-    /// RFC 9110 §13.1.5 and §14.2
-    pub fn part(&self, current: &Validators<'_>, length: u64, now: UnixSeconds) -> RangeOutcome {
-        let Some(range) = self.range() else { return RangeOutcome::Full };
+    /// RFC 9110 sections 13.1.5 and 14.2
+    pub fn part(
+        &self,
+        range: &str,
+        current: &Validators<'_>,
+        length: u64,
+        now: UnixSeconds,
+    ) -> RangeOutcome {
         let if_range = self.headers.value(RequestHeader::IfRange);
         match precondition::if_range_holds(if_range.as_deref(), current, now) {
-            true => range::resolve(&range, length),
+            true => range::resolve(range, length),
             false => RangeOutcome::Full,
         }
     }
 
-    /// Whether a person is going to a page, as opposed to a page fetching a part of itself.
-    ///
-    /// `Sec-Fetch-Mode` where the browser sends it; else a client that accepts HTML and asks for
-    /// a path without a file extension.
+    /// Returns whether the client navigates to a page, as opposed to a page loading a part of
+    /// itself: by Fetch Metadata, or, without them, if the client accepts HTML and the path has no
+    /// file extension.
     pub fn is_navigation(&self) -> bool {
         match self.headers.value(RequestHeader::SecFetchMode) {
             Some(mode) => mode == NAVIGATE,
             None => {
-                accepts_html(self.headers)
-                    && crate::wire::path::file_extension(self.path.decoded()).is_none()
+                accepts_html(self.headers) && path::file_extension(self.path.decoded()).is_none()
             }
         }
     }
 }
 
-/// The mode of a request that a person makes by going to a page (Fetch Metadata §2.2).
+/// The part of a request that decides the form of any response, even to a malformed request.
+#[derive(Clone, Copy)]
+pub struct Recipient<'a> {
+    pub is_head: bool,
+    pub headers: &'a dyn RequestHeaders,
+}
+
+impl Recipient<'_> {
+    /// Returns whether the response will be shown as a page: by Fetch Metadata, or, without them,
+    /// if the client accepts HTML by name.
+    pub fn goes_to_a_page(&self) -> bool {
+        match self.headers.value(RequestHeader::SecFetchMode) {
+            Some(mode) => mode == NAVIGATE,
+            None => accepts_html(self.headers),
+        }
+    }
+}
+
+/// The `Sec-Fetch-Mode` of a navigation (Fetch Metadata section 2.2).
 const NAVIGATE: &str = "navigate";
 
 fn accepts_html(headers: &dyn RequestHeaders) -> bool {
     headers.value(RequestHeader::Accept).is_some_and(|accept| accept.contains("text/html"))
-}
-
-/// Whether a person is going to a page, whatever its address: for what is shown in place of one.
-///
-/// `Sec-Fetch-Mode` where the browser sends it, else whether HTML is accepted by name.
-pub fn goes_to_a_page(headers: &dyn RequestHeaders) -> bool {
-    match headers.value(RequestHeader::SecFetchMode) {
-        Some(mode) => mode == NAVIGATE,
-        None => accepts_html(headers),
-    }
 }

@@ -1,7 +1,6 @@
 //! Actions: upstream HTTP routes of a site.
 //!
-//! Not a client of them: what is asked of an upstream is decided in `serve`. The invariant is that
-//! an upstream is a bare origin or a binding, never an address that a request has a part in.
+//! An upstream is a bare origin or a service binding; no part of a request reaches its address.
 
 use std::fmt;
 
@@ -9,37 +8,43 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::host::{Hostname, parse_authority};
 use crate::wire::path::{RequestPath, encode};
+use crate::wire::text::{is_token_byte, text_form};
 use crate::wire::time::DeltaSeconds;
 use crate::wire::url::Scheme;
 
-/// Most actions of a site: each request is compared with all of them.
+/// Maximum number of actions: each request is compared with all of them.
 pub const ACTIONS_MAX: usize = 100;
-/// Longest time that a response of an upstream is used, from when it was generated.
+/// Longest time that an upstream response is used after it was generated: 30 minutes, whatever its
+/// headers allow.
 pub const CAP_SECS_MAX: u32 = 1_800;
-/// How long an upstream may take to begin its response, unless the site says otherwise.
+/// Default time that an upstream may take to begin its response.
 pub const TIMEOUT_SECS_DEFAULT: u32 = 10;
-/// How long an upstream may pause within a body, unless the site says otherwise.
+/// Default time that an upstream may pause within a body.
 pub const IDLE_TIMEOUT_SECS_DEFAULT: u32 = 30;
-/// Longest timeout of either kind: what holds a connection longer is no web request.
+/// Longest timeout of either kind: a connection held for longer is not a web request.
 pub const TIMEOUT_SECS_MAX: u32 = 300;
-/// Longest name of a service binding in bytes.
+/// Longest name of a service binding in bytes: ample for an identifier.
 pub const SERVICE_BYTES_MAX: usize = 64;
-/// Most methods that an action lists: more than anybody has a use for.
+/// Maximum number of methods of an action: more than anybody has a use for.
 pub const METHODS_MAX: usize = 32;
 /// Longest method in bytes: longer than any registered one.
 pub const METHOD_BYTES_MAX: usize = 32;
 
-/// An upstream HTTP route.
+const PREFIX_WANTED: &str = "a prefix is a path such as \"/api/\", not below \"/.selvedge/\"";
+const UPSTREAM_WANTED: &str =
+    "an upstream is \"https://host\", \"http://host:port\" or \"service:NAME\"";
+const CAP_WANTED: &str = "a cap is at most 30 minutes";
+const TIMEOUT_WANTED: &str = "a timeout is 1 second to 5 minutes";
+const METHODS_WANTED: &str = "methods are up to 32 tokens such as \"GET\"";
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
-    /// The paths that it answers.
     pub prefix: PathPrefix,
-    /// Who answers.
     pub upstream: Upstream,
-    /// Whether it answers before collections and assets do.
+    /// Whether it takes precedence over collections and assets.
     #[serde(default)]
     pub first: bool,
-    /// Longest time that a response is used, from when it was generated.
+    /// Longest time that a response is used after it was generated.
     #[serde(default = "default_cap")]
     pub cap: DeltaSeconds,
     /// How long the upstream may take to begin its response.
@@ -48,13 +53,12 @@ pub struct Action {
     /// How long the upstream may pause within a body.
     #[serde(default = "default_idle_timeout")]
     pub idle_timeout: DeltaSeconds,
-    /// Whether a response without an explicit lifetime is given one (RFC 9111 §4.2.2).
+    /// Whether a response without an explicit lifetime gets one (RFC 9111 section 4.2.2).
     #[serde(default)]
     pub heuristic: bool,
-    /// Whether a response with `Set-Cookie` is stored.
     #[serde(default)]
     pub set_cookie: SetCookie,
-    /// The methods that it takes; empty for all.
+    /// Empty for all methods.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
 }
@@ -72,9 +76,9 @@ fn default_idle_timeout() -> DeltaSeconds {
 }
 
 impl Action {
-    /// Whether it takes a method; who takes GET takes HEAD (RFC 9110 §9.3.2).
+    /// Returns whether the action handles a method; GET implies HEAD (RFC 9110 section 9.3.2).
     pub fn takes(&self, method: &str) -> bool {
-        // These no worker can send (WHATWG Fetch, forbidden methods).
+        // No worker can send these (WHATWG Fetch, forbidden methods).
         if matches!(method, "CONNECT" | "TRACE" | "TRACK") {
             return false;
         }
@@ -82,139 +86,110 @@ impl Action {
         self.methods.is_empty() || self.methods.iter().any(|one| one == asked || one == method)
     }
 
-    /// Nothing, when its numbers and methods are within their bounds.
-    ///
-    /// # Errors
-    /// [`ActionError::Cap`], [`ActionError::Timeout`], [`ActionError::Methods`].
-    pub fn check(&self) -> Result<(), ActionError> {
-        if self.cap.0 > CAP_SECS_MAX {
-            return Err(ActionError::Cap);
-        }
+    /// Checks that numbers and methods are within their bounds.
+    pub fn check(&self) -> Result<(), &'static str> {
         let timeouts = [self.timeout, self.idle_timeout];
-        if !timeouts.iter().all(|timeout| (1..=TIMEOUT_SECS_MAX).contains(&timeout.0)) {
-            return Err(ActionError::Timeout);
+        if self.cap.0 > CAP_SECS_MAX {
+            Err(CAP_WANTED)
+        } else if !timeouts.iter().all(|timeout| (1..=TIMEOUT_SECS_MAX).contains(&timeout.0)) {
+            Err(TIMEOUT_WANTED)
+        } else if self.methods.len() > METHODS_MAX || !self.methods.iter().all(|m| is_method(m)) {
+            Err(METHODS_WANTED)
+        } else {
+            Ok(())
         }
-        if self.methods.len() > METHODS_MAX || !self.methods.iter().all(|text| is_method(text)) {
-            return Err(ActionError::Methods);
-        }
-        Ok(())
     }
 }
 
-/// Whether a text can be a method.
-///
-/// # Source
-/// RFC 9110 §9.1: a token.
+/// Returns whether a text can be a method: a token (RFC 9110 section 9.1).
 pub fn is_method(text: &str) -> bool {
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    (1..=METHOD_BYTES_MAX).contains(&text.len()) && text.bytes().all(token)
+    (1..=METHOD_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_token_byte)
 }
 
 /// Whether a response with `Set-Cookie` is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SetCookie {
-    /// Never: a cookie is one client's.
+    /// A cookie belongs to one client.
     #[default]
     Never,
-    /// As RFC 9111 §7.3 has it: when its other fields allow it.
+    /// If its other headers allow it (RFC 9111 section 7.3).
     Store,
 }
 
-/// The paths below a path.
-///
-/// # Shape
-/// `/`-rooted, decoded, no dot segments; ends with `/`. `/api/` holds `/api` and all below it.
+/// A decoded path that ends with `/`: `/api/` covers `/api` and everything below it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PathPrefix(String);
 
+text_form!(PathPrefix, &'static str);
+
 impl PathPrefix {
-    /// The prefix that a text writes, with or without its last slash.
-    ///
-    /// # Errors
-    /// [`ActionError::Prefix`] when it is no canonical path, or is reserved.
-    pub fn parse(text: &str) -> Result<Self, ActionError> {
-        let path = RequestPath::parse(text).map_err(|_| ActionError::Prefix)?;
+    /// Parses a percent-encoded path with or without its last slash.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let path = RequestPath::parse(text).map_err(|_| PREFIX_WANTED)?;
         let mut prefix = path.decoded().to_owned();
         if !prefix.ends_with('/') {
             prefix.push('/');
         }
         if prefix.starts_with("/.selvedge/") {
-            return Err(ActionError::Prefix);
+            return Err(PREFIX_WANTED);
         }
         Ok(Self(prefix))
     }
 
-    /// The prefix as text; it ends with `/`.
+    /// Returns the decoded prefix, which ends with `/`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether a decoded path is the prefix or below it.
+    /// Returns whether a decoded path is the prefix or below it.
     pub fn holds(&self, path: &str) -> bool {
         path.starts_with(&self.0) || self.0.strip_suffix('/') == Some(path)
     }
 
-    /// What of a decoded path is below the prefix; `None` for the prefix itself and for others.
+    /// Returns the part of a decoded path below the prefix, `None` if there is none.
     pub fn rest<'a>(&self, path: &'a str) -> Option<&'a str> {
         path.strip_prefix(self.0.as_str()).filter(|rest| !rest.is_empty())
     }
 }
 
-impl TryFrom<String> for PathPrefix {
-    type Error = ActionError;
-    fn try_from(text: String) -> Result<Self, ActionError> {
-        Self::parse(&text)
+/// Percent-encoded, as [`PathPrefix::parse`] expects it.
+impl fmt::Display for PathPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&encode(&self.0))
     }
 }
 
-impl From<PathPrefix> for String {
-    /// Returns the prefix as [`PathPrefix::parse`] reads it: percent-encoded.
-    fn from(prefix: PathPrefix) -> String {
-        encode(&prefix.0)
-    }
-}
-
-/// Who answers for an action; its text is what the operator's list of allowed upstreams holds.
+/// The upstream of an action: `https://api.example.com`, `http://127.0.0.1:9000` or
+/// `service:NAME`, without path and user information.
 ///
-/// # Shape
-/// `https://api.example.com`, `http://127.0.0.1:9000`, or `service:NAME`: a scheme, a host and a
-/// port, or the name of a service binding; no path, no user information.
+/// The operator's list of allowed upstreams holds the same texts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Upstream {
-    /// An origin (RFC 6454 §4).
-    Origin {
-        /// The scheme.
-        scheme: Scheme,
-        /// The host.
-        host: Hostname,
-        /// The port, where it is not the scheme's own.
-        port: Option<u16>,
-    },
+    /// An origin (RFC 6454 section 4); the port is `None` if it is the scheme's default.
+    Origin { scheme: Scheme, host: Hostname, port: Option<u16> },
     /// A service binding of the worker.
     Service(String),
 }
 
+text_form!(Upstream, &'static str);
+
 impl Upstream {
-    /// The upstream that a text names.
-    ///
-    /// # Errors
-    /// [`ActionError::Upstream`] for anything but an origin or a service.
-    pub fn parse(text: &str) -> Result<Self, ActionError> {
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
         if let Some(name) = text.strip_prefix("service:") {
             let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
             let is_name = (1..=SERVICE_BYTES_MAX).contains(&name.len()) && name.bytes().all(plain);
-            return is_name.then(|| Self::Service(name.to_owned())).ok_or(ActionError::Upstream);
+            return is_name.then(|| Self::Service(name.to_owned())).ok_or(UPSTREAM_WANTED);
         }
         let (scheme, authority) = match text.split_once("://") {
             Some(("http", authority)) => (Scheme::Http, authority),
             Some(("https", authority)) => (Scheme::Https, authority),
-            _ => return Err(ActionError::Upstream),
+            _ => return Err(UPSTREAM_WANTED),
         };
         let authority = authority.strip_suffix('/').unwrap_or(authority);
-        let (host, port) = parse_authority(authority).map_err(|_| ActionError::Upstream)?;
+        let (host, port) = parse_authority(authority).map_err(|_| UPSTREAM_WANTED)?;
         let port = port.filter(|port| *port != scheme.default_port());
         Ok(Self::Origin { scheme, host, port })
     }
@@ -225,56 +200,12 @@ impl fmt::Display for Upstream {
         match self {
             Self::Service(name) => write!(f, "service:{name}"),
             Self::Origin { scheme, host, port } => {
-                write!(f, "{}://{}", scheme.as_str(), host.as_str())?;
+                write!(f, "{}://{host}", scheme.as_str())?;
                 port.map_or(Ok(()), |port| write!(f, ":{port}"))
             }
         }
     }
 }
-
-impl TryFrom<String> for Upstream {
-    type Error = ActionError;
-    fn try_from(text: String) -> Result<Self, ActionError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<Upstream> for String {
-    fn from(upstream: Upstream) -> String {
-        upstream.to_string()
-    }
-}
-
-/// Why an action can't be one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActionError {
-    /// Its prefix is no path.
-    Prefix,
-    /// Its upstream is neither an origin nor a service.
-    Upstream,
-    /// Its cap is over [`CAP_SECS_MAX`].
-    Cap,
-    /// One of its timeouts is zero or over [`TIMEOUT_SECS_MAX`].
-    Timeout,
-    /// Its methods are more than [`METHODS_MAX`], or one of them is none.
-    Methods,
-}
-
-impl fmt::Display for ActionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Prefix => "a prefix is a path such as \"/api/\", not below \"/.selvedge/\"",
-            Self::Upstream => {
-                "an upstream is \"https://host\", \"http://host:port\" or \"service:NAME\""
-            }
-            Self::Cap => "a cap is 30 minutes at most",
-            Self::Timeout => "a timeout is 1 second to 5 minutes",
-            Self::Methods => "methods are up to 32 tokens such as \"GET\"",
-        })
-    }
-}
-
-impl std::error::Error for ActionError {}
 
 #[cfg(test)]
 mod tests {
@@ -282,7 +213,7 @@ mod tests {
     use crate::site::codec;
 
     #[test]
-    fn prefixes_hold_whole_segments() {
+    fn prefixes_cover_whole_segments() {
         let prefix = PathPrefix::parse("/api").unwrap();
         assert_eq!(prefix.as_str(), "/api/");
         for (path, holds, rest) in [
@@ -306,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds() {
+    fn numbers_and_methods_are_bounded() {
         let check = |members: &str| {
             let json = format!(r#"{{"prefix":"/a","upstream":"https://a.test"{members}}}"#);
             codec::decode::<Action>(json.as_bytes()).unwrap().check()
@@ -317,20 +248,20 @@ mod tests {
             ("", Ok(())),
             (r#","cap":0"#, Ok(())),
             (r#","cap":1800"#, Ok(())),
-            (r#","cap":1801"#, Err(ActionError::Cap)),
-            (r#","timeout":0"#, Err(ActionError::Timeout)),
+            (r#","cap":1801"#, Err(CAP_WANTED)),
+            (r#","timeout":0"#, Err(TIMEOUT_WANTED)),
             (r#","timeout":1"#, Ok(())),
             (r#","timeout":300"#, Ok(())),
-            (r#","timeout":301"#, Err(ActionError::Timeout)),
-            (r#","idle_timeout":0"#, Err(ActionError::Timeout)),
-            (r#","idle_timeout":301"#, Err(ActionError::Timeout)),
+            (r#","timeout":301"#, Err(TIMEOUT_WANTED)),
+            (r#","idle_timeout":0"#, Err(TIMEOUT_WANTED)),
+            (r#","idle_timeout":301"#, Err(TIMEOUT_WANTED)),
             (r#","methods":["GET","M-SEARCH"]"#, Ok(())),
-            (r#","methods":[""]"#, Err(ActionError::Methods)),
-            (r#","methods":["A B"]"#, Err(ActionError::Methods)),
+            (r#","methods":[""]"#, Err(METHODS_WANTED)),
+            (r#","methods":["A B"]"#, Err(METHODS_WANTED)),
             (&many(METHODS_MAX), Ok(())),
-            (&many(METHODS_MAX + 1), Err(ActionError::Methods)),
+            (&many(METHODS_MAX + 1), Err(METHODS_WANTED)),
             (&of_length(METHOD_BYTES_MAX), Ok(())),
-            (&of_length(METHOD_BYTES_MAX + 1), Err(ActionError::Methods)),
+            (&of_length(METHOD_BYTES_MAX + 1), Err(METHODS_WANTED)),
         ];
         for (members, expected) in rows {
             assert_eq!(check(members), expected, "{members}");
@@ -348,21 +279,9 @@ mod tests {
         ] {
             assert_eq!(Upstream::parse(text).unwrap().to_string(), shown, "{text}");
         }
-        for text in [
-            "",
-            "api.test",
-            "ftp://api.test",
-            "https://",
-            "https://a@b",
-            "https://a/b",
-            "//a",
-            "https://a?x",
-            "https://a\\b",
-            "service:",
-            "service:a-b",
-            "service:a b",
-            "https://a:0x1",
-        ] {
+        let rejected = "|api.test|ftp://api.test|https://|https://a@b|https://a/b|//a|\
+                        https://a?x|https://a\\b|service:|service:a-b|service:a b|https://a:0x1";
+        for text in rejected.split('|') {
             assert!(Upstream::parse(text).is_err(), "{text:?}");
         }
     }

@@ -1,61 +1,54 @@
-//! Collections: mutable objects of a site under a path prefix.
-//!
-//! Not assets: no deployment holds them, and whether one exists is for the store to say. The
-//! invariant is that an object's name is a canonical path, so that no two names are one key.
+//! Collections: mutable objects of a site under a path prefix, outside deployments.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::site::action::PathPrefix;
-use crate::site::rules::header_policy::{FieldError, check_value};
+use crate::site::rules::header_policy::check_value;
+use crate::site::rules::mistake::Mistake;
 use crate::wire::path::{self, RequestPath};
+use crate::wire::text::text_form;
 use crate::wire::time::DeltaSeconds;
 
-/// Most collections of a site: each request is compared with all of them.
+/// Maximum number of collections: each request is compared with all of them.
 pub const COLLECTIONS_MAX: usize = 32;
-/// Longest name of a collection in bytes.
+/// Longest name of a collection in bytes: it is part of every key of its objects.
 pub const COLLECTION_BYTES_MAX: usize = 32;
-/// Longest object name in bytes, percent-encoded: KV takes keys of 512 bytes.
+/// Longest object name in bytes, percent-encoded: KV accepts keys of 512 bytes.
 pub const OBJECT_BYTES_MAX: usize = 400;
-/// How long edges keep an object, unless the site says otherwise: five minutes.
+/// Default time that edges keep an object: five minutes.
 pub const EDGE_TTL_SECS_DEFAULT: u32 = 300;
-/// How long an object is served after that while it is validated, unless the site says otherwise.
+/// Default time that an object is then served while it is revalidated.
 pub const STALE_SECS_DEFAULT: u32 = 3_600;
-/// How long an object is served after that when the store fails: a day.
+/// Default time that an object is then served if the store fails: a day.
 pub const IF_ERROR_SECS_DEFAULT: u32 = 86_400;
-/// Longest time that an edge copy of an object is of any use, all windows together: 30 days. A ban
-/// is kept as long.
+/// Longest sum of an object's windows: 30 days. A ban is kept as long.
 pub const OBJECT_LIFE_SECS_MAX: u32 = 30 * 86_400;
-/// What browsers are told, unless the site says otherwise: to ask each time.
+/// Default `Cache-Control` for browsers: revalidate each time.
 pub const BROWSER_DEFAULT: &str = "public, max-age=0, must-revalidate";
 
-/// Mutable objects under a path prefix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collection {
-    /// The name, which the admin API and the command line use.
     pub name: CollectionName,
-    /// The paths that it answers.
     pub prefix: PathPrefix,
-    /// How long an edge copy is used as it is.
+    /// How long an edge copy is fresh.
     #[serde(default = "default_edge_ttl")]
     pub edge_ttl: DeltaSeconds,
-    /// How long after that it is used while it is validated behind the response.
+    /// How long a stale copy is used while it is revalidated in the background.
     #[serde(default = "default_stale")]
     pub stale_while_revalidate: DeltaSeconds,
-    /// How long after `edge_ttl` it is used when the store fails.
+    /// How long a stale copy is used if the store fails.
     #[serde(default = "default_if_error")]
     pub stale_if_error: DeltaSeconds,
     /// The `Cache-Control` that clients get.
     #[serde(default = "default_browser")]
     pub browser: String,
-    /// Whether it is served on the fresh host too.
+    /// Whether the fresh host serves it too.
     #[serde(default)]
     pub fresh: bool,
-    /// Who may read it on the site's own hosts.
     #[serde(default)]
     pub access: Access,
-    /// What is done with content that a browser would run.
     #[serde(default)]
     pub active: ActiveContent,
 }
@@ -77,7 +70,7 @@ fn default_browser() -> String {
 }
 
 impl Collection {
-    /// A collection of which nothing else is said.
+    /// Returns a collection with default settings.
     pub fn new(name: CollectionName, prefix: PathPrefix) -> Self {
         Self {
             name,
@@ -92,10 +85,7 @@ impl Collection {
         }
     }
 
-    /// Nothing, when its windows are within their bound and clients can be told what it says.
-    ///
-    /// # Errors
-    /// [`CollectionError::Windows`], [`CollectionError::Browser`].
+    /// Checks the sum of the windows and the header for browsers.
     pub fn check(&self) -> Result<(), CollectionError> {
         if self.windows_secs() > u64::from(OBJECT_LIFE_SECS_MAX) {
             return Err(CollectionError::Windows);
@@ -103,51 +93,42 @@ impl Collection {
         check_value(&self.browser).map_err(CollectionError::Browser)
     }
 
-    /// How long an edge copy may be of use, all windows together.
-    ///
-    /// # Units
-    /// Seconds.
+    /// Returns how long an edge copy may be used, all windows together, in seconds.
     pub fn windows_secs(&self) -> u64 {
         let windows = [self.edge_ttl, self.stale_while_revalidate, self.stale_if_error];
         windows.iter().fold(0, |sum, window| window.seconds().saturating_add(sum))
     }
 }
 
-/// Who may read a collection on the site's own hosts.
+/// Read access on the site's own hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
-    /// Everybody.
     #[default]
     Public,
-    /// Nobody: its objects are on the fresh host only, for those with a key.
+    /// Only the fresh host serves the objects, to clients with a key.
     Key,
 }
 
-/// What is done with content that a browser would run: HTML, SVG, XML, scripts.
+/// The treatment of content that a browser would run: HTML, SVG, XML and scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ActiveContent {
-    /// It is served so that it can do nothing.
+    /// Served so that a browser does not run it.
     #[default]
     Inert,
-    /// It is served as what it is.
+    /// Served unchanged.
     Serve,
 }
 
-/// The name of a collection.
-///
-/// # Shape
-/// `[a-z0-9]([a-z0-9-]*[a-z0-9])?`, 1 to [`COLLECTION_BYTES_MAX`] bytes.
+/// The name of a collection: `[a-z0-9]([a-z0-9-]*[a-z0-9])?`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CollectionName(String);
 
+text_form!(CollectionName, CollectionError);
+
 impl CollectionName {
-    /// The name that a text is.
-    ///
-    /// # Errors
-    /// [`CollectionError::Name`] when the text breaks the grammar.
     pub fn parse(text: &str) -> Result<Self, CollectionError> {
         let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
         let whole = (1..=COLLECTION_BYTES_MAX).contains(&text.len()) && text.bytes().all(plain);
@@ -155,7 +136,6 @@ impl CollectionName {
         (whole && framed).then(|| Self(text.to_owned())).ok_or(CollectionError::Name)
     }
 
-    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -167,40 +147,18 @@ impl fmt::Display for CollectionName {
     }
 }
 
-impl TryFrom<String> for CollectionName {
-    type Error = CollectionError;
-    fn try_from(text: String) -> Result<Self, CollectionError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<CollectionName> for String {
-    fn from(name: CollectionName) -> String {
-        name.0
-    }
-}
-
-/// The name of an object within its collection.
-///
-/// # Shape
-/// The canonical percent-encoding of a path without its first slash: segments joined by `/`, none
-/// of them empty, `.` or `..`; at most [`OBJECT_BYTES_MAX`] bytes of ASCII; no slash at the end.
+/// The name of an object within its collection: a canonical, percent-encoded path without its first
+/// slash and without a slash at the end. So no two names are one key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct ObjectName(String);
 
 impl ObjectName {
-    /// The name that a decoded path below its collection's prefix is.
-    ///
-    /// # Errors
-    /// [`CollectionError::Object`] when it can't be a path, or is too long.
+    /// Converts a decoded path below the prefix of its collection.
     pub fn of_decoded(rest: &str) -> Result<Self, CollectionError> {
         Self::parse(&path::encode(rest))
     }
 
-    /// The name that a percent-encoded text is; other spellings of it are the same name.
-    ///
-    /// # Errors
-    /// [`CollectionError::Object`] when it can't be a path, or is too long.
+    /// Parses a percent-encoded name and canonicalises it.
     pub fn parse(text: &str) -> Result<Self, CollectionError> {
         let raw = ["/", text].concat();
         let parsed = RequestPath::parse(&raw).map_err(|_| CollectionError::Object)?;
@@ -209,7 +167,7 @@ impl ObjectName {
         (fits && !name.ends_with('/')).then_some(Self(name)).ok_or(CollectionError::Object)
     }
 
-    /// The name as text, percent-encoded.
+    /// Returns the percent-encoded name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -221,19 +179,15 @@ impl fmt::Display for ObjectName {
     }
 }
 
-/// Why a name is none, or a collection can't be one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CollectionError {
-    /// It is no collection's.
     Name,
-    /// It is no object's.
     Object,
-    /// Another collection has it.
+    /// Another collection has the name.
     Taken,
-    /// The windows are longer than [`OBJECT_LIFE_SECS_MAX`] together.
+    /// The windows sum up to more than [`OBJECT_LIFE_SECS_MAX`].
     Windows,
-    /// What clients are told is no field value.
-    Browser(FieldError),
+    Browser(Mistake),
 }
 
 impl fmt::Display for CollectionError {
@@ -261,7 +215,7 @@ mod tests {
     use crate::site::codec;
 
     #[test]
-    fn names() {
+    fn names_are_checked() {
         for text in ["a", "public", "a-b", "0"] {
             assert!(CollectionName::parse(text).is_ok(), "{text}");
         }
@@ -271,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds() {
+    fn windows_and_headers_are_checked() {
         let check = |members: &str| {
             let json = format!(r#"{{"name":"a","prefix":"/a"{members}}}"#);
             codec::decode::<Collection>(json.as_bytes()).unwrap().check()
@@ -286,12 +240,12 @@ mod tests {
         assert_eq!(windows(10), Ok(()));
         assert_eq!(windows(11), Err(CollectionError::Windows));
         for (value, error) in [
-            ("", FieldError::Empty),
-            (" a", FieldError::Margin),
-            ("a\\r\\nset-cookie: b", FieldError::ValueCharacter('\r')),
+            ("", "`browser` has no value"),
+            (" a", "`browser` begins or ends with a space"),
+            ("a\\r\\nb: c", "`browser` has '\\r' in its value, which no header can have"),
         ] {
             let found = check(&format!(r#","browser":"{value}""#));
-            assert_eq!(found, Err(CollectionError::Browser(error)), "{value}");
+            assert_eq!(found.unwrap_err().to_string(), error, "{value}");
         }
     }
 

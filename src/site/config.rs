@@ -1,7 +1,6 @@
-//! A site's configuration, compiled: what a deployment carries of `selvedge.toml` and its peers.
+//! A site's configuration, compiled from `selvedge.toml` and the rule files into the manifest.
 //!
-//! Not the files themselves: they are read by the publisher. The invariant is that a
-//! [`SiteConfig`] which passed [`SiteConfig::check`] can't make a response that a runtime refuses.
+//! After [`SiteConfig::check`], a configuration can't produce a response that a runtime rejects.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +10,19 @@ use crate::site::action::{ACTIONS_MAX, Action};
 use crate::site::collection::{COLLECTIONS_MAX, Collection, CollectionError, ObjectName};
 use crate::site::deployment::fingerprint::may_be_fingerprinted;
 use crate::site::ids::StageName;
-use crate::site::rules::{HeaderRules, Redirects, RulesError};
+use crate::site::rules::mistake::Mistake;
+use crate::site::rules::{HeaderRules, Redirects, check_count};
 use crate::wire::path::file_extension;
 use crate::wire::time::DeltaSeconds;
 
-/// How long edges keep what a permanent stage serves, unless the site says otherwise: a day.
+/// Default time that edges keep the responses of a permanent stage: a day.
 pub const EDGE_TTL_SECS_DEFAULT: u32 = 86_400;
-/// The lifetime of the `short` profile, in browsers and at the edge: a minute.
+/// Lifetime of the `short` profile, in browsers and at the edge: a minute.
 pub const SHORT_TTL_SECS: u32 = 60;
-/// Most stages that one configuration may describe: a bound on what a tenant uploads.
+/// Maximum number of stages in a configuration, because tenants upload it.
 pub const STAGES_MAX: usize = 64;
 
-/// How a path without an exact file finds its page.
+/// How a path without an exact file finds its page (`docs/configuration.md` has the table).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HtmlMode {
@@ -41,7 +41,7 @@ pub enum HtmlMode {
     None,
 }
 
-/// What answers when nothing is there.
+/// The response if nothing is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NotFoundMode {
@@ -51,11 +51,11 @@ pub enum NotFoundMode {
     Page,
     /// `/200.html`, else `/index.html`, with 200 for navigations; 404 for everything else.
     SinglePageApplication,
-    /// A constant.
+    /// A built-in response.
     None,
 }
 
-/// Which lifetimes a permanent stage sends.
+/// The lifetimes that a permanent stage sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
@@ -66,16 +66,15 @@ pub enum Profile {
     Short,
 }
 
-/// How the publisher told fingerprinted files from others.
+/// How the publisher recognised fingerprinted files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fingerprints {
-    /// By their names and those beside them: see [`crate::site::deployment::fingerprint`].
+    /// By their names and those of other files: see [`crate::site::deployment::fingerprint`].
     #[default]
     Auto,
-    /// By path patterns of the site's own: any file may be one.
+    /// By the site's path patterns: any file may be one.
     Listed,
-    /// Not at all.
     None,
 }
 
@@ -83,64 +82,55 @@ pub enum Fingerprints {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StageKind {
-    /// Cached at the edge; a deploy is seen everywhere within the stated bound.
     Permanent,
-    /// Nothing is cached; a deploy is seen by the next request.
     Sandbox,
 }
 
 impl StageKind {
-    /// The kind of a stage that no configuration describes.
+    /// Returns the kind of a stage that no configuration describes.
     pub fn default_for(stage: &StageName) -> Self {
         if stage.is_production() { Self::Permanent } else { Self::Sandbox }
     }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Permanent => "permanent",
+            Self::Sandbox => "sandbox",
+        }
+    }
 }
 
-/// What the configuration says of one stage; absent fields fall back to the site's own.
+/// The settings of one stage that differ from the site's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageSettings {
-    /// The kind, where it is not the default for the stage's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<StageKind>,
-    /// The profile, where it is not the site's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
-    /// The edge lifetime, where it is not the site's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edge_ttl: Option<DeltaSeconds>,
 }
 
-/// Everything of a site's configuration that serving needs.
-///
-/// # Source
-/// `docs/configuration.md` describes every key.
+/// The configuration that serving needs; `docs/configuration.md` describes every key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SiteConfig {
-    /// How a path without an exact file finds its page.
     pub html: HtmlMode,
-    /// What answers when nothing is there.
     pub not_found: NotFoundMode,
     /// The status of redirects to canonical paths.
     pub redirect_status: CanonicalStatus,
-    /// How fingerprinted files were told from others.
     pub fingerprint: Fingerprints,
-    /// The profile of permanent stages.
     pub profile: Profile,
     /// How long edges keep copies on permanent stages with the default profile.
     pub edge_ttl: DeltaSeconds,
-    /// Stages that differ from the above.
     pub stages: BTreeMap<StageName, StageSettings>,
-    /// Upstream routes, in order. Not written where there are none: a folder without them stays
-    /// the deployment that it was.
+    /// In order. Omitted if empty, so that ids of deployments without actions have not changed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<Action>,
-    /// Mutable objects, in order.
+    /// In order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub collections: Vec<Collection>,
-    /// Redirects and rewrites.
     pub redirects: Redirects,
-    /// Header rules.
     pub headers: HeaderRules,
 }
 
@@ -166,10 +156,10 @@ impl Default for SiteConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub enum CanonicalStatus {
-    /// 307: kept by nobody, so that a later change of the configuration takes effect at once.
+    /// 307: never cached, so that a change of the configuration takes effect at once.
     #[default]
     Temporary,
-    /// 308: browsers keep it.
+    /// 308: cached by browsers.
     Permanent,
 }
 
@@ -193,19 +183,16 @@ impl TryFrom<u16> for CanonicalStatus {
     }
 }
 
-/// How one stage of one deployment is served: the configuration, resolved.
+/// The resolved configuration of one stage of one deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StagePolicy {
-    /// Cached or not.
     pub kind: StageKind,
-    /// Which lifetimes are sent.
     pub profile: Profile,
-    /// How long edges keep copies.
     pub edge_ttl: DeltaSeconds,
 }
 
 impl SiteConfig {
-    /// The policy of a stage.
+    /// Returns the policy of a stage.
     pub fn policy(&self, stage: &StageName) -> StagePolicy {
         let settings = self.stages.get(stage).cloned().unwrap_or_default();
         StagePolicy {
@@ -215,19 +202,19 @@ impl SiteConfig {
         }
     }
 
-    /// The collection that a decoded path is of, and the object: the first whose prefix holds it.
+    /// Returns the first collection with a prefix that covers a decoded path, and the object.
     pub fn collection(&self, path: &str) -> Option<(&Collection, ObjectName)> {
         let collection = self.collections.iter().find(|one| one.prefix.holds(path))?;
         let name = ObjectName::of_decoded(collection.prefix.rest(path)?).ok()?;
         Some((collection, name))
     }
 
-    /// Whether a path is of a collection, be there an object or not.
+    /// Returns whether a path is in a collection, with or without an object.
     pub fn is_of_collection(&self, path: &str) -> bool {
         self.collections.iter().any(|one| one.prefix.holds(path))
     }
 
-    /// Whether a path that the deployment lacks may be a fingerprinted file of an earlier one.
+    /// Returns whether a path may be a fingerprinted file of an earlier deployment.
     pub fn may_be_fingerprinted(&self, path: &str) -> bool {
         match self.fingerprint {
             Fingerprints::Auto => may_be_fingerprinted(path),
@@ -236,36 +223,37 @@ impl SiteConfig {
         }
     }
 
-    /// The policy of a deployment's own address: immutable, so as permanent as can be.
+    /// Returns the policy of a deployment's own host, which never changes.
     pub fn deployment_policy(&self) -> StagePolicy {
         StagePolicy { kind: StageKind::Permanent, profile: self.profile, edge_ttl: self.edge_ttl }
     }
 
-    /// Nothing, when every rule can be served.
-    ///
-    /// # Errors
-    /// [`RulesError`] for the first rule that can't: what a tenant uploads is checked again
-    /// where it is read, whatever the publisher had said.
-    pub fn check(&self) -> Result<(), RulesError> {
-        if self.stages.len() > STAGES_MAX {
-            return Err(RulesError::TooMany { what: "stages", max: STAGES_MAX });
-        }
-        if self.actions.len() > ACTIONS_MAX {
-            return Err(RulesError::TooMany { what: "actions", max: ACTIONS_MAX });
-        }
-        if self.collections.len() > COLLECTIONS_MAX {
-            return Err(RulesError::TooMany { what: "collections", max: COLLECTIONS_MAX });
+    /// Checks every rule; the worker repeats this check of the publisher, because tenants upload
+    /// manifests.
+    pub fn check(&self) -> Result<(), Mistake> {
+        for (count, what, max) in [
+            (self.stages.len(), "stages", STAGES_MAX),
+            (self.actions.len(), "actions", ACTIONS_MAX),
+            (self.collections.len(), "collections", COLLECTIONS_MAX),
+        ] {
+            check_count(count, what, max)?;
         }
         for action in &self.actions {
-            let prefix = || action.prefix.as_str().into();
-            action.check().map_err(|error| RulesError::Action(prefix(), error))?;
+            let mistake = |error| {
+                let message = format!("the action `{}`: {error}", action.prefix.as_str());
+                Mistake::new(message, "Keep within that.")
+            };
+            action.check().map_err(mistake)?;
         }
         for (index, collection) in self.collections.iter().enumerate() {
             let mut before = self.collections.iter().take(index);
             let taken = before.any(|other| other.name == collection.name);
             let checked = if taken { Err(CollectionError::Taken) } else { collection.check() };
-            let name = || collection.name.as_str().into();
-            checked.map_err(|error| RulesError::Collection(name(), error))?;
+            let mistake = |error| {
+                let message = format!("the collection `{}`: {error}", collection.name);
+                Mistake::new(message, "Keep within that.")
+            };
+            checked.map_err(mistake)?;
         }
         self.redirects.check()?;
         self.headers.check()
@@ -278,7 +266,7 @@ mod tests {
     use crate::site::codec;
 
     #[test]
-    fn what_a_tenant_uploads_is_checked_again() {
+    fn uploaded_configurations_are_checked() {
         let action = r#"{"prefix":"/a","upstream":"https://a.test""#;
         let list = |one: &str, count| vec![one; count].join(",");
         let actions = |count| format!(r#"{{"actions":[{}]}}"#, list(&format!("{action}}}"), count));

@@ -1,8 +1,7 @@
-//! Names of sites, stages, deployments and contents.
+//! Names of sites, stages and deployments, and hashes of contents.
 //!
-//! Not lookups: a well-formed name may name nothing. The invariant is the grammar: every
-//! value of these types is safe in a hostname label, in a storage key and in a header. They are
-//! parts of keys that every request looks up, so a clone allocates nothing.
+//! Every value is safe in a hostname label, a storage key and a header. Names are shared, because
+//! each request builds keys from them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,6 +9,8 @@ use std::sync::Arc;
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::wire::text::text_form;
 
 /// Longest site name in bytes: `<deployment>--<site>` must fit a 63-byte DNS label.
 pub const SITE_BYTES_MAX: usize = 30;
@@ -21,10 +22,9 @@ pub const STAGE_BYTES_MAX: usize = 20;
 pub const DEPLOYMENT_BYTES: usize = 26;
 /// The stage that `<site>.<base>` serves.
 pub const PRODUCTION: &str = "production";
-/// The label that selects the uncached host of a site; no stage may have it.
+/// The label of a site's uncached host; no stage may have it.
 pub const FRESH: &str = "fresh";
 
-/// Why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameError {
     kind: &'static str,
@@ -32,30 +32,35 @@ pub struct NameError {
     rule: &'static str,
 }
 
+impl NameError {
+    fn new(kind: &'static str, input: &str, rule: &'static str) -> Self {
+        Self { kind, input: input.chars().take(80).collect(), rule }
+    }
+}
+
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is no {}: {}", self.input, self.kind, self.rule)
+        write!(f, "{:?} is not a {}: {}", self.input, self.kind, self.rule)
     }
 }
 
 impl std::error::Error for NameError {}
 
 macro_rules! name {
-    ($type:ident, $kind:literal, $rule:literal, $accepts:path) => {
+    ($(#[$docs:meta])* $type:ident, $kind:literal, $accepts:path, $rule:literal) => {
+        $(#[$docs])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(Arc<str>);
+
         impl $type {
-            /// The name as a value of its type.
-            ///
-            /// # Errors
-            /// [`NameError`] when the text breaks the grammar; it names the rule.
             pub fn parse(text: &str) -> Result<Self, NameError> {
-                if $accepts(text) {
-                    return Ok(Self(text.into()));
+                match $accepts(text) {
+                    true => Ok(Self(text.into())),
+                    false => Err(NameError::new($kind, text, $rule)),
                 }
-                let input = text.chars().take(80).collect();
-                Err(NameError { kind: $kind, input, rule: $rule })
             }
 
-            /// The name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -74,92 +79,47 @@ macro_rules! name {
             }
         }
 
-        text_form!($type, |name: $type| name.as_str().to_owned());
+        text_form!($type, NameError);
     };
 }
 
-/// What `#[serde(try_from = "String", into = "String")]` asks for.
-macro_rules! text_form {
-    ($type:ty, $written:expr) => {
-        impl TryFrom<String> for $type {
-            type Error = NameError;
-            fn try_from(text: String) -> Result<Self, NameError> {
-                Self::parse(&text)
-            }
-        }
-
-        impl From<$type> for String {
-            fn from(value: $type) -> String {
-                ($written)(value)
-            }
-        }
-    };
-}
-
-/// A site: the tenant that owns hostnames, tokens, stages and deployments.
-///
-/// # Shape
-/// `[a-z0-9]([a-z0-9-]*[a-z0-9])?`, [`SITE_BYTES_MIN`] to [`SITE_BYTES_MAX`] bytes, no `--`.
-///
-/// # Example
-/// ```
-/// use selvedge::site::ids::SiteName;
-/// assert!(SiteName::parse("www").is_ok());
-/// assert!(SiteName::parse("a--b").is_err());
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SiteName(Arc<str>);
 name!(
+    /// The name of a site: `[a-z0-9]([a-z0-9-]*[a-z0-9])?` without `--`.
     SiteName,
     "site name",
-    "use 2 to 30 of a-z, 0-9 and single hyphens, not at either end",
-    is_site
+    is_site,
+    "use 2 to 30 of a-z, 0-9 and single hyphens, not at either end"
 );
 
-/// A stage: a named way to serve a site.
-///
-/// # Shape
-/// The grammar of a site name, 1 to [`STAGE_BYTES_MAX`] bytes, not `fresh`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct StageName(Arc<str>);
 name!(
+    /// The name of a stage, in the grammar of a site name.
     StageName,
     "stage name",
-    "use 1 to 20 of a-z, 0-9 and single hyphens, not at either end, and not \"fresh\"",
-    is_stage
+    is_stage,
+    "use 1 to 20 of a-z, 0-9 and single hyphens, not at either end, and not \"fresh\""
+);
+
+name!(
+    /// `d` and the first 125 bits of the SHA-256 of the manifest root, in lower-case base32 (RFC
+    /// 4648 section 6).
+    DeploymentId,
+    "deployment id",
+    is_deployment,
+    "it is 26 characters, a d and 25 of a-z and 2-7; `selvedge deployments` lists them"
 );
 
 impl StageName {
-    /// The stage that a site's own hostname serves.
     pub fn production() -> Self {
         Self(PRODUCTION.into())
     }
 
-    /// Whether this is the stage that search engines may index.
+    /// Returns whether search engines may index the stage.
     pub fn is_production(&self) -> bool {
         &*self.0 == PRODUCTION
     }
 }
 
-/// A deployment: an immutable published set, named by its content.
-///
-/// # Shape
-/// `d` and 25 digits of lower-case base32 (RFC 4648 §6): the first 125 bits of the SHA-256 of
-/// the manifest root.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct DeploymentId(Arc<str>);
-name!(
-    DeploymentId,
-    "deployment id",
-    "it is 26 characters, a d and 25 of a-z and 2-7; `selvedge deployments` lists them",
-    is_deployment
-);
-
 impl DeploymentId {
-    /// The id of the deployment whose manifest root is these bytes.
     pub fn of_root(root: &[u8]) -> Self {
         let mut id = String::from("d");
         BASE32_NOPAD.encode_append(&Sha256::digest(root), &mut id);
@@ -169,52 +129,40 @@ impl DeploymentId {
     }
 }
 
-/// The SHA-256 of some bytes: how blobs are named.
+/// The SHA-256 of some bytes, which names a blob.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ContentHash(pub [u8; 32]);
 
+text_form!(ContentHash, NameError);
+
 impl ContentHash {
-    /// The hash of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The hash that 64 lower-case hexadecimal digits spell.
-    ///
-    /// # Errors
-    /// [`NameError`] for any other text, upper case included: one hash has one spelling.
+    /// Parses 64 hexadecimal digits. Upper case is rejected: a hash has one spelling.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let wrong = || NameError {
-            kind: "content hash",
-            input: text.chars().take(80).collect(),
-            rule: "it is 64 lower-case hexadecimal digits",
-        };
+        let rule = "it is 64 lower-case hexadecimal digits";
+        let wrong = || NameError::new("content hash", text, rule);
         let digits: &[u8; 64] = text.as_bytes().try_into().map_err(|_| wrong())?;
         let mut hash = [0; 32];
         HEXLOWER.decode_mut(digits, &mut hash).map_err(|_| wrong())?;
         Ok(Self(hash))
     }
 
-    /// The hash as 64 lower-case hexadecimal digits.
     pub fn hex(&self) -> String {
-        let mut text = String::with_capacity(64);
-        self.push_hex(&mut text);
-        text
+        HEXLOWER.encode(&self.0)
     }
 
-    /// Appends the 64 digits to a text.
     pub fn push_hex(&self, text: &mut String) {
         HEXLOWER.encode_append(&self.0, text);
     }
 
-    /// The first 32 hexadecimal digits: what an entity tag shows.
-    ///
-    /// 128 bits are enough to tell contents apart, and half the bytes on the wire.
+    /// Returns the first 32 hexadecimal digits, for entity tags: 128 bits are enough to tell
+    /// contents apart, in half the bytes.
     pub fn short_hex(&self) -> String {
-        let mut text = String::with_capacity(32);
-        HEXLOWER.encode_append(self.0.first_chunk::<16>().unwrap_or(&[0; 16]), &mut text);
-        text
+        HEXLOWER.encode(self.0.first_chunk::<16>().unwrap_or(&[0; 16]))
     }
 }
 
@@ -229,8 +177,6 @@ impl fmt::Debug for ContentHash {
         f.write_str(&self.hex())
     }
 }
-
-text_form!(ContentHash, |hash: ContentHash| hash.hex());
 
 fn is_site(text: &str) -> bool {
     (SITE_BYTES_MIN..=SITE_BYTES_MAX).contains(&text.len()) && is_label(text)
@@ -250,14 +196,12 @@ fn is_label(text: &str) -> bool {
     text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
         && !text.starts_with('-')
         && !text.ends_with('-')
-        && !text.as_bytes().windows(2).any(|pair| pair == b"--")
+        && !text.contains("--")
 }
 
-/// Names a stage of a site.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StageKey(pub SiteName, pub StageName);
 
-/// Names a deployment of a site.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DeploymentKey(pub SiteName, pub DeploymentId);
 
@@ -266,55 +210,36 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(accepts: impl Fn(&str) -> bool, good: &[&str], bad: &[&str]) {
-        for text in good {
-            assert!(accepts(text), "{text:?} should be accepted");
-        }
-        for text in bad {
-            assert!(!accepts(text), "{text:?} should be refused");
-        }
+    fn check<T>(parse: fn(&str) -> Result<T, NameError>, accepted: &[&str], rejected: &[&str]) {
+        accepted.iter().for_each(|text| assert!(parse(text).is_ok(), "{text:?}"));
+        rejected.iter().for_each(|text| assert!(parse(text).is_err(), "{text:?}"));
     }
 
     #[test]
-    fn site_names() {
+    fn names_are_checked() {
         check(
-            |t| SiteName::parse(t).is_ok(),
-            &["ab", "a1", "my-site", "012345678901234567890123456789"],
-            &[
-                "",
-                "a",
-                "-a",
-                "a-",
-                "a--b",
-                "A1",
-                "a.b",
-                "a_b",
-                "é",
-                "a b",
-                "0123456789012345678901234567890",
-            ],
+            SiteName::parse,
+            &["ab", "a1", "my-site", "www", "012345678901234567890123456789"],
+            &["", "a", "-a", "a-", "a--b", "A1", "a.b", "a_b", "é", "a b"],
         );
-    }
-
-    #[test]
-    fn stage_names() {
+        check(SiteName::parse, &[], &["0123456789012345678901234567890"]);
         check(
-            |t| StageName::parse(t).is_ok(),
+            StageName::parse,
             &["a", "production", "pr-12", "01234567890123456789"],
             &["", "fresh", "-", "a--b", "012345678901234567890", "Prod"],
         );
-    }
-
-    #[test]
-    fn deployment_ids() {
-        let id = DeploymentId::of_root(b"");
-        assert_eq!(id.as_str(), "d4oymiquy7qobjgx36tejs35ze");
         check(
-            |t| DeploymentId::parse(t).is_ok(),
+            DeploymentId::parse,
             &["dabcdefghijklmnopqrstuvwxy"],
             &["", "d", "eabcdefghijklmnopqrstuvwxy", "dabcdefghijklmnopqrstuvwx1"],
         );
-        assert!(!is_stage(id.as_str()), "a deployment can't be taken for a stage");
+    }
+
+    #[test]
+    fn a_deployment_is_not_a_stage() {
+        let id = DeploymentId::of_root(b"");
+        assert_eq!(id.as_str(), "d4oymiquy7qobjgx36tejs35ze");
+        assert!(!is_stage(id.as_str()));
     }
 
     #[test]

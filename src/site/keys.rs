@@ -1,8 +1,8 @@
-//! Storage keys: the only place where one is made.
+//! Storage keys. No other module builds one.
 //!
-//! Not addresses: nothing that a client sends becomes a key unless it passed through a name's
-//! grammar or a lookup in a manifest. The invariant is that keys of two sites can't meet: a site's
-//! name has no `/`, and stands between two of them in every key of the site but the last part.
+//! Nothing that a client sends becomes a key unless it passed a name's grammar or was found in a
+//! manifest. Keys of two sites can't collide: a site name has no `/`, and is followed by one in
+//! every key of the site except its record.
 
 use std::fmt;
 
@@ -16,7 +16,6 @@ use crate::wire::time::UnixMillis;
 pub struct Key(String);
 
 impl Key {
-    /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -33,12 +32,12 @@ pub fn site(site: &SiteName) -> Key {
     Key(format!("site/{site}"))
 }
 
-/// The record of a custom hostname: which site and stage it serves.
+/// The record of a custom hostname: the site and stage that it serves.
 pub fn host(host: &Hostname) -> Key {
-    Key(format!("host/{}", host.as_str()))
+    Key(format!("host/{host}"))
 }
 
-/// The live record of a stage: which deployment it serves.
+/// The live record of a stage.
 pub fn live(site: &SiteName, stage: &StageName) -> Key {
     Key(format!("live/{site}/{stage}"))
 }
@@ -48,7 +47,7 @@ pub fn deployment(site: &SiteName, deployment: &DeploymentId) -> Key {
     Key(format!("dep/{site}/{deployment}"))
 }
 
-/// A blob: bytes of a representation, or a shard of a manifest.
+/// A blob: a representation or a shard of a manifest.
 pub fn blob(site: &SiteName, hash: &ContentHash) -> Key {
     let mut key = String::with_capacity(6 + 30 + 64);
     key.push_str("blob/");
@@ -63,7 +62,7 @@ pub fn object(site: &SiteName, collection: &CollectionName, name: &ObjectName) -
     Key(format!("obj/{site}/{collection}/{name}"))
 }
 
-/// What the objects of a collection begin with whose names begin with a text.
+/// The prefix of a collection's objects with names that begin with `prefix`.
 pub fn object_prefix(site: &SiteName, collection: &CollectionName, prefix: &str) -> String {
     format!("obj/{site}/{collection}/{prefix}")
 }
@@ -71,13 +70,12 @@ pub fn object_prefix(site: &SiteName, collection: &CollectionName, prefix: &str)
 /// Names the cache entries of a stage, apart from those of an earlier site of the same name.
 #[derive(Debug, Clone, Copy)]
 pub struct StoredFor<'a> {
-    /// The stage.
     pub stage: &'a StageName,
-    /// When the site was created; `None` for a live record that does not say.
+    /// `None` for a live record of an earlier version, which lacks it.
     pub site_created_ms: Option<UnixMillis>,
 }
 
-/// A stored response of a stage, in the edge tier only; the hash is of all that selects it.
+/// A stored response of a stage, in the edge tier only; the hash covers everything that selects it.
 pub fn stored(site: &SiteName, of: &StoredFor<'_>, hash: &ContentHash) -> Key {
     let stage = of.stage;
     match of.site_created_ms {
@@ -91,41 +89,38 @@ pub fn variant(stored: &Key, hash: &ContentHash) -> Key {
     Key(format!("{stored}/{hash}"))
 }
 
-/// What says that somebody in this data centre refreshes a stored response.
+/// The lock of a stored response that is being refreshed in this data centre.
 pub fn refresh_lock(stored: &Key) -> Key {
     Key(format!("{stored}/lock"))
 }
 
-/// What the keys of all sites begin with.
+/// The prefix of all site records.
 pub fn sites_prefix() -> &'static str {
     "site/"
 }
 
-/// What the live records of a site begin with.
+/// The prefix of a site's live records.
 pub fn live_prefix(site: &SiteName) -> String {
     format!("live/{site}/")
 }
 
-/// Returns the prefixes of a site's keys other than its records, each with a name for people.
+/// Returns the prefixes of a site's keys other than its records, each with its name in messages.
 pub fn content_prefixes(site: &SiteName) -> [(&'static str, String); 3] {
     let below = |kind: &str| format!("{kind}/{site}/");
     [("deployments", below("dep")), ("objects", below("obj")), ("blobs", below("blob"))]
 }
 
-/// A key that a listing by prefix gave; `None` if it does not have the prefix.
+/// Returns a key from a listing by prefix; `None` if it lacks the prefix.
 pub fn listed(prefix: &str, key: String) -> Option<Key> {
     key.starts_with(prefix).then_some(Key(key))
 }
 
-/// What a site's blobs begin with whose hashes begin with these hexadecimal digits.
+/// The prefix of a site's blobs with hashes that begin with `digits`.
 pub fn blob_prefix(site: &SiteName, digits: &HexPrefix) -> String {
     format!("blob/{site}/{}", digits.0)
 }
 
-/// The first few hexadecimal digits of hashes: how a listing is narrowed.
-///
-/// # Shape
-/// At most [`HexPrefix::DIGITS_MAX`] lower-case hexadecimal digits; may be empty.
+/// The first lower-case hexadecimal digits of hashes, to narrow a listing; may be empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HexPrefix(String);
 
@@ -133,13 +128,11 @@ impl HexPrefix {
     /// Four digits split a site's blobs 65,536 ways: more than a million paths need.
     pub const DIGITS_MAX: usize = 4;
 
-    /// The prefix, `None` when it is anything but up to four lower-case digits.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         (digits && text.len() <= Self::DIGITS_MAX).then(|| Self(text.to_owned()))
     }
 
-    /// Whether a hash begins with the prefix.
     pub fn matches(&self, hash: &ContentHash) -> bool {
         hash.hex().starts_with(&self.0)
     }
@@ -150,31 +143,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_of_two_sites_never_meet() {
+    fn keys_of_two_sites_do_not_collide() {
         let (a, ab) = (SiteName::parse("aa").unwrap(), SiteName::parse("aab").unwrap());
-        let hash = ContentHash::of(b"x");
+        let (hash, all) = (ContentHash::of(b"x"), HexPrefix::parse("").unwrap());
         assert_ne!(blob(&a, &hash), blob(&ab, &hash));
-        assert!(
-            !blob(&ab, &hash)
-                .as_str()
-                .starts_with(&blob_prefix(&a, &HexPrefix::parse("").unwrap()))
-        );
+        assert!(!blob(&ab, &hash).as_str().starts_with(&blob_prefix(&a, &all)));
         assert!(!live(&ab, &StageName::production()).as_str().starts_with(&live_prefix(&a)));
     }
 
     #[test]
-    fn a_site_of_the_same_name_finds_no_cache_entry_of_an_earlier_one() {
-        let (site, stage, hash) =
-            (SiteName::parse("aa").unwrap(), StageName::production(), ContentHash::of(b"x"));
+    fn cache_entries_of_an_earlier_site_of_the_same_name_are_not_found() {
+        let (site, stage) = (SiteName::parse("aa").unwrap(), StageName::production());
         let of = |created: Option<u64>| {
             let site_created_ms = created.map(UnixMillis);
-            stored(&site, &StoredFor { stage: &stage, site_created_ms }, &hash)
+            stored(&site, &StoredFor { stage: &stage, site_created_ms }, &ContentHash::of(b"x"))
         };
         assert!(of(None) != of(Some(1)) && of(Some(1)) != of(Some(2)));
     }
 
     #[test]
-    fn prefixes() {
+    fn prefixes_match_hashes() {
         let hash = ContentHash::of(b"");
         for (text, matches) in [("", true), ("e3b0", true), ("e3b1", false)] {
             assert_eq!(HexPrefix::parse(text).map(|p| p.matches(&hash)), Some(matches), "{text}");

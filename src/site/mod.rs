@@ -1,10 +1,7 @@
-//! What is published: names, stage policy, configuration, rules, manifests, records, storage keys.
+//! The data model of a site: names, storage keys, configuration, rules, manifests and records.
 //!
-//! Pure values and their formats, shared by the worker that serves them and the command line
-//! that makes them. No I/O, no clock, nothing of a runtime.
-//!
-//! Invariant: whatever comes from a store or a tenant is parsed here, once, into types that
-//! can't be wrong; nothing behind this module looks at raw bytes again.
+//! Pure values and their formats, shared by the worker and the command line. Whatever comes from a
+//! store or a tenant is parsed here, once, into types that are always valid.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(

@@ -1,14 +1,10 @@
-//! Bearer tokens (RFC 6750).
+//! Bearer tokens (RFC 6750 section 2.1).
 
 /// Maximum length of a token in bytes. Ours have about 90.
 pub const TOKEN_BYTES_MAX: usize = 256;
 
-/// Returns the token of an `Authorization` header that has exactly one.
-///
-/// Two lines arrive joined by a comma, and are rejected.
-///
-/// # Source
-/// RFC 6750 section 2.1
+/// Returns the token of an `Authorization` header that has exactly one; two lines, joined by a
+/// comma, are rejected.
 pub fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b'+');
@@ -18,10 +14,10 @@ pub fn bearer(value: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{TOKEN_BYTES_MAX, bearer};
 
     #[test]
-    fn one_bearer_token_and_nothing_else() {
+    fn only_a_single_token_is_accepted() {
         let rows = [
             ("Bearer abc", Some("abc")),
             ("bearer a-b_c.d", Some("a-b_c.d")),

@@ -1,88 +1,55 @@
-//! The Cache-Control field: what its directives say, read once into headers.
+//! The directives of `Cache-Control` (RFC 9111 section 5.2).
 //!
-//! RFC 9111 section 5.2. Not a policy: what a cache makes of the directives is decided in `serve`.
-//! The invariant is that nothing malformed ever permits: a directive that can't be read counts
-//! where it restricts, and a lifetime that can't be read is no lifetime at all. Parsed by hand
-//! to keep that distinction.
+//! Parsed by hand so that malformed input never permits anything: a directive that can't be parsed
+//! counts if it restricts, and a lifetime that can't be parsed is zero.
 
 use crate::wire::dictionary::{Member, Value};
+use crate::wire::text::{OWS, is_token_byte};
 use crate::wire::time::DeltaSeconds;
 
 /// The value of a directive that takes seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seconds {
-    /// A number of them.
     Valid(DeltaSeconds),
-    /// Anything else, which is to say none: what has invalid freshness information is stale (RFC
-    /// 9111 section 4.2.1).
+    /// Counts as zero: a response with invalid freshness information is stale (RFC 9111 section
+    /// 4.2.1).
     Invalid,
 }
 
-/// What a response says to the caches that it passes.
+/// The directives of a response (RFC 9111 section 5.2.2, RFC 5861 sections 3 and 4, RFC 8246
+/// section 2).
 ///
-/// # Shape
-/// A lifetime or window is None where its directive is absent; of two that differ, the shorter
-/// counts. `no-cache="field"` and `private="field"` count as if they named no field, the strict
-/// reading that RFC 9111 sections 5.2.2.4 and 5.2.2.7 allow.
-///
-/// # Source
-/// RFC 9111 section 5.2.2, RFC 5861 sections 3 and 4, RFC 8246 section 2.
-///
-/// # Example
-/// ```
-/// use selvedge::wire::cache_control::{ResponseDirectives, Seconds};
-/// use selvedge::wire::time::DeltaSeconds;
-///
-/// let directives = ResponseDirectives::parse("extension=\"max-age=9\", Max-Age=60, no-cache");
-/// assert_eq!(directives.max_age, Some(Seconds::Valid(DeltaSeconds(60))));
-/// assert!(directives.no_cache && !directives.no_store);
-/// ```
+/// Of two lifetimes for one directive, the shorter counts. `no-cache` and `private` with header
+/// names apply to the whole response, the strict reading that RFC 9111 sections 5.2.2.4 and 5.2.2.7
+/// allow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResponseDirectives {
-    /// `max-age`.
     pub max_age: Option<Seconds>,
-    /// `s-maxage`.
     pub s_maxage: Option<Seconds>,
-    /// `no-cache`, naming headers or not.
     pub no_cache: bool,
-    /// `no-store`.
     pub no_store: bool,
-    /// `private`, naming headers or not.
     pub private: bool,
-    /// `public`.
     pub public: bool,
-    /// `must-revalidate`.
     pub must_revalidate: bool,
-    /// `proxy-revalidate`.
     pub proxy_revalidate: bool,
-    /// `must-understand`.
     pub must_understand: bool,
-    /// `immutable`.
     pub immutable: bool,
-    /// `stale-while-revalidate`.
     pub stale_while_revalidate: Option<Seconds>,
-    /// `stale-if-error`.
     pub stale_if_error: Option<Seconds>,
 }
 
-/// What a request says to the caches that it passes, as far as this one listens.
+/// The directives of a request that this cache honours (RFC 9111 sections 5.2.1.5 and 5.2.1.7).
 ///
-/// `max-age`, `min-fresh`, `max-stale` and `no-cache` are not listened to: they would let any
-/// client send its load past the cache to whoever made the response. RFC 9111 section 5.2.1 leaves
-/// that to the cache.
-///
-/// # Source
-/// RFC 9111 sections 5.2.1.5 and 5.2.1.7.
+/// `max-age`, `min-fresh`, `max-stale` and `no-cache` would let any client send its load past the
+/// cache to the origin; RFC 9111 section 5.2.1 allows a cache to ignore them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestDirectives {
-    /// `no-store`.
     pub no_store: bool,
-    /// `only-if-cached`.
     pub only_if_cached: bool,
 }
 
 impl Seconds {
-    /// Returns the seconds that count: none, when they can't be read.
+    /// Returns the seconds, zero if invalid.
     pub fn counted(self) -> DeltaSeconds {
         match self {
             Seconds::Valid(seconds) => seconds,
@@ -90,112 +57,101 @@ impl Seconds {
         }
     }
 
-    fn read(form: Form<'_>) -> Seconds {
-        // The quoted form is not for these directives (RFC 9111 section 5.2.2.1).
-        match form {
-            Form::Token(text) => DeltaSeconds::parse(text).map_or(Seconds::Invalid, Seconds::Valid),
-            Form::Bare | Form::Quoted | Form::Malformed => Seconds::Invalid,
-        }
+    /// A quoted value is invalid (RFC 9111 section 5.2.2.1).
+    fn parse(form: Form<'_>) -> Seconds {
+        let seconds = match form {
+            Form::Token(text) => DeltaSeconds::parse(text),
+            Form::Other | Form::Malformed => None,
+        };
+        seconds.map_or(Seconds::Invalid, Seconds::Valid)
     }
 
-    /// The shorter of this and what was said before.
-    fn or_shorter(self, said: Option<Seconds>) -> Option<Seconds> {
-        Some(match said {
-            Some(said) if said.counted() <= self.counted() => said,
-            _ => self,
-        })
+    fn or_shorter(self, earlier: Option<Seconds>) -> Seconds {
+        earlier.filter(|earlier| earlier.counted() <= self.counted()).unwrap_or(self)
     }
 }
 
 impl ResponseDirectives {
-    /// Returns what a field value says; its lines are joined with commas.
-    ///
-    /// # Source
-    /// RFC 9111 section 5.2: names are compared without regard to case, unknown directives are
-    /// ignored.
+    /// Parses the header; its lines are joined with commas.
     pub fn parse(value: &str) -> ResponseDirectives {
-        let mut said = ResponseDirectives::default();
+        let mut parsed = ResponseDirectives::default();
         for Directive { name, form } in directives(value) {
-            let is = |known: &str| name.eq_ignore_ascii_case(known);
-            let seconds = Seconds::read(form);
-            if is("max-age") {
-                said.max_age = seconds.or_shorter(said.max_age);
-            } else if is("s-maxage") {
-                said.s_maxage = seconds.or_shorter(said.s_maxage);
-            } else if is("stale-while-revalidate") {
-                said.stale_while_revalidate = seconds.or_shorter(said.stale_while_revalidate);
-            } else if is("stale-if-error") {
-                said.stale_if_error = seconds.or_shorter(said.stale_if_error);
-            } else if is("must-revalidate") && form == Form::Malformed {
+            let name = name.to_ascii_lowercase();
+            if let Some(lifetime) = parsed.lifetime(&name) {
+                *lifetime = Some(Seconds::parse(form).or_shorter(*lifetime));
+                continue;
+            }
+            let name = match &*name {
+                "public" if form == Form::Malformed => continue,
                 // The same restriction, without the permission of RFC 9111 section 3.5.
-                said.proxy_revalidate = true;
-            } else if !(is("public") && form == Form::Malformed) {
-                said.set(name, true);
+                "must-revalidate" if form == Form::Malformed => "proxy-revalidate",
+                name => name,
+            };
+            if let Some(flag) = parsed.flag(name) {
+                *flag = true;
             }
         }
-        said
+        parsed
     }
 
-    /// Returns what the members of a targeted field say.
+    /// Converts the members of a targeted header (RFC 9213 section 2.1).
     ///
-    /// A value of another type than its directive takes is none: seconds that can't be read, or a
-    /// directive that is there.
-    ///
-    /// # Source
-    /// RFC 9213 section 2.1.
+    /// A lifetime of the wrong type is invalid; any other directive counts unless it is false.
     pub fn of_members(members: &[Member<'_>]) -> ResponseDirectives {
-        let mut said = ResponseDirectives::default();
+        let mut parsed = ResponseDirectives::default();
         for Member { key, value } in members {
-            let seconds = Some(match value {
-                Value::Integer(number) => u64::try_from(*number)
-                    .map_or(Seconds::Invalid, |n| Seconds::Valid(DeltaSeconds::saturating_from(n))),
-                Value::Boolean(_) | Value::Other => Seconds::Invalid,
-            });
-            // Of members with the same key, the last one counts (RFC 8941 section 3.2).
-            match *key {
-                "max-age" => said.max_age = seconds,
-                "s-maxage" => said.s_maxage = seconds,
-                "stale-while-revalidate" => said.stale_while_revalidate = seconds,
-                "stale-if-error" => said.stale_if_error = seconds,
-                name => said.set(name, *value != Value::Boolean(false)),
+            if let Some(lifetime) = parsed.lifetime(key) {
+                let seconds = match value {
+                    Value::Integer(number) => u64::try_from(*number).ok(),
+                    Value::Boolean(_) | Value::Other => None,
+                };
+                let valid = |seconds| Seconds::Valid(DeltaSeconds::saturating_from(seconds));
+                // Of members with the same key, the last one counts (RFC 8941 section 3.2).
+                *lifetime = Some(seconds.map_or(Seconds::Invalid, valid));
+            } else if let Some(flag) = parsed.flag(key) {
+                *flag = *value != Value::Boolean(false);
             }
         }
-        said
+        parsed
     }
 
-    /// Sets a directive that takes no value.
-    fn set(&mut self, name: &str, is_said: bool) {
-        let known: [(&str, &mut bool); 8] = [
-            ("no-cache", &mut self.no_cache),
-            ("no-store", &mut self.no_store),
-            ("private", &mut self.private),
-            ("public", &mut self.public),
-            ("must-revalidate", &mut self.must_revalidate),
-            ("proxy-revalidate", &mut self.proxy_revalidate),
-            ("must-understand", &mut self.must_understand),
-            ("immutable", &mut self.immutable),
-        ];
-        for (known, said) in known {
-            if name.eq_ignore_ascii_case(known) {
-                *said = is_said;
-            }
+    fn lifetime(&mut self, name: &str) -> Option<&mut Option<Seconds>> {
+        match name {
+            "max-age" => Some(&mut self.max_age),
+            "s-maxage" => Some(&mut self.s_maxage),
+            "stale-while-revalidate" => Some(&mut self.stale_while_revalidate),
+            "stale-if-error" => Some(&mut self.stale_if_error),
+            _ => None,
+        }
+    }
+
+    fn flag(&mut self, name: &str) -> Option<&mut bool> {
+        match name {
+            "no-cache" => Some(&mut self.no_cache),
+            "no-store" => Some(&mut self.no_store),
+            "private" => Some(&mut self.private),
+            "public" => Some(&mut self.public),
+            "must-revalidate" => Some(&mut self.must_revalidate),
+            "proxy-revalidate" => Some(&mut self.proxy_revalidate),
+            "must-understand" => Some(&mut self.must_understand),
+            "immutable" => Some(&mut self.immutable),
+            _ => None,
         }
     }
 }
 
 impl RequestDirectives {
-    /// Returns what a field value says; its lines are joined with commas.
+    /// Parses the header; its lines are joined with commas.
     pub fn parse(value: &str) -> RequestDirectives {
-        let mut said = RequestDirectives::default();
+        let mut parsed = RequestDirectives::default();
         for Directive { name, .. } in directives(value) {
-            said.no_store |= name.eq_ignore_ascii_case("no-store");
-            said.only_if_cached |= name.eq_ignore_ascii_case("only-if-cached");
+            parsed.no_store |= name.eq_ignore_ascii_case("no-store");
+            parsed.only_if_cached |= name.eq_ignore_ascii_case("only-if-cached");
         }
-        said
+        parsed
     }
 }
 
-/// A directive as it is written.
 #[derive(Clone, Copy)]
 struct Directive<'a> {
     name: &'a str,
@@ -205,25 +161,22 @@ struct Directive<'a> {
 /// How the value of a directive is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form<'a> {
-    /// There is none.
-    Bare,
-    /// A token.
     Token(&'a str),
-    /// A quoted string; nothing here asks what is in it.
-    Quoted,
-    /// Against the grammar, or after a quote that is, where nothing is sure.
+    /// No value or a quoted string.
+    Other,
+    /// Against the grammar, or after a quote that is, where nothing is certain.
     Malformed,
 }
 
-/// The directives of a field value (RFC 9110 section 5.6.1).
+/// Iterates over the directives of a header (RFC 9110 section 5.6.1).
 fn directives(value: &str) -> Directives<'_> {
-    Directives { rest: value, is_sure: true }
+    Directives { rest: value, is_certain: true }
 }
 
 struct Directives<'a> {
     rest: &'a str,
-    /// Whether every quote so far ended where a member does.
-    is_sure: bool,
+    /// Whether every quoted string so far ended where a member does.
+    is_certain: bool,
 }
 
 impl<'a> Iterator for Directives<'a> {
@@ -244,19 +197,18 @@ impl<'a> Iterator for Directives<'a> {
 }
 
 impl<'a> Directives<'a> {
-    /// Takes a `token [ "=" ( token / quoted-string ) ]`, and what else is before the next comma.
+    /// Takes `token [ "=" ( token / quoted-string ) ]` and anything else before the next comma.
     fn take(&mut self) -> Directive<'a> {
         let (name, after) = take_token(self.rest);
         let (form, after) = match after.strip_prefix('=') {
-            None => (Form::Bare, after),
-            // Only here may a quote begin: anywhere else it hides no comma.
+            None => (Form::Other, after),
+            // A quote hides commas only here.
             Some(value) if value.starts_with('"') && !name.is_empty() => {
                 match after_quoted_string(value) {
-                    Some(after) => (Form::Quoted, after),
+                    Some(after) => (Form::Other, after),
                     None => {
-                        // What the quote swallows may be a directive: it is read, but it only
-                        // restricts.
-                        self.is_sure = false;
+                        // The quote may swallow a directive, which is parsed but only restricts.
+                        self.is_certain = false;
                         (Form::Malformed, value)
                     }
                 }
@@ -269,27 +221,19 @@ impl<'a> Directives<'a> {
         let end = after.find(',').unwrap_or(after.len());
         let (more, rest) = after.split_at_checked(end).unwrap_or((after, ""));
         self.rest = rest;
-        let is_read = self.is_sure && more.trim_matches(OWS).is_empty();
-        Directive { name, form: if is_read { form } else { Form::Malformed } }
+        let is_whole = self.is_certain && more.trim_matches(OWS).is_empty();
+        Directive { name, form: if is_whole { form } else { Form::Malformed } }
     }
 }
 
-/// Takes a token off the front of `text` (RFC 9110 section 5.6.2).
+/// Splits a token off the front of `text` (RFC 9110 section 5.6.2).
 fn take_token(text: &str) -> (&str, &str) {
     let end = text.bytes().position(|byte| !is_token_byte(byte));
     end.and_then(|at| text.split_at_checked(at)).unwrap_or((text, ""))
 }
 
-/// Whether a byte may stand in a token.
-///
-/// # Source
-/// RFC 9110 section 5.6.2, `tchar`.
-pub fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-/// What follows the quoted string at the front of `text` (RFC 9110 section 5.6.4); None where it
-/// does not end, or not where a member does.
+/// Skips the quoted string at the front of `text` (RFC 9110 section 5.6.4); `None` if it does not
+/// end, or does not end where a member does.
 fn after_quoted_string(text: &str) -> Option<&str> {
     let mut escaped = false;
     let inner = text.strip_prefix('"')?;
@@ -302,9 +246,6 @@ fn after_quoted_string(text: &str) -> Option<&str> {
     let next = after.trim_start_matches(OWS);
     (next.is_empty() || next.starts_with(',')).then_some(after)
 }
-
-/// Optional white space (RFC 9110 section 5.6.3).
-const OWS: [char; 2] = [' ', '\t'];
 
 #[cfg(test)]
 mod tests {
@@ -319,7 +260,7 @@ mod tests {
     const INVALID: Option<Seconds> = Some(Seconds::Invalid);
 
     #[test]
-    fn lifetimes_are_read_or_are_none() {
+    fn lifetimes_are_valid_or_invalid() {
         let rows = [
             ("", None),
             ("max-age=60", valid(60)),
@@ -353,6 +294,7 @@ mod tests {
             ("extension=\"max-age=3600\", max-age=1", valid(1)),
             ("extension=\"a\\\", max-age=3600\", max-age=1", valid(1)),
             ("extension=\"max-age=3600\"", None),
+            ("extension=\"max-age=9\", Max-Age=60, no-cache", valid(60)),
             ("extension=\"x\"y, max-age=1", INVALID),
             ("extension=\"x, max-age=1", INVALID),
             ("max-age=1, extension=\"x", valid(1)),
@@ -367,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn every_directive_has_its_field() {
+    fn every_directive_is_parsed() {
         let said = ResponseDirectives::parse(
             "max-age=1, s-maxage=2, no-cache, no-store, private, public, must-revalidate, \
              proxy-revalidate, must-understand, immutable, stale-while-revalidate=3, \
@@ -392,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_restricts_and_permits_nothing() {
+    fn malformed_directives_only_restrict() {
         let said = ResponseDirectives::parse;
         for value in
             ["no-store;x", "no-store x", "no-store =1", "no-store=\"", "a\"b, no-store, c\""]
@@ -410,10 +352,12 @@ mod tests {
         let held = said("must-revalidate x");
         assert!(held.proxy_revalidate && !held.must_revalidate);
         assert!(said("private=\"set-cookie\"").private && said("no-cache=\"a, b\"").no_cache);
+        let held = said("extension=\"max-age=9\", Max-Age=60, no-cache");
+        assert!(held.no_cache && !held.no_store);
     }
 
     #[test]
-    fn members_say_the_same() {
+    fn members_are_converted() {
         let rows = [
             ("max-age=60", valid(60)),
             ("max-age=99999999999", valid(1 << 31)),
@@ -437,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_heard_in_two_things() {
+    fn requests_have_two_directives() {
         let said = RequestDirectives::parse("max-age=0, No-Store, only-if-cached=1, no-cache");
         assert_eq!(said, RequestDirectives { no_store: true, only_if_cached: true });
         let said = RequestDirectives::parse("nothing-to-see-here, x=\"no-store\"");

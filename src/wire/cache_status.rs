@@ -1,78 +1,42 @@
-//! The Cache-Status field: how this cache handled a request.
+//! The `Cache-Status` header (RFC 9211).
 //!
-//! By hand: every response has one, all its words are constants, and `sfv` writes parameters
-//! without the space that ours always had.
-//!
-//! RFC 9211. Only the member of this cache, and only the parameters that it sends; a member of a
-//! cache further back is kept in front of it by whoever appends.
+//! Written without `sfv`: every response has this header, and `sfv` omits the space between
+//! parameters that ours has always had.
 
 use crate::wire::text::push_number;
 
-/// The name that this cache goes by in the field.
+/// The name of this cache in the header.
 pub const CACHE_NAME: &str = "selvedge";
 
-/// This cache's member of a Cache-Status field.
-///
-/// # Source
-/// RFC 9211 section 2.
-///
-/// # Example
-/// ```
-/// use selvedge::wire::cache_status::{CacheStatus, Forward, State};
-///
-/// let status = CacheStatus {
-///     state: State::Forward(Forward::UriMiss),
-///     ttl: None,
-///     stored: true,
-///     detail: Some("store"),
-/// };
-/// assert_eq!(status.text(), "selvedge; fwd=uri-miss; stored; detail=store");
-/// ```
+/// The member of this cache in the header (RFC 9211 section 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheStatus {
-    /// Whether it was a hit, or why it was forwarded.
     pub state: State,
-    /// What is left of the freshness lifetime in seconds, below 0 when stale (RFC 9211 section
-    /// 2.4).
+    /// Remaining freshness lifetime in seconds, negative if stale.
     pub ttl: Option<i64>,
-    /// Whether the response was stored (RFC 9211 section 2.5).
     pub stored: bool,
-    /// A word of our own, an RFC 8941 token: the tier that answered, or a reason (RFC 9211 section
-    /// 2.8).
+    /// An RFC 8941 token: the tier that served the response, or a reason.
     pub detail: Option<&'static str>,
 }
 
-/// Whether a request was satisfied by the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It was, without going forward (RFC 9211 section 2.1).
     Hit,
-    /// It went forward (RFC 9211 section 2.2).
     Forward(Forward),
 }
 
-/// Why a request went forward.
-///
-/// # Source
-/// RFC 9211 section 2.2.
+/// The reason why a request was forwarded (RFC 9211 section 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forward {
-    /// Nothing was stored for the URI.
     UriMiss,
-    /// Something was, but its Vary did not match.
     VaryMiss,
-    /// What was stored is stale.
     Stale,
-    /// The cache was configured not to handle the request.
     Bypass,
-    /// The method's semantics require it.
     Method,
-    /// The request's cache directives require it.
     Request,
 }
 
 impl Forward {
-    /// Returns the token of the `fwd` parameter.
     pub fn token(self) -> &'static str {
         match self {
             Forward::UriMiss => "uri-miss",
@@ -86,20 +50,15 @@ impl Forward {
 }
 
 impl CacheStatus {
-    /// Returns a hit, with nothing else to say.
     pub fn hit() -> CacheStatus {
         CacheStatus { state: State::Hit, ttl: None, stored: false, detail: None }
     }
 
-    /// Returns a forwarded request, with nothing else to say.
     pub fn forward(reason: Forward) -> CacheStatus {
-        CacheStatus { state: State::Forward(reason), ttl: None, stored: false, detail: None }
+        CacheStatus { state: State::Forward(reason), ..CacheStatus::hit() }
     }
 
-    /// Returns the member of the field, parameters and all.
-    ///
-    /// # Source
-    /// RFC 9211 section 2.
+    /// Returns the member with its parameters.
     pub fn text(&self) -> String {
         let mut text = String::with_capacity(64);
         text.push_str(CACHE_NAME);
@@ -127,38 +86,28 @@ impl CacheStatus {
 
 #[cfg(test)]
 mod tests {
-    use super::{CacheStatus, Forward, State};
+    use super::Forward::{Bypass, Method, Request, Stale, UriMiss, VaryMiss};
+    use super::{CacheStatus, State};
 
     #[test]
-    fn writes_the_field_value() {
-        let hit = State::Hit;
+    fn members_are_written_with_their_parameters() {
+        let (hit, forward) = (State::Hit, State::Forward);
         let rows = [
-            (hit, None, false, None, "selvedge; hit"),
-            (hit, Some(12), false, Some("memory"), "selvedge; hit; ttl=12; detail=memory"),
-            (hit, Some(-3), false, None, "selvedge; hit; ttl=-3"),
-            (
-                State::Forward(Forward::UriMiss),
-                None,
-                true,
-                Some("store"),
-                "selvedge; fwd=uri-miss; stored; detail=store",
-            ),
-            (State::Forward(Forward::VaryMiss), None, false, None, "selvedge; fwd=vary-miss"),
-            (
-                State::Forward(Forward::Stale),
-                Some(0),
-                true,
-                None,
-                "selvedge; fwd=stale; ttl=0; stored",
-            ),
-            (State::Forward(Forward::Bypass), None, false, None, "selvedge; fwd=bypass"),
-            (State::Forward(Forward::Method), None, false, None, "selvedge; fwd=method"),
-            (State::Forward(Forward::Request), None, false, None, "selvedge; fwd=request"),
+            (hit, None, false, None, "hit"),
+            (hit, Some(12), false, Some("memory"), "hit; ttl=12; detail=memory"),
+            (hit, Some(-3), false, None, "hit; ttl=-3"),
+            (forward(UriMiss), None, true, Some("store"), "fwd=uri-miss; stored; detail=store"),
+            (forward(VaryMiss), None, false, None, "fwd=vary-miss"),
+            (forward(Stale), Some(0), true, None, "fwd=stale; ttl=0; stored"),
+            (forward(Bypass), None, false, None, "fwd=bypass"),
+            (forward(Method), None, false, None, "fwd=method"),
+            (forward(Request), None, false, None, "fwd=request"),
         ];
         for (state, ttl, stored, detail, expected) in rows {
-            assert_eq!(CacheStatus { state, ttl, stored, detail }.text(), expected);
+            let text = CacheStatus { state, ttl, stored, detail }.text();
+            assert_eq!(text, format!("selvedge; {expected}"));
         }
         assert_eq!(CacheStatus::hit().text(), "selvedge; hit");
-        assert_eq!(CacheStatus::forward(Forward::Stale).text(), "selvedge; fwd=stale");
+        assert_eq!(CacheStatus::forward(Stale).text(), "selvedge; fwd=stale");
     }
 }

@@ -1,29 +1,21 @@
-//! Content codings: the ones that are published, and which of them a client gets.
-//!
-//! RFC 9110 sections 8.4.1, 12.4.2 and 12.5.3. The choice is made of what the client itself sent; a
-//! runtime that rewrites Accept-Encoding is the caller's care, and so is `Vary`.
+//! Content codings, and the choice of one by `Accept-Encoding` (RFC 9110 sections 8.4.1, 12.4.2 and
+//! 12.5.3).
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::text;
+use crate::wire::text::OWS;
 
-/// A content coding of a stored representation.
-///
-/// # Source
-/// RFC 9110 section 8.4.1; `br` is of RFC 7932, `zstd` of RFC 8878.
+/// A content coding of a stored representation: `br` is RFC 7932, `zstd` RFC 8878.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Coding {
-    /// The bytes as they are.
     Identity,
-    /// `gzip`.
     Gzip,
-    /// `br`.
     #[serde(rename = "br")]
     Brotli,
-    /// `zstd`.
     Zstd,
 }
 
@@ -31,7 +23,7 @@ impl Coding {
     /// Every coding, in the order of their codes.
     pub const ALL: [Coding; 4] = [Coding::Identity, Coding::Gzip, Coding::Brotli, Coding::Zstd];
 
-    /// Returns the token of Content-Encoding and Accept-Encoding.
+    /// Returns the token in `Content-Encoding` and `Accept-Encoding`.
     pub fn token(self) -> &'static str {
         match self {
             Coding::Identity => "identity",
@@ -41,11 +33,8 @@ impl Coding {
         }
     }
 
-    /// Returns what sets the coding's entity tag apart: nothing for identity, else a hyphen and the
-    /// token.
-    ///
-    /// # Source
-    /// RFC 9110 section 8.8.3.3: representations that differ in coding differ in entity tag.
+    /// Returns the suffix of the entity tag, because representations that differ in coding differ
+    /// in entity tag (RFC 9110 section 8.8.3.3).
     pub fn suffix(self) -> &'static str {
         match self {
             Coding::Identity => "",
@@ -55,7 +44,7 @@ impl Coding {
         }
     }
 
-    /// Returns the number that stands for the coding in stored tables; it never changes.
+    /// Returns the number of the coding in stored tables; it must never change.
     pub fn code(self) -> u8 {
         match self {
             Coding::Identity => 0,
@@ -65,7 +54,6 @@ impl Coding {
         }
     }
 
-    /// Returns the coding that `code` stands for.
     pub fn from_code(code: u8) -> Option<Coding> {
         Coding::ALL.into_iter().find(|coding| coding.code() == code)
     }
@@ -77,54 +65,28 @@ impl fmt::Display for Coding {
     }
 }
 
-/// Returns the coding to answer with, of those `available` with their lengths in bytes.
+/// Chooses one of the `available` codings, given with their lengths in bytes.
 ///
-/// The greatest weight wins, then the shortest. Identity competes when the client names it, and is
-/// else what remains when no other coding has a weight above 0: a client that lists a coding wants
-/// it. When everything is refused, the answer is Identity anyway, as the RFC allows, because a 406
-/// helps nobody.
-///
-/// A member of the field that is malformed counts as absent; of two for one coding, the last
-/// counts.
-///
-/// # Source
-/// RFC 9110 section 12.5.3; weights: section 12.4.2.
-///
-/// # Example
-/// ```
-/// use selvedge::wire::coding::{Coding, negotiate};
-///
-/// let available = [(Coding::Identity, 1000), (Coding::Gzip, 400), (Coding::Brotli, 300)];
-/// let choice = |field| negotiate(field, available.into_iter());
-/// assert_eq!(choice(Some("gzip, br, zstd")), Coding::Brotli);
-/// assert_eq!(choice(Some("gzip, br;q=0.5")), Coding::Gzip);
-/// assert_eq!(choice(None), Coding::Identity);
-/// ```
+/// The greatest weight wins, then the shortest. Identity competes only if the client names it: a
+/// client that lists a coding wants it. If everything is rejected, the choice is identity, which
+/// the RFC allows, because a 406 helps nobody. A malformed member counts as absent; of two for one
+/// coding, the last counts.
 pub fn negotiate(
     accept_encoding: Option<&str>,
     available: impl Iterator<Item = (Coding, u64)>,
 ) -> Coding {
-    let Some(field) = accept_encoding else {
+    let Some(accepted) = accept_encoding else {
         return Coding::Identity;
     };
-    let weights = Weights::parse(field);
-    let mut best = (0, u64::MAX, Coding::Identity);
-    for (coding, length) in available {
-        let weight = match coding {
-            Coding::Identity => weights.identity.unwrap_or(0),
-            Coding::Gzip => weights.gzip.or(weights.any).unwrap_or(0),
-            Coding::Brotli => weights.brotli.or(weights.any).unwrap_or(0),
-            Coding::Zstd => weights.zstd.or(weights.any).unwrap_or(0),
-        };
-        let is_better = weight > best.0 || (weight == best.0 && length < best.1);
-        if weight > 0 && is_better {
-            best = (weight, length, coding);
-        }
-    }
-    best.2
+    let weights = Weights::parse(accepted);
+    available
+        .map(|(coding, length)| (weights.of(coding), length, coding))
+        .filter(|(weight, ..)| *weight > 0)
+        .min_by_key(|(weight, length, _)| (Reverse(*weight), *length))
+        .map_or(Coding::Identity, |(.., coding)| coding)
 }
 
-/// The weights of an Accept-Encoding field, in thousandths.
+/// The weights in `Accept-Encoding`, in thousandths.
 #[derive(Default)]
 struct Weights {
     identity: Option<u16>,
@@ -135,22 +97,21 @@ struct Weights {
 }
 
 impl Weights {
-    fn parse(field: &str) -> Weights {
+    fn parse(accepted: &str) -> Weights {
         let mut weights = Weights::default();
-        for member in field.split(',') {
-            let (token, weight) = match text::split_once(member, b';') {
+        for member in accepted.split(',') {
+            let (token, weight) = match member.split_once(';') {
                 Some((token, parameter)) => (token, parse_weight(parameter)),
                 None => (member, Some(WEIGHT_MAX)),
             };
-            let token = token.trim_matches(OWS);
-            if let (Some(place), Some(_)) = (weights.place(token), weight) {
-                *place = weight;
+            if let (Some(slot), Some(_)) = (weights.slot(token.trim_matches(OWS)), weight) {
+                *slot = weight;
             }
         }
         weights
     }
 
-    fn place(&mut self, token: &str) -> Option<&mut Option<u16>> {
+    fn slot(&mut self, token: &str) -> Option<&mut Option<u16>> {
         let is = |name: &str| token.eq_ignore_ascii_case(name);
         match token {
             "*" => Some(&mut self.any),
@@ -161,15 +122,22 @@ impl Weights {
             _ => None,
         }
     }
+
+    fn of(&self, coding: Coding) -> u16 {
+        let weight = match coding {
+            Coding::Identity => self.identity,
+            Coding::Gzip => self.gzip.or(self.any),
+            Coding::Brotli => self.brotli.or(self.any),
+            Coding::Zstd => self.zstd.or(self.any),
+        };
+        weight.unwrap_or(0)
+    }
 }
 
-/// The weight of a member that names none: 1, in thousandths.
+/// The weight of a member without one: 1, in thousandths.
 const WEIGHT_MAX: u16 = 1000;
 
-/// Optional white space (RFC 9110 section 5.6.3).
-const OWS: [char; 2] = [' ', '\t'];
-
-/// Parses `q=` and a qvalue: 0 or 1 with at most three decimals, in thousandths.
+/// Parses `q=` and 0 or 1 with at most three decimals, in thousandths.
 fn parse_weight(parameter: &str) -> Option<u16> {
     let (name, value) = parameter.trim_matches(OWS).split_once('=')?;
     if !name.eq_ignore_ascii_case("q") {
@@ -185,9 +153,9 @@ fn parse_weight(parameter: &str) -> Option<u16> {
         _ => return None,
     };
     let mut unit: u16 = 100;
-    for byte in decimals.bytes() {
-        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
-        thousandths = thousandths.saturating_add(unit.saturating_mul(u16::from(digit)));
+    for digit in decimals.chars() {
+        let digit = u16::try_from(digit.to_digit(10)?).ok()?;
+        thousandths = thousandths.saturating_add(unit.saturating_mul(digit));
         unit /= 10;
     }
     (thousandths <= WEIGHT_MAX).then_some(thousandths)
@@ -201,13 +169,15 @@ mod tests {
     const ALL: &[(Coding, u64)] = &[(Identity, 1000), (Gzip, 400), (Brotli, 300), (Zstd, 350)];
 
     #[track_caller]
-    fn check(field: &str, expected: Coding) {
-        assert_eq!(negotiate(Some(field), ALL.iter().copied()), expected, "{field:?}");
+    fn check(accepted: &str, expected: Coding) {
+        assert_eq!(negotiate(Some(accepted), ALL.iter().copied()), expected, "{accepted:?}");
     }
 
     #[test]
     fn the_greatest_weight_wins_then_the_shortest() {
         check("gzip, deflate, br, zstd", Brotli);
+        check("gzip, br, zstd", Brotli);
+        check("gzip, br;q=0.5", Gzip);
         check("gzip, zstd", Zstd);
         check("gzip", Gzip);
         check("GZIP;Q=1", Gzip);
@@ -239,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_codings_are_not_sent() {
+    fn codings_with_weight_zero_are_not_sent() {
         check("gzip;q=0", Identity);
         check("gzip;q=0.000, br;q=0.0", Identity);
         check("*;q=0", Identity);
@@ -249,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_choice_it_is_identity() {
+    fn the_default_is_identity() {
         check("", Identity);
         check(" ", Identity);
         assert_eq!(negotiate(None, ALL.iter().copied()), Identity);

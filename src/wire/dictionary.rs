@@ -1,7 +1,7 @@
-//! Dictionaries of structured headers: what a targeted field such as CDN-Cache-Control is made of.
+//! Structured-field dictionaries, as in the targeted header `CDN-Cache-Control` (RFC 9213).
 //!
-//! Parsed by `sfv` into what directives take: integers and booleans keep their value, other types
-//! don't. RFC 9213 names RFC 8941, so dates and display strings (RFC 9651) are refused.
+//! Parsed by `sfv` into the types that directives take. RFC 9213 refers to RFC 8941, so dates and
+//! display strings (RFC 9651) are rejected.
 
 use std::convert::Infallible;
 
@@ -10,40 +10,24 @@ use sfv::visitor::{
 };
 use sfv::{BareItemFromInput, KeyRef, Parser, Version};
 
-/// A member of a dictionary; its parameters are read and dropped (RFC 9213 section 2.1).
+/// A member without its parameters, which RFC 9213 section 2.1 ignores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member<'a> {
-    /// Its key.
     pub key: &'a str,
-    /// Its value.
     pub value: Value,
 }
 
-/// The value of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// An integer (RFC 8941 section 3.3.1).
     Integer(i64),
-    /// A boolean, or no value at all, which is true (RFC 8941 sections 3.3.6 and 3.2).
+    /// A member without a value is true (RFC 8941 section 3.2).
     Boolean(bool),
-    /// A decimal, string, token, byte sequence or inner list.
+    /// Any other type.
     Other,
 }
 
-/// Returns the members of a dictionary in their order; of two with the same key, the last counts.
-///
-/// # Errors
-/// The reason and its byte offset, for any input that RFC 8941 section 4.2 fails to parse.
-///
-/// # Example
-/// ```
-/// use selvedge::wire::dictionary::{Value, parse};
-///
-/// let members = parse("max-age=600, no-store;x=\"y\"").unwrap();
-/// assert_eq!(members[0].value, Value::Integer(600));
-/// assert_eq!((members[1].key, members[1].value), ("no-store", Value::Boolean(true)));
-/// assert!(parse("max-age=600, &").is_err());
-/// ```
+/// Parses a dictionary (RFC 8941 section 4.2) into its members in order. Of two with the same key,
+/// the last counts.
 pub fn parse(text: &str) -> Result<Vec<Member<'_>>, sfv::Error> {
     let parser = Parser::new(text).with_version(Version::Rfc8941);
     parser.parse_dictionary_with_visitor(Members(Vec::new()))
@@ -65,7 +49,7 @@ impl<'a> DictionaryVisitor<'a> for Members<'a> {
     }
 }
 
-/// Where the value of a member goes.
+/// Writes the value of a member.
 struct Entry<'v>(&'v mut Value);
 
 impl<'a> EntryVisitor<'a> for Entry<'_> {
@@ -149,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_byte_refuses_all() {
+    fn one_wrong_byte_rejects_everything() {
         let rows = [
             ("A", "expected start of key"),
             ("1a", "expected start of key"),

@@ -1,33 +1,16 @@
-//! Entity tags: `"x"` and `W/"x"`, and the lists of them that preconditions carry.
-//!
-//! RFC 9110 section 8.8.3. Comparison is of the text between the quotes, byte for byte. Nothing
-//! here decides what a comparison means; [`crate::wire::precondition`] does. By hand,
-//! because a list borrows its members and passes over malformed ones.
+//! Entity tags, and the lists of them in `If-Match` and `If-None-Match` (RFC 9110 section 8.8.3).
 
-/// An entity tag.
-///
-/// # Source
-/// RFC 9110 section 8.8.3.
-///
-/// # Example
-/// ```
-/// use selvedge::wire::etag::EntityTag;
-///
-/// let strong = EntityTag::parse("\"a\"").unwrap();
-/// let weak = EntityTag::parse("W/\"a\"").unwrap();
-/// assert!(strong.weak_eq(&weak));
-/// assert!(!strong.strong_eq(&weak));
-/// ```
+use crate::wire::text::OWS;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntityTag<'a> {
-    /// Whether it is written `W/"..."`.
     pub weak: bool,
     /// The text between the quotes.
     pub opaque: &'a str,
 }
 
 impl<'a> EntityTag<'a> {
-    /// Returns the tag that `text` is, with nothing before or after it.
+    /// Parses exactly one entity tag.
     pub fn parse(text: &'a str) -> Option<EntityTag<'a>> {
         match take_tag(text)? {
             (tag, "") => Some(tag),
@@ -35,36 +18,26 @@ impl<'a> EntityTag<'a> {
         }
     }
 
-    /// Returns whether both are strong and the same.
-    ///
-    /// # Source
-    /// RFC 9110 section 8.8.3.2, strong comparison.
+    /// Compares two tags strongly (RFC 9110 section 8.8.3.2).
     pub fn strong_eq(&self, other: &EntityTag<'_>) -> bool {
         !self.weak && !other.weak && self.opaque == other.opaque
     }
 
-    /// Returns whether both are the same, weak or not.
-    ///
-    /// # Source
-    /// RFC 9110 section 8.8.3.2, weak comparison.
+    /// Compares two tags weakly (RFC 9110 section 8.8.3.2).
     pub fn weak_eq(&self, other: &EntityTag<'_>) -> bool {
         self.opaque == other.opaque
     }
 }
 
-/// A member of an If-Match or If-None-Match field value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Member<'a> {
-    /// `*`, standing alone.
+    /// `*`, if it is the whole list.
     Any,
-    /// An entity tag.
     Tag(EntityTag<'a>),
 }
 
-/// Returns the members of a field value; malformed ones are passed over.
-///
-/// # Source
-/// RFC 9110 sections 13.1.1 and 13.1.2 (`"*" / #entity-tag`), 5.6.1 (lists).
+/// Returns the members of `If-Match` or `If-None-Match`, without malformed ones (RFC 9110 sections
+/// 5.6.1, 13.1.1 and 13.1.2).
 pub fn members(value: &str) -> Members<'_> {
     match value.trim_matches(OWS) {
         "*" => Members { rest: "", any: true },
@@ -72,7 +45,6 @@ pub fn members(value: &str) -> Members<'_> {
     }
 }
 
-/// The iterator that [`members`] returns.
 #[derive(Clone, Debug)]
 pub struct Members<'a> {
     rest: &'a str,
@@ -105,10 +77,7 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
-/// Optional white space (RFC 9110 section 5.6.3).
-const OWS: [char; 2] = [' ', '\t'];
-
-/// Takes an entity tag off the front of `text`.
+/// Splits an entity tag off the front of `text`.
 fn take_tag(text: &str) -> Option<(EntityTag<'_>, &str)> {
     let (weak, quoted) = match text.strip_prefix("W/") {
         Some(quoted) => (true, quoted),
@@ -119,14 +88,14 @@ fn take_tag(text: &str) -> Option<(EntityTag<'_>, &str)> {
     is_opaque.then_some((EntityTag { weak, opaque }, rest))
 }
 
-/// What follows the malformed member at the front of `text`: a comma within quotes is a part of it.
+/// Skips the malformed member at the front of `text`; a comma in quotes is part of it.
 fn after_comma(text: &str) -> &str {
     let mut quoted = false;
-    let end = text.bytes().position(|byte| {
-        quoted ^= byte == b'"';
-        byte == b',' && !quoted
-    });
-    end.and_then(|at| text.split_at_checked(at)).map_or("", |(_, rest)| rest)
+    let is_end = |c: char| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    };
+    text.split_once(is_end).map_or("", |(_, rest)| rest)
 }
 
 #[cfg(test)]
@@ -134,7 +103,7 @@ mod tests {
     use super::{EntityTag, Member, members};
 
     #[test]
-    fn parses_one_tag() {
+    fn a_single_tag_is_parsed() {
         let rows = [
             ("\"a\"", Some((false, "a"))),
             ("W/\"a\"", Some((true, "a"))),
@@ -160,7 +129,7 @@ mod tests {
 
     /// The table of RFC 9110 section 8.8.3.2.
     #[test]
-    fn compares_as_the_table_says() {
+    fn comparison_is_strong_or_weak() {
         let rows = [
             ("W/\"1\"", "W/\"1\"", false, true),
             ("W/\"1\"", "W/\"2\"", false, false),
@@ -176,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_pass_over_malformed_members() {
+    fn malformed_members_are_skipped() {
         let rows: &[(&str, &[&str])] = &[
             ("\"a\"", &["a"]),
             ("\"a\", \"b\"", &["a", "b"]),
@@ -213,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn long_lists_are_read_to_their_end() {
+    fn long_lists_are_read_to_the_end() {
         let list: String = (0..5000).map(|n| format!("\"e{n}\", ")).collect();
         assert_eq!(members(&list).count(), 5000);
     }

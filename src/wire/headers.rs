@@ -1,23 +1,14 @@
-//! The headers of a response, in order, with lower-case names.
-//!
-//! Not a parser and not a policy: which headers a response has is decided elsewhere. The invariant:
-//! no name stands twice but `set-cookie`, and every stored name is lower-case, so a comparison is
-//! one of bytes.
+//! An ordered list of headers with lower-case names (RFC 9110 sections 5.1 to 5.3).
 
 use std::borrow::Cow;
 
-/// The one field whose lines can't be joined with a comma (RFC 9110 section 5.3).
+/// The one header with lines that can't be joined with a comma (RFC 9110 section 5.3).
 const SET_COOKIE: &str = "set-cookie";
 
 type Text = Cow<'static, str>;
 
-/// An ordered list of headers.
-///
-/// # Shape
-/// Names are lower-case and compared without regard to ASCII case; values are stored as they came.
-///
-/// # Source
-/// RFC 9110 sections 5.1 to 5.3.
+/// Headers in order. Each name occurs once, except `set-cookie`, and is compared without regard to
+/// case.
 ///
 /// # Example
 /// ```
@@ -36,25 +27,20 @@ pub struct Headers {
 }
 
 impl Headers {
-    /// Returns an empty list.
     pub fn new() -> Headers {
         Headers::default()
     }
 
-    /// Returns an empty list with room for `count` headers.
     pub fn with_capacity(count: usize) -> Headers {
         Headers { lines: Vec::with_capacity(count) }
     }
 
-    /// Makes `value` the only value of `name`; a field that is there keeps its place.
+    /// Makes `value` the only value of `name`; a header that exists keeps its position.
     pub fn set(&mut self, name: impl Into<Text>, value: impl Into<Text>) {
         self.put(fold(name.into()), value.into());
     }
 
-    /// Adds `value` to the field `name`, after a comma; `set-cookie` gets a line of its own.
-    ///
-    /// # Source
-    /// RFC 9110 section 5.3.
+    /// Adds `value` to the header, after a comma; `set-cookie` gets another line.
     pub fn append(&mut self, name: impl Into<Text>, value: impl Into<Text>) {
         self.add(fold(name.into()), value.into());
     }
@@ -64,53 +50,43 @@ impl Headers {
         self.lines.retain(|line| !line.0.eq_ignore_ascii_case(name));
     }
 
-    /// Returns the value of `name`; of `set-cookie`, the first.
+    /// Returns the value of `name`, for `set-cookie` the first.
     pub fn value(&self, name: &str) -> Option<&str> {
         let line = self.lines.iter().find(|line| line.0.eq_ignore_ascii_case(name))?;
         Some(line.1.as_ref())
     }
 
-    /// Returns whether there is a field `name`.
     pub fn contains(&self, name: &str) -> bool {
-        self.position(name).is_some()
+        self.value(name).is_some()
     }
 
-    /// Returns the headers, name and value, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.lines.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 
-    /// Returns how many lines there are.
+    /// Returns the number of lines.
     pub fn len(&self) -> usize {
         self.lines.len()
     }
 
-    /// Returns whether there is no field at all.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
     fn put(&mut self, name: Text, value: Text) {
-        let Some(at) = self.position(&name) else {
+        let mut value = Some(value);
+        // The first line of the name takes the value, any other is removed.
+        self.lines.retain_mut(|line| {
+            line.0 != name || value.take().map(|value| line.1 = value).is_some()
+        });
+        if let Some(value) = value {
             self.lines.push((name, value));
-            return;
-        };
-        if let Some(line) = self.lines.get_mut(at) {
-            line.1 = value;
-        }
-        if name == SET_COOKIE {
-            let mut index: usize = 0;
-            self.lines.retain(|line| {
-                let keep = index == at || line.0 != SET_COOKIE;
-                index = index.saturating_add(1);
-                keep
-            });
         }
     }
 
     fn add(&mut self, name: Text, value: Text) {
-        let at = if name == SET_COOKIE { None } else { self.position(&name) };
-        match at.and_then(|at| self.lines.get_mut(at)) {
+        let joined = self.lines.iter_mut().find(|line| line.0 == name && name != SET_COOKIE);
+        match joined {
             Some(line) if line.1.is_empty() => line.1 = value,
             Some(line) => {
                 let joined = line.1.to_mut();
@@ -119,10 +95,6 @@ impl Headers {
             }
             None => self.lines.push((name, value)),
         }
-    }
-
-    fn position(&self, name: &str) -> Option<usize> {
-        self.lines.iter().position(|line| line.0.eq_ignore_ascii_case(name))
     }
 }
 

@@ -1,37 +1,30 @@
-//! Hostnames: the authority of a request, folded, under a strict grammar.
+//! Hostnames, parsed under a strict grammar.
 //!
 //! RFC 3986 section 3.2 allows far more (user information, IPv6, percent-encoding), and a runtime
-//! may paste the Host field into the URL unread. The invariant: a [`Hostname`] holds only letters,
-//! digits, hyphens and dots, so no part of it can be taken for a path, a query or another host; and
-//! two spellings of one host are one value.
+//! may paste the Host header into the URL unread. A [`Hostname`] has only letters, digits, hyphens
+//! and dots, so no part of it can be taken for a path, a query or another host.
 
-use std::borrow::Borrow;
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::text;
+use crate::wire::text::text_form;
 
-/// The longest hostname: 253 bytes is what fits in the 255 of RFC 1035 section 2.3.4.
+/// Maximum length of a hostname: 253 bytes fit in the 255 of RFC 1035 section 2.3.4.
 pub const HOSTNAME_BYTES_MAX: usize = 253;
 
-/// The longest label of a hostname, of RFC 1035 section 2.3.4.
+/// Maximum length of a label (RFC 1035 section 2.3.4).
 pub const LABEL_BYTES_MAX: usize = 63;
 
-/// The longest port in digits: 65535 has five.
+/// 65535 has five.
 const PORT_DIGITS_MAX: usize = 5;
 
-/// A hostname.
+/// A hostname in lower case, without port and trailing dot, so that two spellings of a host are
+/// equal (RFC 9110 section 4.2.3).
 ///
-/// # Shape
-/// Lower-case labels of letters, digits and inner hyphens, 1 to 63 bytes each, joined by dots, at
-/// most [`HOSTNAME_BYTES_MAX`]; no port, no trailing dot. A last label that is a number makes it an
-/// IPv4 address in its one usual form.
-///
-/// # Source
-/// RFC 9110 section 4.2.3, RFC 3986 section 3.2.2.
+/// Labels have letters, digits and inner hyphens. If the last label is a number, the hostname is an
+/// IPv4 address of four decimal parts.
 ///
 /// # Example
 /// ```
@@ -46,123 +39,25 @@ const PORT_DIGITS_MAX: usize = 5;
 #[serde(try_from = "String", into = "String")]
 pub struct Hostname(Arc<str>);
 
+text_form!(Hostname, HostError);
+
 impl Hostname {
-    /// Returns the hostname of an authority: case, port and one trailing dot are folded away.
-    ///
-    /// # Errors
-    /// [`HostError`] for anything but `host` or `host:port` in the grammar of [`Hostname`].
+    /// Parses `host` or `host:port` and drops the port.
     pub fn parse(authority: &str) -> Result<Hostname, HostError> {
         Ok(parse_authority(authority)?.0)
     }
 
-    /// Returns the hostname of this machine, which is what development serves.
     pub fn localhost() -> Hostname {
         Hostname("localhost".into())
     }
 
-    /// Returns the hostname as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns the labels in front of `.base`; None when this is `base` itself or does not end in
-    /// it.
+    /// Returns the labels in front of `.base`; `None` for `base` itself and other hosts.
     pub fn strip_base(&self, base: &Hostname) -> Option<&str> {
         self.0.strip_suffix(&*base.0)?.strip_suffix('.')
-    }
-}
-
-impl TryFrom<String> for Hostname {
-    type Error = HostError;
-    fn try_from(text: String) -> Result<Self, HostError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<Hostname> for String {
-    fn from(host: Hostname) -> String {
-        host.as_str().to_owned()
-    }
-}
-
-/// Returns the hostname and the port of an authority; None for a port that is absent or empty.
-///
-/// # Errors
-/// As [`Hostname::parse`].
-pub fn parse_authority(authority: &str) -> Result<(Hostname, Option<u16>), HostError> {
-    let (name, port) = split(authority)?;
-    let folded = match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => Arc::from(name.to_ascii_lowercase()),
-        false => Arc::from(name),
-    };
-    Ok((Hostname(folded), port))
-}
-
-/// Checks an authority without keeping anything of it.
-///
-/// # Errors
-/// As [`Hostname::parse`].
-pub fn check_authority(authority: &str) -> Result<(), HostError> {
-    split(authority).map(|_| ())
-}
-
-/// Why an authority names no host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HostError {
-    /// There is nothing in it, or only a dot or a port.
-    Empty,
-    /// It is longer than [`HOSTNAME_BYTES_MAX`].
-    TooLong,
-    /// The byte at this offset is not a letter, a digit, a hyphen or a dot.
-    Byte(usize),
-    /// The label that begins at this offset is empty, too long, or begins or ends with a hyphen.
-    Label(usize),
-    /// The last label is a number, and the whole is not an IPv4 address of four decimal parts.
-    Address,
-    /// The port is not a number of at most five digits below 65536.
-    Port,
-}
-
-impl fmt::Display for HostError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            HostError::Empty => f.write_str("the hostname is empty; write one such as example.com"),
-            HostError::TooLong => {
-                write!(f, "the hostname is longer than {HOSTNAME_BYTES_MAX} bytes; shorten it")
-            }
-            HostError::Byte(at) => write!(
-                f,
-                "the hostname has a byte at offset {at} that is not a letter, a digit, a hyphen or \
-                 a dot; write an international name in its xn-- form, and no scheme or path"
-            ),
-            HostError::Label(at) => write!(
-                f,
-                "the hostname's label at offset {at} must have 1 to {LABEL_BYTES_MAX} bytes and no \
-                 hyphen at either end"
-            ),
-            HostError::Address => f.write_str(
-                "the hostname ends in a number but is no IPv4 address; write four decimal parts",
-            ),
-            HostError::Port => {
-                f.write_str("the port must be a number from 0 to 65535, or be left out")
-            }
-        }
-    }
-}
-
-impl std::error::Error for HostError {}
-
-impl FromStr for Hostname {
-    type Err = HostError;
-
-    fn from_str(text: &str) -> Result<Hostname, HostError> {
-        Hostname::parse(text)
-    }
-}
-
-impl Borrow<str> for Hostname {
-    fn borrow(&self) -> &str {
-        &self.0
     }
 }
 
@@ -178,9 +73,61 @@ impl fmt::Debug for Hostname {
     }
 }
 
-/// Splits an authority into a name in the grammar, in the case that it came in, and its port.
+/// Parses an authority; the port is `None` if absent or empty.
+pub fn parse_authority(authority: &str) -> Result<(Hostname, Option<u16>), HostError> {
+    let (name, port) = split(authority)?;
+    let folded = match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Arc::from(name.to_ascii_lowercase()),
+        false => Arc::from(name),
+    };
+    Ok((Hostname(folded), port))
+}
+
+/// Checks an authority as [`parse_authority`] does, without allocating.
+pub fn check_authority(authority: &str) -> Result<(), HostError> {
+    split(authority).map(|_| ())
+}
+
+/// An authority that is not in the grammar of [`Hostname`]; positions are byte offsets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostError {
+    Empty,
+    TooLong,
+    Byte(usize),
+    Label(usize),
+    Address,
+    Port,
+}
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HostError::Empty => f.write_str("the hostname is empty; write one such as example.com"),
+            HostError::TooLong => {
+                write!(f, "the hostname is longer than {HOSTNAME_BYTES_MAX} bytes; shorten it")
+            }
+            HostError::Byte(at) => write!(
+                f,
+                "byte {at} of the hostname is not a letter, digit, hyphen or dot; write an \
+                 international name in its xn-- form, and no scheme or path"
+            ),
+            HostError::Label(at) => write!(
+                f,
+                "the label at byte {at} of the hostname must have 1 to {LABEL_BYTES_MAX} bytes and \
+                 no hyphen at either end"
+            ),
+            HostError::Address => f.write_str(
+                "the hostname ends in a number but is not an IPv4 address; write four decimal \
+                 parts",
+            ),
+            HostError::Port => f.write_str("the port must be a number from 0 to 65535"),
+        }
+    }
+}
+
+/// Splits an authority into a checked name, in its original case, and its port.
 fn split(authority: &str) -> Result<(&str, Option<u16>), HostError> {
-    let (name, port) = match text::split_once(authority, b':') {
+    let (name, port) = match authority.split_once(':') {
         Some((name, port)) => (name, parse_port(port)?),
         None => (authority, None),
     };
@@ -222,8 +169,8 @@ fn check_name(name: &str) -> Result<(), HostError> {
         start = start.saturating_add(label.len()).saturating_add(1);
         last = label;
     }
-    // URL parsers read `1`, `0x7f.1` and `127.1` as IPv4 addresses; only the form that all agree on
-    // passes.
+    // URL parsers read `1`, `0x7f.1` and `127.1` as IPv4 addresses. Only the form on which all of
+    // them agree is accepted.
     if is_number(last) && !is_dotted_quad(name) {
         return Err(HostError::Address);
     }
@@ -253,10 +200,11 @@ mod tests {
         let parsed = Hostname::parse(authority);
         let name = parsed.as_ref().map(Hostname::as_str).map_err(|error| *error);
         assert_eq!(name, expected, "{authority:?}");
+        assert!(expected.err().is_none_or(|error| error.to_string().len() > 30), "{authority:?}");
     }
 
     #[test]
-    fn folds_to_one_spelling() {
+    fn spellings_are_folded() {
         check("localhost", Ok("localhost"));
         check("LocalHost:8787", Ok("localhost"));
         check("a.b-c.example.", Ok("a.b-c.example"));
@@ -272,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_a_hostname() {
+    fn other_texts_are_rejected() {
         check("", Err(HostError::Empty));
         check(".", Err(HostError::Empty));
         check(":80", Err(HostError::Empty));
@@ -311,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_hold_on_both_sides() {
+    fn lengths_are_bounded() {
         let label = "a".repeat(LABEL_BYTES_MAX);
         check(&label, Ok(&label));
         check(&format!("{label}a"), Err(HostError::Label(0)));
@@ -323,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_port() {
+    fn ports_are_parsed() {
         let port = |authority| parse_authority(authority).unwrap().1;
         assert_eq!(port("a"), None);
         assert_eq!(port("a:"), None);
@@ -331,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn strips_a_base() {
+    fn the_base_is_stripped() {
         let host = |text| Hostname::parse(text).unwrap();
         let base = host("cdn.test");
         assert_eq!(host("a.cdn.test").strip_base(&base), Some("a"));
@@ -340,19 +288,5 @@ mod tests {
         assert_eq!(host("acdn.test").strip_base(&base), None);
         assert_eq!(host("a.cdn.test.evil").strip_base(&base), None);
         assert_eq!(host("test").strip_base(&base), None);
-    }
-
-    #[test]
-    fn messages_name_the_fix() {
-        for error in [
-            HostError::Empty,
-            HostError::TooLong,
-            HostError::Byte(3),
-            HostError::Label(3),
-            HostError::Address,
-            HostError::Port,
-        ] {
-            assert!(error.to_string().len() > 30, "{error:?}");
-        }
     }
 }

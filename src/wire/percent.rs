@@ -1,7 +1,5 @@
-//! Percent-encoding: the sets of bytes that each part of a URL escapes, and a strict decoder.
-//!
-//! RFC 3986 section 2.1. The crate's decoder copies a malformed escape; ours refuses the text.
-//! Request paths have a decoder of their own, in [`crate::wire::path`].
+//! Percent-encoding (RFC 3986 section 2.1): the characters to escape in each part of a URL, and a
+//! strict decoder. The crate's own decoder copies a malformed escape.
 
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str};
 
@@ -25,11 +23,11 @@ pub const PATH: &AsciiSet = &VALUE
     .remove(b'@')
     .remove(b'/');
 
-/// The bytes that can't stand in a query or fragment within a header.
+/// Everything that a query or fragment may not contain in a header.
 pub const QUERY: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`');
 
-/// Returns the text with its escapes decoded once, `None` for a malformed escape or invalid UTF-8.
+/// Decodes a text once; `None` for a malformed escape or invalid UTF-8.
 pub fn percent_decode(text: &str) -> Option<String> {
     let is_escape = |after: &str| {
         let digits = after.as_bytes().first_chunk::<2>();
@@ -61,14 +59,14 @@ mod tests {
     }
 
     #[test]
-    fn sets_escape_everything_else() {
+    fn other_characters_are_escaped() {
         check(VALUE, "-._~");
         check(PATH, "-._~!$&'()*+,;=:@/");
         check(QUERY, "!$%&'()*+,-./:;=?@[]_{|}~");
     }
 
     #[test]
-    fn malformed_escapes_are_refused() {
+    fn malformed_escapes_are_rejected() {
         let rows = [
             ("", Some("")),
             ("a%20b", Some("a b")),

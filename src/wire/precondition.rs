@@ -1,28 +1,21 @@
-//! Preconditions: whether a request is to be performed, given the validators of what is there now.
+//! Preconditions (RFC 9110 section 13), evaluated against the current representation.
 //!
-//! RFC 9110 section 13, in its order of evaluation. Not here: whether there is a representation at
-//! all (a 404 is decided before, and never is a 304) and the Range field itself
-//! ([`crate::wire::range`]). By hand: the steps are few, and the validators are ours.
+//! Whether there is a representation is decided before: a 404 is never a 304.
 
 use crate::wire::date;
 use crate::wire::etag::{self, EntityTag, Member};
 use crate::wire::time::UnixSeconds;
 
-/// The precondition headers of a request, as they came.
+/// The precondition headers of a request, unparsed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conditions<'a> {
-    /// If-Match (RFC 9110 section 13.1.1).
     pub if_match: Option<&'a str>,
-    /// If-None-Match (RFC 9110 section 13.1.2).
     pub if_none_match: Option<&'a str>,
-    /// If-Modified-Since (RFC 9110 section 13.1.3).
     pub if_modified_since: Option<&'a str>,
-    /// If-Unmodified-Since (RFC 9110 section 13.1.4).
     pub if_unmodified_since: Option<&'a str>,
 }
 
 impl Conditions<'_> {
-    /// Returns whether there is none: the usual request.
     pub fn is_empty(&self) -> bool {
         *self == Conditions::default()
     }
@@ -31,44 +24,23 @@ impl Conditions<'_> {
 /// The validators of the current representation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validators<'a> {
-    /// Its entity tag as it is sent, quotes and all.
+    /// As sent, with its quotes.
     pub etag: &'a str,
-    /// Its modification date, if it has one.
     pub last_modified: Option<UnixSeconds>,
 }
 
-/// What the preconditions make of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Perform it.
     Proceed,
-    /// Answer 304.
     NotModified,
-    /// Answer 412.
     PreconditionFailed,
 }
 
-/// Returns what `conditions` make of a request, given what is `current`.
+/// Evaluates the preconditions in the steps of RFC 9110 section 13.2.2.
 ///
-/// A date that can't be read is ignored, and so is one to compare with a modification date that is
-/// not there. An If-None-Match without any well-formed member is true, so the answer is a full one
-/// and never an error.
-///
-/// `now` only tells the century of a two-digit year.
-///
-/// # Source
-/// RFC 9110 section 13.2.2, whose steps are numbered here.
-///
-/// # Example
-/// ```
-/// use selvedge::wire::precondition::{Conditions, Validators, Verdict, evaluate};
-/// use selvedge::wire::time::UnixSeconds;
-///
-/// let current = Validators { etag: "\"a\"", last_modified: None };
-/// let conditions = Conditions { if_none_match: Some("W/\"a\""), ..Conditions::default() };
-/// assert_eq!(evaluate(true, &conditions, &current, UnixSeconds(0)), Verdict::NotModified);
-/// assert_eq!(evaluate(false, &conditions, &current, UnixSeconds(0)), Verdict::PreconditionFailed);
-/// ```
+/// An invalid date is ignored, and so is any date if there is no modification date. An
+/// `If-None-Match` without a well-formed member is true, so the response is a full one. `now` only
+/// decides the century of a two-digit year.
 pub fn evaluate(
     is_get_or_head: bool,
     conditions: &Conditions<'_>,
@@ -77,7 +49,7 @@ pub fn evaluate(
 ) -> Verdict {
     // Step 1.
     if let Some(if_match) = conditions.if_match {
-        if !lists(if_match, current, Comparison::Strong) {
+        if !lists(if_match, current, |a, b| a.strong_eq(b)) {
             return Verdict::PreconditionFailed;
         }
     // Step 2.
@@ -89,7 +61,7 @@ pub fn evaluate(
     }
     // Step 3.
     if let Some(if_none_match) = conditions.if_none_match {
-        return match lists(if_none_match, current, Comparison::Weak) {
+        return match lists(if_none_match, current, |a, b| a.weak_eq(b)) {
             false => Verdict::Proceed,
             true if is_get_or_head => Verdict::NotModified,
             true => Verdict::PreconditionFailed,
@@ -104,13 +76,10 @@ pub fn evaluate(
     Verdict::Proceed
 }
 
-/// Returns whether the If-Range field lets the Range field count; true if there is none.
+/// Returns whether `If-Range` is absent or true (RFC 9110 sections 8.8.2.2 and 13.1.5).
 ///
-/// A date counts only when it is the modification date itself, and that is a second old at least:
-/// within the second, the representation may have changed twice.
-///
-/// # Source
-/// RFC 9110 sections 13.1.5 and 8.8.2.2.
+/// A date must be the modification date, and at least a second old: within that second, the
+/// representation may have changed twice.
 pub fn if_range_holds(value: Option<&str>, current: &Validators<'_>, now: UnixSeconds) -> bool {
     let Some(value) = value else {
         return true;
@@ -118,34 +87,26 @@ pub fn if_range_holds(value: Option<&str>, current: &Validators<'_>, now: UnixSe
     if let Some(tag) = EntityTag::parse(value) {
         return EntityTag::parse(current.etag).is_some_and(|current| tag.strong_eq(&current));
     }
-    let Some(last_modified) = current.last_modified.filter(|date| *date < now) else {
-        return false;
-    };
-    date::parse(value, now) == Ok(last_modified)
+    let last_modified = current.last_modified.filter(|date| *date < now);
+    last_modified.is_some() && date::parse(value, now) == last_modified
 }
 
-/// How two entity tags are compared.
-#[derive(Clone, Copy)]
-enum Comparison {
-    Strong,
-    Weak,
-}
-
-/// Whether the list names the current entity tag, or is `*`: something is there.
-fn lists(value: &str, current: &Validators<'_>, comparison: Comparison) -> bool {
+/// Returns whether the list is `*` or has the current entity tag.
+fn lists(
+    value: &str,
+    current: &Validators<'_>,
+    is_same: fn(&EntityTag<'_>, &EntityTag<'_>) -> bool,
+) -> bool {
     let current = EntityTag::parse(current.etag);
-    etag::members(value).any(|member| match (member, current, comparison) {
-        (Member::Any, ..) => true,
-        (Member::Tag(_), None, _) => false,
-        (Member::Tag(tag), Some(current), Comparison::Strong) => tag.strong_eq(&current),
-        (Member::Tag(tag), Some(current), Comparison::Weak) => tag.weak_eq(&current),
+    etag::members(value).any(|member| match member {
+        Member::Any => true,
+        Member::Tag(tag) => current.is_some_and(|current| is_same(&tag, &current)),
     })
 }
 
-/// Whether the representation was modified after the date; None when that can't be told.
+/// Returns whether the representation was modified after the date; `None` if either is unknown.
 fn modified(since: &str, current: &Validators<'_>, now: UnixSeconds) -> Option<bool> {
-    let since = date::parse(since, now).ok()?;
-    Some(current.last_modified? > since)
+    Some(current.last_modified? > date::parse(since, now)?)
 }
 
 #[cfg(test)]
@@ -162,7 +123,8 @@ mod tests {
         Validators { etag: "\"a\"", last_modified: Some(UnixSeconds(784_111_777)) };
 
     fn conditions<'a>(headers: &[(&str, &'a str)]) -> Conditions<'a> {
-        let value = |name: &str| headers.iter().find(|field| field.0 == name).map(|field| field.1);
+        let value =
+            |name: &str| headers.iter().find(|header| header.0 == name).map(|header| header.1);
         Conditions {
             if_match: value("if-match"),
             if_none_match: value("if-none-match"),
@@ -203,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_compared_on_both_sides_of_the_second() {
+    fn dates_are_compared_to_the_second() {
         check(&[("if-modified-since", BEFORE)], Proceed);
         check(&[("if-modified-since", MODIFIED)], NotModified);
         check(&[("if-modified-since", AFTER)], NotModified);
@@ -216,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_take_precedence() {
+    fn headers_take_precedence() {
         check(&[("if-match", "\"a\""), ("if-unmodified-since", BEFORE)], Proceed);
         check(&[("if-match", "\"b\""), ("if-none-match", "\"a\"")], PreconditionFailed);
         check(&[("if-match", "\"a\""), ("if-none-match", "\"a\"")], NotModified);
@@ -242,10 +204,10 @@ mod tests {
     #[test]
     fn dates_count_only_with_a_modification_date() {
         let current = Validators { etag: "\"a\"", last_modified: None };
-        for field in ["if-modified-since", "if-unmodified-since"] {
+        for name in ["if-modified-since", "if-unmodified-since"] {
             for date in [BEFORE, AFTER] {
-                let verdict = evaluate(true, &conditions(&[(field, date)]), &current, NOW);
-                assert_eq!(verdict, Proceed, "{field}: {date}");
+                let verdict = evaluate(true, &conditions(&[(name, date)]), &current, NOW);
+                assert_eq!(verdict, Proceed, "{name}: {date}");
             }
         }
         assert!(!if_range_holds(Some(MODIFIED), &current, NOW));

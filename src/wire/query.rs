@@ -1,29 +1,15 @@
-//! The query of a URL, as forms and scripts write it: `name=value`, joined by `&`.
+//! Query parameters as forms and scripts write them: `name=value`, joined by `&`.
 //!
-//! Not a map: the first parameter of a name counts. The invariant: every text is a query, since
-//! what can't be decoded stands as it is.
+//! Total: text that can't be decoded is taken literally.
 
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
 use crate::wire::percent::VALUE;
 
-/// Returns the decoded value of the first parameter `name`; empty for one without `=`.
+/// Returns the decoded value of the first parameter called `name`; empty if it has no `=`.
 ///
-/// # Shape
-/// `+` is a space; an escape that is none is left alone; bytes that are no UTF-8 become U+FFFD.
-///
-/// # Source
-/// WHATWG URL, application/x-www-form-urlencoded parsing.
-///
-/// # Example
-/// ```
-/// use selvedge::wire::query;
-///
-/// let text = "prefix=a%20b%2F&limit=10&uploads";
-/// assert_eq!(query::value(text, "prefix").as_deref(), Some("a b/"));
-/// assert_eq!(query::value(text, "uploads").as_deref(), Some(""));
-/// assert_eq!(query::value(text, "cursor"), None);
-/// ```
+/// `+` is a space and invalid UTF-8 becomes U+FFFD, as in WHATWG URL section 5.1
+/// (application/x-www-form-urlencoded parsing).
 pub fn value(query: &str, name: &str) -> Option<String> {
     query.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -31,7 +17,7 @@ pub fn value(query: &str, name: &str) -> Option<String> {
     })
 }
 
-/// Returns the text with everything escaped that could mean something in a query.
+/// Escapes a value for a query.
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, VALUE).to_string()
 }
@@ -46,7 +32,7 @@ mod tests {
     use super::{encode, value};
 
     #[test]
-    fn values() {
+    fn the_first_parameter_counts() {
         let rows = [
             ("", "a", None),
             ("a", "a", Some("")),
@@ -55,6 +41,9 @@ mod tests {
             ("&&", "", None),
             ("a=1&a=2", "a", Some("1")),
             ("b=1&a=2=3", "a", Some("2=3")),
+            ("prefix=a%20b%2F&limit=10&uploads", "prefix", Some("a b/")),
+            ("prefix=a%20b%2F&limit=10&uploads", "uploads", Some("")),
+            ("prefix=a%20b%2F&limit=10&uploads", "cursor", None),
             ("a=x+y%2Bz", "a", Some("x y+z")),
             ("%61=1", "a", Some("1")),
             ("a=%C3%A9", "a", Some("é")),
@@ -71,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn encoding_comes_back() {
+    fn encoded_values_are_decoded() {
         for text in ["", "a b", "a/b?c=d&e#f", "é+%", "-._~"] {
             assert_eq!(value(&format!("x={}", encode(text)), "x").as_deref(), Some(text));
         }

@@ -1,77 +1,48 @@
-//! The Range field, for one range of bytes.
+//! The `Range` header, for a single range of bytes (RFC 9110 section 14).
 //!
-//! RFC 9110 section 14. A server may ignore a Range field, so whatever is not exactly one
-//! well-formed `bytes` range is [`RangeOutcome::Full`]: no multipart answer, and no work that grows
-//! with the field. Not here: If-Range ([`crate::wire::precondition::if_range_holds`]) and the
-//! method, which must be GET. By hand: crates parse sets of ranges, which are never served here.
+//! A server may ignore the header, so anything but one well-formed `bytes` range selects the full
+//! representation: no multipart response, and no work that grows with the header.
 
-/// What a Range field asks of a representation.
+use crate::wire::text::OWS;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RangeOutcome {
-    /// The whole of it: the field is ignored.
+    /// The header is ignored.
     Full,
-    /// The bytes from `first` to `last`, both included: a 206.
-    ///
-    /// # Shape
-    /// `first <= last < complete_length`.
-    Part {
-        /// The offset of the first byte.
-        first: u64,
-        /// The offset of the last byte.
-        last: u64,
-    },
-    /// Nothing that is there: a 416.
+    /// The bytes from `first` to `last`, both included: a 206. `first <= last < complete_length`.
+    Part { first: u64, last: u64 },
+    /// A 416.
     Unsatisfiable,
 }
 
-/// Returns what `value` asks of a representation of `complete_length` bytes.
+/// Applies `Range` to a representation of `complete_length` bytes (RFC 9110 sections 14.1.1, 14.1.2
+/// and 14.2).
 ///
-/// A number too great to hold counts as the greatest one. A suffix of an empty representation is
-/// `Full`, because it is satisfiable and no Content-Range can say it.
-///
-/// # Source
-/// RFC 9110 sections 14.1.1, 14.1.2 and 14.2.
-///
-/// # Example
-/// ```
-/// use selvedge::wire::range::{RangeOutcome, resolve};
-///
-/// assert_eq!(resolve("bytes=500-", 1000), RangeOutcome::Part { first: 500, last: 999 });
-/// assert_eq!(resolve("bytes=1000-", 1000), RangeOutcome::Unsatisfiable);
-/// assert_eq!(resolve("bytes=0-1,3-4", 1000), RangeOutcome::Full);
-/// ```
+/// Numbers saturate. A suffix of an empty representation is `Full`: it is satisfiable, but no
+/// `Content-Range` can express it.
 pub fn resolve(value: &str, complete_length: u64) -> RangeOutcome {
+    let end = complete_length.saturating_sub(1);
     match parse(value) {
         Some(Spec::Int { first, .. }) if first >= complete_length => RangeOutcome::Unsatisfiable,
-        Some(Spec::Int { first, last }) => {
-            RangeOutcome::Part { first, last: last.min(complete_length.saturating_sub(1)) }
-        }
+        Some(Spec::Int { first, last }) => RangeOutcome::Part { first, last: last.min(end) },
         Some(Spec::Suffix { length: 0 }) => RangeOutcome::Unsatisfiable,
-        Some(Spec::Suffix { length }) if complete_length > 0 => RangeOutcome::Part {
-            first: complete_length.saturating_sub(length),
-            last: complete_length.saturating_sub(1),
-        },
+        Some(Spec::Suffix { length }) if complete_length > 0 => {
+            RangeOutcome::Part { first: complete_length.saturating_sub(length), last: end }
+        }
         Some(Spec::Suffix { .. }) | None => RangeOutcome::Full,
     }
 }
 
-/// Returns the Content-Range of a 206.
-///
-/// # Source
-/// RFC 9110 section 14.4.
+/// Returns the `Content-Range` of a 206 (RFC 9110 section 14.4).
 pub fn content_range(first: u64, last: u64, complete_length: u64) -> String {
     format!("bytes {first}-{last}/{complete_length}")
 }
 
-/// Returns the Content-Range of a 416.
-///
-/// # Source
-/// RFC 9110 sections 14.4 and 15.5.17.
+/// Returns the `Content-Range` of a 416 (RFC 9110 sections 14.4 and 15.5.17).
 pub fn content_range_unsatisfied(complete_length: u64) -> String {
     format!("bytes */{complete_length}")
 }
 
-/// One range-spec, as it is written.
 enum Spec {
     /// `first-` or `first-last`, with `first <= last`.
     Int { first: u64, last: u64 },
@@ -95,12 +66,9 @@ fn parse(value: &str) -> Option<Spec> {
 
 fn number(digits: &str) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    // Nothing but overflow is left to fail.
+    // Only overflow can make `parse` fail.
     is_number.then(|| digits.parse().unwrap_or(u64::MAX))
 }
-
-/// Optional white space (RFC 9110 section 5.6.3).
-const OWS: [char; 2] = [' ', '\t'];
 
 #[cfg(test)]
 mod tests {
@@ -112,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn resolves_against_a_length() {
+    fn ranges_are_clamped_to_the_length() {
         let rows = [
             ("bytes=0-0", 1000, part(0, 0)),
             ("bytes=999-999", 1000, part(999, 999)),
@@ -148,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn ignores_what_is_not_one_range_of_bytes() {
+    fn anything_but_one_range_of_bytes_is_ignored() {
         let rows = [
             "",
             "bytes",
@@ -182,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_content_range() {
+    fn content_range_is_written() {
         assert_eq!(content_range(0, 499, 1234), "bytes 0-499/1234");
         assert_eq!(content_range_unsatisfied(1000), "bytes */1000");
     }

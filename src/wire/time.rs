@@ -1,7 +1,5 @@
-//! Instants and spans as values. Nothing here reads a clock: `now` is always an argument.
-//!
-//! The invariant: arithmetic saturates, so that no instant of a store or a client can overflow,
-//! wrap or panic.
+//! Instants and spans. `now` is always an argument, and arithmetic saturates: no time from a store
+//! or a client can overflow.
 
 use std::fmt;
 
@@ -17,60 +15,47 @@ pub struct UnixMillis(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixSeconds(pub u64);
 
-/// A span in whole seconds, at most [`DeltaSeconds::MAX`].
-///
-/// # Source
-/// RFC 9111 section 1.2.2.
+/// A span in whole seconds, at most [`DeltaSeconds::MAX`] (RFC 9111 section 1.2.2).
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct DeltaSeconds(pub u32);
 
 impl UnixMillis {
-    /// Returns the instant in whole seconds, rounded down.
+    /// Rounds down.
     pub fn seconds(self) -> UnixSeconds {
         UnixSeconds(self.0 / 1000)
     }
 
-    /// Returns the instant `millis` later.
     pub fn plus(self, millis: u64) -> UnixMillis {
         UnixMillis(self.0.saturating_add(millis))
     }
 
-    /// Returns the milliseconds since `earlier`; 0 if that is the later one.
-    ///
-    /// # Units
-    /// Milliseconds.
+    /// Returns the milliseconds since `earlier`, 0 if that is later.
     pub fn since(self, earlier: UnixMillis) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
 impl UnixSeconds {
-    /// Returns the instant in milliseconds.
     pub fn millis(self) -> UnixMillis {
         UnixMillis(self.0.saturating_mul(1000))
     }
 
-    /// Returns the instant `seconds` later.
     pub fn plus(self, seconds: u64) -> UnixSeconds {
         UnixSeconds(self.0.saturating_add(seconds))
     }
 
-    /// Returns the seconds since `earlier`; 0 if that is the later one.
-    ///
-    /// # Units
-    /// Seconds.
+    /// Returns the seconds since `earlier`, 0 if that is later.
     pub fn since(self, earlier: UnixSeconds) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
 impl DeltaSeconds {
-    /// The longest span: 2^31, what RFC 9111 section 1.2.2 asks of a greater number.
+    /// The value of any longer span (RFC 9111 section 1.2.2).
     pub const MAX: DeltaSeconds = DeltaSeconds(1 << 31);
 
-    /// Returns the span of `seconds`, clamped to [`DeltaSeconds::MAX`].
     pub fn saturating_from(seconds: u64) -> DeltaSeconds {
         match u32::try_from(seconds) {
             Ok(seconds) if seconds <= DeltaSeconds::MAX.0 => DeltaSeconds(seconds),
@@ -78,28 +63,16 @@ impl DeltaSeconds {
         }
     }
 
-    /// Returns the span that `text` writes in decimal digits; None if there is anything else in it.
-    ///
-    /// # Source
-    /// RFC 9111 section 1.2.2: a number too great to hold counts as 2^31.
+    /// Parses decimal digits and nothing else; a number that is too large saturates.
     pub fn parse(text: &str) -> Option<DeltaSeconds> {
-        if text.is_empty() {
-            return None;
-        }
-        let mut seconds: u64 = 0;
-        for byte in text.bytes() {
-            let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
-            seconds = seconds.saturating_mul(10).saturating_add(u64::from(digit));
-        }
-        Some(DeltaSeconds::saturating_from(seconds))
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| DeltaSeconds::saturating_from(text.parse().unwrap_or(u64::MAX)))
     }
 
-    /// Returns the span in seconds.
     pub fn seconds(self) -> u64 {
         u64::from(self.0)
     }
 
-    /// Returns the span in milliseconds.
     pub fn millis(self) -> u64 {
         self.seconds().saturating_mul(1000)
     }

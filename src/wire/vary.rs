@@ -1,45 +1,27 @@
-//! The Vary field: which headers of a request a stored response depends on, and their values.
-//!
-//! RFC 9111 section 4.1. Not a key: the values of one response are compared with those of another
-//! request, or hashed, by whoever stores. The invariant is that two requests with the same
-//! selecting values would, by everything that HTTP says, get the same representation.
+//! The `Vary` header: the request headers that a stored response depends on (RFC 9111 section 4.1).
 
-use crate::wire::cache_control::is_token_byte;
 use crate::wire::headers::Headers;
+use crate::wire::text::is_token_byte;
 
-/// Most field names that a response may depend on: more would make a variant of each client.
+/// Maximum number of headers that a response may depend on; with more, every client would have a
+/// variant.
 pub const VARY_NAMES_MAX: usize = 16;
 
-/// What a response depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Vary {
-    /// Something that no request tells, or too much: never the same twice.
+    /// Matches no other request.
     Any,
-    /// The values of these headers of the request: lower-case, in order, each once.
+    /// Lower-case, sorted and unique.
     Names(Vec<String>),
 }
 
 impl Vary {
-    /// Returns what a field value says; its lines are joined with commas.
+    /// Parses the header; its lines are joined with commas (RFC 9110 section 12.5.5).
     ///
-    /// A `*` anywhere, a name that is none, and more than [`VARY_NAMES_MAX`] names are all
-    /// [`Vary::Any`].
-    ///
-    /// # Source
-    /// RFC 9110 section 12.5.5.
-    ///
-    /// # Example
-    /// ```
-    /// use selvedge::wire::vary::Vary;
-    ///
-    /// let names = Vary::Names(vec!["accept".to_owned(), "origin".to_owned()]);
-    /// assert_eq!(Vary::parse("Origin, accept,, origin"), names);
-    /// assert_eq!(Vary::parse("origin, *"), Vary::Any);
-    /// ```
+    /// A `*`, an invalid name or more than [`VARY_NAMES_MAX`] names are [`Vary::Any`].
     pub fn parse(value: &str) -> Vary {
         let mut names: Vec<String> = Vec::new();
         for name in value.split(',').map(|name| name.trim_matches(WHITE)) {
-            // Names are matched to headers of a request: a name that is none matches nothing.
             if name == "*" || !name.bytes().all(is_token_byte) {
                 return Vary::Any;
             }
@@ -56,27 +38,21 @@ impl Vary {
         Vary::Names(names)
     }
 
-    /// Returns what a response with these headers depends on.
     pub fn of(headers: &Headers) -> Vary {
         headers.value("vary").map_or_else(|| Vary::Names(Vec::new()), Vary::parse)
     }
 }
 
-/// Returns the values of the named headers of a request, to be compared or hashed.
+/// Returns the normalised values of the named request headers, to be compared or hashed.
 ///
-/// White space around the commas of a list does not count, nor does the case of letters in
-/// Accept-Language; the order of a list does. An absent field differs from an empty one.
-///
-/// # Shape
-/// A line for each name: `name=value`, or `name` alone where there is no such field.
-///
-/// # Source
-/// RFC 9111 section 4.1.
-pub fn selecting(names: &[String], field: &dyn Fn(&str) -> Option<String>) -> String {
+/// There is a line for each name: `name=value`, or `name` alone without such a header. White space
+/// around the commas of a list is ignored, and so is case in `Accept-Language`; the order of a list
+/// counts.
+pub fn selecting(names: &[String], value_of: &dyn Fn(&str) -> Option<String>) -> String {
     let mut selecting = String::new();
     for name in names {
         selecting.push_str(name);
-        if let Some(value) = field(name) {
+        if let Some(value) = value_of(name) {
             selecting.push('=');
             push_normalised(&mut selecting, name, &value);
         }
@@ -85,10 +61,10 @@ pub fn selecting(names: &[String], field: &dyn Fn(&str) -> Option<String>) -> St
     selecting
 }
 
-/// White space of a field value; line breaks are no part of one, and stay out of the lines here.
+/// White space in a value. Line breaks are not part of one, and would end a line of [`selecting`].
 const WHITE: [char; 4] = [' ', '\t', '\r', '\n'];
 
-/// Headers whose values are one client's: where they select, not a byte may differ.
+/// Headers with values that belong to one client: they are compared byte for byte.
 const EXACT: [&str; 2] = ["authorization", "cookie"];
 
 fn push_normalised(out: &mut String, name: &str, value: &str) {
@@ -96,7 +72,7 @@ fn push_normalised(out: &mut String, name: &str, value: &str) {
     let is_exact = EXACT.contains(&name);
     let folds_case = name == "accept-language";
     let (mut quoted, mut escaped) = (false, false);
-    // White space that has no comma after it yet.
+    // White space that is dropped if a comma follows.
     let mut pending = String::new();
     for character in value.chars() {
         let character = if matches!(character, '\r' | '\n') { ' ' } else { character };
@@ -125,11 +101,12 @@ mod tests {
 
     #[test]
     fn names_are_folded_sorted_and_bounded() {
-        let rows: [(&str, Option<&[&str]>); 12] = [
+        let rows: [(&str, Option<&[&str]>); 13] = [
             ("", Some(&[])),
             (" , ,", Some(&[])),
             ("Foo", Some(&["foo"])),
             ("b, A,b ,a", Some(&["a", "b"])),
+            ("Origin, accept,, origin", Some(&["accept", "origin"])),
             ("*", None),
             ("*, *", None),
             (", *", None),
@@ -180,11 +157,11 @@ mod tests {
     #[test]
     fn each_name_has_its_line() {
         let names = ["a", "b", "c"].map(str::to_owned);
-        let field = |name: &str| match name {
+        let value_of = |name: &str| match name {
             "a" => Some(" 1 , 2 ".to_owned()),
             "b" => Some("x\nc=y".to_owned()),
             _ => None,
         };
-        assert_eq!(selecting(&names, &field), "a=1,2\nb=x c=y\nc\n");
+        assert_eq!(selecting(&names, &value_of), "a=1,2\nb=x c=y\nc\n");
     }
 }

@@ -1,25 +1,28 @@
-// The cache under test: the built worker, a site, and one action in front of the suite's origin.
+// The cache under test: the built worker, and a site whose only action goes to the suite's origin.
 
 import { publish } from "../e2e/lib/cli.mjs";
 import { start, startBare } from "../e2e/lib/worker.mjs";
 
-/** The site that the base host shows: names below `localhost` do not resolve everywhere. */
+/** The site of the base host, because names below `localhost` don't resolve everywhere. */
 const SITE = "conformance";
 
-/** What the action says beside its origin: RFC 9111 to the letter, as the suite asks for it. */
+/** Options of the action that make it follow RFC 9111 to the letter. */
 export const OPTIONS = { prefix: "/", first: true, heuristic: true, set_cookie: "store" };
 
-/** Starts a worker whose base host answers from `origin`; resolves to the worker. */
-export async function startAction(origin, { bare = false } = {}) {
-  // A machine that is busy with the tests themselves is not a cache that is down.
-  const vars = { ALLOWED_ORIGINS: origin, DEFAULT_SITE: SITE, EDGE_DEADLINE_MS: "5000" };
-  const worker = await (bare ? startBare({ vars, cache: "on" }) : start({ vars, cache: "on" }));
-  const lines = Object.entries({ ...OPTIONS, origin }).map(
-    ([name, value]) => `${name} = ${JSON.stringify(value)}\n`,
+/** `OPTIONS` and more as lines of TOML. */
+export const lines = (more = {}) =>
+  Object.entries({ ...OPTIONS, ...more }).map(
+    ([name, value]) => `${name} = ${JSON.stringify(value)}`,
   );
+
+/** Starts a worker whose base host answers from `origin`. */
+export async function startAction(origin, { bare = false } = {}) {
+  // The long deadline keeps a busy machine from looking like a failed cache.
+  const vars = { ALLOWED_ORIGINS: origin, DEFAULT_SITE: SITE, EDGE_DEADLINE_MS: "5000" };
+  const worker = await (bare ? startBare : start)({ vars, cache: "on" });
   try {
     await publish(worker, SITE, {
-      "selvedge.toml": `[[actions]]\n${lines.join("")}`,
+      "selvedge.toml": `[[actions]]\n${lines({ origin }).join("\n")}\n`,
       "index.html": "<!doctype html><title>never shown</title>",
     });
   } catch (error) {

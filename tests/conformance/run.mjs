@@ -1,22 +1,25 @@
 // Runs the public cache tests against the built worker and compares every outcome with
-// expected.json; scripts/conformance.mjs builds first and says what the options are.
+// expected.json. scripts/conformance.mjs builds first and documents the options.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../e2e/lib/worker.mjs";
-import { OPTIONS, startAction } from "./action.mjs";
+import { BUILD, ROOT } from "../../scripts/lib.mjs";
+import { OPTIONS, lines, startAction } from "./action.mjs";
 import { compare, expectation, score, table, tally, total, updated } from "./score.mjs";
 import { PINNED, loadSuite, runTests, startOrigin, testsById, withDependencies } from "./suite.mjs";
 
 const EXPECTED = join(ROOT, "tests/conformance/expected.json");
-const REPORT = join(ROOT, "build/conformance.json");
+const REPORT = join(BUILD, "conformance.json");
 
 const args = process.argv.slice(2);
 const has = (name) => args.includes(`--${name}`);
-const valueOf = (name) =>
-  args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3) ?? null;
+const only = args.find((arg) => arg.startsWith("--only="))?.slice("--only=".length).split(",");
 
-/** What the run says of each test, in the suite's order. */
+function writeJson(file, content) {
+  writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/** Returns the outcome of each test, in the suite's order. */
 function entries(suite, results, outcomes) {
   return suite.groups.flatMap(({ id: group, tests }) =>
     tests
@@ -28,10 +31,9 @@ function entries(suite, results, outcomes) {
   );
 }
 
-function show(entry, wanted) {
-  console.log(`\n${entry.id} (${entry.group}, ${entry.kind}): ${entry.outcome}`);
-  console.log(`    ${entry.name}`);
-  if (entry.message) console.log(`    ${entry.message}`);
+function show({ id, group, kind, name, outcome, message }, wanted) {
+  console.log(`\n${id} (${group}, ${kind}): ${outcome}\n    ${name}`);
+  if (message) console.log(`    ${message}`);
   if (wanted?.reason) console.log(`    expected: ${wanted.reason}`);
 }
 
@@ -49,27 +51,23 @@ async function measure(suite, ids) {
   }
 }
 
-function report(suite, rows, tests) {
-  const runtime = has("bare") ? "workerd" : "miniflare";
-  const suiteOf = { name: "http-cache-tests", version: suite.version };
-  const content = {
-    suite: suiteOf,
-    runtime,
+function report({ version }, groups, tests) {
+  mkdirSync(BUILD, { recursive: true });
+  writeJson(REPORT, {
+    suite: { name: "http-cache-tests", version },
+    runtime: has("bare") ? "workerd" : "miniflare",
     action: OPTIONS,
-    total: total(rows),
-    groups: rows,
+    total: total(groups),
+    groups,
     tests,
-  };
-  mkdirSync(join(ROOT, "build"), { recursive: true });
-  writeFileSync(REPORT, `${JSON.stringify(content, null, 2)}\n`);
+  });
 }
 
 const suite = await loadSuite(process.env.SUITE || PINNED);
 const tests = testsById(suite);
-const only = valueOf("only")?.split(",") ?? null;
-const strangers = (only ?? []).filter((id) => !tests.has(id));
-if (strangers.length) {
-  console.error(`error: no such test in version ${suite.version}: ${strangers.join(", ")}`);
+const unknown = only?.filter((id) => !tests.has(id)) ?? [];
+if (unknown.length) {
+  console.error(`error: no such test in version ${suite.version}: ${unknown.join(", ")}`);
   process.exit(1);
 }
 
@@ -87,18 +85,14 @@ if (has("markdown")) {
   console.log(table(rows));
   process.exit(0);
 }
-const options = Object.entries(OPTIONS).map(
-  ([name, value]) => `${name} = ${JSON.stringify(value)}`,
-);
-console.log(`\nhttp-cache-tests ${suite.version}; the action has ${options.join(", ")}\n`);
+console.log(`\nhttp-cache-tests ${suite.version}; the action has ${lines().join(", ")}\n`);
 console.log(table(rows));
 
-if (only === null) report(suite, rows, all);
+if (!only) report(suite, rows, all);
 if (has("update")) {
   const pinned = await loadSuite(PINNED);
   const known = { version: pinned.version, ids: new Set(testsById(pinned).keys()) };
-  const next = updated(expected, suite.version, outcomes, known);
-  writeFileSync(EXPECTED, `${JSON.stringify(next, null, 2)}\n`);
+  writeJson(EXPECTED, updated(expected, suite.version, outcomes, known));
 } else {
   const complaints = compare(expected, suite.version, outcomes);
   for (const line of complaints) console.log(`\n${line}`);

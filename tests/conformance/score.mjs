@@ -1,10 +1,10 @@
-// What the results of the public cache tests are worth, and whether they are the expected ones.
-// Pure: results and expectations in, outcomes, tables and complaints out.
+// Scores the results of the public cache tests and compares them with the expected outcomes. Pure.
 
-/** The outcomes that a test which depends on another can be built on. */
+const KINDS = ["required", "optimal", "check"];
+/** Outcomes that satisfy a dependency. */
 const PASSING = ["pass", "yes"];
 
-/** The outcome of a test by itself: what the suite said of it, judged by the test's kind. */
+/** Returns the outcome of a test without regard to its dependencies. */
 function outcomeAlone(test, result) {
   if (result === undefined) return "untested";
   const kind = test.kind ?? "required";
@@ -15,8 +15,8 @@ function outcomeAlone(test, result) {
 }
 
 /**
- * The outcome of each test of `tests` (id -> test) that has a result. A test that depends on one
- * which does not pass is a `dependency_fail`, whatever it says itself.
+ * Returns the outcome of each test of `tests` (id -> test) that has a result. A test is a
+ * `dependency_fail` if a dependency does not pass, whatever its own result.
  */
 export function score(tests, results) {
   const outcomes = new Map();
@@ -24,7 +24,7 @@ export function score(tests, results) {
     const test = tests.get(id);
     if (test === undefined) return "untested";
     if (!outcomes.has(id)) {
-      // Found again on its way to itself, a test does not pass.
+      // In a cycle, no test passes.
       outcomes.set(id, "dependency_fail");
       const alone = outcomeAlone(test, results[id]);
       const stands = (test.depends_on ?? []).every((other) => PASSING.includes(outcome(other)));
@@ -37,35 +37,35 @@ export function score(tests, results) {
   );
 }
 
-/** What is expected of test `id` in `version` of the suite: `{result, reason}`, or null. */
+/** Returns the expectation of a test in a version of the suite: `{result, reason}`, or null. */
 export function expectation(expected, version, id) {
   const entry = expected.versions?.[version]?.[id] ?? expected.tests[id];
   if (entry === undefined) return null;
   return typeof entry === "string" ? { result: entry, reason: null } : entry;
 }
 
-/** The differences between outcomes and expectations, one line each: losses and gains alike. */
+/** Returns the differences between outcomes and expectations, one line each. */
 export function compare(expected, version, outcomes) {
   const complaints = [];
   for (const [id, outcome] of outcomes) {
     const wanted = expectation(expected, version, id);
-    if (wanted === null) complaints.push(`${id}: ${outcome}, and nothing is expected of it`);
+    if (wanted === null) complaints.push(`${id}: ${outcome}, and no outcome is expected`);
     else if (wanted.result !== outcome) {
       const change = PASSING.includes(outcome) ? "gain" : "loss";
       complaints.push(`${id}: ${outcome}, expected ${wanted.result} (${change})`);
     } else if (needsReason(outcome) && !wanted.reason) {
-      complaints.push(`${id}: ${outcome} as expected, and nothing says why`);
+      complaints.push(`${id}: ${outcome} as expected, but without a reason`);
     }
   }
   return complaints;
 }
 
-/** A check says what a cache does, not what it should do: neither answer needs a reason. */
+/** A check has no right answer, so neither outcome needs a reason. */
 const needsReason = (outcome) => !PASSING.includes(outcome) && outcome !== "no";
 
 /**
- * `expected` with `outcomes` of `version` written into it. Versions agree about most tests: only
- * where one differs from the `pinned` version does it have an entry of its own.
+ * Returns `expected` with the `outcomes` of `version` written into it. A version has its own entry
+ * only for a test where it differs from the `pinned` version.
  */
 export function updated(expected, version, outcomes, pinned) {
   const tests = { ...expected.tests };
@@ -88,7 +88,7 @@ export function updated(expected, version, outcomes, pinned) {
 const sorted = (table) =>
   Object.fromEntries(Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-/** The tests of each kind that passed and that there are, by group: `[{group, required, ...}]`. */
+/** Returns the passed and total tests of each kind by group: `[{group, required: [1, 2], ...}]`. */
 export function tally(groups, outcomes) {
   return groups
     .map((group) => {
@@ -103,34 +103,21 @@ export function tally(groups, outcomes) {
     .filter((row) => KINDS.some((kind) => row[kind][1] > 0));
 }
 
-export const KINDS = ["required", "optimal", "check"];
-
-/** The last line of a tally. */
+/** Returns the last row of a tally. */
 export function total(rows) {
   const sum = (kind, at) => rows.reduce((all, row) => all + row[kind][at], 0);
   const kinds = KINDS.map((kind) => [kind, [sum(kind, 0), sum(kind, 1)]]);
   return { group: "all", ...Object.fromEntries(kinds) };
 }
 
-/** A tally as a table in Markdown, which is plain enough for a terminal too. */
+/** Formats a tally as a Markdown table. */
 export function table(rows) {
   const cell = ([passed, of]) => (of === 0 ? "" : `${passed} of ${of}`);
-  const lines = [...rows, total(rows)].map((row) => [
-    row.group,
-    ...KINDS.map((kind) => cell(row[kind])),
-  ]);
+  const all = [...rows, total(rows)];
+  const lines = all.map((row) => [row.group, ...KINDS.map((kind) => cell(row[kind]))]);
   const head = ["group", ...KINDS];
-  const widths = head.map((name, at) =>
-    Math.max(...[head, ...lines].map((line) => line[at].length)),
-  );
-  const show = (line) => {
-    const cells = line.map((text, at) =>
-      at === 0 ? text.padEnd(widths[0]) : text.padStart(widths[at]),
-    );
-    return `| ${cells.join(" | ")} |`;
-  };
-  const rule = widths.map((width, at) =>
-    at === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`,
-  );
-  return [show(head), `| ${rule.join(" | ")} |`, ...lines.map(show)].join("\n");
+  const widths = head.map((_, at) => Math.max(...[head, ...lines].map((line) => line[at].length)));
+  const rule = widths.map((width, at) => "-".repeat(width - 1) + (at === 0 ? "-" : ":"));
+  const pad = (text, at) => (at === 0 ? text.padEnd(widths[at]) : text.padStart(widths[at]));
+  return [head, rule, ...lines].map((line) => `| ${line.map(pad).join(" | ")} |`).join("\n");
 }

@@ -1,4 +1,4 @@
-// Outcomes and complaints, by rows.
+// Tests of scoring and comparison.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -24,13 +24,13 @@ const SCORES = [
   ["a hanging check", { a: one("check") }, { a: ["TimeoutError", "late"] }, { a: "no" }],
   ["not run", { a: one() }, {}, {}],
   [
-    "what it depends on fails",
+    "its dependency fails",
     { a: one(), b: one("required", "a") },
     { a: ASSERTION, b: true },
     { a: "fail", b: "dependency_fail" },
   ],
   [
-    "what that depends on fails",
+    "an indirect dependency fails",
     { a: one("check"), b: one("check", "a"), c: one("required", "b") },
     { a: ASSERTION, b: true, c: true },
     { a: "no", b: "dependency_fail", c: "dependency_fail" },
@@ -47,15 +47,15 @@ const SCORES = [
     { b: true },
     { b: "dependency_fail" },
   ],
-  ["a dependency that is none", { b: one("optimal", "x") }, { b: true }, { b: "dependency_fail" }],
+  ["an unknown dependency", { b: one("optimal", "x") }, { b: true }, { b: "dependency_fail" }],
   [
-    "a check that says yes can be built on",
+    "a check whose result is yes satisfies a dependency",
     { a: one("check"), b: one("required", "a") },
     { a: true, b: true },
     { a: "yes", b: "pass" },
   ],
   [
-    "two that depend on each other",
+    "a cycle of dependencies",
     { a: one("required", "b"), b: one("required", "a") },
     { a: true, b: true },
     { a: "dependency_fail", b: "dependency_fail" },
@@ -73,7 +73,7 @@ const EXPECTED = {
   versions: { new: { moved: { result: "optional_fail", reason: "declined" } } },
 };
 
-/** name, version, id, outcome, what the complaint holds or null. */
+/** name, version, id, outcome, part of the complaint or null. */
 const COMPARISONS = [
   ["as expected", "old", "good", "pass", null],
   ["as expected, for a reason", "old", "bad", "fail", null],
@@ -82,10 +82,10 @@ const COMPARISONS = [
   ["a gain", "old", "bad", "pass", "gain"],
   ["a check that changed", "old", "asked", "yes", "gain"],
   ["another failure", "old", "bad", "setup_fail", "loss"],
-  ["without a reason", "old", "mute", "fail", "nothing says why"],
-  ["a stranger", "old", "stranger", "pass", "nothing is expected"],
-  ["a version of its own", "new", "moved", "optional_fail", null],
-  ["not that version", "old", "moved", "optional_fail", "loss"],
+  ["without a reason", "old", "mute", "fail", "without a reason"],
+  ["an unknown test", "old", "stranger", "pass", "no outcome is expected"],
+  ["an exception of a version", "new", "moved", "optional_fail", null],
+  ["an exception of another version", "old", "moved", "optional_fail", "loss"],
   ["a version without exceptions", "other", "good", "pass", null],
 ];
 
@@ -108,14 +108,10 @@ describe("comparisons", () => {
   }
 });
 
-test("what is written is what is expected afterwards, and reasons stay", () => {
+test("recorded outcomes become the expected ones, and reasons stay", () => {
   const pinned = { version: "old", ids: new Set(["good", "bad", "mute", "asked", "moved"]) };
-  const outcomes = new Map([
-    ["good", "setup_fail"],
-    ["bad", "fail"],
-    ["moved", "pass"],
-    ["added", "no"],
-  ]);
+  const written = { good: "setup_fail", bad: "fail", moved: "pass", added: "no" };
+  const outcomes = new Map(Object.entries(written));
   for (const version of ["old", "new"]) {
     const next = updated(EXPECTED, version, outcomes, pinned);
     for (const [id, outcome] of outcomes) {
@@ -129,22 +125,14 @@ test("what is written is what is expected afterwards, and reasons stay", () => {
   assert.deepEqual(Object.keys(other.versions.new), ["good"], "only what differs");
 });
 
-test("a table counts by group and kind what ran", () => {
-  const tests = [
-    { id: "a" },
-    { id: "b", kind: "optimal" },
-    { id: "c", kind: "check" },
-    { id: "d", kind: "check" },
-  ];
+test("a table counts the tests that ran by group and kind", () => {
+  const kinds = { a: undefined, b: "optimal", c: "check", d: "check" };
+  const tests = Object.entries(kinds).map(([id, kind]) => ({ id, kind }));
   const groups = [
     { id: "one", tests },
     { id: "two", tests: [{ id: "e" }] },
   ];
-  const outcomes = new Map([
-    ["a", "dependency_fail"],
-    ["b", "pass"],
-    ["c", "yes"],
-  ]);
+  const outcomes = new Map(Object.entries({ a: "dependency_fail", b: "pass", c: "yes" }));
   assert.equal(
     table(tally(groups, outcomes)),
     [

@@ -1,20 +1,20 @@
-// A part of the public cache tests, from every group of them, each as expected.json says;
-// `make conformance` runs them all.
+// Some of the public cache tests of every group. `make conformance` runs all of them.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { ROOT } from "../e2e/lib/worker.mjs";
+import { ROOT } from "../../scripts/lib.mjs";
 import { startAction } from "./action.mjs";
 import { compare, score } from "./score.mjs";
 import { loadSuite, runTests, startOrigin, testsById, withDependencies } from "./suite.mjs";
 
 const read = (name) => JSON.parse(readFileSync(join(ROOT, "tests/conformance", name), "utf8"));
 const SHORT = read("short.json");
+const EXPECTED = read("expected.json");
 const suite = await loadSuite();
 
-describe("the public cache tests, in part", () => {
+describe("public cache tests", () => {
   const running = [];
   let results;
   let outcomes;
@@ -32,11 +32,7 @@ describe("the public cache tests, in part", () => {
   for (const id of SHORT) {
     test(id, () => {
       const outcome = new Map([[id, outcomes.get(id)]]);
-      assert.deepEqual(
-        compare(read("expected.json"), suite.version, outcome),
-        [],
-        results[id]?.[1],
-      );
+      assert.deepEqual(compare(EXPECTED, suite.version, outcome), [], results[id]?.[1]);
     });
   }
 });

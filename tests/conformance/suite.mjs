@@ -1,5 +1,4 @@
-// The public HTTP cache tests as a library: finds a checkout of them, starts their origin server,
-// and runs chosen tests through a cache. What the results are worth is score.mjs's matter.
+// Loads the public HTTP cache tests, starts their origin server, and runs tests through a cache.
 
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -7,34 +6,35 @@ import { connect } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { ROOT, freePort, scratch } from "../e2e/lib/worker.mjs";
+import { ROOT, freePort } from "../../scripts/lib.mjs";
+import { scratch } from "../e2e/lib/worker.mjs";
 
 /** The version that package.json pins. */
 export const PINNED = join(ROOT, "node_modules/http-cache-tests");
-/** Tests under way at a time. Most of them wait, so more would only crowd a small machine. */
+/** Concurrent tests. Most of them wait, so a small machine can run this many. */
 const CONCURRENCY = 25;
-/** What newer versions of the suite give a request; the pinned one would wait for ever. */
+/** The timeout of newer versions of the suite; the pinned one has none. */
 const REQUEST_MS_MAX = 10_000;
-/** What is sent where the suite says nothing else. */
-const REQUEST_FIELDS = [
-  // Told not to use its own cache, fetch asks every cache on the way for the same, unless these
-  // are there. The suite sends them for that; its pinned version leaves them out at times.
+/** Request headers that are sent unless the test sets them. */
+const DEFAULT_HEADERS = [
+  // Without these, a fetch that bypasses its own cache asks other caches to do the same. The pinned
+  // version of the suite does not always send them.
   ["Pragma", "foo"],
   ["Cache-Control", "nothing-to-see-here"],
-  // Miniflare compresses what a worker answered by itself, as the platform does in front of it:
-  // the length that the upstream gave would be lost on the way.
+  // Otherwise miniflare compresses responses, as the platform does, and drops the upstream's
+  // length.
   ["Accept-Encoding", "identity"],
 ];
 
 const load = (path) => import(pathToFileURL(path).href);
 
 /**
- * The suite in `folder`: `{version, engine, groups}`, without what only browsers are asked. The
- * suite's own version number stands still while tests are added, so ours says how many there are.
+ * Loads the suite in `folder`: `{version, engine, groups}`, without tests for browsers. The version
+ * includes the number of tests, because the suite adds tests without changing its version.
  */
 export async function loadSuite(folder = PINNED) {
   const root = resolve(folder);
-  // Newer versions keep client and server in a folder of their own.
+  // Newer versions have a separate folder for client and server.
   const inner = join(root, "test-engine");
   const engine = existsSync(inner) ? inner : root;
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -48,12 +48,12 @@ export async function loadSuite(folder = PINNED) {
   return { version: `${version}, ${count} tests`, engine, groups };
 }
 
-/** Every test of `suite` by its id. */
+/** Returns all tests of `suite` by id. */
 export function testsById(suite) {
   return new Map(suite.groups.flatMap(({ tests }) => tests.map((test) => [test.id, test])));
 }
 
-/** `ids` and, before each, the tests that it depends on, however far. */
+/** Returns `ids`, each after its direct and indirect dependencies. */
 export function withDependencies(suite, ids) {
   const tests = testsById(suite);
   const chosen = new Set();
@@ -108,28 +108,28 @@ export async function startOrigin(suite) {
   return { url: `http://127.0.0.1:${port}`, stop };
 }
 
-/** Node's fetch, as the suite wants it: with these fields, and never for ever. */
-function patientFetch(fetch) {
+/** Wraps `fetch` so that it sends `DEFAULT_HEADERS` and has a timeout. */
+function wrapped(fetch) {
   return (url, init = {}) => {
     const headers = [...(init.headers ?? [])];
     const has = (name) => headers.some(([key]) => key.toLowerCase() === name.toLowerCase());
-    for (const [name, value] of REQUEST_FIELDS) if (!has(name)) headers.push([name, value]);
+    for (const [name, value] of DEFAULT_HEADERS) if (!has(name)) headers.push([name, value]);
     return fetch(url, { signal: AbortSignal.timeout(REQUEST_MS_MAX), ...init, headers });
   };
 }
 
 /**
- * Runs the tests `ids` against the cache at `base`; resolves to what the suite says of each:
- * `true`, or `[name, message]`. Once in a process: the suite keeps its state in its modules.
+ * Runs the tests `ids` against the cache at `base`; resolves to their results: `true`, or
+ * `[name, message]`. Can run once per process, because the suite keeps its state in its modules.
  */
 export async function runTests(suite, base, ids) {
   const [config, client] = await Promise.all(
     ["client/config.mjs", "client/test.mjs"].map((path) => load(join(suite.engine, path))),
   );
-  // Older versions are handed a fetch, newer ones use the global one.
-  globalThis.fetch = patientFetch(globalThis.fetch);
+  // Older versions take a fetch; newer ones use the global one.
+  globalThis.fetch = wrapped(globalThis.fetch);
   config.setFetch?.(globalThis.fetch);
-  // The suite puts `/test/...` right behind it.
+  // The suite appends `/test/...`.
   config.setBaseUrl(base.replace(/\/$/, ""));
   config.setUseBrowserCache(false);
   const tests = testsById(suite);

@@ -1,10 +1,10 @@
-// A rollback restores everything: bytes, headers, redirects and 404 rules alike.
+// A rollback restores bytes, headers, redirects and 404 rules.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { AT_ONCE } from "./lib/check.mjs";
-import { publish, selvedge } from "./lib/cli.mjs";
-import { BASE, start } from "./lib/worker.mjs";
+import { describe, test } from "node:test";
+import { AT_ONCE, matches } from "./lib/check.mjs";
+import { command, publish } from "./lib/cli.mjs";
+import { BASE, start, suiteWorker } from "./lib/worker.mjs";
 
 const V1 = {
   "index.html": "<!doctype html>one",
@@ -42,104 +42,86 @@ const PATHS = [
   "/404",
   "/assets/app.1f2a91bc.js",
 ];
+const STAGE = "/sites/shop/stages/production";
 
 describe("rollback", () => {
-  let worker;
   let first;
   let second;
+  const worker = suiteWorker(
+    () => start({ vars: AT_ONCE }),
+    async (worker) => {
+      first = (await publish(worker, "shop", V1)).deployment;
+    },
+  );
 
-  const look = async (host = "shop") => {
-    const answers = [];
+  const look = async () => {
+    const found = [];
+    const headers = { accept: "text/html", "sec-fetch-mode": "navigate" };
     for (const path of PATHS) {
       for (const method of ["GET", "HEAD"]) {
-        const headers = { accept: "text/html", "sec-fetch-mode": "navigate" };
-        const answer = await worker.get(host, path, { method, headers });
-        answers.push({
-          path,
-          method,
-          status: answer.status,
-          headers: answer.headers.stable(),
-          text: answer.text,
-        });
+        const response = await worker.get("shop", path, { method, headers });
+        const { status, text } = response;
+        found.push({ path, method, status, headers: response.headers.stable(), text });
       }
     }
-    return answers;
+    return found;
   };
+  const run = (name, ...args) => command(worker, [name, "--site", "shop", ...args]);
+  const live = async () => (await worker.api("GET", STAGE)).json;
 
-  const command = async (...args) => {
-    const result = await selvedge(worker, args);
-    assert.equal(result.code, 0, result.stdout + result.stderr);
-    return result.json;
-  };
-
-  before(async () => {
-    worker = await start({ vars: AT_ONCE });
-    first = await publish(worker, "shop", V1);
-  });
-  after(() => worker.stop());
-
-  test("after v1, v2, rollback, every path answers as under v1", async () => {
+  test("after v1, v2 and a rollback, every path answers as under v1", async () => {
     const under1 = await look();
-    second = await publish(worker, "shop", V2);
+    second = (await publish(worker, "shop", V2)).deployment;
     const under2 = await look();
     assert.notDeepEqual(under2, under1);
-    await command("rollback", "--site", "shop");
+    await run("rollback");
     assert.deepEqual(await look(), under1);
-    await command("rollback", "--site", "shop", second.deployment);
+    await run("rollback", second);
     assert.deepEqual(await look(), under2);
-    await command("rollback", "--site", "shop", first.deployment);
+    await run("rollback", first);
     assert.deepEqual(await look(), under1);
   });
 
-  test("old fingerprinted files go on working after a deploy, and only they", async () => {
+  test("only fingerprinted files stay available after a deploy", async () => {
     await publish(worker, "shop", V2);
-    const old = await worker.get("shop", "/assets/app.1f2a91bc.js");
-    assert.equal(old.status, 200);
-    assert.equal(old.text, "one()");
-    assert.equal(old.headers.value("cache-control"), "public, max-age=31536000, immutable");
+    matches(await worker.get("shop", "/assets/app.1f2a91bc.js"), {
+      status: 200,
+      text: "one()",
+      "cache-control": "public, max-age=31536000, immutable",
+    });
     const page = await worker.get("shop", "/gone", { headers: { accept: "*/*" } });
-    assert.notEqual(page.text, "<!doctype html>gone later");
+    assert.notEqual(page.text, V1["gone.html"]);
   });
 
-  test("promotion: one stage shows what another does", async () => {
+  test("a promotion makes one stage serve another's deployment", async () => {
     await publish(worker, "shop", V1, { stage: "sandbox" });
-    await command("promote", "--site", "shop", "--from", "sandbox", "--to", "production");
-    const production = await worker.get("shop", "/");
-    const sandbox = await worker.get(`sandbox--shop.${BASE}`, "/");
-    assert.equal(production.text, sandbox.text);
-    assert.match(
-      production.headers.value("selvedge-deployment"),
-      new RegExp(`^${first.deployment};stage=production`),
-    );
+    await run("promote", "--from", "sandbox", "--to", "production");
+    const { text } = await worker.get(`sandbox--shop.${BASE}`, "/");
+    const deployment = new RegExp(`^${first};stage=production`);
+    matches(await worker.get("shop", "/"), { text, "selvedge-deployment": deployment });
   });
 
-  test("sequence numbers only grow, and a stale expectation loses and hears who won", async () => {
-    const live = (await worker.api("GET", "/sites/shop/stages/production")).json;
-    const activate = (deployment, expected) =>
-      worker.api("POST", "/sites/shop/stages/production/activate", {
-        deployment,
-        expected_seq: expected,
-      });
-    const won = await activate(second.deployment, live.seq);
+  test("sequence numbers grow, and a stale `expected_seq` loses to a named winner", async () => {
+    const { seq } = await live();
+    const activate = (deployment) =>
+      worker.api("POST", `${STAGE}/activate`, { deployment, expected_seq: seq });
+    const won = await activate(second);
     assert.equal(won.status, 200, won.text);
-    assert.ok(won.json.seq > live.seq);
-    const lost = await activate(first.deployment, live.seq);
-    assert.equal(lost.status, 409);
-    assert.equal(lost.json.error.code, "lost-race");
-    assert.equal((lost.json.winner ?? lost.json.error.winner).deployment, second.deployment);
-    const later = (await worker.api("GET", "/sites/shop/stages/production")).json;
-    assert.equal(later.deployment, second.deployment);
+    assert.ok(won.json.seq > seq);
+    const lost = await activate(first);
+    assert.deepEqual([lost.status, lost.json.error.code], [409, "lost-race"]);
+    assert.equal((lost.json.winner ?? lost.json.error.winner).deployment, second);
+    assert.equal((await live()).deployment, second);
   });
 
-  test("what can't be rolled back to is refused", async () => {
-    const strange = `d${"a".repeat(25)}`;
-    const answer = await worker.api("POST", "/sites/shop/stages/production/rollback", {
-      deployment: strange,
-    });
-    assert.ok([404, 409, 422].includes(answer.status), answer.text);
-    const fresh = await worker.api("POST", "/sites/shop/stages/nowhere/rollback", {
-      deployment: null,
-    });
-    assert.ok([404, 409, 422].includes(fresh.status), fresh.text);
+  test("a rollback to an unknown deployment or on an unknown stage is refused", async () => {
+    const rows = [
+      [STAGE, `d${"a".repeat(25)}`],
+      ["/sites/shop/stages/nowhere", null],
+    ];
+    for (const [stage, deployment] of rows) {
+      const response = await worker.api("POST", `${stage}/rollback`, { deployment });
+      assert.ok([404, 409, 422].includes(response.status), response.text);
+    }
   });
 });

@@ -1,11 +1,12 @@
-// From nothing to the first page, and what is still there after a restart.
+// The site that ships, from the first publish to a restart.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { wellFormed } from "./lib/check.mjs";
-import { publish, selvedge } from "./lib/cli.mjs";
-import { BASE, ROOT, STORE, scratch, start } from "./lib/worker.mjs";
+import { ROOT } from "../../scripts/lib.mjs";
+import { matches, wellFormed } from "./lib/check.mjs";
+import { command, publish } from "./lib/cli.mjs";
+import { BASE, STORE, scratch, start } from "./lib/worker.mjs";
 
 describe("the site that ships", () => {
   const state = scratch("selvedge-state-");
@@ -20,73 +21,63 @@ describe("the site that ships", () => {
 
   for (const host of [BASE, `www.${BASE}`, `WWW.${BASE}.`]) {
     test(`http://${host}/ shows the welcome page`, async () => {
-      const page = wellFormed(await worker.get(host, "/"), host);
-      assert.equal(page.status, 200);
-      assert.equal(page.headers.value("content-type"), "text/html; charset=utf-8");
-      assert.match(page.text, /<!doctype html>/i);
-      assert.match(page.headers.value("selvedge-deployment"), new RegExp(`^${report.deployment};`));
+      matches(wellFormed(await worker.get(host, "/"), host), {
+        status: 200,
+        text: /<!doctype html>/i,
+        "content-type": "text/html; charset=utf-8",
+        "selvedge-deployment": new RegExp(`^${report.deployment};`),
+      });
     });
   }
 
-  test("every part of the page answers, with the type of its name", async () => {
-    const page = await worker.get("www", "/");
-    const parts = [...page.text.matchAll(/(?:src|href)="(\/[^"#?]+\.[a-z0-9]+)"/g)].map(
-      ([, path]) => path,
-    );
-    assert.ok(parts.length >= 3, `parts: ${parts}`);
-    for (const path of parts) {
-      const part = wellFormed(await worker.get("www", path), path);
-      assert.equal(part.status, 200, path);
-      assert.notEqual(part.headers.value("content-type"), "application/octet-stream", path);
+  test("every file that the page links to has the type of its name", async () => {
+    const { text } = await worker.get("www", "/");
+    const links = text.matchAll(/(?:src|href)="(\/[^"#?]+\.[a-z0-9]+)"/g);
+    const paths = [...links].map(([, path]) => path);
+    assert.ok(paths.length >= 3, `${paths}`);
+    for (const path of paths) {
+      const file = matches(wellFormed(await worker.get("www", path), path), { status: 200 }, path);
+      assert.notEqual(file.headers.value("content-type"), "application/octet-stream", path);
     }
   });
 
-  test("what is not there is the site's own 404 page, never stored", async () => {
+  test("a missing path gets the site's own 404 page, which is not stored", async () => {
     const missing = wellFormed(await worker.get("www", "/nothing/here"), "404");
-    assert.equal(missing.status, 404);
-    assert.equal(missing.headers.value("cache-control"), "no-store");
-    assert.match(missing.text, /<!doctype html>/i);
+    matches(missing, { status: 404, "cache-control": "no-store", text: /<!doctype html>/i });
     assert.ok(!missing.text.includes("nothing/here"));
   });
 
-  test("HEAD sends the fields of GET and no body", async () => {
+  test("HEAD sends the headers of GET and no body", async () => {
+    const method = "HEAD";
     for (const path of ["/", "/nothing"]) {
       const got = await worker.get("www", path);
-      const head = wellFormed(await worker.get("www", path, { method: "HEAD" }), path, {
-        method: "HEAD",
-      });
+      const head = wellFormed(await worker.get("www", path, { method }), path, { method });
       assert.equal(head.status, got.status, path);
       assert.deepEqual(head.headers.stable(), got.headers.stable(), path);
     }
   });
 
-  test("health, version, and a stranger's call to the admin API", async () => {
+  test("the admin API reports health and version, and needs a token", async () => {
     const health = await worker.get(BASE, "/.selvedge/health");
     assert.equal(health.status, 200);
     assert.equal(JSON.parse(health.text).ok, true);
     const about = await worker.api("GET", "");
-    assert.equal(about.json.store, STORE);
-    assert.equal(about.json.base_domain, BASE);
-    const stranger = wellFormed(await worker.api("GET", "", undefined, null), "401");
-    assert.equal(stranger.status, 401);
-    assert.equal(stranger.json.error.code, "unauthorized");
+    assert.deepEqual([about.json.store, about.json.base_domain], [STORE, BASE]);
+    const refused = wellFormed(await worker.api("GET", "", undefined, null), "401");
+    assert.deepEqual([refused.status, refused.json.error.code], [401, "unauthorized"]);
   });
 
-  test("the command line lists what is there", async () => {
-    const sites = await selvedge(worker, ["sites"]);
-    assert.equal(sites.code, 0, sites.stderr);
-    assert.match(sites.stdout, /"www"/);
-    const deployments = await selvedge(worker, ["deployments", "--site", "www"]);
-    assert.equal(deployments.code, 0, deployments.stderr);
-    assert.match(deployments.stdout, new RegExp(report.deployment));
+  test("the command line lists sites and deployments", async () => {
+    assert.match(JSON.stringify(await command(worker, ["sites"])), /"www"/);
+    const deployments = await command(worker, ["deployments", "--site", "www"]);
+    assert.match(JSON.stringify(deployments), new RegExp(report.deployment));
   });
 
-  test("a restart finds everything again", async () => {
+  test("everything is still there after a restart", async () => {
     const earlier = await worker.get("www", "/");
     await worker.stop();
     worker = await start({ state });
-    const later = await worker.get("www", "/");
-    assert.equal(later.status, 200);
+    const later = matches(await worker.get("www", "/"), { status: 200 });
     assert.deepEqual(later.headers.stable(), earlier.headers.stable());
     assert.deepEqual(later.body, earlier.body);
   });

@@ -24,11 +24,7 @@ const CONCURRENCY = 16;
 /** Maximum number of failures printed per test. */
 const EXAMPLES_MAX = 10;
 
-const DECODERS = {
-  br: brotliDecompressSync,
-  gzip: gunzipSync,
-  zstd: zstdDecompressSync,
-};
+const DECODERS = { br: brotliDecompressSync, gzip: gunzipSync, zstd: zstdDecompressSync };
 
 const only = (process.env.FRAMEWORKS_ONLY ?? "").split(",").filter(Boolean);
 const isChosen = ({ name }) =>

@@ -1,6 +1,6 @@
 //! Files that look fingerprinted and change all the same.
 
-use selvedge::publish::run::{Extent, PublishOptions};
+use selvedge::publish::options::{Extent, PublishOptions};
 use selvedge::site::deployment::asset::Class;
 
 use super::server::Server;
@@ -47,7 +47,7 @@ fn changed_content_under_the_same_name_is_not_fingerprinted() {
 
 /// A doubtful name was never `immutable`, so there is no old copy to warn about.
 #[test]
-fn a_retained_file_that_changes_is_no_surprise() {
+fn a_changed_retained_file_gets_no_warning() {
     let (folder, server) = (Folder::filled(), Server::start());
     let theme = || server.asset("www", "/assets/theme-DarkMode.css").unwrap().class();
     folder.write("assets/theme-DarkMode.css", b"a {}");
@@ -84,7 +84,7 @@ fn a_dry_run_lists_fingerprinted_files_and_warns() {
 }
 
 #[test]
-fn patterns_of_the_site_are_held_to_the_same_rule() {
+fn patterns_of_the_site_follow_the_same_rule() {
     let (folder, server) = (Folder::filled(), Server::start());
     folder.write("selvedge.toml", b"fingerprint = [\"/assets/*\"]\n");
     assert_eq!(folder.publish(&server).unwrap().fingerprinted, 2);

@@ -1,15 +1,14 @@
-//! Publishing, from a real folder to a server in memory: what is sent, what is refused, and that
-//! nothing that is served changes but at the end.
+//! Publishes real folders to a server in memory.
 
 #![cfg(not(target_arch = "wasm32"))]
 
-mod bring;
-mod dead;
 mod fingerprints;
 mod objects;
+mod other_builds;
 mod removal;
 mod server;
 mod stored;
+mod unreachable_server;
 
 use std::fs;
 use std::io::Read;
@@ -17,20 +16,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use selvedge::publish::backoff::Backoff;
 use selvedge::publish::client::Client;
+use selvedge::publish::client::backoff::Backoff;
 use selvedge::publish::encode::Effort;
 use selvedge::publish::failure::{Ending, Failure};
-use selvedge::publish::progress::Progress;
-use selvedge::publish::run::{
-    CachePlace, Extent, OnLostRace, PublishOptions, Published, publish as publish_to,
-};
+use selvedge::publish::options::{CachePlace, Extent, OnLostRace, PublishOptions};
+use selvedge::publish::progress::Silent;
+use selvedge::publish::run::{Published, publish as publish_to};
 use selvedge::site::ids::{SiteName, StageName};
 use serde_json::Value;
 
 use server::{Fault, Server, WINNER};
 
-/// A folder that goes when it is dropped, with a `site` to publish and a `cache` in it.
+/// A temporary folder with a `site` to publish and a `cache`.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -44,7 +42,7 @@ impl Folder {
         folder
     }
 
-    /// With pages, a script and noise, some of it in folders.
+    /// Returns a folder with pages, a script and noise.
     fn filled() -> Self {
         let folder = Self::new();
         for n in 0..20 {
@@ -105,7 +103,7 @@ fn publish(
         ..Backoff::default()
     };
     let client = Client::new(&server.url, "root", backoff).unwrap();
-    publish_to(options, &client, Progress::Silent)
+    publish_to(options, &client, &Silent)
 }
 
 fn page(n: u32) -> String {
@@ -122,7 +120,7 @@ fn noise(bytes: usize) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_published_is_what_lies_in_the_folder() {
+fn publish_serves_the_files_of_the_folder() {
     let (folder, server) = (Folder::filled(), Server::start());
     let published = folder.publish(&server).unwrap();
     assert_eq!((published.files, published.activated, published.seq), (24, true, Some(1)));
@@ -144,7 +142,7 @@ fn what_is_published_is_what_lies_in_the_folder() {
 }
 
 #[test]
-fn unchanged_sends_nothing_and_one_edit_sends_one_files_blobs() {
+fn only_changed_files_are_sent() {
     let (folder, server) = (Folder::filled(), Server::start());
     let first = folder.publish(&server).unwrap();
     for cache in [folder.options().cache, CachePlace::Nowhere] {
@@ -188,7 +186,7 @@ fn a_large_site_has_shards_and_asks_little() {
 }
 
 #[test]
-fn interrupted_at_any_request_nothing_that_is_served_changes_and_the_rest_is_sent_later() {
+fn an_interrupted_publish_changes_nothing_and_can_be_resumed() {
     let (folder, server) = (Folder::filled(), Server::start());
     server.with(|state| state.batch_bytes_max = 4_000);
     folder.publish(&server).unwrap();
@@ -215,7 +213,7 @@ fn interrupted_at_any_request_nothing_that_is_served_changes_and_the_rest_is_sen
 }
 
 #[test]
-fn a_lost_answer_at_any_request_is_asked_for_again() {
+fn a_request_whose_answer_is_lost_is_retried() {
     let (folder, server) = (Folder::filled(), Server::start());
     for lost in 0..20 {
         folder.write("index.html", format!("version {lost}").as_bytes());
@@ -253,7 +251,7 @@ fn busy_and_flaky_servers() {
     let failure = folder.publish(&server).unwrap_err();
     assert_eq!((failure.ending, &*failure.code), (Ending::Failed, "unavailable"));
     assert_eq!(failure.why.as_deref(), Some("6 attempts were made"));
-    // A store that is full stays full: it is named after a few attempts.
+    // A full store stays full, so there are only a few attempts.
     server.fail(|_, _, path| match path.contains("/blobs") && !path.ends_with("/missing") {
         true => Fault::Refused("not-stored"),
         false => Fault::None,
@@ -265,7 +263,7 @@ fn busy_and_flaky_servers() {
 }
 
 #[test]
-fn a_lost_race_says_who_won() {
+fn a_lost_race_names_the_winner() {
     let (folder, server) = (Folder::filled(), Server::start());
     folder.publish(&server).unwrap();
     folder.write("index.html", b"mine");
@@ -300,7 +298,7 @@ fn dry_runs_and_publishes_without_activation() {
 }
 
 #[test]
-fn large_blobs_go_alone_and_lost_packs_are_made_again() {
+fn large_blobs_are_sent_alone_and_lost_packs_encoded_again() {
     let (folder, server) = (Folder::filled(), Server::start());
     server.with(|state| state.batch_bytes_max = 3_000);
     let options = PublishOptions { extent: Extent::DryRun, ..folder.options() };
@@ -322,7 +320,7 @@ fn large_blobs_go_alone_and_lost_packs_are_made_again() {
 }
 
 #[test]
-fn a_file_that_changes_while_it_is_published_is_read_again() {
+fn a_file_that_changes_meanwhile_is_read_again() {
     let (folder, server) = (Folder::filled(), Server::start());
     let file = folder.site().join("page3.html");
     let mut is_done = false;
@@ -339,7 +337,7 @@ fn a_file_that_changes_while_it_is_published_is_read_again() {
 }
 
 #[test]
-fn a_file_that_vanishes_is_told() {
+fn a_file_that_vanishes_is_reported() {
     let (folder, server) = (Folder::filled(), Server::start());
     let file = folder.site().join("page3.html");
     server.fail(move |_, _, path| {
@@ -356,7 +354,7 @@ fn a_file_that_vanishes_is_told() {
 
 #[cfg(unix)]
 #[test]
-fn refusals_come_all_at_once_and_before_anything_is_sent() {
+fn all_problems_are_reported_before_anything_is_sent() {
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::symlink;
 
@@ -407,12 +405,12 @@ fn refusals_come_all_at_once_and_before_anything_is_sent() {
     assert_eq!(found.len(), expected.len() - 1, "the twins are one: {found:#?}");
     assert_eq!((failure.ending, &*failure.code), (Ending::Refused, "invalid-folder"));
     assert!(failure.problems.iter().all(|problem| !problem.hint.is_empty()), "{found:#?}");
-    assert!(server.with(|state| state.sites.is_empty()), "nothing was made or sent");
+    assert!(server.with(|state| state.sites.is_empty()), "nothing was created or sent");
 }
 
 #[cfg(unix)]
 #[test]
-fn what_is_left_out_and_what_is_followed() {
+fn ignored_files_and_followed_links() {
     let (folder, server) = (Folder::new(), Server::start());
     let names = [
         ("index.html", true),
@@ -450,7 +448,7 @@ fn what_is_left_out_and_what_is_followed() {
 }
 
 #[test]
-fn upstreams_are_judged_before_anything_is_sent() {
+fn upstreams_are_checked_before_anything_is_sent() {
     let (folder, server) = (Folder::filled(), Server::start());
     let toml = |text: &str| fs::write(folder.0.join("selvedge.toml"), text).unwrap();
     toml("[[actions]]\nprefix = \"/a\"\norigin = \"https://other.test\"\n");
@@ -483,7 +481,7 @@ fn an_empty_folder_and_a_missing_one() {
 }
 
 #[test]
-fn private_keys_when_they_are_meant_and_again_when_not() {
+fn private_keys_need_permission_each_time() {
     let (folder, server) = (Folder::new(), Server::start());
     folder.write("test.key", b"-----BEGIN PRIVATE KEY-----\nMIIE\n");
     let allowed = PublishOptions { allow_secrets: true, ..folder.options() };
@@ -503,6 +501,24 @@ fn selvedge(folder: &Folder, url: &str, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
+/// Runs a command, checks its exit code and parts of its output, and returns the output.
+#[track_caller]
+fn check(
+    folder: &Folder,
+    server: &Server,
+    arguments: &[&str],
+    code: i32,
+    parts: &[&str],
+) -> String {
+    let output = selvedge(folder, &server.url, arguments);
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+    for part in parts {
+        assert!(text.contains(part), "{arguments:?}: {part} in {text}");
+    }
+    text
+}
+
 fn json(output: &Output) -> Value {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     assert_eq!(text.lines().count(), 1, "one object: {text}");
@@ -510,7 +526,7 @@ fn json(output: &Output) -> Value {
 }
 
 #[test]
-fn the_command_line_speaks_json() {
+fn json_output() {
     let (folder, server) = (Folder::filled(), Server::start());
     let publish = ["publish", "site", "--site", "www", "--json"];
     let output = selvedge(&folder, &server.url, &publish);
@@ -555,8 +571,8 @@ fn purges() {
     let rows: [(&[&str], &str); 5] = [
         (&["--all"], "production: purged everything (seq 2)"),
         (&["--path", "/content/a b"], "purged /content/a b (seq 3)"),
-        (&["--prefix", "/content/"], "purged all that begins with /content/ (seq 4)"),
-        (&["--tag", "blog:7"], "purged all that is tagged blog:7 (seq 5)"),
+        (&["--prefix", "/content/"], "purged all paths that begin with /content/ (seq 4)"),
+        (&["--tag", "blog:7"], "purged everything tagged blog:7 (seq 5)"),
         (&["--collection", "content"], "purged the collection content (seq 6)"),
     ];
     for (arguments, words) in rows {
@@ -577,18 +593,15 @@ fn purges() {
     ];
     for arguments in wrong {
         let arguments = [&["purge", "--site", "www"], arguments].concat();
-        let output = selvedge(&folder, &server.url, &arguments);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+        check(&folder, &server, &arguments, 1, &[]);
     }
-    // The answer to the first try is lost; a purge made twice is one.
+    // The first answer is lost. A repeated purge is harmless.
     server.fail(|number, _, _| if number == 0 { Fault::LostAnswer } else { Fault::None });
-    let output = selvedge(&folder, &server.url, &["purge", "--site", "www", "--all"]);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    check(&folder, &server, &["purge", "--site", "www", "--all"], 0, &[]);
 }
 
-/// Checks the deployment and the note that is printed.
 #[test]
-fn the_built_in_collection_is_part_of_the_deployment_unless_files_are_in_its_way() {
+fn the_built_in_collection_gives_way_to_files() {
     type Files<'a> = &'a [(&'a str, &'a str)];
     let rows: [(Files, &[&str], Option<&str>); 5] = [
         (&[], &["public"], None),
@@ -622,7 +635,7 @@ fn the_built_in_collection_is_part_of_the_deployment_unless_files_are_in_its_way
 }
 
 #[test]
-fn keys_are_made_listed_and_revoked() {
+fn keys_are_created_listed_and_revoked() {
     let (folder, server) = (Folder::filled(), Server::start());
     folder.publish(&server).unwrap();
     let keys = |arguments: &[&str]| {
@@ -641,7 +654,7 @@ fn keys_are_made_listed_and_revoked() {
 }
 
 #[test]
-fn exit_codes_and_words() {
+fn exit_codes_and_messages() {
     let (folder, server) = (Folder::filled(), Server::start());
     let nobody = "http://127.0.0.1:9";
     let forever = ["tokens", "--site", "www", "create", "--name", "x", "--scope", "read"];
@@ -651,9 +664,9 @@ fn exit_codes_and_words() {
         (&server.url, &["publish", "site", "--site", "www"], 0, "Published 24 files"),
         (&server.url, &["publish", "site/docs", "--site", "one"], 0, "Published 1 file ("),
         (&server.url, &["publish", "site/docs", "--site", "one"], 0, "Already live: 1 file"),
-        (&server.url, &["publish", "none", "--site", "www"], 1, "is no folder"),
+        (&server.url, &["publish", "none", "--site", "www"], 1, "is not a folder"),
         (&server.url, &["publish", "site"], 1, "--site"),
-        (&server.url, &["publish", "site", "--site", "a--b"], 1, "is no site name"),
+        (&server.url, &["publish", "site", "--site", "a--b"], 1, "is not a site name"),
         (&server.url, &["rollback", "--site", "www"], 1, "no deployment to return to"),
         (&server.url, &["deployments", "--site", "nosuch"], 1, "there is no site `nosuch`"),
         (nobody, &["publish", "site", "--site", "www"], 2, "is `make dev` running"),

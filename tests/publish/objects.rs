@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Folder;
 use super::server::{Fault, Server};
 
-/// What `selvedge objects ARGS` ended with: its exit code and what it printed.
+/// Returns the exit code and the output of `selvedge objects ARGS`.
 fn objects(server: &Server, folder: &Folder, args: &[&str], stdin: &[u8]) -> (i32, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_selvedge"))
         .args(["objects", "--site", "www", "--quiet"])
@@ -23,7 +23,7 @@ fn objects(server: &Server, folder: &Folder, args: &[&str], stdin: &[u8]) -> (i3
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A command that is refused at once does not read.
+    // A command that fails early does not read.
     let _ = child.stdin.take().unwrap().write_all(stdin);
     let output = child.wait_with_output().unwrap();
     let text = [output.stdout, output.stderr].concat();
@@ -117,7 +117,7 @@ fn on_a_condition() {
 }
 
 #[test]
-fn what_is_refused_before_anything_is_sent() {
+fn refusals_send_nothing() {
     let (server, folder) = (server(), Folder::new());
     folder.write("x", b"1");
     fs::create_dir(folder.site().join("in")).unwrap();
@@ -146,7 +146,7 @@ fn what_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn what_failed_is_sent_again() {
+fn failed_calls_are_retried() {
     let (server, folder) = (server(), Folder::new());
     folder.write("x", b"12345");
     for fault in [Fault::LostRequest, Fault::LostAnswer, Fault::Status(503)] {
@@ -161,7 +161,7 @@ fn what_failed_is_sent_again() {
         assert_eq!((code, fs::read(folder.site().join("y")).unwrap()), (0, b"12345".to_vec()));
         assert!(text.contains("x is in y"), "{text}");
     }
-    // What was stored although nobody said so is told apart from what others stored.
+    // The message mentions that the lost attempt may have stored the object.
     server.fail(|number, _, _| if number == 0 { Fault::LostAnswer } else { Fault::None });
     let (code, text) = objects(&server, &folder, &["put", "x", "new", "--if-none-match"], b"");
     assert!(code == 1 && text.contains("an earlier attempt"), "{text}");
@@ -169,7 +169,7 @@ fn what_failed_is_sent_again() {
     assert_eq!(objects(&server, &folder, &["delete", "x"], b"").0, 0);
 }
 
-/// Bytes that tell where they are, a stretch at a time.
+/// Returns bytes that differ from one stretch to the next.
 fn counted(length: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while (bytes.len() as u64) < length {
@@ -209,7 +209,7 @@ fn large_ones_go_in_parts() {
 }
 
 #[test]
-fn an_upload_that_can_not_be_finished_is_given_up() {
+fn an_upload_that_fails_is_aborted() {
     let (server, folder) = (server(), Folder::new());
     folder.write("large.bin", &counted(PART_BYTES + 1));
     server.fail(|_, _, path| match path.contains("&part=2") {
@@ -224,7 +224,7 @@ fn an_upload_that_can_not_be_finished_is_given_up() {
     assert_eq!(object(&server, "large.bin"), None);
 }
 
-/// How many names each call to invalidate had, since the last look; and what is left stale.
+/// Returns the number of names in each new call to invalidate, and the stale objects.
 fn invalidated(server: &Server) -> (Vec<Option<usize>>, Vec<String>) {
     server.with(|state| {
         let objects = &mut state.sites.entry("www".into()).or_default().objects;
@@ -233,7 +233,7 @@ fn invalidated(server: &Server) -> (Vec<Option<usize>>, Vec<String>) {
 }
 
 #[test]
-fn one_object_is_invalidated_by_its_write_and_several_in_one_call() {
+fn several_objects_are_invalidated_in_one_call() {
     let (server, folder) = (server(), Folder::new());
     folder.write("x", b"1");
     for n in 0..64 {
@@ -258,9 +258,8 @@ fn one_object_is_invalidated_by_its_write_and_several_in_one_call() {
     assert_eq!(done(&["put", "large.bin"]), []);
 }
 
-/// Changes before a failure are still invalidated.
 #[test]
-fn what_was_stored_before_a_failure_is_invalidated() {
+fn objects_stored_before_a_failure_are_invalidated() {
     let (server, folder) = (server(), Folder::new());
     for n in 0..20 {
         folder.write(&format!("in/{n:02}"), b"1");
@@ -276,16 +275,15 @@ fn what_was_stored_before_a_failure_is_invalidated() {
     let (code, text) = objects(&server, &folder, &["delete", "00", "none", "01"], b"");
     assert!(code == 1 && text.contains("there is no such object"), "{text}");
     assert_eq!(invalidated(&server), (vec![Some(3)], vec![]), "{text}");
-    // A deletion that nobody answered may have left the copies.
+    // The deletion whose answer was lost may not have invalidated copies.
     server.fail(|number, _, _| if number == 0 { Fault::LostAnswer } else { Fault::None });
     assert_eq!(objects(&server, &folder, &["delete", "02"], b"").0, 0);
     assert_eq!(invalidated(&server), (vec![Some(1)], vec![]));
 }
 
-/// A server that stores the object and can't invalidate its copies is asked once more, and a person
-/// is told if that fails too.
+/// A failed invalidation is repeated once, and reported if it fails again.
 #[test]
-fn copies_that_can_not_be_invalidated_are_told() {
+fn failed_invalidation_is_reported() {
     let (server, folder) = (server(), Folder::new());
     folder.write("x", b"1");
     server.with(|state| state.sites.get_mut("www").unwrap().objects.is_stuck = true);

@@ -1,16 +1,7 @@
-//! `takedown`, `deployments forget` and `sites delete`: asked for, refused, repeated.
-
-use std::process::Output;
+//! `takedown`, `deployments forget` and `sites delete`.
 
 use super::server::{Fault, Server};
-use super::{Folder, json, selvedge};
-
-/// The exit code, and everything that was printed.
-fn run(folder: &Folder, server: &Server, arguments: &[&str]) -> (i32, String) {
-    let output: Output = selvedge(folder, &server.url, arguments);
-    let text = [output.stdout.clone(), output.stderr.clone()].concat();
-    (output.status.code().unwrap(), String::from_utf8(text).unwrap())
-}
+use super::{Folder, check, json, selvedge};
 
 fn requests(server: &Server, method: &str) -> usize {
     server.with(|state| state.requests.iter().filter(|r| r.starts_with(method)).count())
@@ -26,7 +17,7 @@ fn published() -> (Folder, Server, String) {
 }
 
 #[test]
-fn nothing_goes_without_a_confirmation() {
+fn removals_need_confirmation() {
     let (folder, server, first) = published();
     server.with(|state| state.requests.clear());
     let commands: [&[&str]; 3] = [
@@ -35,9 +26,7 @@ fn nothing_goes_without_a_confirmation() {
         &["sites", "delete", "www"],
     ];
     for command in commands {
-        let (code, text) = run(&folder, &server, command);
-        assert_eq!(code, 1, "{command:?}: {text}");
-        assert!(text.contains("--yes") && text.contains("ithin 30 s"), "{text}");
+        check(&folder, &server, command, 1, &["--yes", "ithin 30 s"]);
         let output = selvedge(&folder, &server.url, &[command, &["--json"]].concat());
         assert_eq!(output.status.code(), Some(1), "{command:?}");
         let error = &json(&output)["error"];
@@ -52,31 +41,29 @@ fn nothing_goes_without_a_confirmation() {
 #[test]
 fn takedowns() {
     let (folder, server, _) = published();
-    let takedown = |arguments: &[&str]| {
-        run(&folder, &server, &[&["takedown", "--site", "www"], arguments].concat())
-    };
-    assert_eq!(takedown(&["--list"]), (0, "none\n".into()));
-    let (code, text) = takedown(&["/Invoice 2024.pdf", "--yes"]);
-    assert_eq!(code, 0, "{text}");
-    let words = ["/Invoice%202024.pdf is taken down", "everywhere within 30 s", "--undo"];
-    assert!(words.iter().all(|word| text.contains(word)), "{text}");
-    assert!(!text.contains("STILL SERVED"), "{text}");
-    let (code, text) = takedown(&["/Invoice%202024.pdf", "--yes"]);
-    assert!(code == 0 && text.contains("already, by someone"), "{text}");
-    let (code, text) = takedown(&["/index.html", "-y"]);
-    assert!(code == 0 && text.contains("STILL SERVED live on production"), "{text}");
-    let (code, text) = takedown(&["/large/*", "-y"]);
-    assert!(code == 0 && text.contains("staging may serve it live"), "{text}");
-    let (code, text) = takedown(&["--list"]);
-    assert!(code == 0 && text.contains("/large/*") && text.contains("someone"), "{text}");
-    let (code, text) = takedown(&["--undo", "//Invoice 2024.pdf"]);
-    assert!(code == 0 && text.contains("/Invoice%202024.pdf is shown again"), "{text}");
-    assert_eq!(takedown(&["--undo", "/Invoice 2024.pdf"]).0, 1, "it was not taken down");
-    let wrong: [&[&str]; 6] =
-        [&[], &["a.pdf", "-y"], &["/a?b", "-y"], &["--list", "/a"], &["--undo"], &["/../a", "-y"]];
-    for arguments in wrong {
-        let (code, text) = takedown(arguments);
-        assert_eq!(code, 1, "{arguments:?}: {text}");
+    let list = ["takedown", "--site", "www", "--list"];
+    assert_eq!(check(&folder, &server, &list, 0, &[]), "none\n");
+    let invoice = "/Invoice%202024.pdf";
+    let (hidden, shown) = (format!("{invoice} is taken down"), format!("{invoice} is shown again"));
+    let rows: [(&[&str], i32, &[&str]); 13] = [
+        (&["/Invoice 2024.pdf", "--yes"], 0, &[&hidden, "everywhere within 30 s", "--undo"]),
+        (&[invoice, "--yes"], 0, &["already, by someone"]),
+        (&["/index.html", "-y"], 0, &["STILL SERVED live on production"]),
+        (&["/large/*", "-y"], 0, &["staging may serve it live"]),
+        (&["--list"], 0, &["/large/*", "someone"]),
+        (&["--undo", "//Invoice 2024.pdf"], 0, &[&shown]),
+        (&["--undo", "/Invoice 2024.pdf"], 1, &[]),
+        (&[], 1, &[]),
+        (&["a.pdf", "-y"], 1, &[]),
+        (&["/a?b", "-y"], 1, &[]),
+        (&["--list", "/a"], 1, &[]),
+        (&["--undo"], 1, &[]),
+        (&["/../a", "-y"], 1, &[]),
+    ];
+    for (arguments, code, parts) in rows {
+        let arguments = [&["takedown", "--site", "www"], arguments].concat();
+        let text = check(&folder, &server, &arguments, code, parts);
+        assert!(!text.contains("STILL SERVED") || arguments.contains(&"/index.html"), "{text}");
     }
     let json_of = ["takedown", "--site", "www", "/b", "--yes", "--json"];
     let object = json(&selvedge(&folder, &server.url, &json_of));
@@ -84,7 +71,7 @@ fn takedowns() {
 }
 
 #[test]
-fn a_publish_warns_of_files_that_are_taken_down() {
+fn publish_warns_about_taken_down_files() {
     let (folder, server, _) = published();
     server.with(|state| {
         state.sites.get_mut("www").unwrap().takedowns = vec!["/docs/*".into(), "/none".into()];
@@ -100,46 +87,42 @@ fn a_publish_warns_of_files_that_are_taken_down() {
 #[test]
 fn forgetting() {
     let (folder, server, first) = published();
-    let deployments = |arguments: &[&str]| {
-        run(&folder, &server, &[&["deployments", "--site", "www"], arguments].concat())
-    };
     let live = server.live("www", "production").unwrap().0;
-    let (code, text) = deployments(&["forget", &live, "--yes"]);
-    assert!(code == 1 && text.contains("live on production"), "{text}");
-    let (code, text) = deployments(&["forget", &first, "--yes"]);
-    assert!(code == 0 && text.contains(&format!("{first} is forgotten")), "{text}");
-    assert!(text.contains("everywhere within 30 s"), "{text}");
-    assert_eq!(deployments(&["forget", &first, "--yes"]).0, 1, "it is gone");
-    assert_eq!(deployments(&["--stage", "production", "forget", &live, "--yes"]).0, 1);
-    assert_eq!(deployments(&["forget", "no-deployment", "--yes"]).0, 1);
-    let lists =
-        [&["--stage", "production"][..], &["list"], &["list", "--stage", "production"], &[]];
-    for list in lists {
-        let (code, text) = deployments(list);
-        assert!(code == 0 && text.contains(&live), "{list:?}: {text}");
+    let forgotten = format!("{first} is forgotten");
+    let rows: [(&[&str], i32, &[&str]); 9] = [
+        (&["forget", &live, "--yes"], 1, &["live on production"]),
+        (&["forget", &first, "--yes"], 0, &[&forgotten, "everywhere within 30 s"]),
+        (&["forget", &first, "--yes"], 1, &[]),
+        (&["--stage", "production", "forget", &live, "--yes"], 1, &[]),
+        (&["forget", "no-deployment", "--yes"], 1, &[]),
+        (&["--stage", "production"], 0, &[&live]),
+        (&["list"], 0, &[&live]),
+        (&["list", "--stage", "production"], 0, &[&live]),
+        (&[], 0, &[&live]),
+    ];
+    for (arguments, code, parts) in rows {
+        let arguments = [&["deployments", "--site", "www"], arguments].concat();
+        check(&folder, &server, &arguments, code, parts);
     }
 }
 
 #[test]
 fn deleting_a_site() {
     let (folder, server, _) = published();
-    let (code, text) = run(&folder, &server, &["sites", "delete", "www", "--yes"]);
-    assert_eq!(code, 0, "{text}");
-    for words in ["deleting blobs", "Ctrl-C is safe", "www is deleted"] {
-        assert!(text.contains(words), "{words}: {text}");
-    }
-    assert_eq!(run(&folder, &server, &["sites", "list"]), (0, "none\n".into()));
-    let (code, text) = run(&folder, &server, &["sites", "delete", "www", "--yes"]);
-    assert!(code == 1 && text.contains("no such site"), "{text}");
-    run(&folder, &server, &["sites", "create", "default"]);
-    assert_eq!(run(&folder, &server, &["sites", "delete", "default", "--yes"]).0, 1);
+    let delete = ["sites", "delete", "www", "--yes"];
+    let parts = ["deleting blobs", "Ctrl-C is safe", "www is deleted"];
+    check(&folder, &server, &delete, 0, &parts);
+    assert_eq!(check(&folder, &server, &["sites", "list"], 0, &[]), "none\n");
+    check(&folder, &server, &delete, 1, &["no such site"]);
+    check(&folder, &server, &["sites", "create", "default"], 0, &[]);
+    check(&folder, &server, &["sites", "delete", "default", "--yes"], 1, &[]);
     let allowed = ["sites", "delete", "default", "--yes", "--allow-default", "--json"];
     let output = selvedge(&folder, &server.url, &allowed);
     assert_eq!((output.status.code(), &json(&output)["deleted"]), (Some(0), &true.into()));
 }
 
 #[test]
-fn a_lost_answer_is_no_failure() {
+fn a_lost_answer_is_not_a_failure() {
     let commands: [(&[&str], usize); 3] = [
         (&["takedown", "/a.pdf", "--yes", "--site", "www"], 1),
         (&["sites", "delete", "www", "--yes"], 3),
@@ -152,13 +135,11 @@ fn a_lost_answer_is_no_failure() {
                 state.sites.get_mut("www").unwrap().takedowns = vec!["/x".into()];
             });
             server.fail(move |n, _, _| if n == lost { Fault::LostAnswer } else { Fault::None });
-            let (code, text) = run(&folder, &server, command);
-            assert_eq!(code, 0, "{command:?} {lost}: {text}");
+            check(&folder, &server, command, 0, &[]);
         }
     }
     let (folder, server, first) = published();
     server.fail(|n, _, _| if n == 0 { Fault::LostAnswer } else { Fault::None });
     let forget = ["deployments", "forget", &first, "--yes", "--site", "www"];
-    let (code, text) = run(&folder, &server, &forget);
-    assert!(code == 0 && text.contains("within 30 s"), "{text}");
+    check(&folder, &server, &forget, 0, &["within 30 s"]);
 }

@@ -1,4 +1,4 @@
-//! A server that speaks the admin API over memory, and fails on command.
+//! An in-memory server of the admin API that fails on request.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
@@ -14,41 +14,40 @@ use serde_json::{Value, json};
 
 use super::stored::{Lines, Objects};
 
-/// What happens to a request.
+/// The treatment of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     None,
-    /// This status, nothing is done.
+    /// This status, without effect.
     Status(u16),
-    /// 503 with this code, nothing is done.
+    /// 503 with this code, without effect.
     Refused(&'static str),
-    /// The connection is closed, nothing is done.
+    /// The connection is closed, without effect.
     LostRequest,
-    /// It is done, and the connection is closed.
+    /// The request takes effect, and the connection is closed.
     LostAnswer,
-    /// It is read and never answered, nor is anything else.
+    /// Neither this nor any further request is answered.
     Silence,
-    /// The connection is closed, and nobody listens any more.
+    /// The connection is closed, and the server stops listening.
     Death,
-    /// It is done, after another publish made [`WINNER`] live on `www`'s production stage.
+    /// The request takes effect after another publish activated [`WINNER`] on production.
     LostRace,
 }
 
-/// The deployment of the other publish.
 pub const WINNER: &str = "dwwwwwwwwwwwwwwwwwwwwwwwww";
 
 type Faults = Box<dyn FnMut(usize, &str, &str) -> Fault + Send>;
 
 #[derive(Default)]
 pub struct Site {
-    /// Of the collection `public`.
+    /// Objects of the collection `public`.
     pub objects: Objects,
     pub blobs: BTreeMap<ContentHash, Vec<u8>>,
     pub roots: BTreeMap<String, Vec<u8>>,
     pub stages: BTreeMap<String, (String, u64)>,
     pub keys: Vec<Value>,
     pub takedowns: Vec<String>,
-    /// Calls that are left until the site is deleted; `None` while nobody deletes it.
+    /// Calls left until the site is deleted; `None` unless a deletion has begun.
     pub deletion: Option<u64>,
 }
 
@@ -88,7 +87,7 @@ impl Server {
         Self::listen(listener, Self { url, state })
     }
 
-    /// Listens again after a [`Fault::Death`], at another address, with what it has.
+    /// Listens again after a [`Fault::Death`], at another address, with the same state.
     pub fn restart(&self) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -115,7 +114,7 @@ impl Server {
         look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Requests are counted from here; faults see the number from 0, the method and the path.
+    /// Faults see the number of the request from now on, its method and its path.
     pub fn fail(&self, faults: impl FnMut(usize, &str, &str) -> Fault + Send + 'static) {
         self.with(|state| {
             state.faults = Box::new(faults);
@@ -128,7 +127,7 @@ impl Server {
         self.with(|state| state.sites.get(site)?.stages.get(stage).cloned())
     }
 
-    /// The manifest that production serves.
+    /// Returns the manifest that production serves.
     pub fn manifest(&self, site: &str) -> Manifest {
         self.with(|state| {
             let site = &state.sites[site];
@@ -137,7 +136,6 @@ impl Server {
         })
     }
 
-    /// The asset of a path.
     pub fn asset(&self, site: &str, path: &str) -> Option<Asset> {
         let manifest = self.manifest(site);
         self.with(|state| match manifest.shard_of(path)? {
@@ -149,7 +147,7 @@ impl Server {
         })
     }
 
-    /// The bytes that a live path would be answered with, in a coding; every blob is checked.
+    /// Returns the bytes served at a path in a coding; every blob is checked.
     pub fn bytes(&self, site: &str, path: &str, coding: &str) -> Option<Vec<u8>> {
         let asset = self.asset(site, path)?;
         self.with(|state| {
@@ -263,7 +261,7 @@ impl State {
 }
 
 impl State {
-    /// In three calls: a batch, a wait, and the end.
+    /// Deletes a site in three calls: a batch, a wait, and the end.
     fn delete_site(&mut self, name: &str, query: &str) -> (u16, Vec<u8>) {
         let Some(site) = self.sites.get_mut(name) else {
             return (404, error("not-found", "there is no such site"));

@@ -1,4 +1,4 @@
-//! The part of the server that stores objects.
+//! The objects of the in-memory server.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,9 @@ use serde_json::{Value, json};
 
 use super::server::{error, ok};
 
-/// The header fields of a request, their names in lower case.
+/// The headers of a request, with lower-case names.
 pub type Lines = BTreeMap<String, String>;
 
-/// An object.
 #[derive(Clone)]
 pub struct Stored {
     pub body: Vec<u8>,
@@ -20,15 +19,14 @@ pub struct Stored {
     pub tags: String,
 }
 
-/// The objects of a collection.
 #[derive(Default)]
 pub struct Objects {
     pub stored: BTreeMap<String, Stored>,
-    /// By their ids: what the object will be, and its parts.
+    /// Unfinished objects and their parts, by upload id.
     pub uploads: BTreeMap<String, (Stored, BTreeMap<u64, Vec<u8>>)>,
     /// Objects changed without invalidating their edge copies.
     pub left: BTreeSet<String>,
-    /// How many names each call to invalidate had; none for the whole collection.
+    /// Number of names in each call to invalidate; `None` for the whole collection.
     pub invalidations: Vec<Option<usize>>,
     /// Whether a change fails to invalidate the copies of its object.
     pub is_stuck: bool,
@@ -54,7 +52,7 @@ impl Stored {
 }
 
 impl Objects {
-    /// The answer to a call; `target` is what follows `objects`, with its query.
+    /// Answers a call; `target` follows `objects`, with its query.
     pub fn answer(
         &mut self,
         method: &str,
@@ -99,7 +97,7 @@ impl Objects {
         }
     }
 
-    /// The answer to a change, with what became of the object's edge copies.
+    /// Answers a change, with the state of the object's edge copies.
     fn changed(&mut self, name: &str, text: &str, mut answer: Value) -> (u16, Vec<u8>) {
         let leaves = query::value(text, "invalidate").as_deref() == Some("false");
         if leaves || self.is_stuck {
@@ -178,7 +176,7 @@ impl Objects {
     }
 }
 
-/// What tells bytes from others; hashing all of them takes long without optimisation.
+/// Identifies bytes; hashing all of them is slow without optimisation.
 fn tag(bytes: &[u8]) -> String {
     let head = &bytes[..bytes.len().min(64)];
     format!("{}-{}", bytes.len(), ContentHash::of(head).short_hex())

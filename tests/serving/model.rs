@@ -1,7 +1,7 @@
-//! A small explicit-state model of publishing: every order, a crash anywhere, a reader that lags.
+//! An explicit-state model of publishing: every order, a crash anywhere, a reader that lags.
 //!
-//! The live record is the real one, changed by the real [`Activation`]; uploads are sets. Each
-//! seeded mistake must be found, so that the search is known to search.
+//! The live record is changed by the real [`Activation`]; uploads are sets. Seeded mistakes must be
+//! found, which shows that the search works.
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -16,7 +16,6 @@ use selvedge::wire::time::UnixMillis;
 /// Blobs of each deployment: two, of which the first is shared by all.
 const BLOBS: u8 = 2;
 
-/// A mistake, seeded on purpose.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mistake {
     None,
@@ -26,18 +25,16 @@ enum Mistake {
     ReaderTakesWhatItIsShown,
 }
 
-/// What is wrong in a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Violation {
     /// The live deployment lacks a blob.
     Incomplete,
     /// A reader went from a newer record to an older one.
     WentBack,
-    /// Two deployers were told that they replaced the same record.
+    /// Two deployers replaced the same record.
     LostUpdate,
 }
 
-/// A deployer: what it publishes, how far it got, what it read.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Deployer {
     publishes: u8,
@@ -103,7 +100,7 @@ impl State {
         for at in 0..self.deployers.len() {
             next.extend(self.deployer_steps(at, mistake));
         }
-        // The reader is shown any record that ever was, as a store that lags may.
+        // A store that lags may return any earlier record.
         for (seq, _) in &self.history {
             let mut state = self.clone();
             let newer = state.reader.is_none_or(|seen| *seq >= seen);

@@ -1,4 +1,4 @@
-//! Whatever attackers ask for, what others get is what they would have got without them.
+//! Cache poisoning: no request of an attacker changes the responses that others get.
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -12,7 +12,7 @@ use super::support::world::{START_MS, World};
 
 const BODY: &str = "0123456789";
 
-/// What attackers say in place of others, or of a proxy; an upstream that believes it says it.
+/// Headers that attackers forge; an upstream that trusts them repeats them.
 const SPOOFED: [(&str, &str); 20] = [
     ("x-forwarded-host", "evil.test"),
     ("x-forwarded-proto", "ftp"),
@@ -36,7 +36,7 @@ const SPOOFED: [(&str, &str); 20] = [
     ("x-middleware-subrequest", "middleware"),
 ];
 
-/// What else they say.
+/// Other headers of attackers.
 const SAID: [(&str, &str); 26] = [
     ("cookie", "u=evil"),
     ("authorization", "Basic evil"),
@@ -72,14 +72,14 @@ const METHODS: [&str; 12] = [
 
 const PATHS: [&str; 7] = [API, API, API, "/api//x", "/api/%78", "/api/x?q", "/api/x#y"];
 
-/// How an upstream treats what it is told.
+/// How an upstream treats forged headers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
-    /// It shows nothing of it.
+    /// Ignores them.
     Plain,
-    /// It shows what proxies tell, as if nobody else could.
+    /// Repeats headers of proxies in its response.
     Believes,
-    /// It shows that, and what the client says, and says so in `Vary`.
+    /// Repeats headers of proxies and clients, with `Vary` for the latter.
     Varies,
 }
 
@@ -140,7 +140,7 @@ fn world(kind: Kind, lines: &'static str) -> World {
     world
 }
 
-/// What somebody else gets.
+/// The response to another client.
 fn victim(isolate: &Isolate) -> Response {
     let response = ask(isolate, "GET", API).header("accept", "*/*").send();
     let mut response = response.lasting();
@@ -174,7 +174,7 @@ fn attacks_change_nothing_for_others() {
     ];
     for kind in [Kind::Plain, Kind::Believes, Kind::Varies] {
         for lines in lifetimes {
-            // Where the upstream says that what it shows to one is for all, it is believed.
+            // An upstream may declare a response to credentials as shared.
             let is_shared = lines.contains("public") || lines.contains("must-revalidate");
             let said = SAID.iter().filter(|(name, _)| !is_shared || *name != "authorization");
             let said: Vec<_> = said.copied().collect();
@@ -200,7 +200,7 @@ fn attacks_change_nothing_for_others() {
     }
 }
 
-/// Nobody loses what bridges a failure to what somebody else asked for.
+/// No request of an attacker evicts a stale response that bridges a failure.
 #[test]
 fn attacks_take_nothing_away() {
     let says: Vec<_> = SPOOFED.iter().chain(&SAID).collect();

@@ -1,4 +1,4 @@
-//! The path and rule vectors, every row through the whole pipeline.
+//! The vectors of paths and rules, run through the whole pipeline.
 //!
 //! `vectors/paths.json` and `vectors/rules.json` hold what Workers Static Assets answers. Where we
 //! answer otherwise, `vectors/DEVIATIONS.md` says so with its reason, and the rows are checked here

@@ -1,15 +1,16 @@
-//! Warnings of the publisher, each held against what the pipeline does.
+//! Warnings of the publisher, compared with the behaviour of the pipeline.
 //!
-//! A folder is written, its configuration read as `selvedge publish` reads it, and every address
-//! that its files could have is asked for.
+//! A folder is read as `selvedge publish` reads it, and every address that its files could have is
+//! requested.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use selvedge::publish::config::{Loaded, load};
-use selvedge::publish::hidden;
+use selvedge::publish::config::load;
+use selvedge::publish::config::settings::Loaded;
+use selvedge::publish::lint::unreachable;
 use selvedge::site::source::diagnostic::Severity;
 
 use super::support::folder::{Folder, publish};
@@ -111,10 +112,9 @@ impl Site {
     /// The files that warnings say can't be reached.
     fn warned(&self) -> BTreeSet<String> {
         let of = |path: &&String| {
-            let one = || std::iter::once(path.as_str());
             let rules = &self.loaded.config.redirects;
-            !hidden::warnings(rules, one(), &[]).is_empty()
-                || hidden::route_warnings(&self.loaded.routes, rules, one())
+            !unreachable::by_redirects(rules, &[path], &[]).is_empty()
+                || unreachable::by_routes(&self.loaded.routes, rules, &[path])
                     .iter()
                     .any(|warning| warning.message.contains("can't be reached"))
         };

@@ -16,7 +16,7 @@ use selvedge::ports::{
     Store, Upload, UploadedPart, Uploads, UpstreamRequest, UpstreamResponse, Versioned, Written,
 };
 use selvedge::serve::request::{RequestHeader, RequestHeaders};
-use selvedge::serve::response::Reply;
+use selvedge::serve::response::Response;
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
 use selvedge::wire::headers::Headers;
@@ -53,7 +53,7 @@ impl World {
         let memory = Rc::new(Memory::new(settings.memory_bytes_max));
         let ports = InMemory(Rc::new(Inner { settings, values }));
         let world = Self { ports, memory, tag: OnceCell::new() };
-        let tag = world.ask("/page", None).headers.value("etag").map(str::to_owned);
+        let tag = world.ask("/page", None).headers().value("etag").map(str::to_owned);
         world.tag.get_or_init(|| tag.expect("a page with an entity tag"));
         world
     }
@@ -63,8 +63,8 @@ impl World {
         self.tag.get().map_or("", String::as_str)
     }
 
-    /// The reply to a GET of a path.
-    pub fn ask(&self, path: &str, if_none_match: Option<&str>) -> Reply<InMemory> {
+    /// Returns the response to a GET of a path.
+    pub fn ask(&self, path: &str, if_none_match: Option<&str>) -> Response<InMemory> {
         let url = format!("http://{HOST}{path}");
         let headers = SentHeaders { if_none_match };
         let (ports, memory) = (self.ports.clone(), self.memory.clone());
@@ -293,8 +293,8 @@ mod tests {
         let world = World::of(100);
         let rows = [("/page", None, 200), ("/page.html", None, 307), ("/nothing", None, 404)];
         for (path, tag, status) in rows {
-            assert_eq!(world.ask(path, tag).status, status, "{path}");
+            assert_eq!(world.ask(path, tag).status(), status, "{path}");
         }
-        assert_eq!(world.ask("/page", Some(world.tag())).status, 304);
+        assert_eq!(world.ask("/page", Some(world.tag())).status(), 304);
     }
 }

@@ -1,7 +1,6 @@
-//! Admitting: whether a response may be stored, and for how long it may then be used.
+//! Decides whether a response may be stored, and for how long it may then be used.
 //!
-//! Not what is done with it later, and nothing is kept here. The invariant is that every clause of
-//! RFC 9111 section 3 is asked, and that what this cache adds to them only refuses more.
+//! Every clause of RFC 9111 section 3 is checked; the checks that this cache adds only refuse more.
 
 use http::Method;
 
@@ -15,19 +14,17 @@ use crate::wire::time::{DeltaSeconds, UnixMillis, UnixSeconds};
 use crate::wire::url;
 use crate::wire::vary::Vary;
 
-/// What a site says about the storing of responses.
+/// The rules of a site for storing responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// The age from which on nothing is used.
+    /// The age at which an entry becomes unusable.
     pub cap_ms: u64,
     /// Whether a response without an explicit lifetime is given one (RFC 9111 section 4.2.2).
     pub heuristic: bool,
-    /// Whether a response with `Set-Cookie` is stored.
     pub set_cookie: SetCookie,
 }
 
 impl Policy {
-    /// The policy of an action.
     pub fn of(action: &Action) -> Self {
         let cap_secs = action.cap.0.min(CAP_SECS_MAX);
         Self {
@@ -38,83 +35,67 @@ impl Policy {
     }
 }
 
-/// A request and its response, as far as storing depends on them.
+/// The parts of a request and its response that storing depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct Exchange<'a> {
-    /// The request's method.
     pub method: &'a Method,
-    /// The authority of the request's URL, as the client wrote it.
+    /// The authority of the request's URL, as the client sent it.
     pub authority: &'a str,
-    /// Whether the request had an `Authorization` field.
+    /// Whether the request has an `Authorization` header.
     pub has_authorization: bool,
-    /// The request's cache directives.
     pub directives: RequestDirectives,
-    /// The response's status code.
     pub status: u16,
-    /// The response's headers.
     pub headers: &'a Headers,
-    /// Whether the response's `Content-Location` is the URL that was asked for.
+    /// Whether the response's `Content-Location` is the URL of the request.
     pub is_own_content_location: bool,
-    /// Whether the caller can store a part of a representation.
     pub extent: Extent,
-    /// When the request was sent.
     pub requested_ms: UnixMillis,
-    /// When the response came.
     pub received_ms: UnixMillis,
 }
 
-/// How much of a representation can be stored.
+/// How much of a representation the caller can store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// All of it or nothing.
     Whole,
-    /// A part too: a 206 is taken like a 200.
+    /// A part too: a 206 is treated like a 200.
     Part,
 }
 
 /// Why a response is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotStored {
-    /// Answers to its method are not reused.
     Method,
-    /// Its status code is not final, or tells of this request alone.
+    /// The status code is not final, or specific to this request.
     Status,
-    /// It is a part of a representation.
     Partial,
-    /// The request said `no-store`.
     RequestNoStore,
-    /// It says `no-store`.
     NoStore,
-    /// It says `no-store` to surrogates.
     SurrogateNoStore,
-    /// It says `must-understand`, and its status code is not understood.
+    /// `must-understand` with an unknown status code.
     NotUnderstood,
-    /// It says `private`.
     Private,
-    /// It sets a cookie.
     SetCookie,
-    /// It depends on more than headers of the request, or on too many.
+    /// `Vary` contains `*` or too many names.
     Vary,
-    /// The request had credentials, and it does not say that others may have the response.
+    /// The request had credentials, and the response does not allow sharing.
     Authorization,
-    /// It sends clients to another host.
     OffsiteRedirect,
-    /// It has neither a lifetime nor a validator.
+    /// Neither a lifetime nor a validator.
     NoLifetime,
-    /// It says `no-cache`, and has no validator.
+    /// `no-cache` without a validator.
     NoValidator,
-    /// It was stale when it came, and can't be validated; or it was past the cap.
+    /// Stale on arrival without a validator, or past the cap.
     Stale,
 }
 
 impl NotStored {
-    /// Whether another client's request might have got something that is stored.
+    /// Returns whether the request is the reason: another client's response might be stored.
     pub fn is_of_request(self) -> bool {
         use NotStored::{Authorization, Method, Partial, RequestNoStore, Status};
         matches!(self, Authorization | Method | Partial | RequestNoStore | Status)
     }
 
-    /// The reason as a token (RFC 8941 section 3.3.4), for the `detail` of Cache-Status.
+    /// Returns a token (RFC 8941 section 3.3.4) for the `detail` of Cache-Status.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Method => "method",
@@ -136,15 +117,14 @@ impl NotStored {
     }
 }
 
-/// Whether a response may be stored, and for how long it may then be used.
+/// Returns for how long a response may be used once it is stored.
 ///
-/// After a 304, the exchange is made of what
-/// [`merge_304`](crate::cache::freshness::update::merge_304) returns and the stored status:
-/// freshness begins anew (RFC 9111 section 4.3.4), and the life with it, because whoever made the
-/// response has just said that it would make it again.
+/// After a 304, the exchange consists of the stored status and the headers that
+/// [`merge_304`](crate::cache::freshness::update::merge_304) returns: lifetime and life start again
+/// (RFC 9111 section 4.3.4).
 ///
 /// # Errors
-/// [`NotStored`] when it may not.
+/// [`NotStored`] if it may not be stored.
 ///
 /// # Source
 /// RFC 9111 section 3
@@ -171,7 +151,7 @@ pub fn admit(policy: &Policy, exchange: &Exchange<'_>) -> Result<Timing, NotStor
     if timing.always_validate {
         return Err(NotStored::NoValidator);
     }
-    // What was never fresh is not kept for the case alone that its maker is lost.
+    // A response that was never fresh is not stored just to bridge a lost connection.
     let window_ms = timing.while_revalidate_ms.max(timing.if_error_ms);
     let is_of_use = timing.initial_age_ms < timing.lifetime_ms.saturating_add(window_ms);
     if is_of_use && timing.initial_age_ms < timing.life_ms {
@@ -181,41 +161,37 @@ pub fn admit(policy: &Policy, exchange: &Exchange<'_>) -> Result<Timing, NotStor
     }
 }
 
-/// Whether a stored response can be asked for again by its validators: a 304 stands for a 200, and
-/// for no other status (RFC 9110 section 15.4.5).
+/// Returns whether a response can be validated; a 304 stands for a 200 only (RFC 9110 section
+/// 15.4.5).
 pub fn has_validator(status: u16, headers: &Headers) -> bool {
     let has_etag = headers.value("etag").is_some_and(|etag| !etag.is_empty());
     matches!(status, 200 | 203 | 206)
         && (has_etag || date_of(headers, "last-modified", UnixSeconds(0)).is_some())
 }
 
-/// Statuses that may be given a lifetime although they come with none.
-///
-/// # Source
-/// RFC 9110 section 15.1; a 206 only where parts are stored
+/// Statuses that may be given a heuristic lifetime (RFC 9110 section 15.1); 206 only if the caller
+/// stores parts.
 const HEURISTIC: [u16; 12] = [200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501];
 
-/// Statuses that answer a field of the request that no key holds (credentials, preconditions,
-/// ranges, expectations, protocols): stored, they would be one client's answer to all.
+/// Statuses that depend on a request header that is not part of any cache key (credentials,
+/// preconditions, ranges, expectations, protocols).
 const ABOUT_THE_REQUEST: [u16; 7] = [304, 401, 407, 412, 416, 417, 426];
 
-/// Whether a status code is one whose caching requirements are met here.
-///
-/// # Source
-/// RFC 9111 section 5.2.2.3; the final codes of RFC 9110 section 15
+/// Returns whether this cache meets the caching requirements of a status code (RFC 9111 section
+/// 5.2.2.3): the final codes of RFC 9110 section 15.
 fn is_understood(status: u16) -> bool {
     matches!(status, 200..=206 | 300..=303 | 307 | 308 | 400..=417 | 421 | 422 | 426 | 500..=505)
 }
 
-/// Which field governs, and what it says.
+/// The directives of the header that governs.
 struct Governing {
     said: ResponseDirectives,
-    /// Whether it is Cache-Control, beside which Expires counts.
+    /// Whether it is `Cache-Control`, besides which `Expires` counts.
     is_cache_control: bool,
 }
 
 impl Governing {
-    /// A targeted field that is valid and not empty governs alone (RFC 9213 section 2.2).
+    /// A targeted header that is valid and not empty governs alone (RFC 9213 section 2.2).
     fn of(headers: &Headers) -> Self {
         let targeted =
             headers.value("cdn-cache-control").and_then(|text| dictionary::parse(text).ok());
@@ -228,7 +204,7 @@ impl Governing {
     }
 }
 
-/// The clauses of RFC 9111 section 3, and what this cache adds to them.
+/// Checks the clauses of RFC 9111 section 3, and this cache's own.
 fn refuse_unstorable(
     policy: &Policy,
     exchange: &Exchange<'_>,
@@ -236,8 +212,8 @@ fn refuse_unstorable(
 ) -> Result<(), NotStored> {
     let Exchange { status, headers, .. } = *exchange;
     let refuse = |is_refused: bool, why: NotStored| if is_refused { Err(why) } else { Ok(()) };
-    // A GET reuses what a POST got when that says that it is the same, and for how long, which is
-    // asked later (RFC 9110 section 9.3.3).
+    // A GET may reuse the response to a POST that names its own URL and a lifetime (RFC 9110
+    // section 9.3.3). The lifetime is checked later.
     let is_method = match *exchange.method {
         Method::GET => true,
         Method::POST => status == 200 && exchange.is_own_content_location,
@@ -266,7 +242,7 @@ fn refuse_unstorable(
     refuse(is_offsite, NotStored::OffsiteRedirect)
 }
 
-/// Whether every client that follows a `Location` stays on the authority, however it reads it.
+/// Returns whether a `Location` stays on the authority, however leniently a client parses it.
 fn stays_on(location: &str, authority: &str) -> bool {
     if location.contains(|c: char| c == '\\' || c.is_ascii_control()) {
         return false;
@@ -279,7 +255,7 @@ fn stays_on(location: &str, authority: &str) -> bool {
     !path.starts_with("//") && !first.contains(':')
 }
 
-/// The freshness lifetime; None where there is none, which is not the same as zero.
+/// Returns the freshness lifetime; `None` if there is none, which is not the same as zero.
 ///
 /// # Source
 /// RFC 9111 sections 4.2.1 and 4.2.2
@@ -324,7 +300,7 @@ fn timing(
     let lifetime_ms = lifetime_ms.min(policy.cap_ms);
     let while_revalidate_ms = window_ms(said.stale_while_revalidate, 0);
     let if_error_ms = window_ms(said.stale_if_error, 0);
-    // Nobody is better off with an error than with an old copy, unless its maker says so.
+    // An old copy is better than an error, unless the upstream says otherwise.
     let if_lost_ms = window_ms(said.stale_if_error, policy.cap_ms.saturating_sub(lifetime_ms));
     let widest_ms = while_revalidate_ms.max(if_error_ms).max(if_lost_ms);
     Timing {
@@ -341,17 +317,14 @@ fn timing(
     }
 }
 
-/// The age of a response when it came.
-///
-/// # Source
-/// RFC 9111 section 4.2.3
+/// Returns the corrected initial age (RFC 9111 section 4.2.3).
 fn initial_age_ms(exchange: &Exchange<'_>) -> u64 {
     let Exchange { headers, received_ms, .. } = *exchange;
-    // Whole seconds, as the Date is: its part of a second is nobody's age.
+    // In whole seconds, like the Date.
     let received = received_ms.seconds();
     let date = date_of(headers, "date", received).unwrap_or(received);
     let apparent_age_ms = received.since(date).saturating_mul(1_000);
-    // The first member counts, and garbage does not (RFC 9111 section 5.1).
+    // The first member counts; an invalid one is ignored (RFC 9111 section 5.1).
     let first = headers.value("age").and_then(|ages| ages.split(',').next()).unwrap_or_default();
     let age_value = DeltaSeconds::parse(first.trim()).unwrap_or_default();
     let response_delay_ms = received_ms.since(exchange.requested_ms);
@@ -359,7 +332,7 @@ fn initial_age_ms(exchange: &Exchange<'_>) -> u64 {
 }
 
 fn date_of(headers: &Headers, name: &str, now: UnixSeconds) -> Option<UnixSeconds> {
-    date::parse(headers.value(name)?, now).ok()
+    date::parse(headers.value(name)?, now)
 }
 
 #[cfg(test)]
@@ -371,7 +344,7 @@ mod tests {
     const POLICY: Policy =
         Policy { cap_ms: 1_800_000, heuristic: false, set_cookie: SetCookie::Never };
 
-    /// Headers written as lines; `@60` is the date a minute after the response came.
+    /// Parses headers from lines; `@60` is the date a minute after the response was received.
     fn headers(text: &str) -> Headers {
         let mut headers = Headers::new();
         for (name, value) in text.lines().filter_map(|line| line.trim().split_once(": ")) {
@@ -398,7 +371,7 @@ mod tests {
         }
     }
 
-    /// What becomes of the next request, three seconds later.
+    /// Returns how the next request is treated, three seconds later.
     fn next(policy: &Policy, exchange: &Exchange<'_>) -> &'static str {
         match admit(policy, exchange) {
             Err(why) => why.as_str(),
@@ -539,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn a_targeted_field_governs_alone() {
+    fn a_targeted_header_governs_alone() {
         let rows = [
             ("CDN-Cache-Control: max-age=3600", "fresh"),
             ("CDN-Cache-Control: max-age=2147483648", "fresh"),
@@ -572,7 +545,7 @@ mod tests {
     }
 
     #[test]
-    fn final_statuses_are_stored_when_they_say_for_how_long() {
+    fn final_statuses_with_a_lifetime_are_stored() {
         for status in [200, 203, 204, 299, 300, 301, 302, 303, 307, 308] {
             check(&POLICY, &[(status, "Cache-Control: max-age=60", "fresh")]);
         }
@@ -590,7 +563,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_for_those_who_take_them() {
+    fn parts_are_stored_only_if_the_caller_can() {
         let headers = headers("Cache-Control: max-age=60");
         let whole = exchange(206, &headers);
         assert_eq!(next(&POLICY, &whole), "partial");
@@ -598,7 +571,7 @@ mod tests {
     }
 
     #[test]
-    fn lifetimes_are_guessed_only_where_asked_for() {
+    fn heuristic_lifetimes_are_opt_in() {
         let guess = Policy { heuristic: true, ..POLICY };
         let text = "Last-Modified: @-86400\nDate: @0";
         for status in [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501] {
@@ -620,7 +593,7 @@ mod tests {
     }
 
     #[test]
-    fn vary_is_told_by_the_request_or_not_stored() {
+    fn vary_on_more_than_request_headers_is_not_stored() {
         for (vary, expected) in [
             ("*", "vary"),
             ("*, *", "vary"),
@@ -638,7 +611,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_shared_only_by_leave() {
+    fn responses_to_credentials_are_shared_only_if_allowed() {
         for (text, expected) in [
             ("Cache-Control: max-age=60", "authorization"),
             ("Expires: @60\nDate: @0", "authorization"),
@@ -657,7 +630,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_have_a_say() {
+    fn requests_restrict_storing() {
         let headers = headers("Cache-Control: max-age=60");
         let get = exchange(200, &headers);
         let directives = RequestDirectives { no_store: true, only_if_cached: false };
@@ -671,8 +644,8 @@ mod tests {
         assert_eq!(next(&POLICY, &post), "fresh");
         assert_eq!(next(&POLICY, &Exchange { status: 201, ..post }), "method");
         assert_eq!(next(&POLICY, &Exchange { is_own_content_location: false, ..post }), "method");
-        let silent = super::tests::headers("ETag: \"a\"");
-        assert_eq!(next(&POLICY, &Exchange { headers: &silent, ..post }), "method");
+        let no_lifetime = self::headers("ETag: \"a\"");
+        assert_eq!(next(&POLICY, &Exchange { headers: &no_lifetime, ..post }), "method");
     }
 
     #[test]

@@ -1,37 +1,31 @@
-//! Freshness: whether a stored response may be used, and whether a response may be stored.
+//! Decides whether a stored response may be used.
 //!
-//! The one place where this is decided, for the live record, collections and actions alike. Not a
-//! cache: nothing is looked up or kept here, and time is an argument. The invariant is that age
-//! only ever makes a verdict stricter, and that nothing is used beyond its life. By hand: the cap
-//! and the stale windows are ours; tests compare the rest with `http-cache-semantics`.
+//! With age, the result only ever gets stricter. Written by hand because the cap and the stale
+//! windows are our own; tests compare the rest with `http-cache-semantics`.
 
 use crate::site::records::ban::{Ban, Subject, is_banned};
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 
-/// For how long a stored response may be used, in which ways.
+/// For how long a stored response may be used, and how.
 ///
-/// # Units
-/// Milliseconds. `lifetime_ms` and the windows after it count in age, from generation.
+/// `lifetime_ms` and the windows after it are ages, counted from when the response was generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
-    /// When it was asked for.
     pub requested_ms: UnixMillis,
-    /// When it came.
     pub received_ms: UnixMillis,
-    /// Its age when it came (RFC 9111 section 4.2.3, `corrected_initial_age`).
+    /// `corrected_initial_age` (RFC 9111 section 4.2.3).
     pub initial_age_ms: u64,
-    /// Its freshness lifetime (RFC 9111 section 4.2.1).
+    /// The freshness lifetime (RFC 9111 section 4.2.1).
     pub lifetime_ms: u64,
-    /// How long after that it is used while it is refreshed behind the response (RFC 5861 section
-    /// 3).
+    /// How long after that it is used while it is refreshed (RFC 5861 section 3).
     pub while_revalidate_ms: u64,
-    /// How long after its lifetime it is used when whoever made it answers with an error (RFC 5861
+    /// How long after its lifetime it is used if the source responds with an error (RFC 5861
     /// section 4).
     pub if_error_ms: u64,
-    /// How long after its lifetime it is used when whoever made it does not answer (RFC 9111
-    /// section 4.2.4).
+    /// How long after its lifetime it is used if the source does not respond (RFC 9111 section
+    /// 4.2.4).
     pub if_lost_ms: u64,
-    /// The age from which on it is not used at all.
+    /// The age at which it becomes unusable.
     pub life_ms: u64,
     /// Whether it is validated before each use (RFC 9111 section 5.2.2.4, `no-cache`).
     pub always_validate: bool,
@@ -39,43 +33,34 @@ pub struct Timing {
     pub never_stale: bool,
 }
 
-/// What may be done with a stored response.
+/// How a stored response may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Freshness {
-    /// Use it.
     Fresh,
-    /// Use it, and refresh it behind the response.
+    /// Use it, and refresh it in the background.
     StaleWhileRevalidate,
-    /// Ask again; use it only when that fails in a way that it [bridges](Timing::bridges).
+    /// Validate it; use it if that fails in a way that it [bridges](Timing::bridges).
     StaleIfError,
-    /// Ask again, with its validators; never use it without an answer.
+    /// Validate it; never use it otherwise.
     MustValidate,
-    /// It is of no use.
     Miss,
 }
 
-/// How asking again can fail.
+/// How a validation can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// There was an answer, and it was a 500, 502, 503 or 504 (RFC 5861 section 4).
+    /// A 500, 502, 503 or 504 (RFC 5861 section 4).
     ServerError,
-    /// There was no whole answer: no connection, none in time, one cut off.
+    /// No complete response: no connection, a timeout, or one cut off.
     Lost,
 }
 
 impl Timing {
-    /// The current age.
-    ///
-    /// # Units
-    /// Milliseconds.
-    ///
-    /// # Source
-    /// RFC 9111 section 4.2.3
+    /// Returns the current age (RFC 9111 section 4.2.3).
     pub fn age_ms(&self, now: UnixMillis) -> u64 {
         self.initial_age_ms.saturating_add(now.since(self.received_ms))
     }
 
-    /// What may be done with the response now.
     pub fn judge(&self, now: UnixMillis) -> Freshness {
         let age_ms = self.age_ms(now);
         let after = |window_ms: u64| self.lifetime_ms.saturating_add(window_ms);
@@ -96,12 +81,12 @@ impl Timing {
         }
     }
 
-    /// What may be done with the response now under bans, which come first.
+    /// Like [`judge`](Self::judge), but a ban makes it a miss.
     pub fn judge_under(&self, bans: &[Ban], subject: &Subject<'_>, now: UnixMillis) -> Freshness {
         if is_banned(bans, subject) { Freshness::Miss } else { self.judge(now) }
     }
 
-    /// Whether the response is used in place of an answer that failed.
+    /// Returns whether the response is used after a failed validation.
     pub fn bridges(&self, failure: Failure, now: UnixMillis) -> bool {
         let window_ms = match failure {
             Failure::ServerError => self.if_error_ms,
@@ -116,19 +101,13 @@ impl Timing {
         }
     }
 
-    /// What is left of the freshness lifetime; below zero when the response is stale.
-    ///
-    /// # Units
-    /// Seconds.
-    ///
-    /// # Source
-    /// RFC 9211 section 2.4
+    /// Returns the rest of the freshness lifetime, negative if stale (RFC 9211 section 2.4).
     pub fn ttl_secs(&self, now: UnixMillis) -> i64 {
         let secs = |ms: u64| i64::try_from(ms / 1_000).unwrap_or(i64::MAX);
         secs(self.lifetime_ms).saturating_sub(secs(self.age_ms(now)))
     }
 
-    /// How long a tier must keep the response, from when it came: to the end of its life.
+    /// Returns how long after its arrival a tier must keep the response.
     pub fn keep_secs(&self) -> DeltaSeconds {
         let left_ms = self.life_ms.saturating_sub(self.initial_age_ms);
         DeltaSeconds::saturating_from(left_ms.div_ceil(1_000))
@@ -147,7 +126,7 @@ mod tests {
 
     const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
-    /// The timing of a response that says this, with an entity tag or an empty one, which is none.
+    /// Returns the timing of a response; an empty entity tag counts as none.
     fn timing(cache_control: &'static str, etag: &'static str) -> Timing {
         let mut headers = Headers::new();
         headers.set("cache-control", cache_control);

@@ -1,15 +1,10 @@
-//! Freshening: what becomes of a stored response's headers, when it is stored and after a 304.
-//!
-//! Not a decision whether to store ([`crate::cache::freshness`]). The invariant is that a field of
-//! one connection is never stored, and that no 304 changes what a stored body is said to be.
+//! Filters headers before they are stored, and updates them after a 304 (RFC 9111 sections 3.1 and
+//! 3.2).
 
 use crate::wire::headers::Headers;
 
-/// Headers of a response that are for one connection alone.
-///
-/// # Source
-/// RFC 9110 section 7.6.1, RFC 9111 section 3.1
-const CONNECTION_FIELDS: [&str; 10] = [
+/// Hop-by-hop headers (RFC 9110 section 7.6.1, RFC 9111 section 3.1).
+const HOP_BY_HOP: [&str; 10] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -22,54 +17,45 @@ const CONNECTION_FIELDS: [&str; 10] = [
     "upgrade",
 ];
 
-/// Headers that a 304 leaves as they are: they say what the stored body is.
-///
-/// # Source
-/// RFC 9111 section 3.2
-const BODY_FIELDS: [&str; 5] =
+/// Headers that a 304 does not change: they describe the stored body (RFC 9111 section 3.2).
+const BODY_HEADERS: [&str; 5] =
     ["content-encoding", "content-length", "content-md5", "content-range", "etag"];
 
-/// The headers of a response but for those of its connection, and those that it names as such.
-///
-/// # Source
-/// RFC 9111 section 3.1
+/// Returns the headers without hop-by-hop ones, and without those that `Connection` names.
 pub fn end_to_end(headers: &Headers) -> Headers {
     end_to_end_but(headers, &|_| false)
 }
 
-/// The headers of a message but for those of its connection, and some more, by their name.
+/// Like [`end_to_end`], and drops some more by name.
 pub fn end_to_end_but(headers: &Headers, is_dropped: &dyn Fn(&str) -> bool) -> Headers {
     let named = headers.value("connection").unwrap_or_default();
     let is_named =
         |name: &str| named.split(',').any(|other| other.trim().eq_ignore_ascii_case(name));
     let mut kept = Headers::with_capacity(headers.len());
     for (name, value) in headers.iter() {
-        if !CONNECTION_FIELDS.contains(&name) && !is_named(name) && !is_dropped(name) {
+        if !HOP_BY_HOP.contains(&name) && !is_named(name) && !is_dropped(name) {
             kept.append(name.to_owned(), value.to_owned());
         }
     }
     kept
 }
 
-/// The headers of a stored response after a 304 has come for it.
+/// Returns the headers of a stored response after a 304 (RFC 9111 sections 3.2 and 4.3.4).
 ///
-/// What the 304 says replaces what was stored, but for what describes the stored body. `Age` and
-/// `Date` are those of the 304 or of nobody: they tell of the message, not of the representation.
-///
-/// # Source
-/// RFC 9111 sections 3.2 and 4.3.4
+/// The stored `Age` and `Date` are dropped even if the 304 has none: they describe the message, not
+/// the representation.
 pub fn merge_304(stored: &Headers, fresh: &Headers) -> Headers {
     let fresh = end_to_end(fresh);
     let is_replaced = |name: &str| {
         let is_of_message = name == "age" || name == "date";
-        is_of_message || (fresh.contains(name) && !BODY_FIELDS.contains(&name))
+        is_of_message || (fresh.contains(name) && !BODY_HEADERS.contains(&name))
     };
     let mut merged = Headers::with_capacity(stored.len().saturating_add(fresh.len()));
     for (name, value) in stored.iter().filter(|(name, _)| !is_replaced(name)) {
         merged.append(name.to_owned(), value.to_owned());
     }
     for (name, value) in fresh.iter() {
-        if !(BODY_FIELDS.contains(&name) && stored.contains(name)) {
+        if !(BODY_HEADERS.contains(&name) && stored.contains(name)) {
             merged.append(name.to_owned(), value.to_owned());
         }
     }
@@ -89,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_the_connection_stay_behind() {
+    fn hop_by_hop_headers_are_dropped() {
         let stored = end_to_end(&headers(&[
             ("connection", "close, X-Hop,a"),
             ("keep-alive", "timeout=5"),

@@ -1,59 +1,50 @@
-//! `app.config.yaml` and `ext.config.yaml` of App Builder: their `web.response-headers`.
+//! Reads `web.response-headers` of App Builder's `app.config.yaml` and `ext.config.yaml`.
 //!
-//! Everything else in those files is another tool's and is not looked at. The selectors map to
-//! names, the names to values; later selectors override earlier ones.
+//! It maps selectors to headers; later selectors override earlier ones. The rest of the files is
+//! ignored.
 
-use serde_norway::{Mapping, Value};
+use serde_norway::Value;
 
-use crate::site::rules::HeaderRule;
-use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
-use crate::site::rules::header_policy::{FieldError, check_name, check_value};
-use crate::site::source::diagnostic::{Diagnostic, Located, Report};
-use crate::site::source::dialect::{self, Refusal};
-use crate::site::source::type_rule::{CONTENT_TYPE, TypeError, TypeRule};
+use crate::publish::config::headers::{self, ConfiguredHeaders};
+use crate::site::rules::header_op::HeaderOp;
+use crate::site::source::diagnostic::{Diagnostic, Report};
 
-/// The names of the files, in the published folder or beside it.
 pub const FILE_NAMES: [&str; 2] = ["app.config.yaml", "ext.config.yaml"];
 
-const REMEDY: &str = "Write it as App Builder has it: a selector, and below it `Name: value`.";
+const REMEDY: &str = "Write it as for App Builder: a selector, and below it `Name: value`.";
 
-/// What an App Builder file says.
 #[derive(Debug, Default)]
 pub struct AppConfig {
-    /// Header rules in the order written.
-    pub headers: Vec<Located<HeaderRule>>,
-    /// Media types, in the order written.
-    pub types: Vec<Located<TypeRule>>,
-    /// Lines about protected headers, in the order written.
-    pub touches: Vec<Located<Touch>>,
-    /// Files that its extensions are kept in, relative to its own folder.
+    pub headers: ConfiguredHeaders,
+    /// Files that hold its extensions, relative to its folder.
     pub includes: Vec<String>,
 }
 
-/// Returns what the file says and everything that is wrong with it.
+/// Returns the rules of a file and everything that is wrong with it.
 pub fn parse(file: &str, text: &str) -> (AppConfig, Vec<Diagnostic>) {
-    let mut reader = Reader { text, report: Report::new(file), read: AppConfig::default() };
+    let mut reader =
+        AppConfigReader { text, report: Report::new(file), read: AppConfig::default() };
     match serde_norway::from_str::<Value>(text) {
         Ok(mut root) => {
-            // A merge key that merges nothing is App Builder's own to complain about.
+            // App Builder reports merge keys that merge nothing.
             let _ = root.apply_merge();
             reader.root(&root);
         }
         Err(error) => {
             let line = error.location().map_or(1, |at| u32::try_from(at.line()).unwrap_or(1));
-            reader.report.error(line.max(1), error, "Write it as YAML has it: yaml.org.");
+            reader.report.error(line.max(1), error, "Correct the YAML syntax: https://yaml.org.");
         }
     }
     (reader.read, reader.report.into_diagnostics())
 }
 
-struct Reader<'t> {
+struct AppConfigReader<'t> {
     text: &'t str,
     report: Report,
     read: AppConfig,
 }
 
-impl Reader<'_> {
+impl AppConfigReader<'_> {
     fn root(&mut self, root: &Value) {
         self.web(root, &[]);
         if let Some(application) = root.get("application") {
@@ -97,71 +88,30 @@ impl Reader<'_> {
         };
         let place = [place, &[&*selector]].concat();
         let line = self.line(&place);
-        let Some(headers) = headers.as_mapping() else {
-            let message = format!("`{selector}` holds no map of headers");
+        let Some(written) = headers.as_mapping() else {
+            let message = format!("`{selector}` is not a map of headers");
             self.report.error(line, message, REMEDY);
             return;
         };
-        let ops = self.ops(headers, &selector, &place);
-        match HeaderRule::parse(&selector, Origin::Selector, ops) {
-            // What is left of a rule of mistakes, if nothing, needs no place in the deployment.
-            Ok(rule) if rule.ops().next().is_none() => {}
-            Ok(rule) => self.read.headers.push(self.report.locate(line, rule)),
-            Err(error) => self.report.error(line, &error, error.remedy()),
-        }
-    }
-
-    fn ops(&mut self, headers: &Mapping, selector: &str, place: &[&str]) -> Vec<HeaderOp> {
-        let rule_line = self.line(place);
         let mut ops = Vec::new();
-        for (name, value) in headers {
+        for (name, value) in written {
             let name = scalar(name).unwrap_or_default();
-            let line = self.line(&[place, &[&*name]].concat());
+            let line = self.line(&[&place[..], &[&*name]].concat());
             let Some(value) = scalar(value) else {
-                let message = format!("the header `{name}` has no text as its value");
+                let message = format!("the value of the header `{name}` is not a text");
                 self.report.error(line, message, REMEDY);
                 continue;
             };
-            let lower = name.to_ascii_lowercase();
-            if let Some(Refusal { message, remedy }) = dialect::leaking_header(&lower) {
-                self.report.error(line, message, remedy);
-                continue;
-            }
-            if lower == CONTENT_TYPE {
-                match TypeRule::parse(selector, Origin::Selector, value.trim()) {
-                    Ok(rule) => self.read.types.push(self.report.locate(line, rule)),
-                    // The rule itself is refused for its pattern.
-                    Err(TypeError::Pattern(_)) => {}
-                    Err(error) => self.report.error(line, &error, error.remedy()),
-                }
-                continue;
-            }
-            match check_name(&lower).and_then(|()| check_value(value.trim())) {
-                Ok(()) => {
-                    let op = HeaderOp::Set(lower, value.trim().to_owned());
-                    if PROTECTED.contains(&op.name()) {
-                        let touch = Touch { op: op.clone(), rule_line };
-                        self.read.touches.push(self.report.locate(line, touch));
-                    }
-                    ops.push(op);
-                }
-                Err(error @ FieldError::Disallowed) => {
-                    let message = format!("the header `{lower}` {error}, and is ignored");
-                    self.report.warning(line, message, error.remedy());
-                }
-                Err(error) => {
-                    let message = format!("the header `{name}` {error}");
-                    self.report.error(line, message, error.remedy());
-                }
-            }
+            let op = HeaderOp::Set(name.to_ascii_lowercase(), value.trim().to_owned());
+            ops.extend(headers::checked(&mut self.report, line, &name, op));
         }
-        ops
+        self.read.headers.add(&mut self.report, line, &selector, ops);
     }
 
-    /// Returns the line of the last key of a path of keys, as far as the path can be followed.
+    /// Returns the line of the last key of a path of keys, as far as it is found.
     ///
-    /// Keys are found by their indentation; within flow style (`{a: {b: c}}`) the line of the
-    /// last key in block style is as near as it gets.
+    /// Keys are found by indentation. In flow style (`{a: {b: c}}`) it returns the line of the last
+    /// key in block style.
     fn line(&self, place: &[&str]) -> u32 {
         let mut lines = (1_u32..)
             .zip(self.text.lines())

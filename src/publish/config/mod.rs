@@ -1,44 +1,37 @@
-//! A site's configuration, found and read for a publish.
+//! Finds and reads a site's configuration.
 //!
-//! Three sources, in this order, later ones adding rules after those of earlier ones:
-//! `selvedge.toml` in the published folder or beside it; `_redirects` and `_headers` at the root
-//! of the folder; `app.config.yaml` and `ext.config.yaml` in the folder or beside it.
+//! In this order, and the rules of each file come after those of the files before it:
+//! `selvedge.toml` in the published folder or beside it; `_redirects` and `_headers` at the root of
+//! the folder; `app.config.yaml` and `ext.config.yaml` in the folder or beside it.
 //!
-//! It never stops at a mistake: all are returned, and whether to publish is the caller's to say.
+//! All mistakes are returned, so that they can be reported at once.
 
-pub mod app_config;
-pub mod nearest;
-pub mod not_found;
-pub mod protected;
-pub mod public;
-pub mod review;
-pub mod routes;
+pub mod settings;
 pub mod selvedge_toml;
-pub mod sources;
 pub mod toml_source;
+pub mod sources;
+pub mod app_config;
+pub mod redirects;
+pub mod headers;
+pub mod routes;
+pub mod not_found;
+pub mod public;
+pub mod nearest;
 
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::publish::config::not_found::NotFound;
-use crate::publish::config::routes::Route;
+use crate::publish::config::selvedge_toml::SelvedgeToml;
+use crate::publish::config::settings::{Fingerprint, Loaded};
 use crate::publish::config::sources::Sources;
-use crate::publish::failure::Problem;
-use crate::site::action::Upstream;
-use crate::site::config::{Fingerprints, NotFoundMode, SiteConfig};
-use crate::site::rules::header_op::Touch;
-use crate::site::rules::pattern::Pattern;
-use crate::site::rules::{HeaderRule, RedirectRule};
-use crate::site::source::diagnostic::{Diagnostic, Located, Report, Severity};
-use crate::site::source::fallback::Fallback;
-use crate::site::source::type_rule::TypeRule;
+use crate::site::config::Fingerprints;
+use crate::site::source::diagnostic::{Diagnostic, Report};
 use crate::site::source::{headers_file, redirects_file};
 
-/// Longest configuration file: more rules than a deployment can carry.
-pub const CONFIG_FILE_BYTES_MAX: u64 = 8 << 20;
+/// Maximum length of a configuration file: more rules than a deployment can carry.
+const CONFIG_FILE_BYTES_MAX: u64 = 8 << 20;
 
-/// Files at the root of a published folder that are never served: they configure.
+/// Files that configure a site or its publishing. They are never served, wherever they are.
 pub const CONFIG_FILE_NAMES: [&str; 7] = [
     selvedge_toml::FILE_NAME,
     redirects_file::FILE_NAME,
@@ -49,91 +42,22 @@ pub const CONFIG_FILE_NAMES: [&str; 7] = [
     ".assetsignore",
 ];
 
-/// What was found.
-#[derive(Debug, Clone, Default)]
-pub struct Loaded {
-    /// What the deployment carries.
-    pub config: SiteConfig,
-    /// What concerns publishing only.
-    pub publish: PublishSettings,
-    /// Settings for paths without a file.
-    pub not_found: NotFound,
-    /// Whether `html` is written.
-    pub html_is_set: bool,
-    /// The file that is the page of the single-page application, where it is not the usual one.
-    pub application_page: Option<String>,
-    /// Media types that header rules set, in the order in which they apply.
-    pub types: Vec<Located<TypeRule>>,
-    /// What answers beside assets, in the order in which a request tries it.
-    pub routes: Vec<Located<Route>>,
-    /// The upstreams of actions, which the server has to allow.
-    pub upstreams: Vec<Located<Upstream>>,
-    /// Everything that is wrong, file by file, line by line.
-    pub diagnostics: Vec<Diagnostic>,
-    /// The files that were read.
-    pub files: Vec<PathBuf>,
-}
-
-impl Loaded {
-    /// Returns whether something is wrong that stops a publish.
-    pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
-    }
-
-    /// Returns the errors, the warnings and the notes.
-    pub fn by_severity(&self) -> [Vec<Problem>; 3] {
-        [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
-            let found = self.diagnostics.iter().filter(|found| found.severity == severity);
-            found.map(Problem::from).collect()
-        })
-    }
-}
-
-/// What concerns publishing only, and is not carried in a deployment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PublishSettings {
-    /// Patterns of `.gitignore` for files that are left out.
-    pub ignore: Vec<String>,
-    /// Patterns of `.gitignore` for dotfiles that are published.
-    pub include: Vec<String>,
-    /// Media types by file extension, lower-case, without its dot.
-    pub types: BTreeMap<String, String>,
-    /// Which files have names that change with their content.
-    pub fingerprint: Fingerprint,
-    /// Whether the site does without the built-in collection `public`.
-    pub without_public: bool,
-}
-
-/// Which files have names that change with their content.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Fingerprint {
-    /// Those whose names look like it.
-    #[default]
-    Auto,
-    /// No file.
-    None,
-    /// Those whose paths match.
-    Patterns(Vec<Pattern>),
-}
-
 /// Returns the configuration of a folder, from the `selvedge.toml` named by `explicit` if given.
 pub fn load(folder: &Path, explicit: Option<&Path>) -> Loaded {
     let mut loader = Loader::default();
     loader.selvedge_toml(folder, explicit);
     let redirects_path = folder.join(redirects_file::FILE_NAME);
     if let Some(text) = loader.read(&redirects_path, Absence::Fine) {
-        let read = redirects_file::parse(&shown(&redirects_path), &text);
-        loader.redirects.extend(read.rules);
-        loader.fallbacks.extend(read.fallbacks);
-        loader.loaded.diagnostics.extend(read.diagnostics);
+        let file = redirects_file::parse(&shown(&redirects_path), &text);
+        loader.read.redirects.extend(file.rules);
+        loader.read.fallbacks.extend(file.fallbacks);
+        loader.diagnostics.extend(file.diagnostics);
     }
     let headers_path = folder.join(headers_file::FILE_NAME);
     if let Some(text) = loader.read(&headers_path, Absence::Fine) {
-        let read = headers_file::parse(&shown(&headers_path), &text);
-        loader.headers.extend(read.rules);
-        loader.loaded.types.extend(read.types);
-        loader.touches.extend(read.touches);
-        loader.loaded.diagnostics.extend(read.diagnostics);
+        let file = headers_file::parse(&shown(&headers_path), &text);
+        loader.diagnostics.extend_from_slice(&file.diagnostics);
+        loader.read.headers.extend(file.into());
     }
     for name in app_config::FILE_NAMES {
         loader.app_config(folder, name);
@@ -143,13 +67,10 @@ pub fn load(folder: &Path, explicit: Option<&Path>) -> Loaded {
 
 #[derive(Default)]
 struct Loader {
-    loaded: Loaded,
-    redirects: Vec<Located<RedirectRule>>,
-    fallbacks: Vec<Located<Fallback>>,
-    not_found: Option<Located<NotFoundMode>>,
-    headers: Vec<Located<HeaderRule>>,
-    touches: Vec<Located<Touch>>,
-    sources: Sources,
+    /// The `selvedge.toml`, and the rules of the other files after its own.
+    read: SelvedgeToml,
+    diagnostics: Vec<Diagnostic>,
+    files: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -176,47 +97,29 @@ impl Loader {
         let absence = if explicit.is_some() { Absence::Mistake } else { Absence::Fine };
         let Some(text) = self.read(&path, absence) else { return };
         let (read, found) = selvedge_toml::parse(&shown(&path), &text);
-        self.loaded.config = read.config;
-        self.loaded.config.fingerprint = match read.publish.fingerprint {
-            Fingerprint::Auto => Fingerprints::Auto,
-            Fingerprint::None => Fingerprints::None,
-            Fingerprint::Patterns(_) => Fingerprints::Listed,
-        };
-        self.loaded.publish = read.publish;
-        self.loaded.html_is_set = read.html_is_set;
-        self.redirects = read.redirects;
-        self.fallbacks = read.fallbacks;
-        self.not_found = read.not_found;
-        self.headers = read.headers;
-        self.loaded.types = read.header_types;
-        self.touches = read.touches;
-        self.sources = read.sources;
-        self.loaded.diagnostics.extend(found);
+        self.read = read;
+        self.diagnostics.extend(found);
     }
 
     fn app_config(&mut self, folder: &Path, name: &str) {
         let inside = folder.join(name);
         let path = if inside.is_file() { inside } else { beside(folder, name) };
-        let Some(text) = self.read(&path, Absence::Fine) else { return };
-        for include in self.app_config_text(&path, &text) {
-            let path = path.with_file_name("").join(include);
-            let Some(text) = self.read(&path, Absence::Fine) else { continue };
-            self.app_config_text(&path, &text);
+        for include in self.app_config_file(&path) {
+            self.app_config_file(&path.with_file_name("").join(include));
         }
     }
 
-    /// Takes what a file says, and returns the files that it includes.
-    fn app_config_text(&mut self, path: &Path, text: &str) -> Vec<String> {
-        let (read, found) = app_config::parse(&shown(path), text);
-        self.headers.extend(read.headers);
-        self.loaded.types.extend(read.types);
-        self.touches.extend(read.touches);
-        self.loaded.diagnostics.extend(found);
-        read.includes
+    /// Reads a file, and returns the files that it includes.
+    fn app_config_file(&mut self, path: &Path) -> Vec<String> {
+        let Some(text) = self.read(path, Absence::Fine) else { return Vec::new() };
+        let (file, found) = app_config::parse(&shown(path), &text);
+        self.read.headers.extend(file.headers);
+        self.diagnostics.extend(found);
+        file.includes
     }
 
     fn read(&mut self, path: &Path, absence: Absence) -> Option<String> {
-        if self.loaded.files.iter().any(|read| read == path) {
+        if self.files.iter().any(|read| read == path) {
             return None;
         }
         match std::fs::metadata(path) {
@@ -233,15 +136,12 @@ impl Loader {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) => {
-                self.error(
-                    path,
-                    format!("can't be read: {error}"),
-                    "Name a file that can be read.",
-                );
+                let remedy = "Check that it exists, and its permissions.";
+                self.error(path, format!("can't be read: {error}"), remedy);
                 return None;
             }
         };
-        self.loaded.files.push(path.to_owned());
+        self.files.push(path.to_owned());
         let text = String::from_utf8(bytes);
         if text.is_err() {
             self.error(path, "not UTF-8".to_owned(), "Save it as UTF-8.");
@@ -252,42 +152,60 @@ impl Loader {
     fn error(&mut self, path: &Path, message: String, remedy: &str) {
         let mut report = Report::new(&shown(path));
         report.error(1, message, remedy);
-        self.loaded.diagnostics.extend(report.into_diagnostics());
+        self.diagnostics.extend(report.into_diagnostics());
     }
 
-    fn finish(mut self, folder: &Path) -> Loaded {
-        let html = self.loaded.config.html;
-        let mut found = Vec::new();
-        let (written, fallbacks) = (self.not_found.as_ref(), self.fallbacks);
-        let not_found = not_found::settle(written, fallbacks, &mut self.redirects, &mut found);
-        self.loaded.config.not_found = not_found.mode.unwrap_or_default();
-        self.loaded.not_found = not_found;
-        let sources = routes::within_limits(self.sources, &mut found);
-        self.loaded.routes = routes::in_order(&sources);
-        routes::shadows(&self.loaded.routes, &self.redirects, &mut found);
+    /// Reviews the rules of all files together.
+    fn finish(self, folder: &Path) -> Loaded {
+        let Self { read, mut diagnostics, files } = self;
+        let SelvedgeToml { mut config, publish, redirects: mut redirect_rules, headers, .. } = read;
+        config.fingerprint = match publish.fingerprint {
+            Fingerprint::Auto => Fingerprints::Auto,
+            Fingerprint::None => Fingerprints::None,
+            Fingerprint::Patterns(_) => Fingerprints::Listed,
+        };
+        let written = read.not_found.as_ref();
+        let not_found =
+            not_found::settle(written, read.fallbacks, &mut redirect_rules, &mut diagnostics);
+        config.not_found = not_found.mode.unwrap_or_default();
+        let sources = routes::within_limits(read.sources, &mut diagnostics);
+        let routes = routes::in_order(&sources);
+        routes::shadows(&routes, &redirect_rules, &mut diagnostics);
         let Sources { actions, collections, upstreams } = sources;
-        let config = &mut self.loaded.config;
         config.actions = actions.into_iter().map(|located| located.rule).collect();
         config.collections = collections.into_iter().map(|located| located.rule).collect();
-        self.loaded.upstreams = upstreams;
         let is_file = |path: &str| folder.join(path.trim_start_matches('/')).is_file();
-        let site = review::Site { html, is_file: &is_file };
-        self.loaded.config.redirects = review::redirects(self.redirects, &site, &mut found);
-        let has_actions = !self.loaded.config.actions.is_empty();
-        protected::review(&self.touches, &self.headers, has_actions, &mut found);
-        self.loaded.config.headers = review::header_rules(self.headers, &mut found);
-        let diagnostics = &mut self.loaded.diagnostics;
-        let mut files: Vec<String> = Vec::new();
-        diagnostics.extend(found);
-        for diagnostic in diagnostics.iter() {
-            if !files.contains(&diagnostic.file) {
-                files.push(diagnostic.file.clone());
-            }
+        let site = redirects::SiteFiles { html: config.html, is_file: &is_file };
+        config.redirects = redirects::review(redirect_rules, &site, &mut diagnostics);
+        let has_actions = !config.actions.is_empty();
+        let (header_rules, types) = headers.review(has_actions, &mut diagnostics);
+        config.headers = header_rules;
+        sort(&mut diagnostics);
+        Loaded {
+            config,
+            publish,
+            not_found,
+            html_is_set: read.html_is_set,
+            application_page: None,
+            types,
+            routes,
+            upstreams,
+            diagnostics,
+            files,
         }
-        let place = |file: &String| files.iter().position(|known| known == file);
-        diagnostics.sort_by_key(|diagnostic| (place(&diagnostic.file), diagnostic.line));
-        self.loaded
     }
+}
+
+/// Sorts by file, in the order of their first diagnostics, then by line.
+fn sort(diagnostics: &mut [Diagnostic]) {
+    let mut files: Vec<String> = Vec::new();
+    for diagnostic in diagnostics.iter() {
+        if !files.contains(&diagnostic.file) {
+            files.push(diagnostic.file.clone());
+        }
+    }
+    let place = |file: &String| files.iter().position(|known| known == file);
+    diagnostics.sort_by_key(|diagnostic| (place(&diagnostic.file), diagnostic.line));
 }
 
 /// Returns the path of a file in the folder that holds a folder.

@@ -1,13 +1,10 @@
-//! The known word nearest to a mistyped one.
-//!
-//! For remedies only: nothing is ever taken for what it was near to.
+//! Suggests the known word nearest to a mistyped one.
 
 use strsim::osa_distance;
 
-/// Returns the known word that a mistyped one is nearest to, where one is near.
+/// Returns the known word within a distance of a third of the word's length, at least 1.
 ///
-/// Near is a distance of a third of the word's length, and at least 1: `header` is `headers`,
-/// `x` is nothing. Case and the difference of `-` and `_` cost nothing.
+/// Case, and `-` instead of `_`, don't count.
 pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let folded = fold(word);
     let near = (folded.chars().count() / 3).max(1);

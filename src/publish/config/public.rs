@@ -1,23 +1,21 @@
-//! The built-in collection: `/public/` holds objects without any configuration.
+//! The built-in collection `public`, which stores objects at `/public/` without configuration.
 //!
-//! It gives way to whatever a site says of those paths itself, because a default must not change
-//! what is served there. It is compiled into the deployment, which holds all that serving needs.
+//! It is left out if the site uses its name or paths, so that the default changes nothing there. It
+//! is part of the deployment, like any collection.
 
-use crate::publish::config::Loaded;
+use crate::publish::config::settings::Loaded;
 use crate::publish::failure::Problem;
 use crate::site::action::PathPrefix;
 use crate::site::collection::{COLLECTIONS_MAX, Collection, CollectionName};
 use crate::site::deployment::manifest::stem;
 
-/// The name of the built-in collection, and the default of `selvedge objects`.
 pub const NAME: &str = "public";
-/// The paths of the built-in collection.
 pub const PREFIX: &str = "/public/";
 
-/// Adds the built-in collection to a configuration that says nothing of its name and its paths.
+/// Adds the built-in collection, unless the site uses its name or paths.
 ///
-/// Returns the files that are in its way, if they are the only reason to leave it out.
-pub fn add<'a>(loaded: &mut Loaded, paths: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+/// Returns the files at its paths if they are the only reason to leave it out.
+pub fn add<'a>(loaded: &mut Loaded, paths: &[&'a str]) -> Vec<&'a str> {
     let (Ok(name), Ok(prefix)) = (CollectionName::parse(NAME), PathPrefix::parse(PREFIX)) else {
         return Vec::new();
     };
@@ -28,14 +26,13 @@ pub fn add<'a>(loaded: &mut Loaded, paths: impl Iterator<Item = &'a str>) -> Vec
     if is_said || loaded.publish.without_public {
         return Vec::new();
     }
-    let files: Vec<&str> = paths.filter(|path| is_in_the_way(path)).collect();
+    let files: Vec<&str> = paths.iter().copied().filter(|path| is_in_the_way(path)).collect();
     if files.is_empty() {
         config.collections.push(Collection::new(name, prefix));
     }
     files
 }
 
-/// Returns the note about files that are in the way.
 pub fn note(files: &[&str]) -> Option<Problem> {
     let first = files.first()?;
     let files = match files.len() {
@@ -54,7 +51,7 @@ fn meets(prefix: &PathPrefix) -> bool {
     prefix.as_str().starts_with(PREFIX) || PREFIX.starts_with(prefix.as_str())
 }
 
-/// Returns whether a file has an address that the collection would take: `/public` is one too.
+/// Returns whether a file has an address that the collection would match, such as `/public`.
 fn is_in_the_way(path: &str) -> bool {
     path.starts_with(PREFIX) || PREFIX.strip_suffix('/') == Some(stem(path))
 }
@@ -62,7 +59,7 @@ fn is_in_the_way(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publish::config::PublishSettings;
+    use crate::publish::config::settings::PublishSettings;
     use crate::site::codec::decode as read;
 
     fn added(config: &str, without_public: bool, paths: &[&str]) -> (bool, usize) {
@@ -70,7 +67,7 @@ mod tests {
         let publish = PublishSettings { without_public, ..PublishSettings::default() };
         let mut loaded = Loaded { config, publish, ..Loaded::default() };
         let before = loaded.config.collections.len();
-        let files = add(&mut loaded, paths.iter().copied()).len();
+        let files = add(&mut loaded, paths).len();
         assert!(loaded.config.check().is_ok());
         let added = &loaded.config.collections[before..];
         assert!(added.iter().all(|one| one.name.as_str() == NAME && one.prefix.as_str() == PREFIX));
@@ -78,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_site_says_comes_first() {
+    fn the_site_configuration_comes_first() {
         let collection = |name: &str, prefix: &str| {
             format!(r#"{{"collections":[{{"name":"{name}","prefix":"{prefix}"}}]}}"#)
         };

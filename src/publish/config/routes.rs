@@ -1,11 +1,10 @@
-//! What actions and collections are to each other and to redirects: limits, twins, shadows.
+//! Checks actions, collections and redirects against each other: limits, duplicates, shadows.
 //!
-//! Not what files are to them: the publisher knows the files. Redirects are tried first, then
-//! actions with `first = true`, collections, assets, and last the other actions.
+//! Redirects are tried first, then actions with `first = true`, collections, assets, and last the
+//! other actions.
 
 use std::fmt;
 
-use crate::publish::config::review::{diagnostic, place};
 use crate::publish::config::sources::Sources;
 use crate::site::action::{ACTIONS_MAX, PathPrefix};
 use crate::site::collection::COLLECTIONS_MAX;
@@ -14,28 +13,24 @@ use crate::site::rules::pattern::{Language, Pattern};
 use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
 use crate::wire::path::encode;
 
+const REMEDY_OVER: &str = "Write fewer, with shorter prefixes.";
+
 /// The paths of an action or a collection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// Whose they are.
     pub kind: RouteKind,
-    /// The paths.
     pub prefix: PathPrefix,
 }
 
-/// Whose paths they are, in the order in which a request tries them.
+/// In the order in which a request tries them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RouteKind {
-    /// An action's that comes before collections and assets.
     FirstAction,
-    /// A collection's.
     Collection,
-    /// An action's that comes after assets.
     Action,
 }
 
 impl Route {
-    /// Whether all paths of another are this one's too.
     pub fn covers(&self, other: &Self) -> bool {
         other.prefix.as_str().starts_with(self.prefix.as_str())
     }
@@ -56,29 +51,28 @@ impl fmt::Display for RouteKind {
     }
 }
 
-/// Returns the actions and collections that can be served beside each other.
+/// Removes and reports duplicates, and those over the limits.
 pub fn within_limits(sources: Sources, diagnostics: &mut Vec<Diagnostic>) -> Sources {
     let Sources { actions, collections, upstreams } = sources;
-    let actions = few(actions, ACTIONS_MAX, "actions", diagnostics);
-    let collections = few(collections, COLLECTIONS_MAX, "collections", diagnostics);
-    let prefix = "Write each prefix once: all that is below it is the first one's.";
+    let actions = within(actions, ACTIONS_MAX, "actions", REMEDY_OVER, diagnostics);
+    let collections = within(collections, COLLECTIONS_MAX, "collections", REMEDY_OVER, diagnostics);
+    let prefix = "Write each prefix once: the first one matches all paths below it.";
     let actions = unlike(actions, |one| ("prefix", one.prefix.as_str()), prefix, diagnostics);
-    let name = "Give each collection a name of its own.";
+    let name = "Give each collection a different name.";
     let collections = unlike(collections, |one| ("name", one.name.as_str()), name, diagnostics);
     let collections =
         unlike(collections, |one| ("prefix", one.prefix.as_str()), prefix, diagnostics);
     Sources { actions, collections, upstreams }
 }
 
-/// Returns the routes in the order in which a request tries them.
 pub fn in_order(sources: &Sources) -> Vec<Located<Route>> {
     let actions = sources.actions.iter().map(|at| {
         let kind = if at.rule.first { RouteKind::FirstAction } else { RouteKind::Action };
-        located(at, Route { kind, prefix: at.rule.prefix.clone() })
+        at.with(Route { kind, prefix: at.rule.prefix.clone() })
     });
     let collections = sources.collections.iter().map(|at| {
         let prefix = at.rule.prefix.clone();
-        located(at, Route { kind: RouteKind::Collection, prefix })
+        at.with(Route { kind: RouteKind::Collection, prefix })
     });
     let mut routes: Vec<Located<Route>> = actions.chain(collections).collect();
     // Stable: those of a kind stay in the order written.
@@ -86,7 +80,7 @@ pub fn in_order(sources: &Sources) -> Vec<Located<Route>> {
     routes
 }
 
-/// Reports the routes that no request gets to, for what comes before them.
+/// Reports the routes that no request reaches, because an earlier rule matches first.
 pub fn shadows(
     routes: &[Located<Route>],
     redirects: &[Located<RedirectRule>],
@@ -95,26 +89,26 @@ pub fn shadows(
     for (index, route) in routes.iter().enumerate() {
         if let Some(redirect) = redirects.iter().find(|rule| takes(&rule.rule, &route.rule)) {
             let message = format!(
-                "nothing below `{}` gets to the {}: the redirect from `{}` comes first ({})",
+                "nothing below `{}` reaches the {}: the redirect from `{}` comes first ({})",
                 route.rule.prefix.as_str(),
                 route.rule.kind,
                 redirect.rule.from().as_str(),
-                place(redirect, &route.file)
+                redirect.place(&route.file)
             );
             let remedy = "Narrow the redirect, or remove one of the two.";
-            diagnostics.push(diagnostic(route, Severity::Warning, message, remedy));
+            diagnostics.push(route.diagnostic(Severity::Warning, message, remedy));
             continue;
         }
         let mut before = routes.iter().take(index);
         if let Some(first) = before.find(|first| first.rule.covers(&route.rule)) {
             let message = format!(
-                "nothing gets to the {}: the {} comes first ({})",
+                "nothing reaches the {}: the {} comes first ({})",
                 route.rule,
                 first.rule,
-                place(first, &route.file)
+                first.place(&route.file)
             );
             let remedy = remedy(&first.rule, &route.rule);
-            diagnostics.push(diagnostic(route, Severity::Warning, message, remedy));
+            diagnostics.push(route.diagnostic(Severity::Warning, message, remedy));
         }
     }
 }
@@ -131,7 +125,7 @@ fn remedy(first: &Route, covered: &Route) -> &'static str {
     }
 }
 
-/// Whether a redirect takes all requests below a route's prefix elsewhere.
+/// Returns whether a redirect matches all requests below a route's prefix.
 fn takes(redirect: &RedirectRule, route: &Route) -> bool {
     let prefix = route.prefix.as_str();
     // `:` and `*` stand for themselves in a prefix, and for captures in a pattern.
@@ -142,26 +136,23 @@ fn takes(redirect: &RedirectRule, route: &Route) -> bool {
     !goes_on && below.is_ok_and(|below| redirect.from().covers(&below))
 }
 
-fn located<T>(at: &Located<T>, route: Route) -> Located<Route> {
-    Located { file: at.file.clone(), line: at.line, rule: route }
-}
-
-fn few<T>(
+/// Removes those over a limit, and reports the first of them.
+pub fn within<T>(
     mut all: Vec<Located<T>>,
     max: usize,
     what: &str,
+    remedy: &str,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Located<T>> {
     if let Some(over) = all.get(max) {
         let message = format!("more than {max} {what}, from here on");
-        let remedy = "Write fewer, with shorter prefixes.";
-        diagnostics.push(diagnostic(over, Severity::Error, message, remedy));
+        diagnostics.push(over.diagnostic(Severity::Error, message, remedy));
     }
     all.truncate(max);
     all
 }
 
-/// Returns those that no earlier one is like, the others reported.
+/// Removes and reports those with the key of an earlier one.
 fn unlike<T>(
     all: Vec<Located<T>>,
     key: impl Fn(&T) -> (&'static str, &str),
@@ -173,9 +164,9 @@ fn unlike<T>(
         let (what, value) = key(&located.rule);
         match kept.iter().find(|other| key(&other.rule).1 == value) {
             Some(other) => {
-                let place = place(other, &located.file);
-                let message = format!("the {what} \"{value}\" is taken already ({place})");
-                diagnostics.push(diagnostic(&located, Severity::Error, message, remedy));
+                let place = other.place(&located.file);
+                let message = format!("the {what} \"{value}\" is already used ({place})");
+                diagnostics.push(located.diagnostic(Severity::Error, message, remedy));
             }
             None => kept.push(located),
         }
@@ -188,12 +179,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_over_a_limit_are_reported_once() {
+    fn exceeding_a_limit_is_reported_once() {
         for (count, reported) in [(0, 0), (ACTIONS_MAX, 0), (ACTIONS_MAX + 2, 1)] {
             let at = |line| Located { file: "f".to_owned(), line, rule: () };
             let all = (1..=count).map(|line| at(u32::try_from(line).unwrap())).collect();
             let mut diagnostics = Vec::new();
-            let kept = few(all, ACTIONS_MAX, "actions", &mut diagnostics);
+            let kept = within(all, ACTIONS_MAX, "actions", REMEDY_OVER, &mut diagnostics);
             assert_eq!((kept.len(), diagnostics.len()), (count.min(ACTIONS_MAX), reported));
             let line = diagnostics.first().map_or(101, |diagnostic| diagnostic.line);
             assert_eq!(line, 101, "the first of them");

@@ -1,35 +1,29 @@
-//! `selvedge.toml`: everything that a site may say of itself.
-//!
-//! It is read key by key, so that each mistake is reported, and what is right counts.
+//! Reads `selvedge.toml`, key by key, so that each mistake is reported.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
+use crate::publish::config::headers::{self, ConfiguredHeaders};
+use crate::publish::config::settings::{Fingerprint, PublishSettings};
 use crate::publish::config::sources::{self, Sources};
-use crate::publish::config::toml_source::{OnLine, TomlSource};
-use crate::publish::config::{Fingerprint, PublishSettings};
+use crate::publish::config::toml_source::TomlSource;
 use crate::site::config::{CanonicalStatus, NotFoundMode, STAGES_MAX, SiteConfig, StageSettings};
-use crate::site::deployment::asset::is_media_type;
+use crate::site::deployment::asset::is_sendable_type;
 use crate::site::ids::StageName;
-use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
-use crate::site::rules::header_policy::{FieldError, check_name, check_value};
+use crate::site::rules::RedirectRule;
+use crate::site::rules::header_op::HeaderOp;
+use crate::site::rules::header_policy::check_value;
 use crate::site::rules::pattern::{Language, Pattern};
-use crate::site::rules::{HeaderRule, RedirectRule};
 use crate::site::source::diagnostic::{Diagnostic, Located};
-use crate::site::source::dialect::{self, Refusal};
 use crate::site::source::fallback::Fallback;
 use crate::site::source::redirects_file::STATUS_DEFAULT;
-use crate::site::source::type_rule::{
-    CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeError, TypeRule,
-};
 use crate::wire::time::DeltaSeconds;
 
-/// The name of the file, in the published folder or beside it.
 pub const FILE_NAME: &str = "selvedge.toml";
 
-/// Longest edge lifetime: a year, the longest that caches take to mean anything.
+/// A year, the maximum that caches treat as meaningful.
 pub const EDGE_TTL_SECS_MAX: u32 = 31_536_000;
 
 const ROOT_KEYS: [&str; 14] = [
@@ -58,32 +52,20 @@ enum FingerprintWord {
     None,
 }
 
-/// What a `selvedge.toml` says. Rules are apart from the rest: others come after them.
 #[derive(Debug, Default)]
 pub struct SelvedgeToml {
-    /// The configuration without rules.
     pub config: SiteConfig,
-    /// What concerns publishing only.
     pub publish: PublishSettings,
-    /// Whether `html` is written.
     pub html_is_set: bool,
-    /// The mode that `not_found` says.
     pub not_found: Option<Located<NotFoundMode>>,
-    /// Redirects in the order written.
     pub redirects: Vec<Located<RedirectRule>>,
-    /// Rewrites of everything to one page, in the order written.
+    /// Rewrites of everything to one page.
     pub fallbacks: Vec<Located<Fallback>>,
-    /// Header rules in the order written.
-    pub headers: Vec<Located<HeaderRule>>,
-    /// Media types of header rules, in the order written.
-    pub header_types: Vec<Located<TypeRule>>,
-    /// Entries about protected headers, in the order written.
-    pub touches: Vec<Located<Touch>>,
-    /// Actions and collections in the order written.
+    pub headers: ConfiguredHeaders,
     pub sources: Sources,
 }
 
-/// Returns what the file says and everything that is wrong with it.
+/// Returns the contents of a file and everything that is wrong with it.
 pub fn parse(file: &str, text: &str) -> (SelvedgeToml, Vec<Diagnostic>) {
     let (mut source, root) = TomlSource::parse(file, text);
     let root = root.get_ref();
@@ -149,10 +131,8 @@ fn stages(source: &mut TomlSource, root: &DeTable) -> BTreeMap<StageName, StageS
                 continue;
             }
         };
-        let Some(table) = value.get_ref().as_table() else {
-            source.mistyped::<()>(line, key.get_ref(), value.get_ref(), wanted);
-            continue;
-        };
+        let table = source.value(key.get_ref(), value, wanted, DeValue::as_table);
+        let Some((_, table)) = table else { continue };
         let place = format!("[stages.{name}]");
         source.check_keys(table, &place, &["kind", "profile", "edge_ttl"]);
         let settings = StageSettings {
@@ -161,8 +141,8 @@ fn stages(source: &mut TomlSource, root: &DeTable) -> BTreeMap<StageName, StageS
             edge_ttl: edge_ttl(source, table),
         };
         if stages.len() == STAGES_MAX {
-            let message = format!("more than {STAGES_MAX} stages are described");
-            source.report.error(line, message, "Leave those out that the defaults fit.");
+            let message = format!("more than {STAGES_MAX} stages");
+            source.report.error(line, message, "Leave out stages that only use defaults.");
             break;
         }
         stages.insert(name, settings);
@@ -202,7 +182,7 @@ fn types(source: &mut TomlSource, root: &DeTable) -> BTreeMap<String, String> {
         if name.is_empty() || name.contains(['.', '/', '*']) {
             let message = format!("\"{extension}\" is not a file extension");
             source.report.error(line, message, "Write a dot and the last part, as in \".foo\".");
-        } else if !is_media_type(&media_type) || check_value(&media_type).is_err() {
+        } else if !is_sendable_type(&media_type) || check_value(&media_type).is_err() {
             let message = format!("\"{media_type}\" is not a media type");
             let remedy = "Write a type and a subtype, as in \"text/x-foo; charset=utf-8\".";
             source.report.error(line, message, remedy);
@@ -224,7 +204,11 @@ fn publish(source: &mut TomlSource, root: &DeTable, settings: &mut PublishSettin
                 Ok(_) => list.push(glob),
                 Err(error) => {
                     let message = format!("\"{glob}\" is not a pattern of .gitignore: {error}");
-                    source.report.error(line, message, "Close what is open, or escape it by `\\`.");
+                    source.report.error(
+                        line,
+                        message,
+                        "Close the bracket, or escape it with `\\`.",
+                    );
                 }
             }
         }
@@ -253,33 +237,28 @@ fn redirect(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut Selv
             Some(fallback) => read.fallbacks.push(source.report.locate(line, fallback)),
             None => read.redirects.push(source.report.locate(line, rule)),
         },
-        Err(error) => source.report.error(status_line.max(line), &error, error.remedy()),
+        Err(mistake) => source.report.mistake(status_line.max(line), &mistake),
     }
 }
 
 fn headers(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut SelvedgeToml) {
     source.check_keys(table, "[[headers]]", &["for", "set", "append", "unset"]);
     let selector = source.string(table, "for");
-    let (mut ops, mut types) = (Vec::new(), Vec::new());
-    let mut add = |source: &mut TomlSource, line: u32, name: &str, op: HeaderOp| {
-        if op.name() == CONTENT_TYPE {
-            types.push((line, op));
-        } else if let Some(op) = checked(source, line, name, op) {
-            ops.push((line, op));
-        }
-    };
+    let mut ops = Vec::new();
     for (line, name) in source.strings(table, "unset") {
-        add(source, line, &name, HeaderOp::Unset(name.to_ascii_lowercase()));
+        let op = HeaderOp::Unset(name.to_ascii_lowercase());
+        ops.extend(headers::checked(&mut source.report, line, &name, op));
     }
     let wanted = "names and values, as in { X-Frame-Options = \"DENY\" }";
     for (key, op) in [("set", HeaderOp::Set as MakeOp), ("append", HeaderOp::Append)] {
         for (line, name, value) in source.string_table(table, key, wanted) {
-            add(source, line, &name, op(name.to_ascii_lowercase(), value));
+            let op = op(name.to_ascii_lowercase(), value);
+            ops.extend(headers::checked(&mut source.report, line, &name, op));
         }
     }
     let Some((line, selector)) = selector else {
         if table.get("for").is_none() {
-            let remedy = "Write which paths it is for, as in for = \"/docs/*\".";
+            let remedy = "Write the paths it applies to, as in for = \"/docs/*\".";
             source.report.error(line, "the header rule has no `for`", remedy);
         }
         return;
@@ -288,66 +267,5 @@ fn headers(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut Selve
         let remedy = "Write set, append or unset, or remove the rule.";
         source.report.warning(line, "the header rule does nothing", remedy);
     }
-    media_types(source, &selector, types, &mut read.header_types);
-    for (at, op) in ops.iter().filter(|(_, op)| PROTECTED.contains(&op.name())) {
-        let touch = Touch { op: op.clone(), rule_line: line };
-        read.touches.push(source.report.locate(*at, touch));
-    }
-    let ops = ops.into_iter().map(|(_, op)| op).collect();
-    match HeaderRule::parse(&selector, Origin::Selector, ops) {
-        // What is left of a rule of mistakes, if nothing, needs no place in the deployment.
-        Ok(rule) if rule.ops().next().is_none() => {}
-        Ok(rule) => read.headers.push(source.report.locate(line, rule)),
-        Err(error) => source.report.error(line, &error, error.remedy()),
-    }
-}
-
-fn media_types(
-    source: &mut TomlSource,
-    selector: &str,
-    written: Vec<OnLine<HeaderOp>>,
-    rules: &mut Vec<Located<TypeRule>>,
-) {
-    for (line, op) in written {
-        let value = match op {
-            HeaderOp::Set(_, value) => value,
-            HeaderOp::Append(..) => {
-                let message = "`content-type` can't be appended to";
-                source.report.error(line, message, "Write it below `set`.");
-                continue;
-            }
-            HeaderOp::Unset(_) => {
-                source.report.warning(line, TYPE_UNSET, TYPE_UNSET_REMEDY);
-                continue;
-            }
-        };
-        match TypeRule::parse(selector, Origin::Selector, &value) {
-            Ok(rule) => rules.push(source.report.locate(line, rule)),
-            // The rule itself is refused for its pattern.
-            Err(TypeError::Pattern(_)) => {}
-            Err(error) => source.report.error(line, &error, error.remedy()),
-        }
-    }
-}
-
-/// Returns the operation when a rule may do it. `written`: the name as it is in the file.
-fn checked(source: &mut TomlSource, line: u32, written: &str, op: HeaderOp) -> Option<HeaderOp> {
-    let name = op.name();
-    if let Some(Refusal { message, remedy }) = dialect::leaking_header(name) {
-        source.report.error(line, message, remedy);
-        return None;
-    }
-    match check_name(name).and_then(|()| op.value().map_or(Ok(()), check_value)) {
-        Ok(()) => Some(op),
-        Err(error @ FieldError::Disallowed) => {
-            let message = format!("the header `{name}` {error}, and is ignored");
-            source.report.warning(line, message, error.remedy());
-            None
-        }
-        Err(error) => {
-            let message = format!("the header `{written}` {error}");
-            source.report.error(line, message, error.remedy());
-            None
-        }
-    }
+    read.headers.add(&mut source.report, line, &selector, ops);
 }

@@ -1,7 +1,6 @@
-//! `[[actions]]` and `[[collections]]` of a `selvedge.toml`: the sources that are no deployment's.
+//! Reads `[[actions]]` and `[[collections]]` of `selvedge.toml`, each table by itself.
 //!
-//! Each table by itself; what they are to each other is for `routes` to say. What is wrong in a
-//! table is reported, and its default counts.
+//! A wrong value is reported and replaced by its default.
 
 use toml::de::DeTable;
 
@@ -44,23 +43,18 @@ const COLLECTION_KEYS: [&str; 9] = [
     "active",
 ];
 
-/// Methods that people write; others are theirs to spell.
+/// Common methods, to find typos.
 const METHODS: [&str; 7] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"];
-/// Methods that no upstream is ever asked with: they are for connections, not for resources.
+/// Methods for connections, which are never sent to an upstream.
 const METHODS_REFUSED: [&str; 2] = ["CONNECT", "TRACE"];
 
-/// Actions and collections, in the order written.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// Actions, each where its prefix is written.
     pub actions: Vec<Located<Action>>,
-    /// Collections, each where its prefix is written.
     pub collections: Vec<Located<Collection>>,
-    /// The upstreams of the actions, each where it is written.
     pub upstreams: Vec<Located<Upstream>>,
 }
 
-/// Adds the action of a table.
 pub fn action(source: &mut TomlSource, line: u32, table: &DeTable, sources: &mut Sources) {
     source.check_keys(table, "[[actions]]", &ACTION_KEYS);
     let prefix = prefix(source, line, table, "action");
@@ -90,7 +84,6 @@ pub fn action(source: &mut TomlSource, line: u32, table: &DeTable, sources: &mut
     sources.actions.push(source.report.locate(line, action));
 }
 
-/// Adds the collection of a table.
 pub fn collection(source: &mut TomlSource, line: u32, table: &DeTable, sources: &mut Sources) {
     source.check_keys(table, "[[collections]]", &COLLECTION_KEYS);
     let name = name(source, line, table);
@@ -102,8 +95,8 @@ pub fn collection(source: &mut TomlSource, line: u32, table: &DeTable, sources: 
     let active = source.choice(table, "active").unwrap_or_default();
     if access == Access::Key && !fresh {
         let at = table.get("access").map_or(line, |value| source.line(&value.span()));
-        let remedy = "Write fresh = true: with a key it is read on the fresh host, and only there.";
-        source.report.error(at, "nobody could read the collection", remedy);
+        let remedy = "Write fresh = true: only the fresh host accepts keys.";
+        source.report.error(at, "the collection can't be read anywhere", remedy);
     }
     let (Some(name), Some((line, prefix))) = (name, prefix) else { return };
     let [edge_ttl, stale_while_revalidate, stale_if_error] = windows;
@@ -129,14 +122,14 @@ fn prefix(
 ) -> Option<OnLine<PathPrefix>> {
     if table.get("prefix").is_none() {
         let example = if what == "action" { "/api/" } else { "/public/" };
-        let remedy = format!("Write which paths it answers, as in prefix = \"{example}\".");
+        let remedy = format!("Write the paths it serves, as in prefix = \"{example}\".");
         source.report.error(line, format!("the {what} has no `prefix`"), remedy);
     }
     let (line, text) = source.string(table, "prefix")?;
     if let Some(sign) = text.chars().find(|next| "*?#".contains(*next)) {
         let message = format!("the prefix \"{text}\" holds `{sign}`");
         let plain = text.split(sign).next().filter(|text| !text.is_empty()).unwrap_or("/");
-        let remedy = format!("Write \"{plain}\": all that is below it is meant, with any query.");
+        let remedy = format!("Write \"{plain}\": it matches all paths below it, with any query.");
         source.report.error(line, message, remedy);
         return None;
     }
@@ -144,7 +137,7 @@ fn prefix(
         Ok(prefix) => Some((line, prefix)),
         Err(_) => {
             let remedy = "Write a path such as \"/api/\", not below \"/.selvedge/\".";
-            source.report.error(line, format!("\"{text}\" is not a prefix of paths"), remedy);
+            source.report.error(line, format!("\"{text}\" is not a path prefix"), remedy);
             None
         }
     }
@@ -186,7 +179,7 @@ fn upstream(source: &mut TomlSource, line: u32, table: &DeTable) -> Option<OnLin
     }
 }
 
-/// Returns what to write instead of a text that is no origin.
+/// Suggests a correction for a text that is not an origin.
 fn origin_remedy(text: &str) -> String {
     if let Some(name) = text.strip_prefix("service:") {
         return format!("Write service = \"{name}\" in its place.");
@@ -198,7 +191,9 @@ fn origin_remedy(text: &str) -> String {
     let host = authority.rsplit('@').next().unwrap_or_default();
     let origin = format!("{scheme}://{host}");
     match Upstream::parse(&origin) {
-        Ok(_) => format!("Write \"{origin}\": no path, no user. It gets the request's own path."),
+        Ok(_) => {
+            format!("Write \"{origin}\": no path, no user. The path of the request is appended.")
+        }
         Err(_) => {
             "Write a scheme, a host and a port, as in \"https://api.example.com\".".to_owned()
         }
@@ -211,8 +206,8 @@ fn timeout(source: &mut TomlSource, table: &DeTable, key: &str, secs_default: u3
         return default;
     };
     if timeout.0 == 0 {
-        let remedy = format!("Write \"1s\" or more; without it, it is \"{secs_default}s\".");
-        source.report.error(line, format!("`{key}` leaves no time at all"), remedy);
+        let remedy = format!("Write \"1s\" or more; the default is \"{secs_default}s\".");
+        source.report.error(line, format!("`{key}` must be longer than 0"), remedy);
         return default;
     }
     timeout
@@ -242,24 +237,24 @@ fn methods(source: &mut TomlSource, table: &DeTable) -> Vec<String> {
         }
         let remedy = match near {
             Some(near) => format!("Did you mean \"{near}\"?"),
-            None if is_refused => "Remove it: no upstream is asked with it.".to_owned(),
+            None if is_refused => "Remove it: it is never sent to an upstream.".to_owned(),
             None => "Write methods in capitals, as in [\"GET\", \"POST\"].".to_owned(),
         };
-        source.report.error(line, format!("\"{method}\" is not a method of an action"), remedy);
+        source.report.error(line, format!("\"{method}\" is not a method for an action"), remedy);
     }
     methods
 }
 
 fn name(source: &mut TomlSource, line: u32, table: &DeTable) -> Option<CollectionName> {
     if table.get("name").is_none() {
-        let remedy = "Write what the command line is to call it, as in name = \"public\".";
+        let remedy = "Write its name for the command line, as in name = \"public\".";
         source.report.error(line, "the collection has no `name`", remedy);
     }
     let (line, text) = source.string(table, "name")?;
     let name = CollectionName::parse(&text).ok();
     if name.is_none() {
         let remedy = "Write 1 to 32 of a-z, 0-9 and hyphens, not at either end.";
-        source.report.error(line, format!("\"{text}\" is not a name of a collection"), remedy);
+        source.report.error(line, format!("\"{text}\" is not a collection name"), remedy);
     }
     name
 }

@@ -1,7 +1,7 @@
-//! A TOML document read key by key, every mistake kept with its line.
+//! Reads values of a TOML document, and reports every mistake with its line.
 //!
-//! Not a deserialiser: one of those stops at the first mistake. Whatever is wrong is reported
-//! and then counts as absent.
+//! A deserialiser would stop at the first mistake. Here a wrong value is reported and counts as
+//! absent.
 
 use std::fmt;
 use std::ops::Range;
@@ -14,17 +14,15 @@ use crate::publish::config::nearest::nearest;
 use crate::site::source::diagnostic::Report;
 use crate::wire::time::DeltaSeconds;
 
-/// A document with the report of what is wrong with it.
 pub struct TomlSource {
-    /// What was found so far.
     pub report: Report,
     line_starts: Vec<usize>,
 }
 
-/// A value with the line that it is written on.
+/// A value with its line.
 pub type OnLine<T> = (u32, T);
 
-/// A word that is no variant of an enum, with those that are.
+/// A word that is not a variant of an enum, with the variants.
 #[derive(Debug)]
 struct UnknownWord(&'static [&'static str]);
 
@@ -47,7 +45,7 @@ impl fmt::Display for UnknownWord {
 impl std::error::Error for UnknownWord {}
 
 impl TomlSource {
-    /// Returns the source and its root table, syntax mistakes reported.
+    /// Parses a document, and reports syntax errors.
     pub fn parse<'t>(file: &str, text: &'t str) -> (Self, Spanned<DeTable<'t>>) {
         let line_starts =
             std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
@@ -55,18 +53,21 @@ impl TomlSource {
         let (root, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let line = source.line(&error.span().unwrap_or_default());
-            source.report.error(line, error.message().trim(), "Write it as TOML has it: toml.io.");
+            source.report.error(
+                line,
+                error.message().trim(),
+                "Correct the TOML syntax: https://toml.io.",
+            );
         }
         (source, root)
     }
 
-    /// Returns the line that a span begins on.
     pub fn line(&self, span: &Range<usize>) -> u32 {
         let lines = self.line_starts.partition_point(|start| *start <= span.start);
         u32::try_from(lines).unwrap_or(u32::MAX)
     }
 
-    /// Reports the keys of a table that mean nothing.
+    /// Reports unknown keys.
     pub fn check_keys(&mut self, table: &DeTable, place: &str, known: &[&str]) {
         for key in table.keys() {
             let name = key.get_ref().as_ref();
@@ -82,27 +83,23 @@ impl TomlSource {
         }
     }
 
-    /// Returns the string of a key.
     pub fn string(&mut self, table: &DeTable, key: &str) -> Option<OnLine<String>> {
-        let value = table.get(key)?;
-        let line = self.line(&value.span());
-        match value.get_ref().as_str() {
-            Some(text) => Some((line, text.to_owned())),
-            None => self.mistyped(line, key, value.get_ref(), "a string, in quotes"),
-        }
+        self.value(key, table.get(key)?, "a string, in quotes", text)
     }
 
-    /// Returns the truth value of a key.
     pub fn boolean(&mut self, table: &DeTable, key: &str) -> Option<bool> {
-        let value = table.get(key)?;
-        let line = self.line(&value.span());
-        match value.get_ref().as_bool() {
-            Some(flag) => Some(flag),
-            None => self.mistyped(line, key, value.get_ref(), "true or false, without quotes"),
-        }
+        let wanted = "true or false, without quotes";
+        self.value(key, table.get(key)?, wanted, DeValue::as_bool).map(|(_, flag)| flag)
     }
 
-    /// Returns the duration of a key: whole seconds, or a text such as `90s`, `5m`, `24h`, `30d`.
+    pub fn integer(&mut self, table: &DeTable, key: &str) -> Option<OnLine<u64>> {
+        self.value(key, table.get(key)?, "a whole number", |value| {
+            let integer = value.as_integer()?;
+            u64::from_str_radix(integer.as_str(), integer.radix()).ok()
+        })
+    }
+
+    /// Returns the duration of a key: seconds, or a text such as `90s`, `5m`, `24h`, `30d`.
     pub fn duration(
         &mut self,
         table: &DeTable,
@@ -123,7 +120,7 @@ impl TomlSource {
                     return None;
                 }
             },
-            other => return self.mistyped(line, key, other, "a duration such as \"24h\""),
+            _ => return self.value(key, value, "a duration such as \"24h\"", |_| None),
         };
         match u32::try_from(secs) {
             Ok(secs) if secs <= secs_max => Some((line, DeltaSeconds(secs))),
@@ -136,34 +133,31 @@ impl TomlSource {
         }
     }
 
-    /// Returns the integer of a key.
-    pub fn integer(&mut self, table: &DeTable, key: &str) -> Option<OnLine<u64>> {
-        let value = table.get(key)?;
-        let line = self.line(&value.span());
-        let integer = value.get_ref().as_integer();
-        match integer.and_then(|found| u64::from_str_radix(found.as_str(), found.radix()).ok()) {
-            Some(number) => Some((line, number)),
-            None => self.mistyped(line, key, value.get_ref(), "a whole number"),
-        }
+    pub fn strings(&mut self, table: &DeTable, key: &str) -> Vec<OnLine<String>> {
+        let wanted = "a list of strings, as in [\"one\", \"two\"]";
+        let array = self.array(table, key, wanted);
+        let key = format!("{key}[]");
+        array.filter_map(|item| self.value(&key, item, wanted, text)).collect()
     }
 
-    /// Returns the strings of a key's array.
-    pub fn strings(&mut self, table: &DeTable, key: &str) -> Vec<OnLine<String>> {
-        let Some(value) = table.get(key) else { return Vec::new() };
-        let wanted = "a list of strings, as in [\"one\", \"two\"]";
-        let Some(array) = value.get_ref().as_array() else {
-            let line = self.line(&value.span());
-            self.mistyped::<()>(line, key, value.get_ref(), wanted);
-            return Vec::new();
-        };
-        let read = |item: &Spanned<DeValue>| {
-            let line = self.line(&item.span());
-            match item.get_ref().as_str() {
-                Some(text) => Some((line, text.to_owned())),
-                None => self.mistyped(line, &format!("{key}[]"), item.get_ref(), wanted),
-            }
-        };
-        array.iter().filter_map(read).collect()
+    /// Returns the tables of an array of tables.
+    pub fn tables<'a, 't>(
+        &mut self,
+        table: &'a DeTable<'t>,
+        key: &str,
+    ) -> Vec<OnLine<&'a DeTable<'t>>> {
+        let wanted = format!("[[{key}]] above each entry");
+        let array = self.array(table, key, &wanted);
+        array.filter_map(|item| self.value(key, item, &wanted, DeValue::as_table)).collect()
+    }
+
+    pub fn table<'a, 't>(
+        &mut self,
+        table: &'a DeTable<'t>,
+        key: &str,
+        wanted: &str,
+    ) -> Option<&'a DeTable<'t>> {
+        self.value(key, table.get(key)?, wanted, DeValue::as_table).map(|(_, table)| table)
     }
 
     /// Returns the names and strings of a key's table, in the order written.
@@ -173,64 +167,19 @@ impl TomlSource {
         key: &str,
         wanted: &str,
     ) -> Vec<(u32, String, String)> {
-        let mut entries = Vec::new();
-        for (name, value) in self.table(table, key, wanted).into_iter().flatten() {
-            let name_line = self.line(&name.span());
-            let value_line = self.line(&value.span());
-            let name_text = name.get_ref().as_ref();
-            match value.get_ref().as_str() {
-                Some(text) => entries
-                    .push((name.span().start, (name_line, name_text.to_owned(), text.to_owned()))),
-                None => {
-                    let wanted = "a string, in quotes";
-                    self.mistyped::<()>(value_line, name_text, value.get_ref(), wanted);
-                }
-            }
-        }
-        // The parser keeps tables by name; people read them as written.
-        entries.sort_by_key(|(start, _)| *start);
-        entries.into_iter().map(|(_, entry)| entry).collect()
-    }
-
-    /// Returns the table of a key.
-    pub fn table<'a, 't>(
-        &mut self,
-        table: &'a DeTable<'t>,
-        key: &str,
-        wanted: &str,
-    ) -> Option<&'a DeTable<'t>> {
-        let value = table.get(key)?;
-        let line = self.line(&value.span());
-        match value.get_ref().as_table() {
-            Some(found) => Some(found),
-            None => self.mistyped(line, key, value.get_ref(), wanted),
-        }
-    }
-
-    /// Returns the tables of a key's array of tables.
-    pub fn tables<'a, 't>(
-        &mut self,
-        table: &'a DeTable<'t>,
-        key: &str,
-    ) -> Vec<OnLine<&'a DeTable<'t>>> {
-        let Some(value) = table.get(key) else { return Vec::new() };
-        let wanted = format!("[[{key}]] above each entry");
-        let Some(array) = value.get_ref().as_array() else {
-            let line = self.line(&value.span());
-            self.mistyped::<()>(line, key, value.get_ref(), &wanted);
-            return Vec::new();
+        let found = self.table(table, key, wanted);
+        let mut entries: Vec<_> = found.into_iter().flatten().collect();
+        // The parser sorts tables by name.
+        entries.sort_by_key(|(name, _)| name.span().start);
+        let read = |(name, value): (&Spanned<_>, &Spanned<DeValue>)| {
+            let name_text: &str = AsRef::<str>::as_ref(name.get_ref());
+            let (_, value) = self.value(name_text, value, "a string, in quotes", text)?;
+            Some((self.line(&name.span()), name_text.to_owned(), value))
         };
-        let read = |item: &'a Spanned<DeValue<'t>>| {
-            let line = self.line(&item.span());
-            match item.get_ref().as_table() {
-                Some(found) => Some((line, found)),
-                None => self.mistyped(line, key, item.get_ref(), &wanted),
-            }
-        };
-        array.iter().filter_map(read).collect()
+        entries.into_iter().filter_map(read).collect()
     }
 
-    /// Returns the variant of an enum that a key's word names.
+    /// Returns the enum variant that a key's word names.
     pub fn choice<T: DeserializeOwned>(&mut self, table: &DeTable, key: &str) -> Option<T> {
         let (line, word) = self.string(table, key)?;
         let UnknownWord(names) = match T::deserialize(word.as_str().into_deserializer()) {
@@ -248,26 +197,44 @@ impl TomlSource {
         None
     }
 
-    /// Reports a value of the wrong type.
-    pub fn mistyped<T>(
+    fn array<'a, 't>(
         &mut self,
-        line: u32,
+        table: &'a DeTable<'t>,
         key: &str,
-        value: &DeValue,
         wanted: &str,
-    ) -> Option<T> {
-        let article =
-            if matches!(value, DeValue::Integer(_) | DeValue::Array(_)) { "an" } else { "a" };
-        let message = format!("`{key}` is {article} {}", value.type_str());
-        self.report.error(line, message, format!("Write {wanted}."));
-        None
+    ) -> std::slice::Iter<'a, Spanned<DeValue<'t>>> {
+        let found =
+            table.get(key).and_then(|value| self.value(key, value, wanted, DeValue::as_array));
+        found.map_or(Default::default(), |(_, array)| array.iter())
+    }
+
+    /// Returns a value with its line, or reports that it has the wrong type.
+    pub fn value<'a, 't, T>(
+        &mut self,
+        key: &str,
+        value: &'a Spanned<DeValue<'t>>,
+        wanted: &str,
+        read: impl FnOnce(&'a DeValue<'t>) -> Option<T>,
+    ) -> Option<OnLine<T>> {
+        let (line, value) = (self.line(&value.span()), value.get_ref());
+        let found = read(value);
+        if found.is_none() {
+            let is_vowel = matches!(value, DeValue::Integer(_) | DeValue::Array(_));
+            let article = if is_vowel { "an" } else { "a" };
+            let message = format!("`{key}` is {article} {}", value.type_str());
+            self.report.error(line, message, format!("Write {wanted}."));
+        }
+        found.map(|found| (line, found))
     }
 }
 
-/// The units that durations are written in, and their seconds.
+fn text(value: &DeValue) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+/// Units of durations, in seconds.
 const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
 
-/// Returns the seconds of `90s`, `5m`, `24h` or `30d`.
 fn duration_secs(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
     let written = text.strip_prefix(digits)?;
@@ -275,7 +242,7 @@ fn duration_secs(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(*unit_secs)
 }
 
-/// Returns a duration as a person writes it, in the largest unit that measures it whole.
+/// Formats a duration in the largest unit without a remainder.
 pub fn shown_duration(secs: u64) -> String {
     let whole = UNITS.iter().find(|(_, unit_secs)| secs.is_multiple_of(*unit_secs));
     let (unit, unit_secs) = whole.copied().unwrap_or(("s", 1));

@@ -1,7 +1,7 @@
-//! Reads the manifests that bundlers leave beside their output.
+//! Reads manifests of bundlers.
 //!
-//! Their forms differ, but all hold the names of the files as JSON strings somewhere. A string that
-//! names a published file tells that a bundler made that file.
+//! Their formats differ, but all contain the names of files as JSON strings. If such a string names
+//! a published file, the bundler created the file.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,8 +9,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// Manifests of Vite, webpack plugins, webpack's `--json`, Django, Phoenix and Parcel, relative to
-/// the published folder.
+/// Manifests of Vite, webpack plugins, webpack's `--json`, Django, Phoenix and Parcel.
 const MANIFESTS: [&str; 6] = [
     ".vite/manifest.json",
     "asset-manifest.json",
@@ -19,12 +18,10 @@ const MANIFESTS: [&str; 6] = [
     "cache_manifest.json",
     "parcel-manifest.json",
 ];
-/// Largest manifest read, in bytes: webpack's statistics of a large project have some 10 MB.
+/// Maximum size of a manifest: webpack's statistics of a large project have some 10 MB.
 const MANIFEST_BYTES_MAX: u64 = 32 << 20;
 
-/// Returns those of the published paths that a bundler's manifest names.
-///
-/// A manifest that can't be read tells nothing: the names are then judged like any others.
+/// Returns the published paths that a manifest names. Unreadable manifests are ignored.
 pub fn bundled(folder: &Path, paths: &[&str]) -> HashSet<String> {
     let manifests = MANIFESTS.iter().filter_map(|name| manifest(&folder.join(name)));
     let manifests: Vec<Value> = manifests.collect();

@@ -1,9 +1,9 @@
 //! Decides which files have names that change with their content.
 //!
-//! Browsers keep such files for a year, so a false positive is expensive. One name proves little:
-//! `app-DataGrid.js` has the same form as `app-DiwrgTda.js`. So the whole listing is judged: files
-//! with certainly random names vouch for the others in their folder. Documents and images count
-//! only beside hashed scripts, because a deleted one must not stay reachable by accident.
+//! Browsers keep such files for a year, so a false positive is expensive. A single name proves
+//! little: `app-DataGrid.js` has the same form as `app-DiwrgTda.js`. So files with certainly random
+//! names vouch for the others in their folder. Documents and images count only beside hashed
+//! scripts, so that a deleted one does not stay reachable by accident.
 
 pub mod bundler;
 pub mod token;
@@ -11,23 +11,21 @@ pub mod token;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use crate::publish::config::Fingerprint;
+use crate::publish::config::settings::Fingerprint;
 use crate::publish::failure::Problem;
 use crate::publish::fingerprint::token::{Strength, Words, is_wordlike, strength};
 use crate::publish::ingest::IngestedFile;
 use crate::site::deployment::asset::{Asset, Class};
-use crate::site::deployment::fingerprint::{Token, is_framework_output};
+use crate::site::deployment::fingerprint::{HashToken, is_framework_output};
 use crate::wire::media_type;
 use crate::wire::path::file_extension;
 
-/// Of ten tokens in a folder, how many must be likely where none is strong.
+/// Number of tokens of ten that must be likely in a folder without a strong one.
 const LIKELY_OF_TEN: usize = 7;
-/// How many likely tokens a folder needs where none is strong: one alone may be an odd name.
+/// Minimum number of likely tokens in such a folder: a single one may be an odd name.
 const LIKELY_MIN: usize = 2;
 
-/// Returns the class of each file, in their order.
-///
-/// `folder` is searched for manifests of bundlers.
+/// Returns the class of each file. Manifests of bundlers are searched in `folder`.
 pub fn classes(files: &[IngestedFile], setting: &Fingerprint, folder: &Path) -> Vec<Class> {
     let paths: Vec<&str> = files.iter().map(|file| file.scanned.path.as_str()).collect();
     let judged = match setting {
@@ -45,25 +43,23 @@ pub fn classes(files: &[IngestedFile], setting: &Fingerprint, folder: &Path) -> 
     files.iter().zip(judged).map(of_type).collect()
 }
 
-/// Returns the class of each path by its name and the names beside it, in their order.
+/// Returns the class of each path by its name and the names beside it.
 ///
-/// `bundled` holds the paths that a bundler's own manifest names.
+/// `bundled`: the paths in a bundler's manifest.
 pub fn judge(paths: &[&str], bundled: &HashSet<String>) -> Vec<Class> {
-    let site = Site::survey(paths);
+    let site = Listing::survey(paths);
     paths.iter().map(|path| site.class(path, bundled.contains(*path))).collect()
 }
 
-/// The files that turned out not to be fingerprinted.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Demoted {
-    /// How many.
     pub count: usize,
-    /// The paths of those that browsers were told to keep.
+    /// Paths of files that were served as `immutable`.
     pub surprising: Vec<String>,
 }
 
-/// Takes the class from files that the live deployment has with other content: their names don't
-/// change with it. Once noticed, it stays so until the file is gone.
+/// Sets the class of files whose content differs from the live deployment's, although their names
+/// are the same. They keep this class until they are gone.
 pub fn demote<'a>(
     files: &[IngestedFile],
     classes: &mut [Class],
@@ -88,7 +84,7 @@ pub fn demote<'a>(
     demoted
 }
 
-/// Returns the warning about files that changed although their names look fingerprinted.
+/// Returns a warning about changed files whose names look fingerprinted.
 pub fn warning(paths: &[String]) -> Option<Problem> {
     let first = paths.first()?;
     let others = match paths.len() - 1 {
@@ -103,14 +99,11 @@ pub fn warning(paths: &[String]) -> Option<Problem> {
     Some(Problem::of_path(first, message, hint))
 }
 
-/// The purpose of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
-    /// Scripts, styles, fonts and wasm: what a page that is still open loads later.
+    /// Scripts, styles, fonts and wasm: an open page may load them later.
     Code,
-    /// Images, audio and video.
     Media,
-    /// Everything else.
     Document,
 }
 
@@ -136,7 +129,7 @@ struct Form {
 }
 
 impl Form {
-    fn of(token: Token) -> Self {
+    fn of(token: HashToken) -> Self {
         Self { length: token.text.len(), is_whole: token.is_whole }
     }
 }
@@ -166,16 +159,11 @@ impl<'a> Group<'a> {
     }
 }
 
-/// A folder of the listing.
 #[derive(Debug, Default)]
 struct Folder<'a> {
-    /// Tokens of scripts, styles, fonts and wasm.
     code: HashMap<Form, Group<'a>>,
-    /// Tokens of everything else.
     other: HashMap<Form, Group<'a>>,
-    /// Scripts, styles, fonts and wasm.
     code_files: usize,
-    /// Those of them that have a token.
     code_files_with_token: usize,
 }
 
@@ -184,14 +172,13 @@ impl Folder<'_> {
         self.code.iter().any(|(form, group)| group.is_hashed(*form))
     }
 
-    /// Returns whether every script and style of the folder has a token.
     fn is_uniform(&self) -> bool {
         self.code_files == self.code_files_with_token
     }
 }
 
-/// Evidence from the listing as a whole.
-struct Site<'a> {
+/// Evidence from all files of the site.
+struct Listing<'a> {
     folders: HashMap<&'a str, Folder<'a>>,
     /// Folders below the root that hold hashed code, or another folder that does.
     near_code: HashSet<&'a str>,
@@ -199,12 +186,12 @@ struct Site<'a> {
     forms: HashSet<Form>,
 }
 
-impl<'a> Site<'a> {
+impl<'a> Listing<'a> {
     fn survey(paths: &[&'a str]) -> Self {
         let mut folders: HashMap<&str, Folder> = HashMap::new();
         for path in paths.iter().filter(|path| !is_framework_output(path)) {
             let folder = folders.entry(parent(path)).or_default();
-            let token = Token::of(path);
+            let token = HashToken::of(path);
             let own = || file_extension(path).unwrap_or_default();
             let extension = token.map_or_else(own, |token| token.extension);
             let is_code = use_of(extension) == Use::Code;
@@ -227,7 +214,7 @@ impl<'a> Site<'a> {
         if is_framework_output(path) {
             return Class::Fingerprinted;
         }
-        let Some(token) = Token::of(path) else { return Class::Other };
+        let Some(token) = HashToken::of(path) else { return Class::Other };
         let name = parent(path);
         let Some(folder) = self.folders.get(name) else { return Class::Other };
         let use_of = use_of(token.extension);
@@ -253,7 +240,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    fn is_hashed_code(&self, folder: &Folder, token: Token) -> bool {
+    fn is_hashed_code(&self, folder: &Folder, token: HashToken) -> bool {
         let words = if folder.is_uniform() { Words::Strict } else { Words::Loose };
         let form = Form::of(token);
         let is_voted = folder.code.get(&form).is_some_and(|group| group.is_hashed(form))
@@ -267,7 +254,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    fn is_hashed_other(&self, folder: &Folder, token: Token) -> bool {
+    fn is_hashed_other(&self, folder: &Folder, token: HashToken) -> bool {
         let form = Form::of(token);
         let is_hashed =
             |groups: &HashMap<Form, Group>| groups.get(&form).is_some_and(|g| g.is_hashed(form));
@@ -277,14 +264,14 @@ impl<'a> Site<'a> {
         (!form.is_whole && strength(token.text) >= Strength::Likely) || is_voted
     }
 
-    /// Returns whether the folder, the one above it or one beside it holds hashed code. The root
-    /// does not count as above or beside: everything of a site is below it.
+    /// Returns whether the folder, its parent or one beside it holds hashed code. The root does not
+    /// count as a parent: it contains everything.
     fn is_near_code(&self, name: &str, folder: &Folder) -> bool {
         let above = parent(name);
         folder.is_hashed() || (!above.is_empty() && self.near_code.contains(above))
     }
 
-    /// As [`Self::is_near_code`], or all of the folder's tokens are random where code has tokens of
+    /// Like [`Self::is_near_code`], or all tokens of the folder are random and code has tokens of
     /// the same form.
     fn is_near_hashes(&self, name: &str, form: Form, folder: &Folder) -> bool {
         let own = folder.other.get(&form);
@@ -293,7 +280,7 @@ impl<'a> Site<'a> {
     }
 }
 
-/// Returns whether a token is one word in one case: random text hardly ever is.
+/// Returns whether a token is one word in one case, which random text hardly ever is.
 fn is_word(token: &str) -> bool {
     let rest = token.get(1..).unwrap_or_default();
     token.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -301,7 +288,6 @@ fn is_word(token: &str) -> bool {
         && !token.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// The folder of a path, the empty string for the root.
 fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }

@@ -1,24 +1,23 @@
-//! Tells random text from words.
+//! Distinguishes random text from words.
 //!
 //! Random text changes between lower case, upper case, digits and symbols every other character.
 //! Words, numbers, dates and versions don't, and their letters follow each other as in English.
 
-/// Segments from which on eight characters are hardly ever a name: `D_zS66pC` has seven, `K8sProxy`
-/// four, `IPv4Addr` three.
+/// Number of segments that eight characters of a name hardly ever have: `D_zS66pC` has seven,
+/// `K8sProxy` four, `IPv4Addr` three.
 const SEGMENTS_STRONG: usize = 5;
 /// The same for upper-case base32, which changes class less often: only digits interrupt it.
 const SEGMENTS_STRONG_BASE32: usize = 4;
 /// The same for 16 characters and more, where a name would have to be hexadecimal by chance.
 const SEGMENTS_STRONG_LONG: usize = 4;
-/// Length from which on a token counts as long.
 const LONG_LENGTH: usize = 16;
-/// Fewest letters of a token that reads as words, and how many each word has on average.
+/// Minimum number of letters of a wordlike token, and mean number of letters per word.
 const LETTERS_MIN: usize = 4;
 const WORD_LETTERS_MEAN: usize = 3;
 /// Characters of a date without separators, as in `20260131`.
 const DATE_LENGTH: usize = 8;
 
-/// The letters that often follow each letter in English words and in names of programs.
+/// The letters that often follow each letter in English words and program names.
 const FOLLOWERS: [&str; 26] = [
     "bcdfghiklmnprstuvwxyz",
     "abceijlorstuy",
@@ -51,15 +50,14 @@ const FOLLOWERS: [&str; 26] = [
 /// How certainly a token is random.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Strength {
-    /// Could be a name as well.
+    /// Could be a name.
     Weak,
-    /// Hardly a name, but some are: needs another one beside it.
+    /// Hardly a name; needs another one beside it.
     Likely,
     /// Not a name.
     Strong,
 }
 
-/// Returns how certainly a token is random.
 pub fn strength(token: &str) -> Strength {
     let has = |test: fn(&u8) -> bool| token.as_bytes().iter().any(test);
     let (lower, upper) = (has(u8::is_ascii_lowercase), has(u8::is_ascii_uppercase));
@@ -95,7 +93,6 @@ pub fn strength(token: &str) -> Strength {
     }
 }
 
-/// How much is taken for words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Words {
     /// Words of frequent pairs of letters only.
@@ -105,8 +102,7 @@ pub enum Words {
 }
 
 /// Returns whether a token reads as words, with at most one number before, between or after them.
-///
-/// All-digit tokens do so if they are a date.
+/// Digits alone do if they are a date.
 pub fn is_wordlike(token: &str, words: Words) -> bool {
     if token.bytes().all(|b| b.is_ascii_digit()) {
         return is_date(token);
@@ -161,8 +157,8 @@ fn is_date(digits: &str) -> bool {
         && (ordered((0, 4), (4, 6), (6, 8)) || ordered((4, 8), (0, 2), (2, 4)))
 }
 
-/// Splits a token where the class of its characters changes; a capital belongs to the small letters
-/// that follow it.
+/// Splits a token where the class of its characters changes; a capital belongs to the lower-case
+/// letters after it.
 fn segments(token: &str) -> Vec<&str> {
     #[derive(PartialEq, Clone, Copy)]
     enum Kind {

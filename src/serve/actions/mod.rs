@@ -1,33 +1,35 @@
-//! Actions: the response of an upstream, from the edge tier where it may be used, else asked for.
+//! Actions: the response of an upstream, from its cache entry if it may be used.
 //!
-//! Not where it is decided whether it may: that is [`crate::cache::freshness`]'s, and what goes
-//! over the wire is [`crate::serve::actions::upstream`]'s. The invariant is that a client gets what
-//! the upstream said to a request like its own, not older than the cap, or a gateway's error.
+//! [`crate::cache::freshness`] decides whether it may; [`upstream`] makes the upstream's request.
 //!
 //! ```text
-//!  lookup ── fresh ──────────────────────────────────────────────> stored response
-//!     │ └─── stale, in its window ── refresh behind ─────────────> stored response
-//!     │ └─── stale ── validate ── 304 ── freshen ────────────────> stored response
-//!     │                  │ └───── lost or failing ── may be stale? stored response : 502, 504
-//!     └ nothing ──────── ask ──── response ── may be stored? keep > response
+//!  lookup ── fresh ──────────────────────────────────────────────> cache entry
+//!     │ └─── stale-while-revalidate ── refresh behind ───────────> cache entry
+//!     │ └─── stale ── validate ── 304 ── update ─────────────────> cache entry
+//!     │                  │ └───── failure ── stale-if-error? cache entry : 502, 504
+//!     └ miss ─────────── fetch ─── response ── store if allowed ─> response
 //! ```
 
 pub mod upstream;
-mod keep;
+mod partial;
 mod read;
+mod store;
 mod write;
 
 use http::Method;
 
-use crate::cache::entry::StoredResponse;
+use crate::cache::entry::Entry;
 use crate::cache::freshness::Freshness;
 use crate::cache::freshness::admit::{Exchange, Extent, Policy};
 use crate::cache::tiers::Tiers;
-use crate::cache::variants;
-use crate::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamResponse};
+use crate::cache::variants::Variants;
+use crate::ports::body::ResponseBody;
+use crate::ports::{Fault, Ports, UpstreamRequest, UpstreamResponse};
 use crate::serve::actions::upstream::{CONDITIONS, Client};
-use crate::serve::outcome::Outcome;
-use crate::serve::request::Ask;
+use crate::serve::cached::CacheScope;
+use crate::serve::draft::Draft;
+use crate::serve::error::HttpError;
+use crate::serve::request::Request;
 use crate::site::action::Action;
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::keys::{self, Key, StoredFor};
@@ -37,128 +39,150 @@ use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::headers::Headers;
 use crate::wire::time::UnixMillis;
 
-/// What is known of an action's request before anybody is asked.
-pub struct Route<'a> {
-    /// The action.
-    pub action: &'a Action,
-    /// The site.
-    pub site: &'a SiteName,
-    /// The stage whose responses may be stored; `None` where nothing is.
-    pub stored_for: Option<StoredFor<'a>>,
-    /// The bans of the live record.
-    pub bans: &'a [Ban],
-}
-
-/// The outcome of a request to an action.
-pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, route: &Route<'_>) -> Outcome<P> {
+/// Returns the response to a request for an action.
+pub async fn respond<P: Ports>(
+    tiers: &Tiers<P>,
+    request: &Request<'_>,
+    scope: &CacheScope<'_>,
+    action: &Action,
+) -> Draft<P> {
     let settings = tiers.ports.settings();
-    if !route.action.takes(ask.method.as_str()) {
-        return Outcome::not_allowed(&route.action.methods);
+    if !action.takes(request.method.as_str()) {
+        return not_allowed(&action.methods);
     }
     let client = tiers.ports.request_headers();
-    if !settings.allowed_origins.contains(&route.action.upstream) {
-        return Outcome::gateway_error(502, "upstream-not-allowed");
+    if !settings.allowed_origins.contains(&action.upstream) {
+        return Draft::error(HttpError::BadGateway).detail("upstream-not-allowed");
     }
     if upstream::is_loop(&client) {
-        return Outcome::gateway_error(508, "loop");
+        return Draft::error(HttpError::LoopDetected).detail("loop");
     }
     let ip = settings.client_ip_field.as_deref().and_then(|name| client.value(name));
     let told = Client { headers: &client, ip, root_token: settings.admin_token.as_deref() };
-    let request = upstream::request(route.action, ask, &told);
-    let Some(of) = route.stored_for else {
-        let request = as_the_client_asks(request, ask, &client);
-        return match fetch(&tiers.ports, &request).await {
-            Ok(response) => Outcome::relayed(response, CacheStatus::forward(Forward::Bypass)),
-            Err(fault) => Outcome::lost(fault),
+    let upstream_request = upstream::upstream_request(action, request, &told);
+    let Some(of) = scope.stored_for else {
+        let upstream_request = as_the_client_asks(upstream_request, request, &client);
+        return match fetch(&tiers.ports, &upstream_request).await {
+            Ok(response) => relayed(response, CacheStatus::forward(Forward::Bypass)),
+            Err(fault) => lost(fault),
         };
     };
-    let plan = Plan {
-        tiers: tiers.clone(),
-        key: key(route.site, &of, ask, &request.url),
+    let cached = CachedAction {
+        entries: Variants {
+            tiers: tiers.clone(),
+            key: key(scope.site, &of, request, &upstream_request.url),
+            request: upstream_request.headers.clone(),
+        },
         directives: RequestDirectives::parse(client.value("cache-control").unwrap_or_default()),
-        has_authorization: request.headers.contains("authorization"),
+        has_authorization: upstream_request.headers.contains("authorization"),
         client,
-        request,
-        authority: upstream::forwarded_host(ask),
-        policy: Policy::of(route.action),
+        upstream_request,
+        authority: upstream::forwarded_host(request),
+        policy: Policy::of(action),
     };
-    match ask.is_read() {
-        true => plan.read(ask, route.bans).await,
-        false => Box::pin(plan.write(ask, route)).await,
+    match request.is_read() {
+        true => cached.read(request, scope.bans).await,
+        false => Box::pin(cached.write(request, scope, action)).await,
     }
 }
 
-/// Under what the responses to a URL are stored: all that an upstream is told of the address.
-fn key(site: &SiteName, of: &StoredFor<'_>, ask: &Ask<'_>, url: &str) -> Key {
-    let selected = [ask.scheme.as_str(), " ", &upstream::forwarded_host(ask), " ", url].concat();
+/// Returns a 405; an action without a list of methods takes all that a fetch can send.
+fn not_allowed<P: Ports>(methods: &[String]) -> Draft<P> {
+    let mut draft = Draft::error(HttpError::MethodNotAllowed);
+    let allow = match methods {
+        [] => "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".to_owned(),
+        methods => methods.join(", "),
+    };
+    draft.headers.set("allow", allow);
+    draft
+}
+
+/// Returns the error for an upstream that did not respond.
+fn lost<P: Ports>(fault: Fault) -> Draft<P> {
+    match fault {
+        Fault::TimedOut => Draft::error(HttpError::GatewayTimeout).detail("upstream-timeout"),
+        Fault::Missing => Draft::error(HttpError::BadGateway).detail("upstream-missing"),
+        Fault::Failed | Fault::Busy => Draft::error(HttpError::BadGateway).detail("upstream-lost"),
+    }
+}
+
+/// Returns an upstream's response as it came; a status outside 200 to 599 is an error of the
+/// upstream.
+fn relayed<P: Ports>(response: UpstreamResponse<P::Body>, cache_status: CacheStatus) -> Draft<P> {
+    if !(200..=599).contains(&response.status) {
+        return Draft::error(HttpError::BadGateway).detail("upstream-status");
+    }
+    let body = response.body.map_or(ResponseBody::Empty, ResponseBody::Stream);
+    Draft { cache_status, ..Draft::new(response.status, response.headers, body) }
+}
+
+/// Returns the cache key, which covers every part of the address that the upstream gets.
+fn key(site: &SiteName, of: &StoredFor<'_>, request: &Request<'_>, url: &str) -> Key {
+    let host = upstream::forwarded_host(request);
+    let selected = [request.scheme.as_str(), " ", &host, " ", url].concat();
     keys::stored(site, of, &ContentHash::of(selected.as_bytes()))
 }
 
-/// What an upstream answers, with those of its headers that are for the client.
+/// Sends a request; the response has only the headers that are for the client.
 async fn fetch<P: Ports>(
     ports: &P,
-    request: &UpstreamRequest,
+    upstream_request: &UpstreamRequest,
 ) -> Result<UpstreamResponse<P::Body>, Fault> {
-    let mut response = ports.fetch(request).await?;
+    let mut response = ports.fetch(upstream_request).await?;
     response.headers = upstream::response_headers(&response.headers);
     Ok(response)
 }
 
-/// The request with the client's own method and conditions.
+/// Returns the request with the client's method, conditions and range.
 fn as_the_client_asks(
-    mut request: UpstreamRequest,
-    ask: &Ask<'_>,
+    mut upstream_request: UpstreamRequest,
+    request: &Request<'_>,
     client: &Headers,
 ) -> UpstreamRequest {
-    request.method = ask.method.as_str().to_owned();
+    upstream_request.method = request.method.as_str().to_owned();
     for name in CONDITIONS {
         if let Some(value) = client.value(name) {
-            request.headers.set(name, value.to_owned());
+            upstream_request.headers.set(name, value.to_owned());
         }
     }
-    request
+    upstream_request
 }
 
-/// All that is needed to ask an upstream for one URL, now or behind a response.
+/// An action of a stage that caches.
 #[derive(Clone)]
-struct Plan<P: Ports> {
-    tiers: Tiers<P>,
-    key: Key,
+struct CachedAction<P: Ports> {
+    entries: Variants<P>,
     client: Headers,
-    request: UpstreamRequest,
+    /// The request on behalf of any client: without conditions or a range.
+    upstream_request: UpstreamRequest,
     directives: RequestDirectives,
     has_authorization: bool,
     authority: String,
     policy: Policy,
 }
 
-impl<P: Ports> Plan<P> {
-    /// The request of this client, which may be answered for no other.
-    fn own_request(&self, ask: &Ask<'_>) -> UpstreamRequest {
-        as_the_client_asks(self.request.clone(), ask, &self.client)
+impl<P: Ports> CachedAction<P> {
+    /// Returns the request whose response is for this client only.
+    fn own_request(&self, request: &Request<'_>) -> UpstreamRequest {
+        as_the_client_asks(self.upstream_request.clone(), request, &self.client)
     }
 
-    fn keep(&self, stored: StoredResponse, content: EdgeContent<P>) -> impl Future<Output = bool> {
-        variants::keep(&self.tiers, &self.key, stored, content, &self.request.headers)
-    }
-
-    /// What may be done with a stored response now.
-    fn judge(&self, ask: &Ask<'_>, bans: &[Ban], stored: &StoredResponse) -> Freshness {
+    fn judge(&self, request: &Request<'_>, bans: &[Ban], entry: &Entry) -> Freshness {
         let subject = Subject {
-            path: ask.path.decoded(),
-            tags: stored.headers.value("cache-tag").unwrap_or_default(),
+            path: request.path.decoded(),
+            tags: entry.headers.value("cache-tag").unwrap_or_default(),
             collection: None,
             object: None,
-            requested_ms: stored.timing.requested_ms,
+            requested_ms: entry.timing.requested_ms,
         };
-        stored.timing.judge_under(bans, &subject, self.now())
+        entry.timing.judge_under(bans, &subject, self.now())
     }
 
     fn exchange<'a>(
         &'a self,
         status: u16,
         headers: &'a Headers,
-        asked_ms: UnixMillis,
+        requested_ms: UnixMillis,
     ) -> Exchange<'a> {
         Exchange {
             method: &Method::GET,
@@ -169,12 +193,16 @@ impl<P: Ports> Plan<P> {
             headers,
             is_own_content_location: false,
             extent: Extent::Whole,
-            requested_ms: asked_ms,
+            requested_ms,
             received_ms: self.now(),
         }
     }
 
+    fn ports(&self) -> &P {
+        &self.entries.tiers.ports
+    }
+
     fn now(&self) -> UnixMillis {
-        self.tiers.ports.now()
+        self.ports().now()
     }
 }

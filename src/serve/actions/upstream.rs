@@ -1,19 +1,18 @@
-//! What passes between a client and an upstream: headers of requests and of responses.
+//! Makes the request for an upstream, and filters the headers of its response.
 //!
-//! Not the exchange itself. The invariant is that an upstream's address comes from the site's
-//! configuration and the canonical path alone, that nothing of one connection gets onto the other,
-//! and that what a client says of itself in a proxy's name is dropped, not believed.
+//! The address comes from the site's configuration and the canonical path only. Headers by which a
+//! client poses as a proxy are dropped.
 
 use crate::cache::freshness::update::end_to_end_but;
 use crate::ports::UpstreamRequest;
-use crate::serve::request::Ask;
+use crate::serve::request::Request;
 use crate::site::action::{Action, Upstream};
 use crate::site::records::site::{KEY_PREFIX, TOKEN_PREFIX};
 use crate::wire::cache_status::CACHE_NAME;
 use crate::wire::headers::Headers;
 
-/// Headers by which a proxy tells an upstream about the client, or another address or method is
-/// asked for: only we may say so. Those that begin with [`SPOOFED_PREFIXES`] are of the same kind.
+/// Headers that tell an upstream about the client, or ask it for another address or method. Only
+/// the gateway may send them, and those that start with [`SPOOFED_PREFIXES`].
 const SPOOFED: [&str; 13] = [
     "forwarded",
     "x-real-ip",
@@ -31,26 +30,28 @@ const SPOOFED: [&str; 13] = [
 ];
 const SPOOFED_PREFIXES: [&str; 4] = ["x-forwarded", "x-original-", "x-envoy-", "cf-"];
 
-/// What this gateway calls itself, with the version of HTTP that it may have received.
 const VIA: &str = "1.1 selvedge";
 
-/// Headers that ask for less than the whole response: they are the cache's to send.
+/// Headers that ask for less than the whole response: only the cache sends them.
 pub const CONDITIONS: [&str; 6] =
     ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range"];
 
-/// What an upstream may be told about a client.
+/// The client's data that the request for an upstream depends on.
 #[derive(Clone, Copy)]
 pub struct Client<'a> {
-    /// The headers of its request.
     pub headers: &'a Headers,
-    /// Its address, where the operator says which field is to be believed.
+    /// Its address, if the operator has named a header to trust.
     pub ip: Option<&'a str>,
-    /// The root token, which no upstream ever sees.
+    /// Never sent to an upstream.
     pub root_token: Option<&'a str>,
 }
 
-/// The request that an action's upstream gets for a client's, without its conditions.
-pub fn request(action: &Action, ask: &Ask<'_>, client: &Client<'_>) -> UpstreamRequest {
+/// Returns the request for an action's upstream, without the client's conditions.
+pub fn upstream_request(
+    action: &Action,
+    request: &Request<'_>,
+    client: &Client<'_>,
+) -> UpstreamRequest {
     let mut headers = end_to_end_but(client.headers, &|name| {
         is_spoofed(name) || CONDITIONS.contains(&name) || matches!(name, "host" | "content-length")
     });
@@ -59,16 +60,16 @@ pub fn request(action: &Action, ask: &Ask<'_>, client: &Client<'_>) -> UpstreamR
             headers.remove(name);
         }
     }
-    let (proto, is_read) = (ask.scheme.as_str(), ask.is_read());
+    let (proto, is_read) = (request.scheme.as_str(), request.is_read());
     let mut forwarded = String::new();
     if let Some(ip) = client.ip {
-        // RFC 7239 §6: an IPv6 address stands in brackets, and so in quotes.
+        // RFC 7239 section 6: an IPv6 address is in brackets, and therefore quoted.
         forwarded.push_str(if ip.contains(':') { "for=\"[" } else { "for=" });
         forwarded.push_str(ip);
         forwarded.push_str(if ip.contains(':') { "]\";" } else { ";" });
         headers.set("x-forwarded-for", ip.to_owned());
     }
-    let host = forwarded_host(ask);
+    let host = forwarded_host(request);
     forwarded.push_str("host=\"");
     forwarded.push_str(&host);
     forwarded.push_str("\";proto=");
@@ -76,13 +77,13 @@ pub fn request(action: &Action, ask: &Ask<'_>, client: &Client<'_>) -> UpstreamR
     headers.set("forwarded", forwarded);
     headers.set("x-forwarded-host", host);
     headers.set("x-forwarded-proto", proto);
-    // RFC 9110 §7.6.3, RFC 8586 §2.
+    // RFC 9110 section 7.6.3, RFC 8586 section 2.
     headers.append("via", VIA);
     headers.append("cdn-loop", CACHE_NAME);
     UpstreamRequest {
         upstream: action.upstream.clone(),
-        url: url(action, ask),
-        method: if is_read { "GET" } else { ask.method.as_str() }.to_owned(),
+        url: url(action, request),
+        method: if is_read { "GET" } else { request.method.as_str() }.to_owned(),
         headers,
         with_body: !is_read,
         timeout_ms: action.timeout.millis(),
@@ -90,38 +91,33 @@ pub fn request(action: &Action, ask: &Ask<'_>, client: &Client<'_>) -> UpstreamR
     }
 }
 
-/// The URL that an upstream is asked for.
-///
-/// A binding has no address; what it sees is the client's own.
-pub fn url(action: &Action, ask: &Ask<'_>) -> String {
+/// Returns the URL for an upstream. A service binding has no address, so it gets the client's.
+pub fn url(action: &Action, request: &Request<'_>) -> String {
     let mut url = match &action.upstream {
-        Upstream::Service(_) => [ask.scheme.as_str(), "://", &forwarded_host(ask)].concat(),
+        Upstream::Service(_) => [request.scheme.as_str(), "://", &forwarded_host(request)].concat(),
         origin @ Upstream::Origin { .. } => origin.to_string(),
     };
-    url.push_str(&ask.path.canonical());
-    ask.with_query(url)
+    url.push_str(&request.path.canonical());
+    request.with_query(url)
 }
 
-/// The host, and the port where it is not the scheme's own, as an upstream is told.
-pub fn forwarded_host(ask: &Ask<'_>) -> String {
-    let port = ask.authority.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    let mut host = ask.host.as_str().to_owned();
-    if let Some(port) = port.filter(|port| *port != ask.scheme.default_port()) {
+/// Returns the host for `X-Forwarded-Host`, with the port unless it is the default.
+pub fn forwarded_host(request: &Request<'_>) -> String {
+    let port = request.authority.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    let mut host = request.host.as_str().to_owned();
+    if let Some(port) = port.filter(|port| *port != request.scheme.default_port()) {
         host.push(':');
         host.push_str(&port.to_string());
     }
     host
 }
 
-/// The headers of an upstream's response that are for the client.
+/// Returns the headers of an upstream's response that are for the client.
 pub fn response_headers(headers: &Headers) -> Headers {
     end_to_end_but(headers, &|name| name == "selvedge-deployment")
 }
 
-/// Whether a request has been through here already.
-///
-/// # Source
-/// RFC 8586 §2
+/// Returns whether a request has already passed through this cache (RFC 8586 section 2).
 pub fn is_loop(client: &Headers) -> bool {
     client.value("cdn-loop").is_some_and(|value| {
         value.split(',').any(|member| {
@@ -130,21 +126,19 @@ pub fn is_loop(client: &Headers) -> bool {
     })
 }
 
-/// The path and query on this very host that a URL reference names, `None` for other hosts'.
-///
-/// Relative references without a slash at their beginning are not resolved: what they could name
-/// is below the path of the request, and stays.
-pub fn own_path(reference: &str, ask: &Ask<'_>) -> Option<String> {
+/// Returns the path and query of a URL reference to this host, `None` for another host. A relative
+/// reference without a leading slash is not resolved.
+pub fn own_path(reference: &str, request: &Request<'_>) -> Option<String> {
     let reference = reference.split('#').next().unwrap_or_default();
     let path = match reference.split_once("://") {
         None if reference.starts_with("//") => return None,
         None => reference,
         Some((scheme, rest)) => {
-            if !scheme.eq_ignore_ascii_case(ask.scheme.as_str()) {
+            if !scheme.eq_ignore_ascii_case(request.scheme.as_str()) {
                 return None;
             }
             let (authority, _) = rest.split_once('/').unwrap_or((rest, ""));
-            if !authority.eq_ignore_ascii_case(&forwarded_host(ask)) {
+            if !authority.eq_ignore_ascii_case(&forwarded_host(request)) {
                 return None;
             }
             rest.strip_prefix(authority).unwrap_or_default()
@@ -157,7 +151,7 @@ fn is_spoofed(name: &str) -> bool {
     SPOOFED.contains(&name) || SPOOFED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Whether a credential is one of this CDN's own: no upstream ever sees those.
+/// Returns whether a credential is one of the CDN's own, which no upstream may see.
 fn is_ours(value: &str, root_token: Option<&str>) -> bool {
     [Some(TOKEN_PREFIX), Some(KEY_PREFIX), root_token].iter().flatten().any(|it| value.contains(it))
 }
@@ -181,10 +175,10 @@ mod tests {
         }
     }
 
-    fn with_ask<T>(authority: &str, path: &str, f: impl Fn(&Ask<'_>) -> T) -> T {
+    fn with_request<T>(authority: &str, path: &str, f: impl Fn(&Request<'_>) -> T) -> T {
         let host = Hostname::parse(authority).unwrap();
         let path = RequestPath::parse(path).unwrap();
-        let ask = Ask {
+        let request = Request {
             method: Method::GET,
             scheme: Scheme::Http,
             host: &host,
@@ -193,7 +187,7 @@ mod tests {
             query: Some("q=1"),
             headers: &Nothing,
         };
-        f(&ask)
+        f(&request)
     }
 
     fn action(upstream: &str) -> Action {
@@ -210,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_upstream_sees() {
+    fn upstreams_see_no_hop_by_hop_or_spoofed_headers() {
         let client = headers(&[
             ("host", "aa.test:8787"),
             ("connection", "X-Secret, close"),
@@ -228,12 +222,12 @@ mod tests {
             ("cdn-loop", "other"),
             ("accept", "*/*"),
         ]);
-        let request = with_ask("AA.test:8787", "/api//a%20b", |ask| {
+        let upstream_request = with_request("AA.test:8787", "/api//a%20b", |request| {
             let client = Client { headers: &client, ip: Some("::1"), root_token: None };
-            request(&action("https://up.test"), ask, &client)
+            upstream_request(&action("https://up.test"), request, &client)
         });
-        assert_eq!(request.url, "https://up.test/api/a%20b?q=1");
-        let seen: Vec<_> = request.headers.iter().collect();
+        assert_eq!(upstream_request.url, "https://up.test/api/a%20b?q=1");
+        let seen: Vec<_> = upstream_request.headers.iter().collect();
         assert_eq!(
             seen,
             [
@@ -250,16 +244,16 @@ mod tests {
     }
 
     #[test]
-    fn credentials_of_others_pass() {
+    fn foreign_credentials_are_forwarded() {
         let client = headers(&[("authorization", "Basic abc"), ("x-api-key", "root")]);
-        let request = with_ask("aa.test", "/api/x", |ask| {
+        let upstream_request = with_request("aa.test", "/api/x", |request| {
             let client = Client { headers: &client, ip: None, root_token: Some("root") };
-            request(&action("service:API"), ask, &client)
+            upstream_request(&action("service:API"), request, &client)
         });
-        assert_eq!(request.url, "http://aa.test/api/x?q=1");
-        assert_eq!(request.headers.value("authorization"), Some("Basic abc"));
-        assert!(!request.headers.contains("x-api-key"), "the root token");
-        assert!(!request.headers.contains("x-forwarded-for"));
+        assert_eq!(upstream_request.url, "http://aa.test/api/x?q=1");
+        assert_eq!(upstream_request.headers.value("authorization"), Some("Basic abc"));
+        assert!(!upstream_request.headers.contains("x-api-key"), "the root token");
+        assert!(!upstream_request.headers.contains("x-forwarded-for"));
     }
 
     #[test]
@@ -277,7 +271,7 @@ mod tests {
             ("", None),
         ];
         for (reference, path) in rows {
-            let found = with_ask("aa.test:1", "/", |ask| own_path(reference, ask));
+            let found = with_request("aa.test:1", "/", |request| own_path(reference, request));
             assert_eq!(found.as_deref(), path, "{reference:?}");
         }
     }

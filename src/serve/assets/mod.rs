@@ -1,4 +1,7 @@
-//! Assets: the file that a path names, and the representation of it that a request gets.
+//! From a path to an asset of a deployment, and from the asset to a response.
 
 pub mod resolve;
-pub mod represent;
+mod lookup;
+mod representation;
+mod missing;
+mod retained;

@@ -1,30 +1,26 @@
-//! From a path to an asset: what each HTML mode makes of it.
+//! Resolves a path to an asset under an HTML mode.
 //!
-//! Not the not-found rules, which come after. The modes are tables, read from the top; a redirect
-//! is taken only where its target serves the very content that was asked for, so that no chain
-//! is longer than one hop. All candidates share a stem, and so a shard of the manifest.
+//! The modes are tables, read from the top. A redirect is taken only if its target serves the same
+//! content, so no chain is longer than one hop. All candidates share a stem, and so a shard of the
+//! manifest.
 
 use crate::site::config::HtmlMode;
 use crate::site::deployment::asset::Asset;
 use crate::wire::path::RequestPath;
 
-/// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
-    /// An asset, and the file that holds it.
+    /// An asset, and its exact path in the manifest.
     Asset {
-        /// The exact path in the manifest.
         file: String,
-        /// What is there.
         asset: Asset,
     },
     /// The same content under its canonical path, decoded.
     Redirect(String),
-    /// Nothing.
     Missing,
 }
 
-/// What is at a path under a mode, given what the manifest holds at exact paths.
+/// Resolves a path, given a lookup of exact paths.
 ///
 /// # Example
 /// ```
@@ -49,7 +45,7 @@ pub fn resolve(
     }
 }
 
-/// As [`resolve`], for a path that the site itself wrote: its spelling is not judged.
+/// Like [`resolve`], for a path of a site's rule, which need not be canonical.
 pub fn resolve_rewritten(
     mode: HtmlMode,
     decoded: &str,
@@ -67,16 +63,16 @@ enum Redirects {
 /// One row of a mode's table.
 #[derive(Clone, Copy)]
 enum Step {
-    /// Serve this file if it is there.
+    /// Serve this file if it exists.
     Serve(File),
     /// Redirect to this address if it serves this file.
     Redirect(File, Address),
 }
 
-/// A file that may be meant. The base is the path without its ending.
+/// A candidate file; the base is the path without its [`Ending`].
 #[derive(Clone, Copy)]
 enum File {
-    /// The path as it is.
+    /// The path.
     Exact,
     /// The path and `.html`.
     ExactPage,
@@ -88,7 +84,7 @@ enum File {
     Folder,
 }
 
-/// An address that a page may have.
+/// The target of a redirect.
 #[derive(Clone, Copy)]
 enum Address {
     /// The base.
@@ -99,7 +95,6 @@ enum Address {
     ExactSlash,
 }
 
-/// How a path ends.
 #[derive(Clone, Copy)]
 enum Ending {
     Index,
@@ -113,103 +108,41 @@ use Address::{Bare, ExactSlash, Slash};
 use File::{Exact, ExactFolder, ExactPage, Folder, Page};
 use Step::{Redirect, Serve};
 
-fn table(mode: HtmlMode, ending: Ending) -> &'static [Step] {
-    match (mode, ending) {
+/// Returns the steps of a mode for paths with this ending, in two lists that are read in order.
+fn table(mode: HtmlMode, ending: Ending) -> [&'static [Step]; 2] {
+    use Ending::{Html, Index, IndexHtml, Plain};
+    use HtmlMode::{AutoTrailingSlash as Auto, DropTrailingSlash as Drop};
+    use HtmlMode::{DefaultRoot, ForceTrailingSlash as Force, Rewrite};
+    let first: &[Step] = match (mode, ending) {
         (HtmlMode::None, _) => &[Serve(Exact)],
-        (HtmlMode::Rewrite, Ending::Slash) => &[Serve(Folder), Serve(Page)],
-        (HtmlMode::Rewrite, _) => &[Serve(Exact), Serve(ExactPage), Serve(ExactFolder)],
-        (HtmlMode::DefaultRoot, Ending::Slash) => &[Serve(Folder), Serve(Page)],
-        (HtmlMode::DefaultRoot, _) => &[Serve(Exact), Serve(ExactFolder), Serve(ExactPage)],
-        (HtmlMode::AutoTrailingSlash, ending) => auto_trailing_slash(ending),
-        (HtmlMode::ForceTrailingSlash, ending) => force_trailing_slash(ending),
-        (HtmlMode::DropTrailingSlash, ending) => drop_trailing_slash(ending),
-    }
-}
+        (Rewrite | DefaultRoot, Ending::Slash) => &[Serve(Folder), Serve(Page)],
+        (Rewrite, _) => &[Serve(Exact), Serve(ExactPage), Serve(ExactFolder)],
+        (DefaultRoot, _) => &[Serve(Exact), Serve(ExactFolder), Serve(ExactPage)],
 
-fn auto_trailing_slash(ending: Ending) -> &'static [Step] {
-    match ending {
-        Ending::Index => &[
-            Serve(Exact),
-            Redirect(Folder, Slash),
-            Redirect(Page, Bare),
-            Serve(ExactPage),
-            Redirect(ExactFolder, ExactSlash),
-        ],
-        Ending::IndexHtml => &[
-            Redirect(Folder, Slash),
-            Redirect(Page, Bare),
-            Serve(Exact),
-            Serve(ExactPage),
-            Redirect(ExactFolder, ExactSlash),
-        ],
-        Ending::Slash => &[Serve(Folder), Redirect(Page, Bare), Serve(Exact)],
-        Ending::Html => &[
-            Redirect(Exact, Bare),
-            Redirect(Folder, Slash),
-            Serve(Exact),
-            Serve(ExactPage),
-            Redirect(ExactFolder, ExactSlash),
-        ],
-        Ending::Plain => &[Serve(Exact), Serve(ExactPage), Redirect(ExactFolder, ExactSlash)],
-    }
-}
+        (Auto, Index) => &[Serve(Exact), Redirect(Folder, Slash), Redirect(Page, Bare)],
+        (Auto, IndexHtml) => &[Redirect(Folder, Slash), Redirect(Page, Bare), Serve(Exact)],
+        (Auto, Ending::Slash) => &[Serve(Folder), Redirect(Page, Bare), Serve(Exact)],
+        (Auto, Html) => &[Redirect(Exact, Bare), Redirect(Folder, Slash), Serve(Exact)],
 
-fn force_trailing_slash(ending: Ending) -> &'static [Step] {
-    match ending {
-        Ending::Index => &[
-            Serve(Exact),
-            Redirect(Folder, Slash),
-            Redirect(Page, Slash),
-            Redirect(ExactPage, ExactSlash),
-            Redirect(ExactFolder, ExactSlash),
-        ],
-        Ending::IndexHtml => &[
-            Redirect(Folder, Slash),
-            Redirect(Page, Slash),
-            Serve(Exact),
-            Redirect(ExactPage, ExactSlash),
-            Redirect(ExactFolder, ExactSlash),
-        ],
-        Ending::Slash => &[Serve(Folder), Serve(Page), Serve(Exact)],
-        Ending::Html => &[
-            Redirect(Exact, Slash),
-            Serve(Exact),
-            Redirect(Folder, Slash),
-            Redirect(ExactPage, ExactSlash),
-            Redirect(ExactFolder, ExactSlash),
-        ],
-        Ending::Plain => {
-            &[Serve(Exact), Redirect(ExactPage, ExactSlash), Redirect(ExactFolder, ExactSlash)]
-        }
-    }
-}
+        (Force, Index) => &[Serve(Exact), Redirect(Folder, Slash), Redirect(Page, Slash)],
+        (Force, IndexHtml) => &[Redirect(Folder, Slash), Redirect(Page, Slash), Serve(Exact)],
+        (Force, Ending::Slash) => &[Serve(Folder), Serve(Page), Serve(Exact)],
+        (Force, Html) => &[Redirect(Exact, Slash), Serve(Exact), Redirect(Folder, Slash)],
 
-fn drop_trailing_slash(ending: Ending) -> &'static [Step] {
-    match ending {
-        Ending::Index => &[
-            Serve(Exact),
-            Redirect(Page, Bare),
-            Redirect(Folder, Bare),
-            Serve(ExactPage),
-            Serve(ExactFolder),
-        ],
-        Ending::IndexHtml => &[
-            Redirect(Folder, Bare),
-            Serve(Exact),
-            Redirect(Page, Bare),
-            Serve(ExactPage),
-            Serve(ExactFolder),
-        ],
-        Ending::Slash => &[Redirect(Page, Bare), Redirect(Folder, Bare), Serve(Exact)],
-        Ending::Html => &[
-            Redirect(Exact, Bare),
-            Redirect(Folder, Bare),
-            Serve(Exact),
-            Serve(ExactPage),
-            Serve(ExactFolder),
-        ],
-        Ending::Plain => &[Serve(Exact), Serve(ExactPage), Serve(ExactFolder)],
-    }
+        (Drop, Index) => &[Serve(Exact), Redirect(Page, Bare), Redirect(Folder, Bare)],
+        (Drop, IndexHtml) => &[Redirect(Folder, Bare), Serve(Exact), Redirect(Page, Bare)],
+        (Drop, Ending::Slash) => &[Redirect(Page, Bare), Redirect(Folder, Bare), Serve(Exact)],
+        (Drop, Html) => &[Redirect(Exact, Bare), Redirect(Folder, Bare), Serve(Exact)],
+
+        (Auto | Force | Drop, Plain) => &[Serve(Exact)],
+    };
+    let rest: &[Step] = match (mode, ending) {
+        (_, Ending::Slash) | (HtmlMode::None | Rewrite | DefaultRoot, _) => &[],
+        (Auto, _) => &[Serve(ExactPage), Redirect(ExactFolder, ExactSlash)],
+        (Force, _) => &[Redirect(ExactPage, ExactSlash), Redirect(ExactFolder, ExactSlash)],
+        (Drop, _) => &[Serve(ExactPage), Serve(ExactFolder)],
+    };
+    [first, rest]
 }
 
 fn walk(
@@ -222,7 +155,7 @@ fn walk(
         return find(Folder, path, "", lookup).unwrap_or(Resolution::Missing);
     }
     let (base, ending) = split(path);
-    for step in table(mode, ending) {
+    for step in table(mode, ending).into_iter().flatten() {
         match *step {
             Serve(file) => {
                 if let Some(found) = find(file, path, base, lookup) {
@@ -242,7 +175,7 @@ fn walk(
     Resolution::Missing
 }
 
-/// Whether an address without an exact file of its own serves this content.
+/// Returns whether an address that is no file itself serves this content.
 fn serves(
     mode: HtmlMode,
     target: &str,

@@ -1,28 +1,23 @@
-//! From an object of a collection to a response: media type, validators, preconditions, ranges.
+//! The headers of an object of a collection.
 //!
-//! Not the object's bytes, and not whether a copy of it may be used. The invariant is that what
-//! somebody uploaded runs in no browser under the site's name, unless the site says that it may.
+//! An uploaded object runs in no browser under the site's name, unless the site allows it.
 
 use crate::ports::ObjectMeta;
 use crate::site::collection::{ActiveContent, Collection};
 use crate::wire::date;
 use crate::wire::headers::Headers;
 use crate::wire::media_type::{self, UNKNOWN, is_document, is_media_type, is_script};
-use crate::wire::precondition::Validators;
 
-/// What a document gets that must not do anything: no script, no request, an origin of its own.
+/// The policy of a document that must not do anything: no scripts, no requests, an opaque origin.
 ///
-/// # Source
-/// Content Security Policy Level 3 §6.3.2 (`sandbox`): it holds for the document itself, so that
-/// following a link to it is as harmless as framing it.
+/// `sandbox` (Content Security Policy Level 3 section 6.3.2) applies to the document itself, so
+/// that following a link to it is as harmless as framing it.
 pub const INERT: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
-/// What a script is served as that must not run: with `nosniff` no browser takes it for one.
+/// The media type of a script that must not run: with `nosniff` no browser does.
 const INERT_SCRIPT: &str = "text/plain; charset=utf-8";
 
-/// The headers that describe an object, but for its length.
-///
-/// # Source
-/// RFC 9110 §8; §15.4.5 for what a 304 repeats: all of these.
+/// Returns the headers of an object but `Content-Length`, as a 304 repeats them (RFC 9110 section
+/// 15.4.5).
 pub fn object_headers(collection: &Collection, name: &str, meta: &ObjectMeta) -> Headers {
     let mut headers = Headers::with_capacity(16);
     headers.set("content-type", media_type(collection, name, meta).to_owned());
@@ -33,8 +28,8 @@ pub fn object_headers(collection: &Collection, name: &str, meta: &ObjectMeta) ->
     headers
 }
 
-/// Makes sure that a document that must not do anything does not; to be called again after the
-/// site's own header rules, which may have set a policy of theirs.
+/// Sets the policy of a document that must not do anything. Called again after the site's header
+/// rules, which may have set another.
 pub fn keep_inert(collection: &Collection, headers: &mut Headers) {
     let is_document = headers.value("content-type").is_some_and(is_document);
     if collection.active == ActiveContent::Serve || !is_document {
@@ -42,20 +37,14 @@ pub fn keep_inert(collection: &Collection, headers: &mut Headers) {
     }
     let policy = match headers.value("content-security-policy") {
         Some(own) if own.starts_with(INERT) => return,
-        // Of several policies all hold (Content Security Policy Level 3 §2.4).
+        // All of several policies apply (Content Security Policy Level 3 section 2.4).
         Some(own) => [INERT, ", ", own].concat(),
         None => INERT.to_owned(),
     };
     headers.set("content-security-policy", policy);
 }
 
-/// The validators of an object.
-pub fn validators(meta: &ObjectMeta) -> Validators<'_> {
-    Validators { etag: &meta.etag, last_modified: Some(meta.written_ms.seconds()) }
-}
-
-/// The media type that an object is served as: by its name, else as its writer declared, unless a
-/// browser would run that.
+/// Returns the media type: by name, else as declared, unless a browser would run that.
 fn media_type<'a>(collection: &Collection, name: &str, meta: &'a ObjectMeta) -> &'a str {
     let is_inert = collection.active == ActiveContent::Inert;
     match media_type::of_path(name) {
@@ -109,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn media_types_and_what_a_browser_would_run() {
+    fn active_content_is_inert_unless_allowed() {
         let (html, svg) = ("text/html; charset=utf-8", "image/svg+xml; charset=utf-8");
         let (plain, script) = ("text/plain; charset=utf-8", "text/javascript; charset=utf-8");
         let xml = "application/xml; charset=utf-8";

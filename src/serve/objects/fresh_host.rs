@@ -1,8 +1,6 @@
-//! The fresh host: collections of the production stage, uncached, for those who have a key.
+//! The fresh host: collections of the production stage, uncached, for clients with an API key.
 //!
-//! Not a stage: it has no assets, no redirects, no pages. The invariant is that nothing is told
-//! without a key, not even whether there is such a site; and that what is told comes from the
-//! store itself, is kept nowhere, and may be kept by nobody.
+//! Without a valid key, nothing can be learned, not even whether there is such a site.
 
 use std::rc::Rc;
 
@@ -11,63 +9,76 @@ use crate::cache::record_map::Kept;
 use crate::cache::tiers::{Tier, Tiers};
 use crate::cache::windows::RecordKey;
 use crate::ports::deadline::within;
-use crate::ports::limiter::{Verdict, WINDOW_SECS};
+use crate::ports::limiter::{Admission, WINDOW_SECS};
 use crate::ports::{Fault, Ports};
-use crate::serve::constant::Constant;
-use crate::serve::headers::HeaderStage;
-use crate::serve::objects::describe;
+use crate::serve::draft::Draft;
+use crate::serve::error::HttpError;
+use crate::serve::headers::SiteHeaders;
 use crate::serve::objects::uncached;
-use crate::serve::outcome::Outcome;
-use crate::serve::request::{Ask, RequestHeader};
-use crate::serve::response::Reply;
+use crate::serve::request::{Request, RequestHeader};
+use crate::serve::response::{Response, Stage, finish};
 use crate::site::ids::{SiteName, StageName};
 use crate::site::records::site::{ApiKey, TokenText};
 use crate::site::records::view::SiteView;
 use crate::wire::bearer::{TOKEN_BYTES_MAX, bearer};
-use crate::wire::url::Scheme;
 
-/// How long a key that is not known yet may be taken for none: it may have just been made. Asking
-/// again more often would let who guesses keys keep the store busy.
+/// How long an unknown key is refused without reading the site again: it may be new. Guessing keys
+/// must not keep the store busy.
 const NEW_KEY_MS: u64 = 1_000;
 
-/// How every response of a fresh host came about: from no cache, and into none.
-const CACHE_STATUS: &str = "selvedge; fwd=bypass; detail=fresh";
+/// The `detail` of Cache-Status for all responses of a fresh host.
+const DETAIL: &str = "fresh";
 
-/// The reply of a site's fresh host.
-pub async fn answer<P: Ports>(tiers: &Tiers<P>, ask: &Ask<'_>, site: &SiteName) -> Reply<P> {
-    let key = match key(tiers, ask, site).await {
-        Ok(key) => key,
-        Err(_) => return constant(Constant::Unavailable),
+/// Returns the response of a site's fresh host.
+pub async fn respond<P: Ports>(
+    tiers: &Tiers<P>,
+    request: &Request<'_>,
+    site: &SiteName,
+) -> Response<P> {
+    let draft = match refusal(tiers, request, site).await {
+        Ok(None) => match serve(tiers, request, site).await {
+            Ok(response) => return response,
+            Err(error) => Draft::error(error),
+        },
+        Ok(Some(refusal)) => refusal,
+        Err(error) => Draft::error(error),
     };
-    let verdict = match &key {
+    finish(request.recipient(), draft.detail(DETAIL), Stage::Siteless)
+}
+
+/// Returns the refusal of a request without a valid key, or with one used too often.
+async fn refusal<P: Ports>(
+    tiers: &Tiers<P>,
+    request: &Request<'_>,
+    site: &SiteName,
+) -> Result<Option<Draft<P>>, HttpError> {
+    let key = key(tiers, request, site).await?;
+    let admission = match &key {
         Some(key) => limited(tiers, site, key).await,
         None => {
             let rate = tiers.ports.settings().fresh_rate;
             tiers.memory.take_refused(rate, tiers.ports.now())
         }
     };
-    match (verdict, key) {
-        (Verdict::Wait(secs), _) => {
-            let mut reply = constant(Constant::TooManyRequests);
-            reply.headers.set("retry-after", secs.to_string());
-            reply
+    Ok(match (admission, key) {
+        (Admission::Wait(secs), _) => {
+            let mut draft = Draft::error(HttpError::TooManyRequests);
+            draft.headers.set("retry-after", secs.to_string());
+            Some(draft)
         }
-        (Verdict::Pass, None) => constant(Constant::Unauthorized),
-        (Verdict::Pass, Some(_)) => {
-            let reply = serve(tiers, ask, site).await;
-            reply.unwrap_or_else(|_| constant(Constant::Unavailable))
-        }
-    }
+        (Admission::Pass, None) => Some(Draft::error(HttpError::Unauthorized)),
+        (Admission::Pass, Some(_)) => None,
+    })
 }
 
-/// The key that a request shows, `None` when it shows none that opens anything.
+/// Returns the valid key of a request, if it has one.
 async fn key<P: Ports>(
     tiers: &Tiers<P>,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
     site: &SiteName,
 ) -> Result<Option<ApiKey>, Fault> {
-    let Some(shown) = shown(ask) else { return Ok(None) };
-    // What can't be a key of this site is not worth a look at the site.
+    let Some(shown) = shown(request) else { return Ok(None) };
+    // A token that can't be a key of this site costs no read.
     let text = TokenText::parse_key(&shown).filter(|text| text.site == *site);
     let Some(text) = text else { return Ok(None) };
     let (now, fresh_ms) = (tiers.ports.now(), tiers.ports.settings().live.fresh_ms);
@@ -79,10 +90,10 @@ async fn key<P: Ports>(
     Ok(text.key_of(&view.keys, now).cloned())
 }
 
-/// The one key that a request shows; two that differ are none.
-fn shown(ask: &Ask<'_>) -> Option<String> {
-    let authorization = ask.headers.value(RequestHeader::Authorization);
-    let api_key = ask.headers.value(RequestHeader::XApiKey);
+/// Returns the key in the headers; two that differ count as none.
+fn shown(request: &Request<'_>) -> Option<String> {
+    let authorization = request.headers.value(RequestHeader::Authorization);
+    let api_key = request.headers.value(RequestHeader::XApiKey);
     let fits = |key: &String| key.len() <= TOKEN_BYTES_MAX;
     match (authorization, api_key) {
         (None, api_key) => api_key.filter(fits),
@@ -93,10 +104,10 @@ fn shown(ask: &Ask<'_>) -> Option<String> {
     }
 }
 
-/// The site, whose keys are none where it does not exist.
+/// Returns the site's keys; none if it does not exist.
 ///
-/// They are kept for as long as a live record is used as it is, and for the whole of its bound
-/// when the store fails; not longer, so that a revoked key is of no use.
+/// They are kept for as long as a live record is fresh, and for the whole of its bound if the store
+/// fails. Not longer, so that a revoked key stops working.
 async fn view_of<P: Ports>(
     tiers: &Tiers<P>,
     site: &SiteName,
@@ -104,7 +115,7 @@ async fn view_of<P: Ports>(
 ) -> Result<Rc<SiteView>, Fault> {
     let (settings, now) = (tiers.ports.settings(), tiers.ports.now());
     let kept = tiers.memory.sites.find(site);
-    // What was read in the future was read before the clock went back, nobody knows how long.
+    // A record read in the future was read before the clock went back, at an unknown time.
     let is_within =
         |kept: &Kept<SiteView>, ms: u64| kept.read_ms <= now && now.since(kept.read_ms) < ms;
     if let Some(kept) = kept.as_ref().filter(|kept| is_within(kept, fresh_ms)) {
@@ -120,68 +131,42 @@ async fn view_of<P: Ports>(
     }
 }
 
-/// What becomes of a request of a key: the runtime's limiter says, else this isolate's own.
-async fn limited<P: Ports>(tiers: &Tiers<P>, site: &SiteName, key: &ApiKey) -> Verdict {
+/// Applies the runtime's rate limiter to a key, or this isolate's own if that fails.
+async fn limited<P: Ports>(tiers: &Tiers<P>, site: &SiteName, key: &ApiKey) -> Admission {
     let (settings, now) = (tiers.ports.settings(), tiers.ports.now());
-    // Nothing of the request is in it, so that no other header or spelling gets another limit.
+    // The name contains nothing of the request, so that no spelling gets a separate limit.
     let name = format!("fresh/{site}/{}", key.id);
     match within(&tiers.ports, settings.deadlines.edge_ms, tiers.ports.limit(&name)).await {
-        Ok(true) => Verdict::Pass,
-        // It does not say for how long; a window is over at the next full minute at the latest.
-        Ok(false) => Verdict::Wait(WINDOW_SECS.saturating_sub(now.seconds().0 % WINDOW_SECS)),
+        Ok(true) => Admission::Pass,
+        // It does not say for how long; its window ends at the next full minute at the latest.
+        Ok(false) => Admission::Wait(WINDOW_SECS.saturating_sub(now.seconds().0 % WINDOW_SECS)),
         Err(_) => tiers.memory.take(&name, settings.fresh_rate, now),
     }
 }
 
 async fn serve<P: Ports>(
     tiers: &Tiers<P>,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
     site: &SiteName,
-) -> Result<Reply<P>, Fault> {
+) -> Result<Response<P>, HttpError> {
     let stage = StageName::production();
-    let Some(live) = live::live(tiers, site, &stage).await? else {
-        return Ok(constant(Constant::NotFound));
-    };
-    let manifest = tiers.manifest(site, &live.record.deployment).await;
-    let manifest = manifest.ok().flatten().ok_or(Fault::Failed)?;
+    let live = live::live(tiers, site, &stage).await?.ok_or(HttpError::NotFound)?;
+    let deployment = &live.record.deployment;
+    let manifest = tiers.manifest(site, deployment).await?.ok_or(HttpError::Unavailable)?;
     let config = &manifest.head().config;
-    let named = config.collection(ask.path.decoded()).filter(|(collection, _)| collection.fresh);
-    let outcome = match &named {
+    let named =
+        config.collection(request.path.decoded()).filter(|(collection, _)| collection.fresh);
+    let draft = match &named {
         Some((collection, name)) => {
             tiers.note(Tier::Store);
-            uncached::read(tiers, ask, site, collection, name).await?
+            uncached::read(tiers, request, site, collection, name).await?
         }
         None => None,
     };
-    let mut outcome = outcome.unwrap_or_else(|| Outcome::constant(Constant::NotFound));
-    outcome.headers.set("cache-control", "no-store");
-    let header_stage = HeaderStage {
-        host: ask.host.as_str(),
-        path: ask.path.decoded(),
-        file: None,
-        config,
-        policy: config.policy(&stage),
-        stage: Some(stage.as_str()),
-        is_indexed: false,
-        is_secure: ask.scheme == Scheme::Https,
-        deployment: &live.record.deployment,
-        live: Some(&live),
-        live_stale_ms: tiers.ports.settings().live.stale_ms,
-        tier: tiers.slowest(),
-        is_kept: tiers.is_kept(),
-        now: tiers.ports.now(),
-    };
-    let mut headers = header_stage.apply_mutable(outcome.headers, &outcome.cache_status);
-    if let Some((collection, _)) = named {
-        describe::keep_inert(collection, &mut headers);
-    }
-    headers.set("cache-status", CACHE_STATUS);
-    Ok(Reply { status: outcome.status, headers, body: outcome.body })
-}
-
-/// A constant, where nothing of a site is to be told.
-fn constant<P: Ports>(constant: Constant) -> Reply<P> {
-    let mut reply = constant.reply();
-    reply.headers.set("cache-status", CACHE_STATUS);
-    reply
+    let mut draft = draft.unwrap_or_else(|| Draft::error(HttpError::NotFound));
+    draft.headers.set("cache-control", "no-store");
+    let collection = named.as_ref().map(|(collection, _)| *collection);
+    let site = SiteHeaders::new(tiers, request, config, Some(&stage), deployment, Some(&live));
+    let stage = Stage::Mutable { site: site.not_indexed(), collection };
+    Ok(finish(request.recipient(), draft.detail(DETAIL), stage))
 }

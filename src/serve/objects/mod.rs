@@ -1,8 +1,6 @@
-//! Collections: an object from the edge tier where its copy may be used, else from the store.
+//! Collections: serves an object from its cache entry, else from the store.
 //!
-//! Not the fresh host, which keeps nothing, and not where objects are written. The invariant is
-//! that whether an object exists is for the store to say, and that a copy is validated with the
-//! store's entity tag instead of being read again.
+//! An entry is validated with the store's entity tag instead of being read again.
 
 pub mod describe;
 pub mod uncached;
@@ -10,169 +8,152 @@ pub mod fresh_host;
 
 use http::Method;
 
-use crate::cache::entry::StoredResponse;
+use crate::cache::entry::Entry;
 use crate::cache::freshness::{Failure, Freshness, Timing};
 use crate::cache::tiers::Tiers;
-use crate::cache::variants::{self, Lookup};
+use crate::cache::variants::{Lookup, Variants, split};
+use crate::ports::body::ResponseBody;
 use crate::ports::{EdgeContent, Fault, Object, ObjectMeta, Ports};
-use crate::serve::outcome::{Outcome, hit, present};
-use crate::serve::request::Ask;
-use crate::serve::response::ReplyBody;
+use crate::serve::cached::{self, CacheScope, hit};
+use crate::serve::draft::Draft;
+use crate::serve::request::Request;
 use crate::site::collection::{Collection, OBJECT_LIFE_SECS_MAX, ObjectName};
 use crate::site::ids::{ContentHash, SiteName};
-use crate::site::keys::{self, Key, StoredFor};
+use crate::site::keys;
 use crate::site::records::ban::{Ban, Subject};
 use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::headers::Headers;
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 
-/// Where the tags of a copy are kept; no client gets the field.
-const TAGS_FIELD: &str = "selvedge-tags";
+/// Holds the tags of an object in its cache entry; removed from responses.
+const TAGS_HEADER: &str = "selvedge-tags";
 
-/// What is known of a request for an object before the store is asked.
-pub struct Route<'a> {
-    /// The collection.
-    pub collection: &'a Collection,
-    /// The object.
-    pub name: &'a ObjectName,
-    /// The site.
-    pub site: &'a SiteName,
-    /// The stage whose copies may be kept; `None` where none is.
-    pub stored_for: Option<StoredFor<'a>>,
-    /// The bans of the live record.
-    pub bans: &'a [Ban],
-}
-
-/// What a request for an object gets, `None` where there is no such object.
+/// Returns the response for an object, `None` if there is no such object.
 ///
 /// # Errors
-/// [`Fault`] when the store could not say, and no copy may be used in its place.
-pub async fn answer<P: Ports>(
+/// [`Fault`] if the store failed and no cache entry may be used instead.
+pub async fn respond<P: Ports>(
     tiers: &Tiers<P>,
-    ask: &Ask<'_>,
-    route: &Route<'_>,
-) -> Result<Option<Outcome<P>>, Fault> {
-    let outcome = match route.stored_for.filter(|_| ask.is_read()) {
+    request: &Request<'_>,
+    scope: &CacheScope<'_>,
+    collection: &Collection,
+    name: &ObjectName,
+) -> Result<Option<Draft<P>>, Fault> {
+    let CacheScope { site, bans, .. } = *scope;
+    let draft = match scope.stored_for.filter(|_| request.is_read()) {
         Some(of) => {
-            let (collection, name) = (route.collection.name.as_str(), route.name.as_str());
-            let selected = ContentHash::of(["object ", collection, " ", name].concat().as_bytes());
-            let key = keys::stored(route.site, &of, &selected);
-            Copy { tiers, route, key }.read(ask).await?
+            let selected = ["object ", collection.name.as_str(), " ", name.as_str()].concat();
+            let key = keys::stored(site, &of, &ContentHash::of(selected.as_bytes()));
+            let entries = Variants { tiers: tiers.clone(), key, request: Headers::new() };
+            CachedObject { entries, site, collection, name }.read(request, bans).await?
         }
-        None => from_store(tiers, ask, route).await?,
+        // Boxed: a hit does not carry the state of a miss.
+        None => Box::pin(uncached::read(tiers, request, site, collection, name)).await?,
     };
-    Ok(outcome.map(|outcome| for_clients(outcome, route.collection)))
+    Ok(draft.map(|mut draft| {
+        if matches!(draft.status, 200 | 206 | 304) {
+            draft.headers.set("cache-control", collection.browser.clone());
+        }
+        draft.headers.remove(TAGS_HEADER);
+        draft
+    }))
 }
 
-/// What the store itself gives.
-async fn from_store<P: Ports>(
-    tiers: &Tiers<P>,
-    ask: &Ask<'_>,
-    route: &Route<'_>,
-) -> Result<Option<Outcome<P>>, Fault> {
-    let Route { site, collection, name, .. } = *route;
-    // Boxed: a hit does not carry the state of a miss.
-    Box::pin(uncached::read(tiers, ask, site, collection, name)).await
+/// An object of a stage that caches.
+struct CachedObject<'a, P: Ports> {
+    entries: Variants<P>,
+    site: &'a SiteName,
+    collection: &'a Collection,
+    name: &'a ObjectName,
 }
 
-fn for_clients<P: Ports>(mut outcome: Outcome<P>, collection: &Collection) -> Outcome<P> {
-    if matches!(outcome.status, 200 | 206 | 304) {
-        outcome.headers.set("cache-control", collection.browser.clone());
-    }
-    outcome.headers.remove(TAGS_FIELD);
-    outcome
-}
-
-/// An object and where its copy is.
-struct Copy<'a, P: Ports> {
-    tiers: &'a Tiers<P>,
-    route: &'a Route<'a>,
-    key: Key,
-}
-
-impl<P: Ports> Copy<'_, P> {
-    async fn read(&self, ask: &Ask<'_>) -> Result<Option<Outcome<P>>, Fault> {
-        let ports = &self.tiers.ports;
-        let (stored, reason) = match variants::find(self.tiers, &self.key, &Headers::new()).await {
-            Lookup::Found(stored, body) => match self.judge(ask, &stored) {
-                Freshness::Fresh => return Ok(Some(hit(ports, ask, stored, body, "edge"))),
-                Freshness::StaleWhileRevalidate => {
+impl<P: Ports> CachedObject<'_, P> {
+    async fn read(&self, request: &Request<'_>, bans: &[Ban]) -> Result<Option<Draft<P>>, Fault> {
+        let ports = &self.entries.tiers.ports;
+        let (stale, reason) =
+            match self.entries.find(|entry| self.judge(entry, request, bans)).await {
+                Lookup::Fresh(entry, body) => {
+                    return Ok(Some(hit(ports, request, entry, body, "edge")));
+                }
+                Lookup::StaleWhileRevalidate(entry, body) => {
                     self.refresh_behind();
-                    return Ok(Some(hit(ports, ask, stored, body, "stale-while-revalidate")));
+                    return Ok(Some(hit(ports, request, entry, body, "stale-while-revalidate")));
                 }
-                Freshness::Miss => (None, Forward::Stale),
-                Freshness::StaleIfError | Freshness::MustValidate => {
-                    (Some((stored, body)), Forward::Stale)
-                }
-            },
-            Lookup::UriMiss | Lookup::VaryMiss => (None, Forward::UriMiss),
-        };
-        let is_part = ask.method != Method::GET || ask.range().is_some();
-        match stored {
-            // A copy is made of whole objects only.
-            None if is_part => from_store(self.tiers, ask, self.route).await,
-            stored => Box::pin(self.ask(ask, stored, reason)).await,
+                Lookup::Stale(entry, body) => (Some((entry, body)), Forward::Stale),
+                Lookup::Miss(reason) => (None, reason),
+            };
+        let is_part = request.method != Method::GET || request.range().is_some();
+        match stale {
+            // Only whole objects are cached.
+            None if is_part => self.read_store(request).await,
+            stale => Box::pin(self.revalidate(request, stale, reason)).await,
         }
     }
 
-    /// Asks the store whether a copy is still right, where there is one, else for the object.
-    async fn ask(
+    /// Asks the store whether a stale entry is current, or for the object if there is no entry.
+    async fn revalidate(
         &self,
-        ask: &Ask<'_>,
-        stored: Option<(StoredResponse, P::Body)>,
+        request: &Request<'_>,
+        stale: Option<(Entry, P::Body)>,
         reason: Forward,
-    ) -> Result<Option<Outcome<P>>, Fault> {
-        let ports = &self.tiers.ports;
+    ) -> Result<Option<Draft<P>>, Fault> {
+        let ports = &self.entries.tiers.ports;
         let mut status = CacheStatus::forward(reason);
         let asked_ms = ports.now();
-        let opened = self.open(stored.as_ref().map(|(stored, _)| stored.etag())).await;
-        match (opened, stored) {
+        let opened = self.open(stale.as_ref().map(|(entry, _)| entry.etag())).await;
+        let (entry, body) = match (opened, stale) {
             (Ok(Some(Object::Found(meta, body))), _) => {
-                let stored = self.stored(&meta, asked_ms);
-                let body = self.keep_told(stored.clone(), body, &mut status).await?;
-                Ok(Some(present(ports, ask, stored, body, status)))
+                let entry = self.entry(&meta, asked_ms);
+                let (body, content) = self.split(body, entry.length).await?;
+                status.stored = self.entries.keep_shared(entry.clone(), content, None).await;
+                (entry, body)
             }
             (Ok(Some(Object::NotModified(meta))), Some((_, body))) => {
                 status.detail = Some("validated");
-                let stored = self.stored(&meta, asked_ms);
-                match self.keep(stored.clone(), body).await {
-                    Ok(body) => Ok(Some(present(ports, ask, stored, body, status))),
-                    // The copy that was validated is gone: the store has all of it.
-                    Err(_) => from_store(self.tiers, ask, self.route).await,
-                }
+                let entry = self.entry(&meta, asked_ms);
+                let Ok((body, content)) = self.split(body, entry.length).await else {
+                    // The body of the entry that was validated is gone.
+                    return self.read_store(request).await;
+                };
+                self.entries.keep_behind(entry.clone(), content, None);
+                (entry, body)
             }
-            (Ok(Some(Object::NotModified(_))), None) => Err(Fault::Failed),
+            (Ok(Some(Object::NotModified(_))), None) => return Err(Fault::Failed),
             (Ok(None), _) => {
-                variants::give_up(self.tiers, &self.key, asked_ms).await;
-                Ok(None)
+                self.entries.invalidate(asked_ms).await;
+                return Ok(None);
             }
-            (Err(_), Some((stored, body))) if stored.timing.bridges(Failure::Lost, ports.now()) => {
-                Ok(Some(hit(ports, ask, stored, body, "stale-if-error")))
+            (Err(_), Some((entry, body))) if entry.timing.bridges(Failure::Lost, ports.now()) => {
+                return Ok(Some(hit(ports, request, entry, body, "stale-if-error")));
             }
-            (Err(fault), _) => Err(fault),
-        }
-    }
-
-    /// What may be done with a copy now.
-    fn judge(&self, ask: &Ask<'_>, stored: &StoredResponse) -> Freshness {
-        let subject = Subject {
-            path: ask.path.decoded(),
-            tags: stored.headers.value(TAGS_FIELD).unwrap_or_default(),
-            collection: Some(&self.route.collection.name),
-            object: Some(self.route.name),
-            requested_ms: stored.timing.requested_ms,
+            (Err(fault), _) => return Err(fault),
         };
-        stored.timing.judge_under(self.route.bans, &subject, self.tiers.ports.now())
+        Ok(Some(cached::respond(ports, request, entry, body, status)))
     }
 
-    fn stored(&self, meta: &ObjectMeta, asked_ms: UnixMillis) -> StoredResponse {
-        let Route { collection, name, .. } = *self.route;
-        let mut headers = describe::object_headers(collection, name.as_str(), meta);
+    async fn read_store(&self, request: &Request<'_>) -> Result<Option<Draft<P>>, Fault> {
+        let Self { entries, site, collection, name } = self;
+        Box::pin(uncached::read(&entries.tiers, request, site, collection, name)).await
+    }
+
+    fn judge(&self, entry: &Entry, request: &Request<'_>, bans: &[Ban]) -> Freshness {
+        let subject = Subject {
+            path: request.path.decoded(),
+            tags: entry.headers.value(TAGS_HEADER).unwrap_or_default(),
+            collection: Some(&self.collection.name),
+            object: Some(self.name),
+            requested_ms: entry.timing.requested_ms,
+        };
+        entry.timing.judge_under(bans, &subject, self.entries.tiers.ports.now())
+    }
+
+    fn entry(&self, meta: &ObjectMeta, asked_ms: UnixMillis) -> Entry {
+        let mut headers = describe::object_headers(self.collection, self.name.as_str(), meta);
         headers.set("content-length", meta.length.to_string());
         if !meta.tags.is_empty() {
-            headers.set(TAGS_FIELD, meta.tags.clone());
+            headers.set(TAGS_HEADER, meta.tags.clone());
         }
-        let Collection { edge_ttl, stale_while_revalidate, stale_if_error, .. } = *collection;
+        let Collection { edge_ttl, stale_while_revalidate, stale_if_error, .. } = *self.collection;
         let widest = stale_while_revalidate.max(stale_if_error);
         let life_ms = edge_ttl.millis().saturating_add(widest.millis());
         let timing = Timing {
@@ -187,81 +168,47 @@ impl<P: Ports> Copy<'_, P> {
             always_validate: false,
             never_stale: false,
         };
-        StoredResponse { status: 200, headers, timing, length: meta.length, complete: None }
-    }
-
-    /// Keeps a copy behind the response; the body comes back.
-    async fn keep(&self, stored: StoredResponse, body: P::Body) -> Result<ReplyBody<P>, Fault> {
-        let (body, content) = self.split(body, stored.length).await?;
-        variants::keep_behind(self.tiers, &self.key, stored, content, &Headers::new(), None);
-        Ok(body)
-    }
-
-    /// Keeps a copy and says whether it is kept: before the response where the body is held, behind
-    /// it where it streams, which nobody knows the end of. The body comes back.
-    async fn keep_told(
-        &self,
-        stored: StoredResponse,
-        body: P::Body,
-        status: &mut CacheStatus,
-    ) -> Result<ReplyBody<P>, Fault> {
-        let (body, content) = self.split(body, stored.length).await?;
-        let none = Headers::new();
-        match content {
-            EdgeContent::Stream(..) => {
-                variants::keep_behind(self.tiers, &self.key, stored, content, &none, None);
-            }
-            _ => {
-                let kept = variants::keep(self.tiers, &self.key, stored, content, &none);
-                status.stored = kept.await;
-            }
-        }
-        Ok(body)
+        Entry { status: 200, headers, timing, length: meta.length, complete: None }
     }
 
     async fn split(
         &self,
         body: P::Body,
         length: u64,
-    ) -> Result<(ReplyBody<P>, EdgeContent<P>), Fault> {
+    ) -> Result<(ResponseBody<P>, EdgeContent<P>), Fault> {
         match length {
-            0 => Ok((ReplyBody::Empty, EdgeContent::Bytes(Vec::new()))),
-            length => variants::split(&self.tiers.ports, body, length).await,
+            0 => Ok((ResponseBody::Empty, EdgeContent::Bytes(Vec::new()))),
+            length => split(&self.entries.tiers.ports, body, length).await,
         }
     }
 
     fn refresh_behind(&self) {
-        variants::refresh_behind(self.tiers, &self.key, || {
-            let (tiers, key) = (self.tiers.clone(), self.key.clone());
-            let Route { collection, name, site, .. } = *self.route;
-            let (collection, name, site) = (collection.clone(), name.clone(), site.clone());
+        self.entries.refresh_behind(|| {
+            let (entries, site) = (self.entries.clone(), self.site.clone());
+            let (collection, name) = (self.collection.clone(), self.name.clone());
             async move {
-                let (collection, name, site) = (&collection, &name, &site);
-                let route = Route { collection, name, site, stored_for: None, bans: &[] };
-                Copy { tiers: &tiers, route: &route, key }.refresh().await;
+                let (site, collection, name) = (&site, &collection, &name);
+                CachedObject { entries, site, collection, name }.refresh().await;
             }
         });
     }
 
     async fn refresh(&self) {
-        let claimed = variants::claim_refresh(self.tiers, &self.key, &Headers::new()).await;
-        let Some((stored, body)) = claimed else { return };
-        let asked_ms = self.tiers.ports.now();
-        let (meta, body) = match self.open(Some(stored.etag())).await {
+        let Some((entry, body)) = self.entries.claim_refresh().await else { return };
+        let asked_ms = self.entries.tiers.ports.now();
+        let (meta, body) = match self.open(Some(entry.etag())).await {
             Ok(Some(Object::Found(meta, body))) => (meta, body),
             Ok(Some(Object::NotModified(meta))) => (meta, body),
-            Ok(None) => return variants::give_up(self.tiers, &self.key, asked_ms).await,
-            // The copy stays as it is, to the end of its window.
+            Ok(None) => return self.entries.invalidate(asked_ms).await,
+            // The entry stays as it is, to the end of its window.
             Err(_) => return,
         };
-        let stored = self.stored(&meta, asked_ms);
         let content = EdgeContent::Stream(body, meta.length);
-        variants::keep(self.tiers, &self.key, stored, content, &Headers::new()).await;
+        self.entries.keep(self.entry(&meta, asked_ms), content).await;
     }
 
     async fn open(&self, known_etag: Option<&str>) -> Result<Option<Object<P::Body>>, Fault> {
-        let Route { site, collection, name, .. } = *self.route;
-        let key = keys::object(site, &collection.name, name);
-        uncached::open(self.tiers, &key, known_etag, None).await
+        let key = keys::object(self.site, &self.collection.name, self.name);
+        uncached::open(&self.entries.tiers, &key, known_etag, None).await
     }
 }

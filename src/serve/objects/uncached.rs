@@ -1,54 +1,49 @@
-//! An object straight from the store: nothing of it is kept.
-//!
-//! Not a tier's copy. The invariant is that conditions are judged on what the store has now, and
-//! that a part is a part of that, or else the whole is sent.
+//! Reads an object from the store, which sends no more than the response needs.
 
 use http::Method;
 
 use crate::cache::tiers::Tiers;
+use crate::ports::body::ResponseBody;
 use crate::ports::deadline::persistently;
 use crate::ports::{Fault, Object, ObjectMeta, Part, Ports};
-use crate::serve::constant::Constant;
+use crate::serve::draft::Draft;
+use crate::serve::error::HttpError;
 use crate::serve::objects::describe;
-use crate::serve::outcome::Outcome;
-use crate::serve::request::{Ask, RequestHeader};
-use crate::serve::response::ReplyBody;
+use crate::serve::present::{Found, Open, present};
+use crate::serve::request::{Request, RequestHeader};
 use crate::site::collection::{Collection, ObjectName};
 use crate::site::ids::SiteName;
 use crate::site::keys::{self, Key};
-use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::etag::{self, Member};
-use crate::wire::headers::Headers;
-use crate::wire::precondition::Verdict;
-use crate::wire::range::{self, RangeOutcome};
 
-/// What a request for an object gets, `None` where there is no such object.
+/// Returns the response for an object, `None` if there is no such object.
 ///
 /// # Errors
-/// [`Fault`] when the store could not say.
+/// [`Fault`] if the store failed.
 pub async fn read<P: Ports>(
     tiers: &Tiers<P>,
-    ask: &Ask<'_>,
+    request: &Request<'_>,
     site: &SiteName,
     collection: &Collection,
     name: &ObjectName,
-) -> Result<Option<Outcome<P>>, Fault> {
-    let read =
-        Read { tiers, ask, key: keys::object(site, &collection.name, name), collection, name };
-    if ask.method != Method::GET || ask.range().is_some() {
+) -> Result<Option<Draft<P>>, Fault> {
+    let key = keys::object(site, &collection.name, name);
+    let read = Read { tiers, request, key, collection, name };
+    let range = request.range();
+    if request.method != Method::GET || range.is_some() {
         let Some(meta) = read.meta().await? else { return Ok(None) };
-        if let Some(outcome) = read.partly(&meta).await? {
-            return Ok(Some(outcome));
+        if let Some(draft) = read.partly(&meta, range.as_deref()).await? {
+            return Ok(Some(draft));
         }
     }
     read.whole().await
 }
 
-/// An object, or a part of it, unless it still has the entity tag that is known; `None` where there
-/// is no such object.
+/// Opens an object or a part of it, unless it still has the known entity tag; returns `None` if
+/// there is no such object.
 ///
 /// # Errors
-/// [`Fault`] when the store could not say.
+/// [`Fault`] if the store failed.
 pub fn open<P: Ports>(
     tiers: &Tiers<P>,
     key: &Key,
@@ -61,70 +56,70 @@ pub fn open<P: Ports>(
 
 struct Read<'a, P: Ports> {
     tiers: &'a Tiers<P>,
-    ask: &'a Ask<'a>,
+    request: &'a Request<'a>,
     key: Key,
     collection: &'a Collection,
     name: &'a ObjectName,
 }
 
 impl<P: Ports> Read<'_, P> {
-    /// What takes less than all of an object; `None` where it takes that.
-    async fn partly(&self, meta: &ObjectMeta) -> Result<Option<Outcome<P>>, Fault> {
-        match self.ask.method {
+    /// Returns a response that needs less than the whole object; `None` if it needs all of it.
+    async fn partly(
+        &self,
+        meta: &ObjectMeta,
+        range: Option<&str>,
+    ) -> Result<Option<Draft<P>>, Fault> {
+        match self.request.method {
             Method::GET | Method::HEAD => {}
-            Method::OPTIONS => return Ok(Some(Outcome::options())),
-            _ => return Ok(Some(Outcome::constant(Constant::MethodNotAllowed))),
+            Method::OPTIONS => return Ok(Some(Draft::options())),
+            _ => return Ok(Some(Draft::error(HttpError::MethodNotAllowed))),
         }
-        if let Some(outcome) = self.conditional(meta) {
-            return Ok(Some(outcome));
-        }
-        let now = self.tiers.ports.now().seconds();
-        let (first, last) = match self.ask.part(&describe::validators(meta), meta.length, now) {
-            RangeOutcome::Part { first, last } => (first, last),
-            RangeOutcome::Unsatisfiable => return Ok(Some(Outcome::unsatisfiable(meta.length))),
-            RangeOutcome::Full if self.ask.method == Method::HEAD => {
-                return Ok(Some(self.full(meta, ReplyBody::Empty)));
-            }
-            RangeOutcome::Full => return Ok(None),
-        };
-        let part = Part { first, length: last.saturating_sub(first).saturating_add(1) };
-        match open(self.tiers, &self.key, None, Some(part)).await? {
-            Some(Object::Found(found, body)) if found.etag == meta.etag => {
-                let mut headers = self.headers(meta);
-                headers.set("content-range", range::content_range(first, last, meta.length));
-                headers.set("content-length", part.length.to_string());
-                Ok(Some(outcome(206, headers, ReplyBody::Stream(body))))
-            }
-            // It was written anew meanwhile: a part of the new one is not what was asked.
-            _ => Ok(None),
+        let (draft, open_as) = self.present(meta, range);
+        match open_as {
+            Open::Nothing => Ok(Some(draft)),
+            Open::Whole => Ok(None),
+            Open::Part(part) => match open(self.tiers, &self.key, None, Some(part)).await? {
+                Some(Object::Found(found, body)) if found.etag == meta.etag => {
+                    Ok(Some(Draft { body: ResponseBody::Stream(body), ..draft }))
+                }
+                // It was overwritten in the meantime: the client gets all of the new object.
+                _ => Ok(None),
+            },
         }
     }
 
-    /// All of an object, which the store does not send when the client has it.
-    async fn whole(&self) -> Result<Option<Outcome<P>>, Fault> {
-        let known = self.ask.headers.value(RequestHeader::IfNoneMatch);
+    /// Reads all of an object, which the store does not send if the client has it.
+    async fn whole(&self) -> Result<Option<Draft<P>>, Fault> {
+        let known = self.request.headers.value(RequestHeader::IfNoneMatch);
         let known = known.as_deref().and_then(single_tag);
         let (meta, body) = match open(self.tiers, &self.key, known.as_deref(), None).await? {
             None => return Ok(None),
             Some(Object::Found(meta, body)) => (meta, Some(body)),
             Some(Object::NotModified(meta)) => (meta, None),
         };
-        if let Some(outcome) = self.conditional(&meta) {
-            return Ok(Some(outcome));
-        }
-        let Some(body) = body else { return Ok(Some(self.not_modified(&meta))) };
-        let body = if meta.length == 0 { ReplyBody::Empty } else { ReplyBody::Stream(body) };
-        Ok(Some(self.full(&meta, body)))
+        let (draft, open_as) = self.present(&meta, None);
+        Ok(Some(match (open_as, body) {
+            (Open::Whole, Some(body)) if meta.length > 0 => {
+                Draft { body: ResponseBody::Stream(body), ..draft }
+            }
+            (Open::Whole, None) => {
+                let headers = self.found(&meta).headers;
+                Draft::new(304, headers, ResponseBody::Empty).detail("store")
+            }
+            _ => draft,
+        }))
     }
 
-    /// The outcome when preconditions decide it.
-    fn conditional(&self, meta: &ObjectMeta) -> Option<Outcome<P>> {
+    fn present(&self, meta: &ObjectMeta, range: Option<&str>) -> (Draft<P>, Open) {
         let now = self.tiers.ports.now().seconds();
-        match self.ask.evaluate(&describe::validators(meta), now) {
-            Verdict::Proceed => None,
-            Verdict::NotModified => Some(self.not_modified(meta)),
-            Verdict::PreconditionFailed => Some(Outcome::constant(Constant::PreconditionFailed)),
-        }
+        let (draft, open_as) = present(self.request, self.found(meta), range, now);
+        let draft = if draft.error.is_none() { draft.detail("store") } else { draft };
+        (draft, open_as)
+    }
+
+    fn found(&self, meta: &ObjectMeta) -> Found {
+        let headers = describe::object_headers(self.collection, self.name.as_str(), meta);
+        Found { status: 200, headers, length: Some(meta.length) }
     }
 
     async fn meta(&self) -> Result<Option<ObjectMeta>, Fault> {
@@ -132,29 +127,9 @@ impl<P: Ports> Read<'_, P> {
         let ms = self.tiers.store_ms(ports.settings().deadlines.blob_ms);
         persistently(ports, ms, || ports.object_meta(&self.key)).await
     }
-
-    fn full(&self, meta: &ObjectMeta, body: ReplyBody<P>) -> Outcome<P> {
-        let mut headers = self.headers(meta);
-        headers.set("content-length", meta.length.to_string());
-        outcome(200, headers, body)
-    }
-
-    fn not_modified(&self, meta: &ObjectMeta) -> Outcome<P> {
-        outcome(304, self.headers(meta), ReplyBody::Empty)
-    }
-
-    fn headers(&self, meta: &ObjectMeta) -> Headers {
-        describe::object_headers(self.collection, self.name.as_str(), meta)
-    }
 }
 
-fn outcome<P: Ports>(status: u16, headers: Headers, body: ReplyBody<P>) -> Outcome<P> {
-    let detail = Some("store");
-    let cache_status = CacheStatus { detail, ..CacheStatus::forward(Forward::Bypass) };
-    Outcome { status, headers, body, cache_status }
-}
-
-/// The entity tag of an `If-None-Match` that has one alone, as a store compares it.
+/// Returns the entity tag of an `If-None-Match` with a single one, as a store compares it.
 fn single_tag(value: &str) -> Option<String> {
     let mut members = etag::members(value);
     match (members.next(), members.next()) {

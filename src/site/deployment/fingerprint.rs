@@ -27,30 +27,19 @@ const FRAMEWORK_POINTER: &str = "/builds/latest.json";
 const HUGO_MARK: &str = "_hu_";
 const HUGO_HASH_LENGTH: usize = 16;
 
-/// The last part of a file name, which has the form of a content hash.
+/// The last part of a file name, in the form of a content hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Token<'a> {
-    /// The characters.
+pub struct HashToken<'a> {
     pub text: &'a str,
     /// The extension of the file, or of the file that it accompanies (`app.js` for `app.js.map`).
     pub extension: &'a str,
-    /// Whether the token is the whole name and not hexadecimal, so that it has no mark of a hash
-    /// but its length.
+    /// Whether the token is the whole name and not hexadecimal: only its length suggests a hash.
     pub is_whole: bool,
 }
 
-impl<'a> Token<'a> {
-    /// Finds the token of a path, `None` where there can't be a hash.
-    ///
-    /// Only the last token counts, and only in files of a known type other than HTML.
-    ///
-    /// # Example
-    /// ```
-    /// use selvedge::site::deployment::fingerprint::Token;
-    /// assert_eq!(Token::of("/assets/form-D_zS66pC.js.map").unwrap().text, "D_zS66pC");
-    /// assert_eq!(Token::of("/js/787.28cb0dcd.chunk.js").unwrap().text, "28cb0dcd");
-    /// assert_eq!(Token::of("/jquery-3.7.1.min.js"), None);
-    /// ```
+impl<'a> HashToken<'a> {
+    /// Finds the token of a path. Only the last token counts, and only in files of a known type
+    /// other than HTML.
     pub fn of(path: &'a str) -> Option<Self> {
         let mut name = path.rsplit('/').next()?;
         for companion in COMPANIONS {
@@ -70,8 +59,7 @@ impl<'a> Token<'a> {
     }
 }
 
-/// Returns whether a framework gave the file its name, or the folder in which it keeps nothing but
-/// hashed files.
+/// Returns whether a framework generated the name, or keeps only hashed files in the folder.
 pub fn is_framework_output(path: &str) -> bool {
     let is_in_folder = FRAMEWORK_FOLDERS.iter().any(|folder| path.contains(folder))
         && !path.ends_with(FRAMEWORK_POINTER)
@@ -79,17 +67,17 @@ pub fn is_framework_output(path: &str) -> bool {
     is_in_folder || is_hugo_image(path)
 }
 
-/// Returns whether Hugo made an image from another: `photo_hu_11a9358f610e1d27.png`.
+/// Returns whether Hugo generated the image: `photo_hu_11a9358f610e1d27.png`.
 fn is_hugo_image(path: &str) -> bool {
-    Token::of(path).is_some_and(|token| {
+    HashToken::of(path).is_some_and(|token| {
         let before = path.rsplit_once(token.text).map_or("", |(before, _)| before);
         token.text.len() == HUGO_HASH_LENGTH && before.ends_with(HUGO_MARK)
     })
 }
 
-/// Returns whether a path may name a fingerprinted file. A no is certain, a yes is not.
+/// Returns whether a path may name a fingerprinted file; only `false` is certain.
 pub fn may_be_fingerprinted(path: &str) -> bool {
-    Token::of(path).is_some() || is_framework_output(path)
+    HashToken::of(path).is_some() || is_framework_output(path)
 }
 
 fn hex_token(stem: &str) -> Option<&str> {
@@ -98,14 +86,14 @@ fn hex_token(stem: &str) -> Option<&str> {
     (is_hex && HEX_LENGTHS.contains(&token.len()) && !is_uuid(stem)).then_some(token)
 }
 
-/// The last eight characters, where a hyphen or a dot precedes them: base64url may hold hyphens.
+/// Returns the last eight characters after a hyphen or a dot: base64url may contain hyphens.
 fn short_token(stem: &str) -> Option<&str> {
     let at = stem.len().checked_sub(SHORT_LENGTH)?;
     let (before, token) = stem.split_at_checked(at)?;
     (before.ends_with(['-', '.']) && token.bytes().all(is_base64url)).then_some(token)
 }
 
-/// The whole name, unless it is in lower case only: most names of these lengths are words.
+/// Returns the whole name, unless it is in lower case: most names of these lengths are words.
 fn whole_token(stem: &str) -> Option<&str> {
     let is_token = WHOLE_LENGTHS.contains(&stem.len())
         && stem.bytes().all(is_base64url)
@@ -117,7 +105,7 @@ fn is_base64url(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')
 }
 
-/// Returns whether a name ends in a UUID: random, but not made from the content.
+/// Returns whether a name ends in a UUID, which is random and not a hash.
 fn is_uuid(stem: &str) -> bool {
     const LENGTHS: [usize; 5] = [12, 4, 4, 4, 8];
     let mut groups = stem.rsplit('-');
@@ -135,11 +123,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens() {
+    fn tokens_are_found() {
         let rows = [
             ("/assets/app-DiwrgTda.js", Some("DiwrgTda")),
             ("/assets/chunk--Kw6gdHB.js", Some("-Kw6gdHB")),
             ("/assets/index.md.D_zS66pC.lean.js", Some("D_zS66pC")),
+            ("/assets/form-D_zS66pC.js.map", Some("D_zS66pC")),
+            ("/js/787.28cb0dcd.chunk.js", Some("28cb0dcd")),
+            ("/jquery-3.7.1.min.js", None),
             ("/app-0a1b2c3d4e5f6789_bg.wasm", Some("0a1b2c3d4e5f6789")),
             ("/main.3f2a91bc.js.LICENSE.txt", Some("3f2a91bc")),
             ("/main.3f2a91bc.js.map", Some("3f2a91bc")),
@@ -172,12 +163,12 @@ mod tests {
             ("", None),
         ];
         for (path, expected) in rows {
-            assert_eq!(Token::of(path).map(|token| token.text), expected, "{path}");
+            assert_eq!(HashToken::of(path).map(|token| token.text), expected, "{path}");
         }
     }
 
     #[test]
-    fn framework_folders() {
+    fn framework_output_is_recognised() {
         let rows = [
             ("/_next/static/chunks/06aq38lyarlhm.js", true),
             ("/docs/_astro/hoisted.js", true),

@@ -1,18 +1,13 @@
-//! The manifest of a deployment: its root, and the shards that the root names.
+//! The manifest of a deployment: a root, named by its hash, and shards.
 //!
-//! The root is the deployment: its hash is the id. It holds the compiled configuration, the
-//! not-found pages and either the only shard or the hashes of all of them; shards are blobs like
-//! any other. Everything that serving needs is in here, so that a rollback restores it all.
-//!
-//! The layout is by hand, as a shard's is: a general format would parse every path of a site before
-//! the first is looked up.
-//!
-//! # Shape
+//! The manifest has everything that serving needs, so a rollback restores all of it. Shards are
+//! blobs, except the only one of a small site. The format is our own, because a general one would
+//! parse every path before the first lookup.
 //! ```text
 //! 0   "SVM1"
 //! 4   u32 little-endian   length of the head
-//! 8   head                JSON, see `Head`; unknown members are passed over
-//!     shard               to the end; empty when the head names shards
+//! 8   head                JSON, see `Head`; unknown members are ignored
+//!     shard               to the end; empty if the head names shards
 //! ```
 //! The shard of a path is chosen by its [`stem`], which all spellings of a page share: `/a`,
 //! `/a/`, `/a.html` and `/a/index.html` are found with one read.
@@ -26,49 +21,41 @@ use serde::{Deserialize, Serialize};
 use crate::site::codec::{self, DecodeError};
 use crate::site::config::{NotFoundMode, SiteConfig};
 use crate::site::deployment::asset::Asset;
-use crate::site::deployment::shard::{
-    self, PATH_BYTES_MAX, SHARD_BYTES_MAX, Shard, ShardError, path_hash,
-};
+use crate::site::deployment::shard::{self, PATH_BYTES_MAX, SHARD_BYTES_MAX, Shard, path_hash};
 use crate::site::ids::{ContentHash, DeploymentId};
-use crate::site::rules::RulesError;
+use crate::site::rules::mistake::Mistake;
 
 /// Largest root in bytes: read once per isolate and deployment.
 pub const ROOT_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Largest shard that stays in the root, so that a small site is two reads, not three.
 pub const INLINE_SHARD_BYTES_MAX: usize = 128 * 1024;
-/// About how large a shard is made: a memory too small for all of them reads one for each path that
-/// it does not know, and this much for it.
+/// Usual size of a shard in bytes: if memory can't hold all of them, each unknown path costs a read
+/// of this size.
 pub const SHARD_BYTES_USUAL: usize = 64 * 1024;
-/// Most shards of a deployment; a million paths need about 2,000.
+/// Maximum number of shards: a million paths need about 2,000.
 pub const SHARDS_MAX: usize = 4_096;
-/// Most paths of a deployment.
+/// Maximum number of paths: the shards of a million take 38 MiB of an isolate.
 pub const PATHS_MAX: usize = 1_000_000;
-/// Most `404.html` pages of a deployment: they are kept in the root.
+/// Maximum number of `404.html` pages: they are in the root.
 pub const NOT_FOUND_PAGES_MAX: usize = 1_000;
 
-/// Pages of a single-page application, in the order in which they are looked for. Generators that
-/// prerender `index.html` (SvelteKit, Nuxt) write the page for all other routes to `200.html`.
+/// Pages of a single-page application, in the order to try. Generators that prerender `index.html`
+/// (SvelteKit, Nuxt) write the page for all other routes to `200.html`.
 pub const APPLICATION_PAGES: [&str; 2] = ["/200.html", "/index.html"];
 
 const MAGIC: [u8; 4] = *b"SVM1";
-const HEAD_AT: usize = 8;
 
-/// Why bytes are no manifest root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ManifestError {
-    /// It does not begin with `SVM1`, or is cut off before its head ends.
+    /// Does not begin with `SVM1`, or ends within its head.
     Shape,
-    /// It is larger than [`ROOT_BYTES_MAX`].
     TooLarge,
-    /// The head is not the JSON that it should be; the place is in the text.
     Head(DecodeError),
-    /// The number of shards is not a power of two up to [`SHARDS_MAX`].
+    /// Not a power of two up to [`SHARDS_MAX`].
     ShardCount(usize),
-    /// The shard inside is broken.
-    Shard(ShardError),
-    /// A rule can't be served.
-    Rules(RulesError),
-    /// The bytes do not hash to the id under which they were asked for.
+    Shard(&'static str),
+    Rules(Mistake),
+    /// The bytes do not hash to the requested id.
     Id,
 }
 
@@ -79,47 +66,42 @@ impl fmt::Display for ManifestError {
             Self::TooLarge => write!(f, "the manifest root is larger than {ROOT_BYTES_MAX} bytes"),
             Self::Head(error) => write!(f, "the manifest's head is broken: {error}"),
             Self::ShardCount(count) => write!(f, "{count} shards: must be a power of two"),
-            Self::Shard(error) => error.fmt(f),
+            Self::Shard(error) => f.write_str(error),
             Self::Rules(error) => error.fmt(f),
             Self::Id => f.write_str("the manifest does not hash to its id"),
         }
     }
 }
 
-impl std::error::Error for ManifestError {}
-
-/// What the root holds beside a shard.
+/// The JSON part of the root.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Head {
-    /// How many paths the deployment has.
+    /// The number of paths.
     pub paths: u64,
-    /// Their lengths, added up, in the identity coding.
+    /// The sum of their lengths in the identity coding.
     pub bytes: u64,
-    /// The configuration.
     pub config: SiteConfig,
     /// `404.html` pages by their folder, `/` or `/a/b/`.
     #[serde(default)]
     pub not_found_pages: BTreeMap<String, Asset>,
-    /// The page that answers navigations, kept here for single-page applications only.
+    /// The page for navigations, for single-page applications only.
     pub application_page: Option<Asset>,
-    /// Where that page is, unless it is one of [`APPLICATION_PAGES`].
+    /// The path of that page, unless it is one of [`APPLICATION_PAGES`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub application_path: Option<String>,
-    /// The shards, by index; none when the only one is in the root.
+    /// The shards by index; empty if the only one is in the root.
     #[serde(default)]
     pub shards: Vec<ContentHash>,
 }
 
-/// Where the asset of a path is to be looked for.
+/// The location of the shard of a path.
 #[derive(Debug, PartialEq)]
 pub enum ShardPlace<'a> {
-    /// In the root itself.
     Inline(&'a Shard),
-    /// In this blob.
     Blob(ContentHash),
 }
 
-/// A manifest root, ready to be asked.
+/// A parsed manifest root.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
     id: DeploymentId,
@@ -129,11 +111,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The manifest whose root is these bytes.
-    ///
-    /// # Errors
-    /// [`ManifestError`] for the first thing that is wrong: tenants upload roots, so nothing is
-    /// believed.
+    /// Parses and checks a root, because tenants upload roots.
     pub fn parse(root: &[u8]) -> Result<Self, ManifestError> {
         if root.len() > ROOT_BYTES_MAX {
             return Err(ManifestError::TooLarge);
@@ -156,31 +134,26 @@ impl Manifest {
         Ok(Self { id: DeploymentId::of_root(root), head, inline, size_bytes: root.len() })
     }
 
-    /// As [`Manifest::parse`], for a root that was asked for by its id.
-    ///
-    /// # Errors
-    /// [`ManifestError::Id`] when the store gave other bytes, and those of `parse`.
+    /// Parses a root and checks that it hashes to `id`.
     pub fn parse_as(id: &DeploymentId, root: &[u8]) -> Result<Self, ManifestError> {
         let manifest = Self::parse(root)?;
         if manifest.id == *id { Ok(manifest) } else { Err(ManifestError::Id) }
     }
 
-    /// The deployment that this is the manifest of.
     pub fn id(&self) -> &DeploymentId {
         &self.id
     }
 
-    /// The configuration, pages and shards.
     pub fn head(&self) -> &Head {
         &self.head
     }
 
-    /// About how much memory the manifest takes, in bytes.
+    /// Estimates the memory that the manifest takes.
     pub fn size_bytes(&self) -> usize {
         self.size_bytes.saturating_mul(2)
     }
 
-    /// Where the asset of a decoded path, and of all its spellings, is to be looked for.
+    /// Returns the shard of a decoded path and all its spellings.
     pub fn shard_of(&self, path: &str) -> Option<ShardPlace<'_>> {
         match &self.inline {
             Some(shard) => Some(ShardPlace::Inline(shard)),
@@ -191,8 +164,8 @@ impl Manifest {
         }
     }
 
-    /// The nearest `404.html` up the tree from a decoded path that is shown; `is_shown` is given
-    /// its folder, which ends in a slash.
+    /// Returns the nearest `404.html` up the tree from a decoded path for which `is_shown` returns
+    /// true; its argument is the folder with a slash at the end.
     pub fn not_found_page(&self, path: &str, is_shown: &dyn Fn(&str) -> bool) -> Option<&Asset> {
         if self.head.not_found_pages.is_empty() {
             return None;
@@ -212,24 +185,20 @@ impl Manifest {
     }
 }
 
-/// What all spellings of a page have in common: the path without `.html`, `/index` and `/`.
+/// Returns the common part of all spellings of a page: the path without `.html`, `/index` and `/`.
 ///
-/// Stripped again and again, so that adding or taking one of them never leaves the shard.
+/// They are stripped repeatedly, so that adding or removing one never leads to another shard.
 pub fn stem(path: &str) -> &str {
     let mut stem = path;
-    loop {
-        let shorter = stem
-            .strip_suffix(".html")
-            .or_else(|| stem.strip_suffix("/index"))
-            .or_else(|| stem.strip_suffix('/'));
-        match shorter {
-            Some(shorter) => stem = shorter,
-            None => return stem,
-        }
+    while let Some(shorter) =
+        [".html", "/index", "/"].iter().find_map(|suffix| stem.strip_suffix(suffix))
+    {
+        stem = shorter;
     }
+    stem
 }
 
-/// Returns the paths at which an html mode may serve or redirect a file, its own among them.
+/// Returns the paths at which an html mode may serve or redirect a file, including its own path.
 pub fn spellings(file: &str) -> Vec<Cow<'_, str>> {
     let stem = stem(file);
     let mut spellings = vec![Cow::Borrowed(file)];
@@ -240,7 +209,6 @@ pub fn spellings(file: &str) -> Vec<Cow<'_, str>> {
     spellings
 }
 
-/// A manifest in the making.
 #[derive(Debug, Default)]
 pub struct ManifestBuilder {
     config: SiteConfig,
@@ -248,29 +216,24 @@ pub struct ManifestBuilder {
     application_page: Option<String>,
 }
 
-/// A manifest as it is stored.
+/// The bytes of a blob with their hash.
+type Blob = (ContentHash, Vec<u8>);
+
+/// An encoded manifest; `shards` are blobs.
 #[derive(Debug)]
 pub struct BuiltManifest {
-    /// The deployment's id.
     pub id: DeploymentId,
-    /// The root's bytes.
     pub root: Vec<u8>,
-    /// Shards that are blobs of their own.
-    pub shards: Vec<(ContentHash, Vec<u8>)>,
+    pub shards: Vec<Blob>,
 }
 
-/// Why no manifest can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BuildError {
-    /// A path is longer than [`PATH_BYTES_MAX`] or has a media type that can't be sent.
+    /// The path is too long, or its media type can't be sent.
     Path(String),
-    /// There are more than [`PATHS_MAX`] paths.
     TooManyPaths(usize),
-    /// There are more than [`NOT_FOUND_PAGES_MAX`] pages named `404.html`.
     TooManyNotFoundPages(usize),
-    /// The root would be larger than [`ROOT_BYTES_MAX`].
     RootTooLarge(usize),
-    /// The paths can't be spread over [`SHARDS_MAX`] shards.
     TooManyShards,
 }
 
@@ -299,25 +262,21 @@ impl fmt::Display for BuildError {
 impl std::error::Error for BuildError {}
 
 impl ManifestBuilder {
-    /// A manifest without paths.
     pub fn new(config: SiteConfig) -> Self {
         Self { config, assets: BTreeMap::new(), application_page: None }
     }
 
-    /// Sets the page of a single-page application, in the place of [`APPLICATION_PAGES`].
+    /// Replaces [`APPLICATION_PAGES`].
     pub fn set_application_page(&mut self, path: &str) {
         self.application_page = Some(path.to_owned());
     }
 
-    /// Puts an asset at a decoded path, `/`-rooted.
+    /// Inserts an asset at a decoded path that begins with `/`.
     pub fn insert(&mut self, path: &str, asset: Asset) {
         self.assets.insert(path.to_owned(), asset);
     }
 
-    /// The manifest, the same bytes for the same input.
-    ///
-    /// # Errors
-    /// [`BuildError`] when a bound is passed.
+    /// Encodes the manifest; the same input yields the same bytes.
     pub fn build(self) -> Result<BuiltManifest, BuildError> {
         if self.assets.len() > PATHS_MAX {
             return Err(BuildError::TooManyPaths(self.assets.len()));
@@ -331,8 +290,6 @@ impl ManifestBuilder {
         let mut count = usual.min(SHARDS_MAX);
         while count <= SHARDS_MAX {
             if let Some(shards) = self.spread(count)? {
-                let shards: Vec<_> =
-                    shards.into_iter().map(|bytes| (ContentHash::of(&bytes), bytes)).collect();
                 head.shards = shards.iter().map(|(hash, _)| *hash).collect();
                 return finish(&head, &[], shards);
             }
@@ -378,7 +335,8 @@ impl ManifestBuilder {
         }
     }
 
-    fn spread(&self, count: usize) -> Result<Option<Vec<Vec<u8>>>, BuildError> {
+    /// Encodes `count` shards; `None` if one is too large.
+    fn spread(&self, count: usize) -> Result<Option<Vec<Blob>>, BuildError> {
         let mut parts: Vec<Vec<(&String, &Asset)>> = vec![Vec::new(); count];
         for (path, asset) in &self.assets {
             if let Some(part) = parts.get_mut(shard_index(path, count)) {
@@ -391,7 +349,7 @@ impl ManifestBuilder {
             if bytes.len() > SHARD_BYTES_MAX {
                 return Ok(None);
             }
-            shards.push(bytes);
+            shards.push((ContentHash::of(&bytes), bytes));
         }
         Ok(Some(shards))
     }
@@ -411,19 +369,10 @@ fn write_shard<'a>(
         .ok_or(BuildError::Path(culprit.unwrap_or_default()))
 }
 
-fn finish(
-    head: &Head,
-    inline: &[u8],
-    shards: Vec<(ContentHash, Vec<u8>)>,
-) -> Result<BuiltManifest, BuildError> {
-    let head = codec::encode(head).into_bytes();
+fn finish(head: &Head, inline: &[u8], shards: Vec<Blob>) -> Result<BuiltManifest, BuildError> {
+    let head = codec::encode(head);
     let length = u32::try_from(head.len()).map_err(|_| BuildError::RootTooLarge(head.len()))?;
-    let mut root =
-        Vec::with_capacity(head.len().saturating_add(inline.len()).saturating_add(HEAD_AT));
-    root.extend_from_slice(&MAGIC);
-    root.extend_from_slice(&length.to_le_bytes());
-    root.extend_from_slice(&head);
-    root.extend_from_slice(inline);
+    let root = [MAGIC.as_slice(), &length.to_le_bytes(), head.as_bytes(), inline].concat();
     if root.len() > ROOT_BYTES_MAX {
         return Err(BuildError::RootTooLarge(root.len()));
     }
@@ -460,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn stems() {
+    fn spellings_share_a_stem() {
         let rows = [
             ("/", ""),
             ("/index.html", ""),
@@ -481,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_site_is_one_object() {
+    fn a_small_site_has_one_object() {
         let built = built((0..100).map(|n| format!("/{n}.html")));
         assert!(built.shards.is_empty());
         let manifest = Manifest::parse_as(&built.id, &built.root).unwrap();
@@ -522,14 +471,14 @@ mod tests {
     }
 
     #[test]
-    fn the_same_input_is_the_same_deployment() {
+    fn the_same_input_has_the_same_id() {
         let one = built(["/a".to_owned(), "/b".to_owned()].into_iter());
         let two = built(["/b".to_owned(), "/a".to_owned()].into_iter());
         assert_eq!(one.id, two.id);
     }
 
     #[test]
-    fn the_nearest_not_found_page() {
+    fn the_nearest_not_found_page_is_found() {
         let pages = ["/404.html", "/es/404.html", "/a404.html", "/x/y/404.html"];
         let manifest = Manifest::parse(&built(pages.iter().map(|p| (*p).to_owned())).root).unwrap();
         let rows = [
@@ -546,10 +495,10 @@ mod tests {
     }
 
     #[test]
-    fn refusals() {
+    fn invalid_manifests_are_rejected() {
         let root = built(["/a".to_owned()].into_iter()).root;
         for length in 0..root.len() {
-            assert!(Manifest::parse(&root[..length]).is_err() || length >= HEAD_AT, "{length}");
+            assert!(Manifest::parse(&root[..length]).is_err() || length >= 8, "{length}");
         }
         let other = DeploymentId::of_root(b"other");
         assert_eq!(Manifest::parse_as(&other, &root), Err(ManifestError::Id));

@@ -1,4 +1,4 @@
-//! The files of a deployment: the manifest, its shards, and the assets that they describe.
+//! The manifest of a deployment, its shards, and the assets that they describe.
 
 pub mod asset;
 pub mod fingerprint;

@@ -1,8 +1,6 @@
-//! Bans: what was invalidated, and when. They stand in the live record.
+//! Bans: invalidations in the live record, tested at lookup.
 //!
-//! Not deletions: nothing is looked for when a ban is made; it is tested when something stored is
-//! looked up. The invariant is that what was asked for before a ban is never used after it, a
-//! refresh that was under way included.
+//! A response that was requested before a ban is never used after it, even if it arrived later.
 
 use std::collections::BTreeMap;
 
@@ -11,82 +9,69 @@ use serde::{Deserialize, Serialize};
 use crate::site::collection::{CollectionName, OBJECT_LIFE_SECS_MAX, ObjectName};
 use crate::wire::time::UnixMillis;
 
-/// Most bans of a stage. With more, those of objects become one of each collection, and if that is
-/// not enough the oldest become one of everything.
+/// Maximum number of bans per stage. Beyond it, bans of objects are merged into one per collection;
+/// if there are still too many, the oldest are merged into a ban of everything.
 pub const BANS_MAX: usize = 500;
-/// Most bans of single objects of a collection, each of which has a ban written for it. With more,
-/// they become one of the collection: a record of names of 400 bytes stays below 32 KiB.
+/// Maximum number of bans of single objects per collection. Beyond it, they are merged into one of
+/// the collection: with names of 400 bytes the record stays below 32 KiB.
 pub const OBJECT_BANS_MAX: usize = 64;
-/// Longest path, prefix or tag of a ban in bytes.
+/// Maximum length of a path, prefix or tag in bytes.
 pub const BAN_BYTES_MAX: usize = 2_048;
-/// How far the clocks of two data centres may be apart: what was asked for this shortly after a
-/// ban may have been asked for before it.
+/// Maximum difference between the clocks of two data centres. A response requested this shortly
+/// after a ban may really have been requested before it.
 pub const CLOCK_SKEW_MS: u64 = 2_000;
-/// How long a ban is kept: as long as any cache entry lives, and two minutes for clocks that differ
-/// and bans that are dated ahead because the store shows writes late.
+/// How long a ban is kept: the maximum life of a cache entry, and two minutes for clock skew and
+/// for bans that are dated ahead because KV shows writes late.
 pub const BAN_LIFE_MS: u64 = (OBJECT_LIFE_SECS_MAX as u64 + 120) * 1_000;
 
-/// What is invalidated.
+/// The stored responses that a ban invalidates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BanScope {
-    /// Everything.
     All,
-    /// What is at a decoded path.
+    /// A decoded path.
     Path(String),
-    /// What is below a decoded path, or begins with it.
+    /// All decoded paths that begin with this text.
     Prefix(String),
-    /// What has a tag.
     Tag(String),
-    /// What is of a collection.
     Collection(CollectionName),
-    /// One object of a collection.
     Object(BannedObject),
 }
 
-/// An object, named by its collection and its name within it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct BannedObject {
-    /// The collection.
     pub collection: CollectionName,
-    /// The object.
     pub name: ObjectName,
 }
 
-/// An invalidation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ban {
-    /// When it was made.
     pub at_ms: UnixMillis,
-    /// What it is of.
     #[serde(flatten)]
     pub scope: BanScope,
 }
 
-/// What is stored, as bans see it.
+/// A stored response, as bans see it.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// Its decoded path.
+    /// The decoded path.
     pub path: &'a str,
-    /// Its tags, separated by commas or white space.
+    /// Tags, separated by commas or white space.
     pub tags: &'a str,
-    /// Its collection, where it is of one.
     pub collection: Option<&'a CollectionName>,
-    /// Its name within the collection.
     pub object: Option<&'a ObjectName>,
-    /// When it was asked for.
     pub requested_ms: UnixMillis,
 }
 
-/// Whether a ban is of a subject that was asked for before it.
+/// Whether one of the bans matches a response that was requested before it.
 pub fn is_banned(bans: &[Ban], subject: &Subject<'_>) -> bool {
     bans.iter().any(|ban| {
         subject.requested_ms <= ban.at_ms.plus(CLOCK_SKEW_MS) && ban.scope.matches(subject)
     })
 }
 
-/// The bans to keep after another was made.
+/// Adds a ban to a list and drops those that it makes superfluous.
 pub fn with(bans: &[Ban], ban: Ban) -> Vec<Ban> {
     let now = ban.at_ms;
     let mut kept: Vec<Ban> = bans
@@ -100,21 +85,21 @@ pub fn with(bans: &[Ban], ban: Ban) -> Vec<Ban> {
         merge_objects(&mut kept, 0);
     }
     if let Some(excess) = kept.len().checked_sub(BANS_MAX).filter(|excess| *excess > 0) {
-        // The newest of those that are given up is as late as all of them.
-        let given_up: Vec<Ban> = kept.drain(..=excess).collect();
-        let at_ms = given_up.iter().map(|ban| ban.at_ms).max().unwrap_or(now);
+        // The newest of the merged bans is as late as all of them.
+        let merged: Vec<Ban> = kept.drain(..=excess).collect();
+        let at_ms = merged.iter().map(|ban| ban.at_ms).max().unwrap_or(now);
         kept.insert(0, Ban { at_ms, scope: BanScope::All });
     }
     kept
 }
 
-/// Whether bans cover a scope at an instant: another ban of it would change nothing.
+/// Whether another ban of a scope at an instant would change nothing.
 pub fn is_covered(bans: &[Ban], scope: &BanScope, at_ms: UnixMillis) -> bool {
     bans.iter().any(|ban| ban.at_ms >= at_ms && ban.scope.covers(scope))
 }
 
-/// Makes one ban of each collection that has more than so many bans of its objects. The newest of
-/// them is as late as all of them.
+/// Merges the bans of objects of each collection that has more than `objects_max` of them. The
+/// merged ban has the time of the newest.
 fn merge_objects(bans: &mut Vec<Ban>, objects_max: usize) {
     let mut found: BTreeMap<CollectionName, (usize, UnixMillis)> = BTreeMap::new();
     for ban in bans.iter() {
@@ -145,7 +130,7 @@ impl BanScope {
         }
     }
 
-    /// Whether a later ban of this makes an earlier one of that superfluous.
+    /// Whether a later ban of this scope makes an earlier one superfluous.
     fn covers(&self, earlier: &Self) -> bool {
         match (self, earlier) {
             (Self::All, _) => true,
@@ -170,13 +155,13 @@ impl TryFrom<String> for BannedObject {
 }
 
 impl From<BannedObject> for String {
-    /// Returns `<collection>/<name>`: a collection's name has no slash.
+    /// Returns `<collection>/<name>`; the name of a collection has no slash.
     fn from(object: BannedObject) -> String {
         [object.collection.as_str(), "/", object.name.as_str()].concat()
     }
 }
 
-/// The tags of a list.
+/// Splits a list of tags.
 pub fn tags(list: &str) -> impl Iterator<Item = &str> {
     list.split([',', ' ', '\t']).filter(|tag| !tag.is_empty())
 }
@@ -195,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_for_before_a_ban_is_banned() {
+    fn bans_match_what_was_requested_before_them() {
         let content = CollectionName::parse("content").unwrap();
         let name = ObjectName::parse("a.json").unwrap();
         let subject = Subject {
@@ -239,14 +224,13 @@ mod tests {
         BanScope::Collection(CollectionName::parse(name).unwrap())
     }
 
-    /// Many single writes invalidate their collection, and nothing else.
     #[test]
-    fn bans_of_objects_become_one_of_their_collection() {
+    fn many_bans_of_objects_are_merged_into_one_of_their_collection() {
         let mut bans = vec![ban(1, path("/a")), ban(2, object("other", "x"))];
         for n in 0..OBJECT_BANS_MAX as u64 {
             bans = with(&bans, ban(10 + n, object("public", &n.to_string())));
         }
-        assert_eq!(bans.len(), OBJECT_BANS_MAX + 2, "as many as there may be");
+        assert_eq!(bans.len(), OBJECT_BANS_MAX + 2, "the maximum");
         bans = with(&bans, ban(1_000, object("public", "0")));
         assert_eq!(bans.len(), OBJECT_BANS_MAX + 2, "the same object again");
         bans = with(&bans, ban(2_000, object("public", "last")));
@@ -254,7 +238,7 @@ mod tests {
             [ban(1, path("/a")), ban(2, object("other", "x")), ban(2_000, collection("public"))];
         assert_eq!(bans, merged);
         bans = with(&bans, ban(3_000, object("public", "a")));
-        assert_eq!(bans.len(), 4, "a later object is apart again");
+        assert_eq!(bans.len(), 4, "later bans of objects are separate again");
         assert_eq!(with(&bans, ban(4_000, collection("public"))).len(), 3);
         for n in 0..10_000 {
             bans = with(&bans, ban(5_000 + n, object("public", &n.to_string())));
@@ -263,9 +247,8 @@ mod tests {
         assert!(bans.iter().all(|ban| ban.scope != BanScope::All));
     }
 
-    /// Before everything is given up, the collections that were written to are.
     #[test]
-    fn many_collections_are_given_up_before_everything() {
+    fn collections_are_merged_before_everything_is_banned() {
         let mut bans = Vec::new();
         for n in 0..10 {
             for m in 0..OBJECT_BANS_MAX as u64 {
@@ -278,9 +261,8 @@ mod tests {
         assert!(bans.contains(&ban(63, collection("c0"))), "{bans:?}");
     }
 
-    /// Later bans keep their own time.
     #[test]
-    fn a_later_ban_of_the_collection_stays() {
+    fn a_later_ban_of_the_collection_keeps_its_time() {
         let mut bans = vec![ban(9_000, collection("a"))];
         for n in 0..=OBJECT_BANS_MAX as u64 {
             bans = with(&bans, ban(n, object("a", &n.to_string())));
@@ -289,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_covered() {
+    fn coverage() {
         let bans = [ban(10, object("a", "x")), ban(20, collection("b"))];
         let rows = [
             (object("a", "x"), 10, true),
@@ -306,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_are_written_and_read() {
+    fn the_json_form_of_objects() {
         let of = ban(5, object("a-b", "x/y%20z.png"));
         let text = codec::encode(&of);
         assert_eq!(text, r#"{"at_ms":5,"object":"a-b/x/y%20z.png"}"#);
@@ -318,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn bans_stay_few() {
+    fn the_number_of_bans_is_bounded() {
         let mut bans = Vec::new();
         for n in 0..BANS_MAX as u64 {
             bans = with(&bans, ban(n, path(&format!("/{n}"))));
@@ -326,11 +308,11 @@ mod tests {
         assert_eq!(bans.len(), BANS_MAX);
         bans = with(&bans, ban(1_000, path("/last")));
         assert_eq!(bans.len(), BANS_MAX);
-        assert_eq!(bans[0], ban(1, BanScope::All), "the two oldest became one");
+        assert_eq!(bans[0], ban(1, BanScope::All), "the two oldest are merged");
         bans = with(&bans, ban(2_000, path("/last")));
         assert_eq!(bans.iter().filter(|b| b.scope == path("/last")).count(), 1);
         assert_eq!(with(&bans, ban(3_000, BanScope::All)).len(), 1);
         let late = with(&bans, ban(BAN_LIFE_MS + 2_001, path("/x")));
-        assert_eq!(late.len(), 1, "nothing that old is stored any more");
+        assert_eq!(late.len(), 1, "expired bans are dropped");
     }
 }

@@ -1,8 +1,7 @@
-//! The live record: the one mutable record that says which deployment a stage serves.
+//! The live record of a stage: the deployment that it serves, retained deployments and bans.
 //!
-//! Not a history: it keeps the deployments whose files still work, and what a rollback needs. The
-//! invariant is that every change makes a new record with a higher sequence number, a rollback
-//! too, so that a reader can tell newer from older whatever order stores show them in.
+//! Every change, a rollback included, makes a record with a higher sequence number, so that readers
+//! can order records that a store returns out of order.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,51 +11,44 @@ use crate::site::ids::{DeploymentId, SiteName, StageName};
 use crate::site::records::ban::{self, Ban};
 use crate::wire::time::UnixMillis;
 
-/// Deployments that stay retained however old they are.
+/// Number of deployments that are retained whatever their age.
 pub const RETAINED_MIN: usize = 10;
-/// How long a deployment stays retained however many came after it: 30 days.
+/// How long every deployment is retained: 30 days.
 pub const RETAINED_MILLIS: u64 = 30 * 24 * 60 * 60 * 1_000;
-/// Most retained deployments: with a deploy every 30 minutes for a month the record stays small.
+/// Maximum number of retained deployments: a deploy every 30 minutes for a month.
 pub const RETAINED_MAX: usize = 1_500;
 
-/// A deployment that was live and whose fingerprinted files still work.
+/// An earlier deployment of a stage. Its fingerprinted files are still served.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retained {
-    /// The deployment.
     pub deployment: DeploymentId,
     /// When it last became live.
     pub activated_ms: UnixMillis,
-    /// When another took its place.
+    /// When another deployment replaced it.
     pub superseded_ms: UnixMillis,
-    /// Whether it was rolled back from: a plain rollback does not return to it.
+    /// Whether it was rolled back from: a rollback without a name does not return to it.
     #[serde(default)]
     pub rolled_back: bool,
 }
 
-/// Which deployment a stage serves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveRecord {
-    /// The site.
     pub site: SiteName,
-    /// The stage.
     pub stage: StageName,
-    /// Whether the stage is cached: taken from the deployment's configuration.
+    /// Copied from the deployment's configuration.
     pub kind: StageKind,
-    /// The deployment that is live.
     pub deployment: DeploymentId,
-    /// Goes up by one with every change.
+    /// Increases by one with every change.
     pub seq: u64,
-    /// The number of the change that made the deployment live, where invalidations came after it.
+    /// Sequence number of the activation, if other changes followed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activated_seq: Option<u64>,
-    /// When the deployment became live.
     pub activated_ms: UnixMillis,
-    /// The token that made it live: its name, never its text.
+    /// Name of the token that activated the deployment.
     pub by: String,
-    /// What was live before, newest first.
+    /// Earlier deployments, newest first.
     #[serde(default)]
     pub retained: Vec<Retained>,
-    /// What was invalidated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bans: Vec<Ban>,
     /// When the site was created; `None` in records written before sites could be deleted.
@@ -66,88 +58,76 @@ pub struct LiveRecord {
     pub site_created_ms: Option<UnixMillis>,
 }
 
-/// What became of a request to change the live deployment.
+/// The result of a change of a live record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The record to write in place of the current one.
     Write(LiveRecord),
-    /// It is live already: nothing to write.
+    /// The current record, which needs no change.
     Already(LiveRecord),
 }
 
-/// How the change came about.
+/// The direction of an activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
     /// A publish or a promotion.
     Forward,
-    /// A rollback: what is live now is set aside.
+    /// A rollback.
     Back,
 }
 
-/// A change of the live deployment, to be made by compare-and-swap.
+/// An activation of a deployment.
 #[derive(Debug, Clone)]
 pub struct Activation<'a> {
-    /// The site.
     pub site: &'a SiteName,
-    /// The stage.
     pub stage: &'a StageName,
-    /// The stage's kind under the deployment's configuration.
+    /// The stage's kind in the deployment's configuration.
     pub kind: StageKind,
-    /// What is to be live.
     pub deployment: &'a DeploymentId,
-    /// Forward or back.
     pub direction: Move,
-    /// Who asks.
+    /// Name of the caller's token.
     pub by: &'a str,
-    /// When.
     pub now: UnixMillis,
-    /// When the site was created.
     pub site_created_ms: UnixMillis,
 }
 
 impl LiveRecord {
-    /// The record that these bytes are, of this site and stage.
-    ///
-    /// `None` when they are no record, or another's: a store that lies is a store that failed.
+    /// Parses the record of a stage; `None` for that of another one.
     pub fn parse(bytes: &[u8], site: &SiteName, stage: &StageName) -> Option<Self> {
         let record: Self = codec::decode_record(bytes)?;
         (record.site == *site && record.stage == *stage).then_some(record)
     }
 
-    /// The record as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         codec::encode(self).into_bytes()
     }
 
-    /// The deployment that a rollback without a name returns to: the newest that was not
-    /// itself rolled back from.
+    /// Returns the newest retained deployment that was not itself rolled back from.
     pub fn rollback_target(&self) -> Option<&DeploymentId> {
         self.retained.iter().find(|r| !r.rolled_back).map(|r| &r.deployment)
     }
 
-    /// The record after invalidations; who made the deployment live stays who did.
+    /// Returns the record with more bans.
     pub fn banned(&self, bans: impl IntoIterator<Item = Ban>) -> Self {
         let bans = bans.into_iter().fold(self.bans.clone(), |bans, ban| ban::with(&bans, ban));
-        Self {
-            seq: self.seq.saturating_add(1),
-            activated_seq: Some(self.activated_seq.unwrap_or(self.seq)),
-            bans,
-            ..self.clone()
-        }
+        Self { bans, ..self.next() }
     }
 
     /// Returns the record without a retained deployment, `None` if the deployment isn't retained.
-    ///
-    /// Like an invalidation, this does not make a concurrent publish lose its race.
     pub fn without_retained(&self, deployment: &DeploymentId) -> Option<Self> {
         let mut retained = self.retained.clone();
         retained.retain(|earlier| earlier.deployment != *deployment);
-        (retained.len() < self.retained.len()).then(|| Self {
+        (retained.len() < self.retained.len()).then(|| Self { retained, ..self.next() })
+    }
+
+    /// Returns the record after a change that is not an activation. A concurrent publish does not
+    /// lose its race to such a change.
+    fn next(&self) -> Self {
+        Self {
             seq: self.seq.saturating_add(1),
             activated_seq: Some(self.activated_seq.unwrap_or(self.seq)),
-            retained,
             ..self.clone()
-        })
+        }
     }
 
     /// Whether this record replaces another of the same stage: it belongs to a newer site, or it is
@@ -157,8 +137,7 @@ impl LiveRecord {
         order(self) > order(other)
     }
 
-    /// Whether the deployment is still the one that was live at a change of this number:
-    /// invalidations since then are nobody's race to lose.
+    /// Whether no deployment was activated since the record had a sequence number.
     pub fn is_still(&self, seq: u64) -> bool {
         (self.activated_seq.unwrap_or(self.seq)..=self.seq).contains(&seq)
     }
@@ -170,7 +149,6 @@ impl LiveRecord {
 }
 
 impl Activation<'_> {
-    /// What to write, given the current record.
     pub fn apply(&self, current: Option<&LiveRecord>) -> Change {
         // The record of a deleted site of the same name counts as none.
         let is_ours = |record: &&LiveRecord| {
@@ -201,7 +179,7 @@ impl Activation<'_> {
                 .filter(|r| r.deployment != *self.deployment && r.deployment != current.deployment);
             retained.extend(others.cloned());
         }
-        self.forget_the_old(&mut retained);
+        self.drop_expired(&mut retained);
         LiveRecord {
             site: self.site.clone(),
             stage: self.stage.clone(),
@@ -217,7 +195,7 @@ impl Activation<'_> {
         }
     }
 
-    fn forget_the_old(&self, retained: &mut Vec<Retained>) {
+    fn drop_expired(&self, retained: &mut Vec<Retained>) {
         let mut position = 0_usize;
         retained.retain(|r| {
             position = position.saturating_add(1);
@@ -240,25 +218,32 @@ mod tests {
         DeploymentId::of_root(&n.to_le_bytes())
     }
 
+    fn names() -> (SiteName, StageName) {
+        (SiteName::parse("aa").unwrap(), StageName::production())
+    }
+
+    fn change(
+        site_created_ms: UnixMillis,
+        current: Option<&LiveRecord>,
+        n: u64,
+        direction: Move,
+        now: u64,
+    ) -> Change {
+        let ((site, stage), now) = (names(), UnixMillis(now));
+        let (kind, deployment) = (StageKind::Permanent, &id(n));
+        let (site, stage, by) = (&site, &stage, "test");
+        Activation { site, stage, kind, deployment, direction, by, now, site_created_ms }
+            .apply(current)
+    }
+
     fn step(current: Option<&LiveRecord>, n: u64, direction: Move, now: u64) -> LiveRecord {
-        let (site, stage) = (SiteName::parse("aa").unwrap(), StageName::production());
-        let activation = Activation {
-            site: &site,
-            stage: &stage,
-            kind: StageKind::Permanent,
-            deployment: &id(n),
-            direction,
-            by: "test",
-            now: UnixMillis(now),
-            site_created_ms: CREATED_MS,
-        };
-        match activation.apply(current) {
+        match change(CREATED_MS, current, n, direction, now) {
             Change::Write(record) | Change::Already(record) => record,
         }
     }
 
     #[test]
-    fn a_rollback_goes_further_back_each_time_and_up_in_sequence() {
+    fn rollbacks_go_further_back_and_raise_the_sequence_number() {
         let v1 = step(None, 1, Move::Forward, 1);
         let v2 = step(Some(&v1), 2, Move::Forward, 2);
         let v3 = step(Some(&v2), 3, Move::Forward, 3);
@@ -266,7 +251,7 @@ mod tests {
         let back = step(Some(&v3), 2, Move::Back, 4);
         assert_eq!((back.seq, &back.deployment), (4, &id(2)));
         assert_eq!(back.rollback_target(), Some(&id(1)));
-        assert!(back.names(&id(3)), "what was rolled back from stays retained");
+        assert!(back.names(&id(3)), "the deployment that was rolled back from stays retained");
         let further = step(Some(&back), 1, Move::Back, 5);
         assert_eq!(further.rollback_target(), None);
         let forward = step(Some(&further), 3, Move::Forward, 6);
@@ -274,13 +259,13 @@ mod tests {
     }
 
     #[test]
-    fn invalidations_go_along_and_win_no_race() {
+    fn bans_survive_activations_and_win_no_race() {
         let v1 = step(None, 1, Move::Forward, 1);
         let scopes = [BanScope::Tag("a".into()), BanScope::All, BanScope::Path("/x".into())];
         let purged = scopes
             .into_iter()
             .fold(v1.clone(), |record, scope| record.banned([Ban { at_ms: UnixMillis(5), scope }]));
-        assert_eq!((purged.seq, purged.bans.len()), (4, 2), "what all covers is dropped");
+        assert_eq!((purged.seq, purged.bans.len()), (4, 2), "bans that `all` covers are dropped");
         assert_eq!((&purged.deployment, &purged.by), (&v1.deployment, &v1.by));
         let rows = [(0, false), (1, true), (3, true), (4, true), (5, false)];
         for (seq, is_still) in rows {
@@ -310,26 +295,16 @@ mod tests {
     }
 
     #[test]
-    fn a_site_of_the_same_name_takes_nothing_over() {
+    fn a_new_site_of_the_same_name_inherits_nothing() {
         let old = step(None, 1, Move::Forward, 1);
         let old = step(Some(&old), 2, Move::Forward, 2);
         let old = old.banned([Ban { at_ms: UnixMillis(3), scope: BanScope::All }]);
-        let (site, stage) = (SiteName::parse("aa").unwrap(), StageName::production());
-        let activation = Activation {
-            site: &site,
-            stage: &stage,
-            kind: StageKind::Permanent,
-            deployment: &id(2),
-            direction: Move::Forward,
-            by: "test",
-            now: UnixMillis(10),
-            site_created_ms: UnixMillis(9),
-        };
-        let Change::Write(new) = activation.apply(Some(&old)) else { panic!("it is live already") };
+        let apply = |current| change(UnixMillis(9), Some(current), 2, Move::Forward, 10);
+        let Change::Write(new) = apply(&old) else { panic!("it is live already") };
         assert_eq!((new.seq, new.retained.len(), new.bans.len()), (1, 0, 0));
         assert!(new.is_newer_than(&old) && !old.is_newer_than(&new), "whatever their numbers");
         let before = LiveRecord { site_created_ms: None, ..old.clone() };
-        let Change::Already(same) = activation.apply(Some(&before)) else { panic!("it is new") };
+        let Change::Already(same) = apply(&before) else { panic!("it is new") };
         assert_eq!(same, before, "a record without the time is of the same site");
         assert!(old.is_newer_than(&before));
     }
@@ -341,21 +316,21 @@ mod tests {
             "activated_ms":5,"by":"root","retained":[]}}"#,
             id(1)
         );
-        let (site, stage) = (SiteName::parse("aa").unwrap(), StageName::production());
+        let (site, stage) = names();
         let record = LiveRecord::parse(text.as_bytes(), &site, &stage).unwrap();
         assert_eq!((record.seq, record.site_created_ms), (7, None));
         assert!(!record.to_bytes().windows(9).any(|word| word == b"site_crea"));
     }
 
     #[test]
-    fn what_is_live_already_is_not_written_again() {
+    fn an_active_deployment_is_not_activated_again() {
         let v1 = step(None, 1, Move::Forward, 1);
         let again = step(Some(&v1), 1, Move::Forward, 2);
         assert_eq!(again, v1);
     }
 
     #[test]
-    fn ten_deployments_or_thirty_days_whichever_is_more() {
+    fn ten_deployments_or_thirty_days_are_retained() {
         let mut old = step(None, 0, Move::Forward, 0);
         for n in 1..=15 {
             old = step(Some(&old), n, Move::Forward, n);
@@ -368,9 +343,9 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_another_stage_is_no_record() {
+    fn a_record_of_another_stage_is_rejected() {
         let v1 = step(None, 1, Move::Forward, 1);
-        let (site, stage) = (SiteName::parse("aa").unwrap(), StageName::production());
+        let (site, stage) = names();
         let bytes = v1.to_bytes();
         assert_eq!(LiveRecord::parse(&bytes, &site, &stage), Some(v1));
         let other = SiteName::parse("bb").unwrap();

@@ -1,4 +1,4 @@
-//! The records of a site that change: what is live, what is banned or taken down, who may do what.
+//! The mutable records of a site: live records, bans, takedowns, tokens and hostnames.
 
 pub mod takedown;
 pub mod site;

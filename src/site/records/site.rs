@@ -1,8 +1,7 @@
-//! The record of a site, its tokens and keys, and the record of a custom hostname.
+//! The record of a site, with its tokens and keys, and the record of a custom hostname.
 //!
-//! Not secrets: a token is kept as the hash of its text, and so is a key. The invariant is that
-//! either opens the site that it was made for and no other, a token for its scopes and a key for
-//! reading on the fresh host, until it expires; no token is a key, and no key a token.
+//! Tokens and keys are stored as hashes. A token allows its scopes on one site, a key reads on the
+//! fresh host of one site, and neither can stand in for the other.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,91 +11,73 @@ use crate::site::records::takedown::Takedown;
 use crate::wire::host::Hostname;
 use crate::wire::time::UnixMillis;
 
-/// Most tokens of a site: the record is read with every admin call.
+/// Maximum number of tokens per site: every admin call reads the record.
 pub const TOKENS_MAX: usize = 100;
-/// Most custom hostnames of a site.
 pub const HOSTS_MAX: usize = 200;
-/// Most keys of a site: the fresh host goes through them with every request.
+/// Maximum number of keys per site: the fresh host searches them with every request.
 pub const KEYS_MAX: usize = 100;
-/// Longest name of a token or a key in bytes; it is shown in lists and in the live record.
+/// Maximum length of the name of a token or a key in bytes: lists and live records contain it.
 pub const TOKEN_NAME_BYTES_MAX: usize = 80;
-/// What every site token begins with, so that secret scanners can find a leaked one.
+/// Prefix of site tokens, so that secret scanners can find leaked ones.
 pub const TOKEN_PREFIX: &str = "slv_";
-/// What every key of the fresh host begins with, for the same reason.
+/// Prefix of keys of the fresh host, for the same reason.
 pub const KEY_PREFIX: &str = "slk_";
 
-/// What a token may do; no scope implies another, but that publishing includes reading.
+/// A permission of a token. No scope implies another, except that publishing includes reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Upload, commit, activate, promote and roll back.
     Publish,
-    /// Invalidate.
+    /// Invalidate stored responses.
     Purge,
     /// Write objects of collections.
     Write,
-    /// See deployments and settings.
+    /// Read deployments and settings.
     Read,
 }
 
-/// A site's token, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
-    /// Names the token in lists, and in its text.
+    /// Identifies the token in lists and in its text.
     pub id: String,
-    /// What its maker called it.
     pub name: String,
     /// SHA-256 of the text.
     pub hash: ContentHash,
-    /// What it may do.
     pub scopes: Vec<Scope>,
-    /// When it was made.
     pub created_ms: UnixMillis,
-    /// From when on it opens nothing.
     pub expires_ms: Option<UnixMillis>,
 }
 
-/// A key of a site's fresh host, as it is kept.
+/// A key of a site's fresh host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKey {
-    /// Names the key in lists, and in its text.
+    /// Identifies the key in lists and in its text.
     pub id: String,
-    /// What its maker called it.
     pub name: String,
     /// SHA-256 of the text.
     pub hash: ContentHash,
-    /// When it was made.
     pub created_ms: UnixMillis,
-    /// From when on it opens nothing.
     pub expires_ms: Option<UnixMillis>,
 }
 
 /// A custom hostname of a site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostEntry {
-    /// The hostname.
     pub host: Hostname,
-    /// The stage that it serves.
     pub stage: StageName,
 }
 
-/// A site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteRecord {
-    /// The site's name.
     pub site: SiteName,
-    /// When it was made.
     pub created_ms: UnixMillis,
-    /// Its tokens.
     #[serde(default)]
     pub tokens: Vec<Token>,
-    /// The keys of its fresh host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<ApiKey>,
-    /// Its custom hostnames.
     #[serde(default)]
     pub hosts: Vec<HostEntry>,
-    /// Its takedowns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub takedowns: Vec<Takedown>,
     /// Set while the site is being deleted.
@@ -107,9 +88,8 @@ pub struct SiteRecord {
 /// The state of a deletion in progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deletion {
-    /// When it began.
     pub at_ms: UnixMillis,
-    /// The name of the token that began it.
+    /// Name of the token that began it.
     pub by: String,
     /// When the last live record was found deleted. The name is released once no isolate can still
     /// use one.
@@ -117,40 +97,31 @@ pub struct Deletion {
     pub unserved_ms: Option<UnixMillis>,
 }
 
-/// What a custom hostname serves.
+/// The site and the stage that a custom hostname serves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostRecord {
-    /// The hostname itself, so that a record read under another key is no record.
+    /// Detects a record that was read under another key.
     pub host: Hostname,
-    /// The site.
     pub site: SiteName,
-    /// The stage.
     pub stage: StageName,
 }
 
-/// The parts of the text of a site's token, or of a key.
+/// The text of a token or a key: `<prefix><site>_<id>_<secret>`. A site name has no underscore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenText<'a> {
-    /// The site that it claims to be of.
+    /// The site that the text claims to be of.
     pub site: SiteName,
-    /// The id of the token or the key.
     pub id: &'a str,
     text: &'a str,
 }
 
 impl<'a> TokenText<'a> {
-    /// The parts of a text, `None` when it is no site token.
-    ///
-    /// # Shape
-    /// `slv_<site>_<id>_<secret>`: a site's name has no underscore.
+    /// Parses the text of a site token.
     pub fn parse(text: &'a str) -> Option<Self> {
         Self::parts(TOKEN_PREFIX, text)
     }
 
-    /// The parts of a text, `None` when it is no key of a fresh host.
-    ///
-    /// # Shape
-    /// `slk_<site>_<id>_<secret>`
+    /// Parses the text of a key of a fresh host.
     pub fn parse_key(text: &'a str) -> Option<Self> {
         Self::parts(KEY_PREFIX, text)
     }
@@ -163,7 +134,7 @@ impl<'a> TokenText<'a> {
         (!id.is_empty() && !secret.is_empty()).then_some(Self { site, id, text })
     }
 
-    /// The key that the text is, among those of its site that have not expired.
+    /// Finds the unexpired key with this text.
     pub fn key_of<'k>(&self, keys: &'k [ApiKey], now: UnixMillis) -> Option<&'k ApiKey> {
         let hash = self.hash();
         keys.iter().find(|key| self.is(&hash, &key.id, &key.hash, key.expires_ms, now))
@@ -188,13 +159,12 @@ impl<'a> TokenText<'a> {
 }
 
 impl SiteRecord {
-    /// The record that these bytes are, of this site.
+    /// Parses the record of a site; `None` for that of another one.
     pub fn parse(bytes: &[u8], site: &SiteName) -> Option<Self> {
         let record: Self = codec::decode_record(bytes)?;
         (record.site == *site).then_some(record)
     }
 
-    /// The record of a new site.
     pub fn new(site: SiteName, created_ms: UnixMillis) -> Self {
         Self {
             site,
@@ -207,12 +177,11 @@ impl SiteRecord {
         }
     }
 
-    /// The record as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         codec::encode(self).into_bytes()
     }
 
-    /// The token that a text is, when it is one of this site's and has not expired.
+    /// Finds the unexpired token with a text.
     pub fn token(&self, text: &TokenText<'_>, now: UnixMillis) -> Option<&Token> {
         let hash = text.hash();
         self.tokens
@@ -222,7 +191,6 @@ impl SiteRecord {
 }
 
 impl Token {
-    /// Whether the token may do what a scope names.
     pub fn allows(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
             || (scope == Scope::Read && self.scopes.contains(&Scope::Publish))
@@ -230,21 +198,18 @@ impl Token {
 }
 
 impl HostRecord {
-    /// The record that these bytes are, of this hostname.
+    /// Parses the record of a hostname; `None` for that of another one.
     pub fn parse(bytes: &[u8], host: &Hostname) -> Option<Self> {
         let record: Self = codec::decode_record(bytes)?;
         (record.host == *host).then_some(record)
     }
 
-    /// The record as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         codec::encode(self).into_bytes()
     }
 }
 
-/// Whether two secrets are the same text, in a time that tells nothing of either.
-///
-/// Hashes are compared, so that not even the length shows.
+/// Compares two secrets in constant time. Hashing hides their lengths too.
 pub fn is_same_secret(one: &str, other: &str) -> bool {
     let (one, other) = (ContentHash::of(one.as_bytes()), ContentHash::of(other.as_bytes()));
     equal_in_constant_time(&one.0, &other.0)
@@ -291,11 +256,11 @@ mod tests {
         let site = SiteName::parse("aa").unwrap();
         let record = SiteRecord::parse(text, &site).unwrap();
         assert_eq!(record, SiteRecord::new(site, UnixMillis(3)));
-        assert_eq!(record.to_bytes(), text, "what is not set is not written");
+        assert_eq!(record.to_bytes(), text, "unset members are left out");
     }
 
     #[test]
-    fn only_the_exact_unexpired_text_opens() {
+    fn only_the_exact_unexpired_text_is_a_token() {
         check("slv_aa_pub_secret", 0, Some("pub"));
         check("slv_aa_pub_secreT", 0, None);
         check("slv_aa_pub_secret ", 0, None);
@@ -309,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_no_tokens_and_tokens_no_keys() {
+    fn keys_and_tokens_are_not_interchangeable() {
         let key = |text: &str, expires_ms| ApiKey {
             id: "build".to_owned(),
             name: "build".to_owned(),

@@ -11,7 +11,7 @@ use crate::wire::time::UnixMillis;
 /// Maximum number of takedowns per site. The site record holds them, and every admin call reads it.
 pub const TAKEDOWNS_MAX: usize = 500;
 
-/// The ending of a prefix in text form.
+/// Suffix of a folder in text form.
 const WILDCARD: &str = "/*";
 
 /// The published files that a takedown hides.
@@ -20,18 +20,15 @@ const WILDCARD: &str = "/*";
 pub enum TakedownPath {
     /// One decoded path, and the pages that any `html` mode serves at this address.
     Exact(String),
-    /// Everything below a decoded folder, which ends in `/`.
+    /// All files below a decoded folder, which ends in `/`.
     Below(String),
 }
 
-/// A takedown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Takedown {
-    /// The hidden files.
     pub path: TakedownPath,
-    /// When it was made.
     pub at_ms: UnixMillis,
-    /// The name of the token that made it.
+    /// Name of the token that made it.
     pub by: String,
 }
 
@@ -119,7 +116,7 @@ impl From<TakedownPath> for String {
     }
 }
 
-/// Whether one of these takedowns hides a published file.
+/// Whether a takedown hides a published file.
 pub fn is_hidden(takedowns: &[Takedown], file: &str) -> bool {
     takedowns.iter().any(|takedown| takedown.path.hides(file))
 }
@@ -156,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_are_no_paths() {
+    fn invalid_paths() {
         for text in ["", "a", "*", "/a?b", "/a#b", "/../a", "/a/%2e%2e/b", "/%zz/*", "/a\0b"] {
             assert_eq!(TakedownPath::parse(text), None, "{text:?}");
         }

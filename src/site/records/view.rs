@@ -4,10 +4,9 @@
 use crate::site::records::site::{ApiKey, SiteRecord};
 use crate::site::records::takedown::{self, Takedown};
 
-/// A site as requests see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteView {
-    /// The keys of the fresh host; none if the site does not exist.
+    /// Keys of the fresh host.
     pub keys: Vec<ApiKey>,
     /// Whether the site exists and is not being deleted.
     pub exists: bool,

@@ -1,17 +1,18 @@
-//! Which response headers a site's rules may touch, and what values may hold.
+//! The response headers that a site's rules may change, and the values that they may have.
 //!
-//! Invariant: a name and a value that pass can be handed to any runtime's header list without
-//! an exception, and change neither the framing of a response nor what caches make of it.
+//! Every runtime accepts a name and a value that pass, and they change neither the framing of a
+//! response nor its treatment by caches.
 
-use std::fmt;
+use crate::site::rules::mistake::Mistake;
+use crate::wire::text::{OWS, is_token_byte};
 
 /// Longest header name: longer than any registered one.
 pub const HEADER_NAME_BYTES_MAX: usize = 128;
-/// Longest header value as written.
+/// Longest header value as written: an eighth of the room that rules share.
 pub const HEADER_VALUE_BYTES_MAX: usize = 4_096;
 
-/// Headers that belong to the server: framing, validators, caching, connection, its own reports.
-/// `x-robots-tag` is not here: it is the site's on production, and ignored elsewhere.
+/// Headers that belong to the server: framing, validators, caching, connection and diagnostics.
+/// `x-robots-tag` is absent: it belongs to the site on production, and is ignored elsewhere.
 const DISALLOWED: [&str; 26] = [
     "accept-ranges",
     "age",
@@ -41,174 +42,114 @@ const DISALLOWED: [&str; 26] = [
     "x-cache-control",
 ];
 
-/// Beginnings of names that belong to the server or the platform.
+/// Prefixes of names that belong to the server or the platform.
 const DISALLOWED_PREFIXES: [&str; 3] = ["proxy-", "cf-", "selvedge-"];
 
-/// Returns whether the server keeps a field to itself.
-///
-/// # Shape
-/// `name`: lower-case.
+/// Returns whether a header, in lower case, belongs to the server.
 pub fn is_disallowed(name: &str) -> bool {
     DISALLOWED.contains(&name) || DISALLOWED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Returns nothing, when a rule may touch the field.
-///
-/// # Errors
-/// [`FieldError::NameSyntax`], [`FieldError::NameCase`], [`FieldError::Disallowed`].
-///
-/// # Source
-/// RFC 9110 §5.1
-pub fn check_name(name: &str) -> Result<(), FieldError> {
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || name.len() > HEADER_NAME_BYTES_MAX || !name.bytes().all(token) {
-        return Err(FieldError::NameSyntax);
+/// Checks that a rule may change the header (RFC 9110 section 5.1).
+pub fn check_name(name: &str) -> Result<(), Mistake> {
+    if !(1..=HEADER_NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(is_token_byte) {
+        Err(Mistake::new(
+            "is not a header name",
+            "Write letters, digits and hyphens, as in `X-Frame-Options`.",
+        ))
+    } else if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Err(Mistake::new("is not in lower case", "Write it in lower case."))
+    } else if is_disallowed(name) {
+        Err(Mistake::new(
+            "can't be changed by a site",
+            "Remove it: the server sets it itself, from the file that it sends.",
+        ))
+    } else {
+        Ok(())
     }
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Err(FieldError::NameCase);
-    }
-    if is_disallowed(name) {
-        return Err(FieldError::Disallowed);
-    }
-    Ok(())
 }
 
-/// Returns nothing, when every runtime sends the value.
-///
-/// # Errors
-/// [`FieldError::Empty`], [`FieldError::ValueTooLong`], [`FieldError::ValueCharacter`],
-/// [`FieldError::Margin`].
-///
-/// # Source
-/// RFC 9110 §5.5
-pub fn check_value(value: &str) -> Result<(), FieldError> {
+/// Checks that every runtime can send the value (RFC 9110 section 5.5).
+pub fn check_value(value: &str) -> Result<(), Mistake> {
+    // JavaScript's `Headers` holds one byte per character, and throws beyond U+00FF.
+    let is_sendable = |c: &char| matches!(c, '\t' | ' '..='~' | '\u{a0}'..='\u{ff}');
     if value.is_empty() {
-        return Err(FieldError::Empty);
-    }
-    if value.len() > HEADER_VALUE_BYTES_MAX {
-        return Err(FieldError::ValueTooLong);
-    }
-    // Header lists of JavaScript hold one byte a character: beyond U+00FF they throw.
-    let sendable = |next: char| matches!(next, '\t' | ' '..='~' | '\u{a0}'..='\u{ff}');
-    if let Some(character) = value.chars().find(|next| !sendable(*next)) {
-        return Err(FieldError::ValueCharacter(character));
-    }
-    if value.trim_matches([' ', '\t']).len() != value.len() {
-        return Err(FieldError::Margin);
-    }
-    Ok(())
-}
-
-/// Why a rule can't set a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FieldError {
-    /// The name is empty, too long, or holds what no header name holds.
-    NameSyntax,
-    /// The name is not in lower case, as compiled rules have it.
-    NameCase,
-    /// The server keeps the field to itself.
-    Disallowed,
-    /// The value is empty.
-    Empty,
-    /// The value is longer than [`HEADER_VALUE_BYTES_MAX`].
-    ValueTooLong,
-    /// The value holds a control character or one beyond Latin-1.
-    ValueCharacter(char),
-    /// The value begins or ends with a space or a tab.
-    Margin,
-}
-
-impl FieldError {
-    /// Returns what to write instead.
-    pub fn remedy(self) -> &'static str {
-        match self {
-            Self::NameSyntax => "Write letters, digits and hyphens, as in `X-Frame-Options`.",
-            Self::NameCase => "Write it in lower case.",
-            Self::Disallowed => {
-                "Remove it: the server sets it itself, from the file that it sends."
-            }
-            Self::Empty => "Write a value, or unset the header.",
-            Self::ValueTooLong => "Shorten it, or write several rules.",
-            Self::ValueCharacter(_) => "Write ASCII, and percent-encode anything else.",
-            Self::Margin => "Remove the space around it.",
-        }
+        Err(Mistake::new("has no value", "Write a value, or unset the header."))
+    } else if value.len() > HEADER_VALUE_BYTES_MAX {
+        Err(Mistake::new(
+            format!("has a value of more than {HEADER_VALUE_BYTES_MAX} bytes"),
+            "Shorten it, or write several rules.",
+        ))
+    } else if let Some(character) = value.chars().find(|c| !is_sendable(c)) {
+        Err(Mistake::new(
+            format!("has {character:?} in its value, which no header can have"),
+            "Write ASCII, and percent-encode anything else.",
+        ))
+    } else if value.trim_matches(OWS) != value {
+        Err(Mistake::new("begins or ends with a space", "Remove the space around it."))
+    } else {
+        Ok(())
     }
 }
-
-impl fmt::Display for FieldError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NameSyntax => formatter.write_str("is not a header name"),
-            Self::NameCase => formatter.write_str("is not in lower case"),
-            Self::Disallowed => formatter.write_str("can't be changed by a site"),
-            Self::Empty => formatter.write_str("has no value"),
-            Self::ValueTooLong => {
-                write!(formatter, "has a value of more than {HEADER_VALUE_BYTES_MAX} bytes")
-            }
-            Self::ValueCharacter(character) => {
-                write!(formatter, "has {character:?} in its value, which no header can hold")
-            }
-            Self::Margin => formatter.write_str("has a space at an end of its value"),
-        }
-    }
-}
-
-impl std::error::Error for FieldError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn message(checked: Result<(), Mistake>) -> String {
+        checked.err().map(|mistake| mistake.to_string()).unwrap_or_default()
+    }
+
     #[test]
-    fn names() {
-        let long = "x".repeat(HEADER_NAME_BYTES_MAX);
+    fn names_are_checked() {
+        let (long, longer) =
+            ("x".repeat(HEADER_NAME_BYTES_MAX), "x".repeat(HEADER_NAME_BYTES_MAX + 1));
         let rows = [
-            ("x-frame-options", Ok(())),
-            ("content-disposition", Ok(())),
-            ("x-robots-tag", Ok(())),
-            ("strict-transport-security", Ok(())),
-            (&*long, Ok(())),
-            (&*format!("{long}x"), Err(FieldError::NameSyntax)),
-            ("", Err(FieldError::NameSyntax)),
-            ("a b", Err(FieldError::NameSyntax)),
-            ("a:", Err(FieldError::NameSyntax)),
-            ("é", Err(FieldError::NameSyntax)),
-            ("X-A", Err(FieldError::NameCase)),
-            ("etag", Err(FieldError::Disallowed)),
-            ("cf-ray", Err(FieldError::Disallowed)),
-            ("proxy-authenticate", Err(FieldError::Disallowed)),
-            ("selvedge-deployment", Err(FieldError::Disallowed)),
-        ]
-        .map(|(name, expected)| (name.to_owned(), expected));
+            ("x-frame-options", ""),
+            ("content-disposition", ""),
+            ("x-robots-tag", ""),
+            ("strict-transport-security", ""),
+            (&*long, ""),
+            (&*longer, "is not a header name"),
+            ("", "is not a header name"),
+            ("a b", "is not a header name"),
+            ("a:", "is not a header name"),
+            ("é", "is not a header name"),
+            ("X-A", "is not in lower case"),
+            ("etag", "can't be changed by a site"),
+            ("cf-ray", "can't be changed by a site"),
+            ("proxy-authenticate", "can't be changed by a site"),
+            ("selvedge-deployment", "can't be changed by a site"),
+        ];
         for (name, expected) in rows {
-            assert_eq!(check_name(&name), expected, "{name}");
+            assert_eq!(message(check_name(name)), expected, "{name}");
         }
         for name in DISALLOWED {
-            assert_eq!(check_name(name), Err(FieldError::Disallowed), "{name}");
+            assert_eq!(message(check_name(name)), "can't be changed by a site", "{name}");
         }
     }
 
     #[test]
-    fn values() {
+    fn values_are_checked() {
         let long = "x".repeat(HEADER_VALUE_BYTES_MAX);
         let longer = "x".repeat(HEADER_VALUE_BYTES_MAX + 1);
         let rows = [
-            ("a\tb", Ok(())),
-            ("é", Ok(())),
-            (&*long, Ok(())),
-            (&*longer, Err(FieldError::ValueTooLong)),
-            ("", Err(FieldError::Empty)),
-            (" a", Err(FieldError::Margin)),
-            ("a\t", Err(FieldError::Margin)),
-            ("a\rb", Err(FieldError::ValueCharacter('\r'))),
-            ("a\nb", Err(FieldError::ValueCharacter('\n'))),
-            ("a\0b", Err(FieldError::ValueCharacter('\0'))),
-            ("\u{7f}", Err(FieldError::ValueCharacter('\u{7f}'))),
-            ("\u{85}", Err(FieldError::ValueCharacter('\u{85}'))),
-            ("\u{100}", Err(FieldError::ValueCharacter('\u{100}'))),
+            ("a\tb", ""),
+            ("é", ""),
+            (&*long, ""),
+            (&*longer, "has a value of more than 4096 bytes"),
+            ("", "has no value"),
+            (" a", "begins or ends with a space"),
+            ("a\t", "begins or ends with a space"),
+            ("a\rb", "has '\\r' in its value, which no header can have"),
+            ("a\nb", "has '\\n' in its value, which no header can have"),
+            ("a\0b", "has '\\0' in its value, which no header can have"),
+            ("\u{7f}", "has '\\u{7f}' in its value, which no header can have"),
+            ("\u{85}", "has '\\u{85}' in its value, which no header can have"),
+            ("\u{100}", "has 'Ā' in its value, which no header can have"),
         ];
         for (value, expected) in rows {
-            assert_eq!(check_value(value), expected, "{value:?}");
+            assert_eq!(message(check_value(value)), expected, "{value:?}");
         }
     }
 }

@@ -1,11 +1,10 @@
-//! Compiled rules: redirects, rewrites and response headers, as a deployment carries them.
+//! Compiled rules of a deployment: redirects, rewrites and response headers.
 //!
-//! Not the files that they come from: those are read by `headers_file`, `redirects_file` and the
-//! publisher. Tenants upload what is deserialised here, so everything is checked again.
-//!
-//! Invariant: a rule that exists can be served for any request. Its `Location` and its header
-//! values are printable, bounded, and never name a host that the site did not write.
+//! Tenants upload the JSON that is deserialised here, so everything is checked again. Any rule that
+//! exists can be served: its `Location` and header values are printable, bounded, and never name a
+//! host that the site did not write.
 
+pub mod mistake;
 pub mod matching;
 pub mod pattern;
 pub mod template;
@@ -18,47 +17,37 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::site::action::ActionError;
 use crate::site::codec::at_most;
-use crate::site::collection::CollectionError;
 use crate::site::rules::header_op::{HeaderOp, Origin};
-use crate::site::rules::header_policy::FieldError;
-use crate::site::rules::pattern::{Captures, Language, Pattern, PatternError};
-use crate::site::rules::template::{Purpose, Target, TargetError, Template, push_path};
+use crate::site::rules::mistake::Mistake;
+use crate::site::rules::pattern::{Captures, Language, Pattern};
+use crate::site::rules::template::{Purpose, Target, Template, push_path};
 use crate::wire::headers::Headers;
 
-/// Most header rules: each is tried on every response.
+/// Maximum number of header rules: each is tried on every response.
 pub const HEADER_RULES_MAX: usize = 1_000;
-/// Most operations of one header rule.
+/// Maximum number of operations of a header rule: more than there are standard response headers.
 pub const HEADER_OPS_MAX: usize = 100;
-/// Most bytes that rules add to one response: well below the platform's 128 KB for all headers.
+/// Maximum number of bytes that rules add to a response: well below the platform's 128 KB for all
+/// headers.
 pub const HEADER_BYTES_ADDED_MAX: usize = 32_768;
-/// Most redirects of one exact path each: they cost memory, not time.
+/// Maximum number of redirects of an exact path: they cost memory, not time.
 pub const REDIRECTS_STATIC_MAX: usize = 20_000;
-/// Most redirects with a splat or a placeholder: each is tried on every request.
+/// Maximum number of redirects with a splat or a placeholder: each is tried on every request.
 pub const REDIRECTS_PATTERN_MAX: usize = 1_000;
 
-/// The one header that only the production stage may set: every other sends `noindex`.
+/// The one header that only the production stage may set: other stages send `noindex`.
 const ROBOTS: &str = "x-robots-tag";
 
-/// What a redirect rule makes of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedirectOutcome {
-    /// The client is sent elsewhere.
-    Location {
-        /// 301, 302, 303, 307 or 308.
-        status: u16,
-        /// The field value: see [`Target::location`].
-        location: String,
-    },
-    /// Another path of the same deployment answers; rules are not tried on it.
-    Rewrite {
-        /// The decoded path: see [`Target::rewrite_path`].
-        path: String,
-    },
+    /// A redirect; see [`Target::location`].
+    Location { status: u16, location: String },
+    /// A decoded path of the same deployment to serve instead. Rules are not tried on it.
+    Rewrite { path: String },
 }
 
-/// One redirect or rewrite.
+/// A redirect, or a rewrite if the status is 200.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RedirectText<'de>", into = "(String, String, u16)")]
 pub struct RedirectRule {
@@ -68,34 +57,26 @@ pub struct RedirectRule {
 }
 
 impl RedirectRule {
-    /// Returns the rule.
-    ///
-    /// # Errors
-    /// [`RulesError::Pattern`], [`RulesError::Target`] or [`RulesError::Status`].
-    pub fn parse(from: &str, to: &str, status: u16) -> Result<Self, RulesError> {
-        let from = Pattern::parse(from, Language::Rules)
-            .map_err(|error| RulesError::Pattern { text: from.into(), error })?;
+    pub fn parse(from: &str, to: &str, status: u16) -> Result<Self, Mistake> {
+        let from = parse_pattern(from, Language::Rules)?;
         let purpose = match status {
             200 => Purpose::Rewrite,
             301 | 302 | 303 | 307 | 308 => Purpose::Location,
-            _ => return Err(RulesError::Status(status)),
+            _ => return Err(not_a_status(status)),
         };
         let to = Target::parse(to, from.names(), purpose)
-            .map_err(|error| RulesError::Target { text: to.into(), error })?;
+            .map_err(|mistake| mistake.of(format_args!("the target `{to}`")))?;
         Ok(Self { from, to, status })
     }
 
-    /// Returns the pattern.
     pub fn from(&self) -> &Pattern {
         &self.from
     }
 
-    /// Returns the target.
     pub fn to(&self) -> &Target {
         &self.to
     }
 
-    /// Returns the status: 200 for a rewrite.
     pub fn status(&self) -> u16 {
         self.status
     }
@@ -117,8 +98,8 @@ impl RedirectRule {
 struct RedirectText<'a>(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Cow<'a, str>, u16);
 
 impl TryFrom<RedirectText<'_>> for RedirectRule {
-    type Error = RulesError;
-    fn try_from(RedirectText(from, to, status): RedirectText<'_>) -> Result<Self, RulesError> {
+    type Error = Mistake;
+    fn try_from(RedirectText(from, to, status): RedirectText<'_>) -> Result<Self, Mistake> {
         Self::parse(&from, &to, status)
     }
 }
@@ -129,13 +110,10 @@ impl From<RedirectRule> for (String, String, u16) {
     }
 }
 
-/// The redirects and rewrites of a site, in the order written: the first that matches wins.
+/// The redirects and rewrites of a site in their order; the first that matches wins, as on Workers
+/// Static Assets.
 ///
-/// That is what Workers Static Assets does: there too an exact rule wins over the patterns
-/// written after it, and not over those written before it.
-///
-/// # Shape
-/// Exact paths are looked up in a table; only patterns are tried one by one.
+/// Exact paths are looked up in a table, only patterns are tried one by one.
 ///
 /// # Example
 /// ```
@@ -155,11 +133,7 @@ pub struct Redirects {
 }
 
 impl Redirects {
-    /// Returns the rules, indexed.
-    ///
-    /// # Errors
-    /// [`RulesError::TooMany`] over [`REDIRECTS_STATIC_MAX`] or [`REDIRECTS_PATTERN_MAX`].
-    pub fn new(rules: Vec<RedirectRule>) -> Result<Self, RulesError> {
+    pub fn new(rules: Vec<RedirectRule>) -> Result<Self, Mistake> {
         let mut exact: HashMap<Box<str>, Vec<usize>> = HashMap::new();
         let mut patterns = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
@@ -173,42 +147,27 @@ impl Redirects {
         Ok(redirects)
     }
 
-    /// Returns the rules in the order written.
+    /// Returns the rules in their order.
     pub fn rules(&self) -> &[RedirectRule] {
         &self.rules
     }
 
-    /// Returns nothing, when the rules are within their limits.
-    ///
-    /// # Errors
-    /// [`RulesError::TooMany`].
-    pub fn check(&self) -> Result<(), RulesError> {
+    /// Checks the number of rules.
+    pub fn check(&self) -> Result<(), Mistake> {
         let exact = self.rules.len().saturating_sub(self.patterns.len());
-        if exact > REDIRECTS_STATIC_MAX {
-            return Err(RulesError::TooMany {
-                what: "redirects of one path each",
-                max: REDIRECTS_STATIC_MAX,
-            });
-        }
-        if self.patterns.len() > REDIRECTS_PATTERN_MAX {
-            return Err(RulesError::TooMany {
-                what: "redirects with `*` or `:name`",
-                max: REDIRECTS_PATTERN_MAX,
-            });
-        }
-        Ok(())
+        check_count(exact, "redirects of one path each", REDIRECTS_STATIC_MAX)?;
+        let patterns = self.patterns.len();
+        check_count(patterns, "redirects with `*` or `:name`", REDIRECTS_PATTERN_MAX)
     }
 
-    /// Returns what the first matching rule makes of a request.
-    ///
-    /// # Shape
-    /// `host`: folded, no port. `path`: decoded, canonical. `query`: raw, without the `?`.
+    /// Applies the first matching rule to a folded host without port, a canonical, decoded path and
+    /// a raw query.
     pub fn resolve(&self, host: &str, path: &str, query: Option<&str>) -> Option<RedirectOutcome> {
         let (rule, captures) = self.matching(host, path)?;
         rule.outcome(&captures, query)
     }
 
-    /// Returns the first rule that matches a request, with its place in the order written.
+    /// Returns the first matching rule and its captures.
     pub fn matching<'s>(
         &self,
         host: &'s str,
@@ -239,12 +198,13 @@ impl<'de> Deserialize<'de> for Redirects {
     }
 }
 
-/// One header rule.
+/// A header rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedRule", into = "UncheckedRule")]
 pub struct HeaderRule {
     pattern: Pattern,
     origin: Origin,
+    /// With a template if the value depends on captures.
     ops: Vec<(HeaderOp, Option<Template>)>,
 }
 
@@ -257,8 +217,8 @@ struct UncheckedRule {
 }
 
 impl TryFrom<UncheckedRule> for HeaderRule {
-    type Error = RulesError;
-    fn try_from(rule: UncheckedRule) -> Result<Self, RulesError> {
+    type Error = Mistake;
+    fn try_from(rule: UncheckedRule) -> Result<Self, Mistake> {
         Self::parse(&rule.pattern, rule.origin, rule.ops)
     }
 }
@@ -272,36 +232,27 @@ impl From<HeaderRule> for UncheckedRule {
 }
 
 impl HeaderRule {
-    /// Returns the rule.
-    ///
-    /// # Errors
-    /// [`RulesError::Pattern`], [`RulesError::TooMany`] or [`RulesError::Field`].
-    pub fn parse(pattern: &str, origin: Origin, ops: Vec<HeaderOp>) -> Result<Self, RulesError> {
-        if ops.len() > HEADER_OPS_MAX {
-            return Err(RulesError::TooMany { what: "headers in one rule", max: HEADER_OPS_MAX });
-        }
-        let pattern = Pattern::parse(pattern, origin.language())
-            .map_err(|error| RulesError::Pattern { text: pattern.into(), error })?;
+    pub fn parse(pattern: &str, origin: Origin, ops: Vec<HeaderOp>) -> Result<Self, Mistake> {
+        check_count(ops.len(), "headers in one rule", HEADER_OPS_MAX)?;
+        let pattern = parse_pattern(pattern, origin.language())?;
         for op in &ops {
-            op.check().map_err(|error| RulesError::Field { name: op.name().into(), error })?;
+            op.check().map_err(|mistake| mistake.of(format_args!("the header `{}`", op.name())))?;
         }
         let compile = |op: HeaderOp| {
-            let template = op.value().map(|value| Template::parse(value, pattern.names()));
-            // A selector has captures without a name to write them by.
-            let names_captures = origin == Origin::HeadersFile;
-            let template = template.filter(|made| names_captures && made.as_text().is_none());
-            (op, template)
+            // The captures of a selector have no names.
+            let value = op.value().filter(|_| origin == Origin::HeadersFile);
+            let template = value.map(|value| Template::parse(value, pattern.names()));
+            (op, template.filter(|template| template.as_text().is_none()))
         };
         let ops = ops.into_iter().map(compile).collect();
         Ok(Self { pattern, origin, ops })
     }
 
-    /// Returns the pattern.
     pub fn pattern(&self) -> &Pattern {
         &self.pattern
     }
 
-    /// Returns the operations in the order in which they are applied.
+    /// Returns the operations in their order.
     pub fn ops(&self) -> impl Iterator<Item = &HeaderOp> {
         self.ops.iter().map(|(op, _)| op)
     }
@@ -315,63 +266,38 @@ impl HeaderRule {
         let by_path = self.pattern.matches(host, path);
         match self.origin {
             Origin::HeadersFile => by_path,
-            // Selectors name files: `*.html` means pages, whatever address they answer at.
+            // Selectors name files: `*.html` means pages at any of their addresses.
             Origin::Selector => by_path.or_else(|| self.pattern.matches(host, file?)),
         }
     }
 }
 
-/// The header rules of a site, in the order in which they are applied.
-///
-/// # Example
-/// ```
-/// use selvedge::site::rules::header_op::{HeaderOp, Origin};
-/// use selvedge::site::rules::{HeaderRule, HeaderRules};
-/// use selvedge::wire::headers::Headers;
-///
-/// let ops = vec![HeaderOp::Set("x-frame-options".into(), "DENY".into())];
-/// let rule = HeaderRule::parse("/docs/*", Origin::Selector, ops).unwrap();
-/// let mut headers = Headers::new();
-/// let rules = HeaderRules::new(vec![rule]).unwrap();
-/// rules.apply("www.example.com", "/docs/a", None, false, &mut headers);
-/// assert_eq!(headers.value("x-frame-options"), Some("DENY"));
-/// ```
+/// The header rules of a site in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeaderRules(
     #[serde(deserialize_with = "at_most::<_, _, HEADER_RULES_MAX>")] Vec<HeaderRule>,
 );
 
 impl HeaderRules {
-    /// Returns the rules.
-    ///
-    /// # Errors
-    /// [`RulesError::TooMany`] over [`HEADER_RULES_MAX`].
-    pub fn new(rules: Vec<HeaderRule>) -> Result<Self, RulesError> {
+    pub fn new(rules: Vec<HeaderRule>) -> Result<Self, Mistake> {
         let rules = Self(rules);
         rules.check().map(|()| rules)
     }
 
-    /// Returns the rules in the order in which they are applied.
     pub fn rules(&self) -> &[HeaderRule] {
         &self.0
     }
 
-    /// Returns nothing, when the rules are within their limits.
-    ///
-    /// # Errors
-    /// [`RulesError::TooMany`].
-    pub fn check(&self) -> Result<(), RulesError> {
-        if self.0.len() > HEADER_RULES_MAX {
-            return Err(RulesError::TooMany { what: "header rules", max: HEADER_RULES_MAX });
-        }
-        Ok(())
+    /// Checks the number of rules.
+    pub fn check(&self) -> Result<(), Mistake> {
+        check_count(self.0.len(), "header rules", HEADER_RULES_MAX)
     }
 
-    /// Applies every rule that matches a request to the headers of its response.
+    /// Applies every matching rule to the headers of a response.
     ///
-    /// `file` is the path of the asset that answers, where one does: selectors match it too.
-    /// On a `noindex_stage` no rule touches `X-Robots-Tag`. Once the rules have added
-    /// [`HEADER_BYTES_ADDED_MAX`] bytes, what would add more is left out.
+    /// `file` is the path of the asset that is served; selectors match it too. On a
+    /// `noindex_stage`, no rule changes `X-Robots-Tag`. Once the rules have added
+    /// [`HEADER_BYTES_ADDED_MAX`] bytes, further values are skipped.
     pub fn apply(
         &self,
         host: &str,
@@ -385,13 +311,13 @@ impl HeaderRules {
         for rule in &self.0 {
             let Some(captures) = rule.captures(host, path, file) else { continue };
             for (op, template) in &rule.ops {
-                if noindex_stage && op.name() == ROBOTS {
+                let name = op.name();
+                if noindex_stage && name == ROBOTS {
                     continue;
                 }
                 let value = expand(op, template.as_ref(), &captures);
                 let Some(left) = room.checked_sub(value.len()) else { continue };
                 room = left;
-                let name = op.name();
                 let in_file = rule.origin == Origin::HeadersFile;
                 match op {
                     HeaderOp::Unset(_) => headers.remove(name),
@@ -422,79 +348,27 @@ fn expand(op: &HeaderOp, template: Option<&Template>, captures: &Captures) -> St
     }
 }
 
-/// Why a set of rules can't be served.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RulesError {
-    /// More than a limit allows.
-    TooMany {
-        /// Of what.
-        what: &'static str,
-        /// The limit.
-        max: usize,
-    },
-    /// A pattern is wrong.
-    Pattern {
-        /// The pattern as written.
-        text: Box<str>,
-        /// What is wrong with it.
-        error: PatternError,
-    },
-    /// The target of a redirect is wrong.
-    Target {
-        /// The target as written.
-        text: Box<str>,
-        /// What is wrong with it.
-        error: TargetError,
-    },
-    /// The status of a redirect is none that there is.
-    Status(u16),
-    /// The action of a prefix can't be one.
-    Action(Box<str>, ActionError),
-    /// The collection of a name can't be one.
-    Collection(Box<str>, CollectionError),
-    /// A header can't be set.
-    Field {
-        /// The header's name.
-        name: Box<str>,
-        /// What is wrong with it.
-        error: FieldError,
-    },
+pub fn parse_pattern(text: &str, language: Language) -> Result<Pattern, Mistake> {
+    Pattern::parse(text, language)
+        .map_err(|mistake| mistake.of(format_args!("the pattern `{text}`")))
 }
 
-impl RulesError {
-    /// Returns what to write instead.
-    pub fn remedy(&self) -> String {
-        match self {
-            Self::TooMany { max, .. } => {
-                format!("Keep {max}, or write fewer with `*` or `:name`.")
-            }
-            Self::Pattern { error, .. } => error.remedy().to_owned(),
-            Self::Target { error, .. } => error.remedy(),
-            Self::Status(_) => {
-                "Write 301, 302 (the default), 303, 307 or 308, or 200 to serve another path."
-                    .to_owned()
-            }
-            Self::Field { error, .. } => error.remedy().to_owned(),
-            Self::Action(..) | Self::Collection(..) => "Keep within that.".to_owned(),
-        }
+/// Checks that there are at most `max` of something.
+pub fn check_count(count: usize, what: &str, max: usize) -> Result<(), Mistake> {
+    if count <= max {
+        return Ok(());
     }
+    let remedy = format!("Keep {max}, or write fewer with `*` or `:name`.");
+    Err(Mistake::new(format!("more than {max} {what}"), remedy))
 }
 
-impl fmt::Display for RulesError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooMany { what, max } => write!(formatter, "more than {max} {what}"),
-            Self::Pattern { text, error } => write!(formatter, "the pattern `{text}` {error}"),
-            Self::Target { text, error } => write!(formatter, "the target `{text}` {error}"),
-            Self::Status(status) => write!(formatter, "{status} is not the status of a redirect"),
-            Self::Field { name, error } => write!(formatter, "the header `{name}` {error}"),
-            Self::Action(prefix, error) => write!(formatter, "the action `{prefix}`: {error}"),
-            Self::Collection(name, error) => write!(formatter, "the collection `{name}`: {error}"),
-        }
-    }
+pub fn not_a_status(status: impl fmt::Display) -> Mistake {
+    Mistake::new(
+        "is not the status of a redirect",
+        "Write 301, 302 (the default), 303, 307 or 308, or 200 to serve another path.",
+    )
+    .of(status)
 }
-
-impl std::error::Error for RulesError {}
 
 #[cfg(test)]
 mod tests {
@@ -513,92 +387,62 @@ mod tests {
         HeaderOp::Unset(name.to_owned())
     }
 
-    type Rules = Vec<(&'static str, Origin, Vec<HeaderOp>)>;
-    type Row<'r> = (&'r str, Rules, &'r [(&'r str, &'r str)]);
+    /// Rules, and the headers that they result in.
+    type Row<'r> = (&'r [&'r str], &'r [(&'r str, &'r str)]);
 
-    /// Applies the rules to `/docs/a`, which `/docs/a.html` answers, with `x-a: policy` there.
+    /// Parses `file /* x-a=1 -x-b +x-c=2`: a rule that sets, unsets and appends.
+    fn rule(text: &str) -> HeaderRule {
+        let mut words = text.split(' ');
+        let origin = match words.next() {
+            Some("file") => Origin::HeadersFile,
+            _ => Origin::Selector,
+        };
+        let op = |word: &str| match (word.strip_prefix('-'), word.split_once('=')) {
+            (None, Some((name, value))) => match name.strip_prefix('+') {
+                Some(name) => append(name, value),
+                None => set(name, &value.replace('_', " ")),
+            },
+            (name, _) => unset(name.unwrap()),
+        };
+        HeaderRule::parse(words.next().unwrap(), origin, words.map(op).collect()).unwrap()
+    }
+
+    /// Applies the rules to `/docs/a`, served from `/docs/a.html`, with `x-a: policy`.
     #[track_caller]
-    fn check(name: &str, rules: Rules, noindex_stage: bool, expected: &[(&str, &str)]) {
-        let parse = |(pattern, origin, ops)| HeaderRule::parse(pattern, origin, ops).unwrap();
-        let rules = HeaderRules::new(rules.into_iter().map(parse).collect()).unwrap();
+    fn check(rules: &[&str], noindex_stage: bool, expected: &[(&str, &str)]) {
+        let parsed = HeaderRules::new(rules.iter().map(|text| rule(text)).collect()).unwrap();
         let mut headers = Headers::new();
         headers.set("x-a", "policy");
-        rules.apply("h", "/docs/a", Some("/docs/a.html"), noindex_stage, &mut headers);
-        let found: Vec<(&str, &str)> = headers.iter().collect();
-        assert_eq!(found, expected, "{name}");
-        let text = codec::encode(&rules);
-        assert_eq!(codec::decode::<HeaderRules>(text.as_bytes()).unwrap(), rules, "{name}");
+        parsed.apply("h", "/docs/a", Some("/docs/a.html"), noindex_stage, &mut headers);
+        assert_eq!(headers.iter().collect::<Vec<_>>(), expected, "{rules:?}");
+        let text = codec::encode(&parsed);
+        assert_eq!(codec::decode::<HeaderRules>(text.as_bytes()).unwrap(), parsed, "{rules:?}");
     }
 
     #[test]
-    fn header_rules() {
-        use Origin::{HeadersFile as File, Selector};
+    fn header_rules_apply_in_order() {
         const POLICY: (&str, &str) = ("x-a", "policy");
-        let rows: Vec<Row> = vec![
-            ("no match", vec![("/b", File, vec![set("x-a", "1")])], &[POLICY]),
-            ("the first set replaces", vec![("/*", File, vec![set("x-a", "1")])], &[("x-a", "1")]),
-            (
-                "a later set of the file adds",
-                vec![("/*", File, vec![set("x-a", "1")]), ("/docs/*", File, vec![set("x-a", "2")])],
-                &[("x-a", "1, 2")],
-            ),
-            (
-                "a later selector overrides",
-                vec![
-                    ("/*", Selector, vec![set("x-a", "1")]),
-                    ("/docs/*", Selector, vec![set("x-a", "2")]),
-                ],
-                &[("x-a", "2")],
-            ),
-            (
-                "a selector adds where it says so",
-                vec![
-                    ("/*", Selector, vec![set("x-a", "1")]),
-                    ("/docs/*", Selector, vec![append("x-a", "2")]),
-                ],
-                &[("x-a", "1, 2")],
-            ),
-            (
-                "a selector after the file overrides",
-                vec![("/*", File, vec![set("x-a", "1")]), ("/*", Selector, vec![set("x-a", "2")])],
-                &[("x-a", "2")],
-            ),
-            ("unset", vec![("/*", File, vec![unset("x-a")])], &[]),
-            (
-                "unset, then set",
-                vec![
-                    ("/*", File, vec![set("x-a", "1")]),
-                    ("/*", File, vec![unset("x-a"), set("x-a", "2")]),
-                ],
-                &[("x-a", "2")],
-            ),
-            (
-                "captures are encoded",
-                vec![("/:dir/*", File, vec![set("x-b", ":dir :splat :other")])],
-                &[POLICY, ("x-b", "docs a :other")],
-            ),
-            (
-                "selectors don't fill values",
-                vec![("/docs/*", Selector, vec![set("x-b", ":splat")])],
-                &[POLICY, ("x-b", ":splat")],
-            ),
-            (
-                "selectors match the file",
-                vec![("*.html", Selector, vec![set("x-b", "1")])],
-                &[POLICY, ("x-b", "1")],
-            ),
-            ("patterns don't", vec![("/*.html", File, vec![set("x-b", "1")])], &[POLICY]),
-            (
-                "robots on production",
-                vec![("/*", File, vec![set("x-robots-tag", "all")])],
-                &[POLICY, ("x-robots-tag", "all")],
-            ),
+        let rows: [Row; 13] = [
+            (&["file /b x-a=1"], &[POLICY]),
+            (&["file /* x-a=1"], &[("x-a", "1")]),
+            (&["file /* x-a=1", "file /docs/* x-a=2"], &[("x-a", "1, 2")]),
+            (&["selector /* x-a=1", "selector /docs/* x-a=2"], &[("x-a", "2")]),
+            (&["selector /* x-a=1", "selector /docs/* +x-a=2"], &[("x-a", "1, 2")]),
+            (&["file /* x-a=1", "selector /* x-a=2"], &[("x-a", "2")]),
+            (&["file /* -x-a"], &[]),
+            (&["file /* x-a=1", "file /* -x-a x-a=2"], &[("x-a", "2")]),
+            // Captures are encoded; those of selectors have no names.
+            (&["file /:dir/* x-b=:dir_:splat_:other"], &[POLICY, ("x-b", "docs a :other")]),
+            (&["selector /docs/* x-b=:splat"], &[POLICY, ("x-b", ":splat")]),
+            // Selectors match the file too.
+            (&["selector *.html x-b=1"], &[POLICY, ("x-b", "1")]),
+            (&["file /*.html x-b=1"], &[POLICY]),
+            (&["file /* x-robots-tag=all"], &[POLICY, ("x-robots-tag", "all")]),
         ];
-        for (name, rules, expected) in rows {
-            check(name, rules, false, expected);
+        for (rules, expected) in rows {
+            check(rules, false, expected);
         }
-        let robots = vec![("/*", File, vec![set("x-robots-tag", "all"), unset("x-robots-tag")])];
-        check("robots elsewhere", robots, true, &[POLICY]);
+        check(&["file /* x-robots-tag=all -x-robots-tag"], true, &[POLICY]);
     }
 
     #[test]
@@ -643,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn limits() {
+    fn counts_are_bounded() {
         let exact = |count| vec![RedirectRule::parse("/a", "/b", 301).unwrap(); count];
         let pattern = |count| vec![RedirectRule::parse("/*", "/b", 301).unwrap(); count];
         assert!(Redirects::new(exact(REDIRECTS_STATIC_MAX)).is_ok());
@@ -659,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tenants_upload_is_checked_again() {
+    fn uploaded_rules_are_checked() {
         let redirects = [
             r#"[["/a","//evil",302]]"#,
             r#"[["/a","/b\r\nx: y",302]]"#,
@@ -671,18 +515,21 @@ mod tests {
         for text in redirects {
             assert!(codec::decode::<Redirects>(text.as_bytes()).is_err(), "{text}");
         }
-        let headers = [
-            r#"[{"for":"/*","origin":"selector","ops":[{"set":["content-length","1"]}]}]"#,
-            r#"[{"for":"/*","origin":"selector","ops":[{"set":["content-type","text/html"]}]}]"#,
-            r#"[{"for":"/*","origin":"selector","ops":[{"set":["X-A","1"]}]}]"#,
-            r#"[{"for":"/*","origin":"selector","ops":[{"set":["x a","1"]}]}]"#,
-            r#"[{"for":"/*","origin":"selector","ops":[{"set":["x-a","1\r\n"]}]}]"#,
-            r#"[{"for":"/*","origin":"selector","ops":[{"append":["x-a","☃"]}]}]"#,
-            r#"[{"for":"/*","origin":"selector","ops":[{"unset":"vary"}]}]"#,
+        let set = [
+            r#"{"set":["content-length","1"]}"#,
+            r#"{"set":["content-type","text/html"]}"#,
+            r#"{"set":["X-A","1"]}"#,
+            r#"{"set":["x a","1"]}"#,
+            r#"{"set":["x-a","1\r\n"]}"#,
+            r#"{"append":["x-a","☃"]}"#,
+            r#"{"unset":"vary"}"#,
+        ];
+        let headers = set.map(|op| format!(r#"[{{"for":"/*","origin":"selector","ops":[{op}]}}]"#));
+        let others = [
             r#"[{"for":"a","origin":"selector","ops":[]}]"#,
             r#"[{"for":"/*","origin":"other","ops":[]}]"#,
         ];
-        for text in headers {
+        for text in headers.iter().map(String::as_str).chain(others) {
             assert!(codec::decode::<HeaderRules>(text.as_bytes()).is_err(), "{text}");
         }
     }

@@ -1,32 +1,28 @@
 //! Texts with placeholders: values of header rules and targets of redirects.
 //!
-//! Compiled against the names that a rule's pattern captures, so that expanding one is a walk
-//! over its parts. It is not the place where rules are matched.
-//!
-//! Invariants: a captured text can fill the path, the query or the fragment of a target, never
-//! its scheme or host; and whatever is captured is percent-encoded on its way in, so that it can
-//! end no part, begin no other, and put nothing but printable ASCII into a header.
-
-use std::fmt;
+//! A capture can fill the path, query or fragment of a target, never its scheme or host. It is
+//! percent-encoded, so it can't end a part, begin another, or put anything but printable ASCII into
+//! a header.
 
 use percent_encoding::{AsciiSet, utf8_percent_encode};
 
+use crate::site::rules::mistake::Mistake;
 use crate::site::rules::pattern::{Captures, SPLAT_NAME, name_length};
 use crate::wire::percent::{PATH, QUERY, VALUE, percent_decode};
 
-/// Longest `Location`: the platform's own limit for a URL, so that what we send can be asked for.
+/// Longest `Location`: the platform's limit for a URL, so that it can be requested.
 pub const LOCATION_BYTES_MAX: usize = 16_384;
 
-/// Longest target of a redirect: what Workers Static Assets takes of a line.
+/// Longest target of a redirect, as on Workers Static Assets.
 pub const TARGET_BYTES_MAX: usize = 2_048;
 
 /// Characters escaped in the path of a target, which may contain escapes already.
 const TARGET_PATH: &AsciiSet = &PATH.remove(b'%');
 
-/// Characters escaped in a captured text within a query or fragment.
+/// Characters escaped in a capture within a query or fragment.
 const COMPONENT: &AsciiSet = &VALUE.remove(b'/');
 
-/// A text with slots for what a pattern captured.
+/// A text with slots for captures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<Part>,
@@ -39,8 +35,8 @@ enum Part {
 }
 
 impl Template {
-    /// Returns the compiled text. `:name` is a slot where the pattern captures that whole name
-    /// (`:id` is not the beginning of `:identity`), and stays as it is where it does not.
+    /// Compiles a text. `:name` is a slot if the pattern captures exactly that name (`:id` is not
+    /// the beginning of `:identity`), and literal otherwise.
     pub fn parse(text: &str, names: &[Box<str>]) -> Self {
         let mut parts = Vec::new();
         let mut literal = String::new();
@@ -65,7 +61,7 @@ impl Template {
         Self { parts }
     }
 
-    /// Appends the text to `out`, what was captured written by `write`.
+    /// Appends the text to `out`, with captures appended by `write`.
     pub fn expand(&self, captures: &Captures, write: fn(&mut String, &str), out: &mut String) {
         for part in &self.parts {
             match part {
@@ -75,7 +71,7 @@ impl Template {
         }
     }
 
-    /// Returns the text, where nothing in it depends on the request.
+    /// Returns the text if it has no slots.
     pub fn as_text(&self) -> Option<&str> {
         match &*self.parts {
             [] => Some(""),
@@ -100,7 +96,7 @@ fn push_text(parts: &mut Vec<Part>, literal: &mut String) {
     }
 }
 
-/// Returns the first `:name` of a text that a pattern does not capture.
+/// Returns the first `:name` of a text that the pattern does not capture.
 pub fn unknown_name<'t>(text: &'t str, names: &[Box<str>]) -> Option<&'t str> {
     text.split(':').skip(1).find_map(|after| {
         let name = after.get(..name_length(after))?;
@@ -108,7 +104,7 @@ pub fn unknown_name<'t>(text: &'t str, names: &[Box<str>]) -> Option<&'t str> {
     })
 }
 
-/// Where a redirect leads.
+/// The compiled target of a redirect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     text: Box<str>,
@@ -118,55 +114,60 @@ pub struct Target {
     fragment: Option<Template>,
 }
 
-/// What a target is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// It is sent to the client: the path is kept percent-encoded.
+    /// Sent to the client, so the path stays percent-encoded.
     Location,
-    /// It selects another asset: the path is decoded.
+    /// Selects another asset, so the path is decoded.
     Rewrite,
 }
 
 impl Target {
-    /// Returns the compiled target of a rule whose pattern captures `names`.
-    ///
-    /// # Errors
-    /// A [`TargetError`] names what can't be compiled and what to write instead.
-    pub fn parse(text: &str, names: &[Box<str>], purpose: Purpose) -> Result<Self, TargetError> {
+    /// Compiles the target of a rule with a pattern that captures `names`.
+    pub fn parse(text: &str, names: &[Box<str>], purpose: Purpose) -> Result<Self, Mistake> {
         if text.len() > TARGET_BYTES_MAX {
-            return Err(TargetError::TooLong);
+            let message = format!("is longer than {TARGET_BYTES_MAX} bytes");
+            return Err(Mistake::new(message, "Shorten it."));
         }
+        let bad_character = Mistake::new(
+            "has a backslash or a control character",
+            "Write `/` between folders, and no control characters.",
+        );
+        let bad_escape =
+            || Mistake::new("has an invalid percent-encoding", "Write `%25` for a percent sign.");
         if text.contains(is_no_path) {
-            return Err(TargetError::BadCharacter);
+            return Err(bad_character);
         }
         let (origin, rest) = split_origin(text)?;
         if origin.is_some() && purpose == Purpose::Rewrite {
-            return Err(TargetError::RewriteElsewhere);
+            return Err(Mistake::new(
+                "is on another host, with status 200",
+                "Write a path of this site, or a redirecting status such as 302.",
+            ));
         }
         if let Some(name) = unknown_name(rest, names) {
-            return Err(match name {
-                SPLAT_NAME => TargetError::NoSplat,
-                other => TargetError::UnknownName(other.into()),
-            });
+            return Err(not_captured(name));
         }
-        let (rest, fragment) = split_off(rest, '#');
-        let (path, query) = split_off(rest, '?');
-        let decoded = percent_decode(path).ok_or(TargetError::BadEscape)?;
+        let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let decoded = percent_decode(path).ok_or_else(bad_escape)?;
         if origin.is_none() && decoded.contains(is_no_path) {
-            return Err(TargetError::BadCharacter);
+            return Err(bad_character);
         }
         if origin.is_none() && has_dot_segment(path) {
-            return Err(TargetError::DotSegment);
+            return Err(Mistake::new(
+                "has `.` or `..`, which no request path has",
+                "Resolve `.` and `..` in the path.",
+            ));
         }
-        let path = Template::parse(&utf8_percent_encode(path, TARGET_PATH).to_string(), names);
+        let compile = |part: &str, escaped: &'static AsciiSet| {
+            Template::parse(&utf8_percent_encode(part, escaped).to_string(), names)
+        };
         let path = match purpose {
-            Purpose::Location => path,
-            Purpose::Rewrite => path.decoded().ok_or(TargetError::BadEscape)?,
+            Purpose::Location => compile(path, TARGET_PATH),
+            Purpose::Rewrite => compile(path, TARGET_PATH).decoded().ok_or_else(bad_escape)?,
         };
-        let suffix = |part: Option<&str>| {
-            part.filter(|part| !part.is_empty())
-                .map(|part| Template::parse(&utf8_percent_encode(part, QUERY).to_string(), names))
-        };
+        let suffix = |part: &str| (!part.is_empty()).then(|| compile(part, QUERY));
         Ok(Self {
             text: text.into(),
             origin: origin.map(Into::into),
@@ -176,48 +177,41 @@ impl Target {
         })
     }
 
-    /// Returns the target as it was written.
+    /// Returns the target as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Returns whether the target has a query or a fragment of its own.
+    /// Returns whether the target has a query or a fragment.
     pub fn has_suffix(&self) -> bool {
         self.query.is_some() || self.fragment.is_some()
     }
 
-    /// Returns whether the path depends on what the pattern captures.
+    /// Returns whether the path depends on captures.
     pub fn has_captures(&self) -> bool {
         self.path.as_text().is_none()
     }
 
-    /// Returns the value of `Location`, or `None` where it would be longer than
-    /// [`LOCATION_BYTES_MAX`] or hold a dot segment.
+    /// Returns the value of `Location`; `None` if it would be longer than [`LOCATION_BYTES_MAX`] or
+    /// contain a dot segment.
     ///
-    /// # Shape
-    /// Printable ASCII. Begins with `https://` and a host that the site wrote, or with exactly one
-    /// `/`. The target's own query replaces the request's; its fragment comes last.
+    /// It is printable ASCII and begins with `https://` and a host that the site wrote, or with
+    /// exactly one `/`. The target's query replaces that of the request; its fragment comes last.
     pub fn location(&self, captures: &Captures, query: Option<&str>) -> Option<String> {
-        let mut out = String::new();
-        match &self.origin {
-            Some(origin) => {
-                out.push_str(origin);
-                self.path.expand(captures, push_path, &mut out);
-            }
-            None => {
-                let mut path = String::new();
-                self.path.expand(captures, push_path, &mut path);
-                out = collapse(&path)?;
-            }
-        }
+        let mut path = String::new();
+        self.path.expand(captures, push_path, &mut path);
+        let mut out = match &self.origin {
+            Some(origin) => [&**origin, &*path].concat(),
+            None => collapse(&path)?,
+        };
         match (&self.query, query.filter(|query| !query.is_empty())) {
             (Some(own), _) => {
                 out.push('?');
                 own.expand(captures, push_component, &mut out);
             }
-            (None, Some(asked)) => {
+            (None, Some(requested)) => {
                 out.push('?');
-                out.extend(utf8_percent_encode(asked, QUERY));
+                out.extend(utf8_percent_encode(requested, QUERY));
             }
             (None, None) => {}
         }
@@ -228,10 +222,8 @@ impl Target {
         (out.len() <= LOCATION_BYTES_MAX).then_some(out)
     }
 
-    /// Returns the decoded path of the asset to serve, or `None` where no asset can have it.
-    ///
-    /// # Shape
-    /// `/`-rooted, no `//`, no dot segment.
+    /// Returns the decoded path of the asset to serve, without `//`; `None` if it would contain a
+    /// dot segment.
     pub fn rewrite_path(&self, captures: &Captures) -> Option<String> {
         let mut path = String::new();
         self.path.expand(captures, |out, value| out.push_str(value), &mut path);
@@ -239,39 +231,60 @@ impl Target {
     }
 }
 
-/// Returns the scheme and host in front, where the site wrote them, and the rest.
-fn split_origin(text: &str) -> Result<(Option<String>, &str), TargetError> {
+fn not_captured(name: &str) -> Mistake {
+    match name {
+        SPLAT_NAME => Mistake::new(
+            "has `:splat`, but the pattern has no `*`",
+            "Put a `*` into the pattern, or leave `:splat` out.",
+        ),
+        name => Mistake::new(
+            format!("has `:{name}`, which the pattern does not capture"),
+            format!("Put `:{name}` into the pattern, or write `%3A{name}` for a plain colon."),
+        ),
+    }
+}
+
+/// Splits off the scheme and host, if the site wrote them.
+fn split_origin(text: &str) -> Result<(Option<String>, &str), Mistake> {
     if text.starts_with("//") {
-        return Err(TargetError::NoScheme);
+        return Err(Mistake::new(
+            "begins with `//`, which names a host",
+            "Write one `/` for a path of this site, or `https://` and the host.",
+        ));
     }
     if text.starts_with('/') {
         return Ok((None, text));
     }
     let Some(after) = text.strip_prefix("https://") else {
-        return Err(TargetError::NotRooted);
+        return Err(Mistake::new(
+            "begins with neither `/` nor `https://`",
+            "Begin it with `/` for a path of this site, or with `https://` for another host.",
+        ));
     };
     let at = after.find(['/', '?', '#']).unwrap_or(after.len());
-    let (host, rest) = after.split_at_checked(at).ok_or(TargetError::BadHost)?;
+    let (host, rest) = after.split_at_checked(at).unwrap_or((after, ""));
     let (name, port) = host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
     if port.is_some_and(|port| name_length(port) > 0) || name.is_empty() && host.contains(':') {
-        return Err(TargetError::NameInHost);
+        return Err(Mistake::new(
+            "has a placeholder in its host",
+            "Write one rule for each host: a request must not choose where it is sent.",
+        ));
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     let port_ok = port.is_none_or(|port| {
         (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit())
     });
     if name.is_empty() || !name.bytes().all(plain) || !port_ok {
-        return Err(TargetError::BadHost);
+        return Err(Mistake::new(
+            "has an invalid hostname",
+            "Write a hostname such as `https://www.example.com/path`.",
+        ));
     }
     let slash = if rest.starts_with('/') { "" } else { "/" };
     Ok((Some(format!("https://{host}{slash}")), rest))
 }
 
-fn split_off(text: &str, mark: char) -> (&str, Option<&str>) {
-    text.split_once(mark).map_or((text, None), |(before, after)| (before, Some(after)))
-}
-
-/// Returns the path beginning with one `/`, runs of `/` as one; `None` for a dot segment.
+/// Returns the path with one `/` in front, and one for each run of `/`; `None` for a dot segment.
 fn collapse(path: &str) -> Option<String> {
     if has_dot_segment(path) {
         return None;
@@ -291,102 +304,22 @@ fn is_no_path(next: char) -> bool {
 }
 
 fn has_dot_segment(path: &str) -> bool {
-    // A client resolves `%2e` as `.` too (WHATWG URL), so it counts.
-    let dots = |segment: &str| {
-        let length = segment.replace("%2e", ".").replace("%2E", ".");
-        matches!(&*length, "." | "..")
-    };
-    path.split('/').any(|segment| segment.len() <= 6 && dots(segment))
+    // A client resolves `%2e` as `.` too (WHATWG URL).
+    path.split('/').filter(|segment| segment.len() <= 6).any(|segment| {
+        let decoded = segment.replace("%2e", ".").replace("%2E", ".");
+        matches!(&*decoded, "." | "..")
+    })
 }
 
-/// Appends a decoded text as part of a path.
+/// Appends a decoded text to a path.
 pub fn push_path(out: &mut String, text: &str) {
     out.extend(utf8_percent_encode(text, PATH));
 }
 
-/// Appends a decoded text as one value within a query or fragment.
+/// Appends a decoded text to a query or fragment.
 fn push_component(out: &mut String, text: &str) {
     out.extend(utf8_percent_encode(text, COMPONENT));
 }
-
-/// Why a text is no target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TargetError {
-    /// Longer than [`TARGET_BYTES_MAX`].
-    TooLong,
-    /// Begins with neither `/` nor `https://`.
-    NotRooted,
-    /// Begins with `//`, which names another host.
-    NoScheme,
-    /// The host is not a hostname with an optional port.
-    BadHost,
-    /// A placeholder in the host: a request would choose where clients are sent.
-    NameInHost,
-    /// `:splat` without a `*` in the pattern.
-    NoSplat,
-    /// `:name` that the pattern does not capture.
-    UnknownName(Box<str>),
-    /// A `%` without two hexadecimal digits, or bytes that are not UTF-8.
-    BadEscape,
-    /// A backslash or a control character.
-    BadCharacter,
-    /// `.` or `..` as a folder.
-    DotSegment,
-    /// A rewrite (status 200) to another host.
-    RewriteElsewhere,
-}
-
-impl TargetError {
-    /// Returns what to write instead.
-    pub fn remedy(&self) -> String {
-        let remedy = match self {
-            Self::TooLong => "Shorten it.",
-            Self::NotRooted => {
-                "Begin it with `/` for a path of this site, or with `https://` for another host."
-            }
-            Self::NoScheme => "Write one `/` for a path of this site, or `https://` and the host.",
-            Self::BadHost => "Write a hostname such as `https://www.example.com/path`.",
-            Self::NameInHost => {
-                "Write one rule for each host: a request must not choose where it is sent."
-            }
-            Self::NoSplat => "Put a `*` into the pattern, or leave `:splat` out.",
-            Self::UnknownName(name) => {
-                return format!(
-                    "Put `:{name}` into the pattern, or write `%3A{name}` for a plain colon."
-                );
-            }
-            Self::BadEscape => "Write `%25` for a percent sign.",
-            Self::BadCharacter => "Write `/` between folders, and no control characters.",
-            Self::DotSegment => "Write the path as it is after `.` and `..` are resolved.",
-            Self::RewriteElsewhere => {
-                "Write a path of this site, or a redirecting status such as 302."
-            }
-        };
-        remedy.to_owned()
-    }
-}
-
-impl fmt::Display for TargetError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong => write!(formatter, "is longer than {TARGET_BYTES_MAX} bytes"),
-            Self::NotRooted => formatter.write_str("begins with neither `/` nor `https://`"),
-            Self::NoScheme => formatter.write_str("begins with `//`, which names a host"),
-            Self::BadHost => formatter.write_str("has a host that is no hostname"),
-            Self::NameInHost => formatter.write_str("has a placeholder in its host"),
-            Self::NoSplat => formatter.write_str("holds `:splat`, but the pattern has no `*`"),
-            Self::UnknownName(name) => {
-                write!(formatter, "holds `:{name}`, which the pattern does not capture")
-            }
-            Self::BadEscape => formatter.write_str("holds a `%` that escapes nothing"),
-            Self::BadCharacter => formatter.write_str("holds a backslash or a control character"),
-            Self::DotSegment => formatter.write_str("holds `.` or `..`, as no path does"),
-            Self::RewriteElsewhere => formatter.write_str("is on another host, with status 200"),
-        }
-    }
-}
-
-impl std::error::Error for TargetError {}
 
 #[cfg(test)]
 mod tests {
@@ -402,58 +335,37 @@ mod tests {
     }
 
     #[test]
-    fn locations() {
+    fn locations_are_encoded() {
         let rows = [
-            ("plain", "/a", "/b", "/a", None, Some("/b")),
-            ("query kept", "/a", "/b", "/a", Some("q=1"), Some("/b?q=1")),
-            ("own query wins", "/a", "/b?own", "/a", Some("q=1"), Some("/b?own")),
-            ("empty own query", "/a", "/b?", "/a", Some("q=1"), Some("/b?q=1")),
-            ("empty query", "/a", "/b", "/a", Some(""), Some("/b")),
-            ("fragment last", "/a", "/b#f", "/a", Some("q=1"), Some("/b?q=1#f")),
-            ("query, fragment", "/a", "/b?x#f?y", "/a", None, Some("/b?x#f?y")),
-            ("splat", "/a/*", "/b/:splat", "/a/x/y", None, Some("/b/x/y")),
-            (
-                "splat encoded once",
-                "/a/*",
-                "/b/:splat",
-                "/a/é%41 [",
-                None,
-                Some("/b/%C3%A9%2541%20%5B"),
-            ),
-            ("literal encoded once", "/a", "/é%C3%A9", "/a", None, Some("/%C3%A9%C3%A9")),
-            (
-                "no host from a splat",
-                "/a/*",
-                "/:splat",
-                "/a//evil.example",
-                None,
-                Some("/evil.example"),
-            ),
-            ("nothing captured", "/a/*", "/:splat/b", "/a/", None, Some("/b")),
-            ("whole names", "/:id/:identity", "/:identity/:id", "/1/2", None, Some("/2/1")),
-            ("captured query", "/:x", "/s?q=:x", "/a&b=c#d", None, Some("/s?q=a%26b%3Dc%23d")),
-            ("captured fragment", "/:x", "/s#:x", "/a#b", None, Some("/s#a%23b")),
-            (
-                "other host",
-                "/*",
-                "https://h:8443/:splat",
-                "/a",
-                Some("q"),
-                Some("https://h:8443/a?q"),
-            ),
-            ("host alone", "/*", "https://h", "/a", None, Some("https://h/")),
-            ("host and query", "/*", "https://h?q", "/a", None, Some("https://h/?q")),
-            ("header splitting", "/a", "/b", "/a", Some("x\r\ny: z"), Some("/b?x%0D%0Ay:%20z")),
-            ("bytes in a query", "/a", "/b", "/a", Some("é<#"), Some("/b?%C3%A9%3C%23")),
-            ("made dot segment", "/:x.", "/:x.", "/..", None, None),
+            ("/a", "/b", "/a", None, "/b"),
+            ("/a", "/b", "/a", Some("q=1"), "/b?q=1"),
+            ("/a", "/b?own", "/a", Some("q=1"), "/b?own"),
+            ("/a", "/b?", "/a", Some("q=1"), "/b?q=1"),
+            ("/a", "/b", "/a", Some(""), "/b"),
+            ("/a", "/b#f", "/a", Some("q=1"), "/b?q=1#f"),
+            ("/a", "/b?x#f?y", "/a", None, "/b?x#f?y"),
+            ("/a/*", "/b/:splat", "/a/x/y", None, "/b/x/y"),
+            ("/a/*", "/b/:splat", "/a/é%41 [", None, "/b/%C3%A9%2541%20%5B"),
+            ("/a", "/é%C3%A9", "/a", None, "/%C3%A9%C3%A9"),
+            ("/a/*", "/:splat", "/a//evil.example", None, "/evil.example"),
+            ("/a/*", "/:splat/b", "/a/", None, "/b"),
+            ("/:id/:identity", "/:identity/:id", "/1/2", None, "/2/1"),
+            ("/:x", "/s?q=:x", "/a&b=c#d", None, "/s?q=a%26b%3Dc%23d"),
+            ("/:x", "/s#:x", "/a#b", None, "/s#a%23b"),
+            ("/*", "https://h:8443/:splat", "/a", Some("q"), "https://h:8443/a?q"),
+            ("/*", "https://h", "/a", None, "https://h/"),
+            ("/*", "https://h?q", "/a", None, "https://h/?q"),
+            ("/a", "/b", "/a", Some("x\r\ny: z"), "/b?x%0D%0Ay:%20z"),
+            ("/a", "/b", "/a", Some("é<#"), "/b?%C3%A9%3C%23"),
         ];
-        for (_name, from, to, path, query, expected) in rows {
-            check(from, to, path, query, expected);
+        for (from, to, path, query, expected) in rows {
+            check(from, to, path, query, Some(expected));
         }
+        check("/:x.", "/:x.", "/..", None, None);
     }
 
     #[test]
-    fn longest_location() {
+    fn the_longest_location_is_bounded() {
         let to = format!("/{}", "a".repeat(TARGET_BYTES_MAX - 1));
         let room = LOCATION_BYTES_MAX - TARGET_BYTES_MAX - 1;
         let pattern = Pattern::parse("/a", Language::Rules).unwrap();
@@ -461,14 +373,12 @@ mod tests {
         let captures = pattern.matches("x", "/a").unwrap();
         assert!(target.location(&captures, Some(&"q".repeat(room))).is_some());
         assert!(target.location(&captures, Some(&"q".repeat(room + 1))).is_none());
-        assert_eq!(
-            Target::parse(&format!("{to}a"), &[], Purpose::Location),
-            Err(TargetError::TooLong)
-        );
+        let longer = Target::parse(&format!("{to}a"), &[], Purpose::Location);
+        assert_eq!(longer.unwrap_err().to_string(), "is longer than 2048 bytes");
     }
 
     #[test]
-    fn rewrite_paths() {
+    fn rewrite_paths_are_decoded() {
         let rows = [
             ("/a", "/b", "/a", Some("/b")),
             ("/a", "/caf%C3%A9", "/a", Some("/café")),
@@ -486,34 +396,34 @@ mod tests {
     }
 
     #[test]
-    fn mistakes() {
+    fn mistakes_are_named() {
         let rows = [
-            ("", TargetError::NotRooted),
-            ("b", TargetError::NotRooted),
-            ("http://h/", TargetError::NotRooted),
-            ("javascript:alert(1)", TargetError::NotRooted),
-            ("//h/", TargetError::NoScheme),
-            ("/\\h", TargetError::BadCharacter),
-            ("/a\r\nb", TargetError::BadCharacter),
-            ("/%5Ch", TargetError::BadCharacter),
-            ("/%0d", TargetError::BadCharacter),
-            ("https://", TargetError::BadHost),
-            ("https://user@h/", TargetError::BadHost),
-            ("https://h:/", TargetError::BadHost),
-            ("https://h:123456/", TargetError::BadHost),
-            ("https://:x.h/", TargetError::NameInHost),
-            ("https://h:x/", TargetError::NameInHost),
-            ("/:splat", TargetError::NoSplat),
-            ("/:y", TargetError::UnknownName("y".into())),
-            ("/%", TargetError::BadEscape),
-            ("/a/../b", TargetError::DotSegment),
-            ("/a/%2E%2e", TargetError::DotSegment),
+            ("", "begins with neither `/` nor `https://`"),
+            ("b", "begins with neither `/` nor `https://`"),
+            ("http://h/", "begins with neither `/` nor `https://`"),
+            ("javascript:alert(1)", "begins with neither `/` nor `https://`"),
+            ("//h/", "begins with `//`, which names a host"),
+            ("/\\h", "has a backslash or a control character"),
+            ("/a\r\nb", "has a backslash or a control character"),
+            ("/%5Ch", "has a backslash or a control character"),
+            ("/%0d", "has a backslash or a control character"),
+            ("https://", "has an invalid hostname"),
+            ("https://user@h/", "has an invalid hostname"),
+            ("https://h:/", "has an invalid hostname"),
+            ("https://h:123456/", "has an invalid hostname"),
+            ("https://:x.h/", "has a placeholder in its host"),
+            ("https://h:x/", "has a placeholder in its host"),
+            ("/:splat", "has `:splat`, but the pattern has no `*`"),
+            ("/:y", "has `:y`, which the pattern does not capture"),
+            ("/%", "has an invalid percent-encoding"),
+            ("/a/../b", "has `.` or `..`, which no request path has"),
+            ("/a/%2E%2e", "has `.` or `..`, which no request path has"),
         ];
         for (text, expected) in rows {
-            let parsed = Target::parse(text, &["x".into()], Purpose::Location);
-            assert_eq!(parsed, Err(expected), "{text}");
+            let mistake = Target::parse(text, &["x".into()], Purpose::Location).unwrap_err();
+            assert_eq!(mistake.to_string(), expected, "{text}");
         }
         let elsewhere = Target::parse("https://h/", &[], Purpose::Rewrite);
-        assert_eq!(elsewhere, Err(TargetError::RewriteElsewhere));
+        assert_eq!(elsewhere.unwrap_err().to_string(), "is on another host, with status 200");
     }
 }

@@ -1,38 +1,25 @@
-//! Recognises catch-all redirects of other hosts that say what answers where no file is.
+//! Catch-all redirects of other hosts, which apply only if there is no file.
 //!
-//! On Netlify `/* /index.html 200` and `/* /404.html 404` come after files. Redirects come
-//! before files here, so these lines compile to a `not_found` mode instead.
+//! On Netlify `/* /index.html 200` and `/* /404.html 404` come after files. Here redirects come
+//! before files, so these lines compile to a `not_found` mode instead.
 
 use crate::site::config::NotFoundMode;
 use crate::site::rules::RedirectRule;
 use crate::wire::path::file_extension;
 
-/// Pattern of a rule that matches every path on every host.
+/// Matches every path on every host.
 pub const EVERYTHING: &str = "/*";
 
-/// A catch-all rule, compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fallback {
-    /// `/* /page 200`: navigations get this page, a decoded path as it was written.
+    /// `/* /page 200`: the decoded path of the page for navigations.
     Application(Box<str>),
-    /// `/dir/* /dir/404.html 404`: the nearest `404.html` answers below the folder, `/dir`, or
-    /// everywhere if that is empty.
+    /// `/dir/* /dir/404.html 404`: the folder with `404.html` pages, here `/dir`; empty for all.
     NotFoundPage(Box<str>),
 }
 
 impl Fallback {
-    /// Returns the fallback that a rule with status 200 stands for.
-    ///
-    /// # Example
-    /// ```
-    /// use selvedge::site::source::fallback::Fallback;
-    /// use selvedge::site::rules::RedirectRule;
-    ///
-    /// let rule = RedirectRule::parse("/*", "/index.html", 200).unwrap();
-    /// assert_eq!(Fallback::of(&rule), Some(Fallback::Application("/index.html".into())));
-    /// let rule = RedirectRule::parse("/app/*", "/index.html", 200).unwrap();
-    /// assert_eq!(Fallback::of(&rule), None);
-    /// ```
+    /// Converts a rule with status 200.
     pub fn of(rule: &RedirectRule) -> Option<Self> {
         let from = rule.from();
         if rule.status() != 200 || from.as_str() != EVERYTHING || rule.to().has_captures() {
@@ -43,14 +30,13 @@ impl Fallback {
         is_page.then(|| Self::Application(page.into()))
     }
 
-    /// Returns the fallback that a rule with status 404 stands for.
+    /// Converts a rule with status 404.
     pub fn of_not_found(from: &str, to: &str) -> Option<Self> {
         let folder = from.strip_suffix(EVERYTHING)?;
         let page = to.strip_prefix(folder)?;
         matches!(page, "/404.html" | "/404").then(|| Self::NotFoundPage(folder.into()))
     }
 
-    /// Returns the mode that the fallback compiles to.
     pub fn mode(&self) -> NotFoundMode {
         match self {
             Self::Application(_) => NotFoundMode::SinglePageApplication,
@@ -67,7 +53,7 @@ impl Fallback {
     }
 }
 
-/// Returns the files that a page's path may mean, in the order in which they are tried.
+/// Returns the files that a page's path may mean, in the order to try.
 pub fn page_files(page: &str) -> [String; 3] {
     let bare = page.strip_suffix('/').unwrap_or(page);
     [page.to_owned(), [bare, ".html"].concat(), [bare, "/index.html"].concat()]
@@ -78,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn catch_all_rules() {
+    fn catch_all_rules_are_recognised() {
         let rows = [
             ("/*", "/index.html", 200, Some("/index.html")),
             ("/*", "/", 200, Some("/")),
@@ -92,6 +78,7 @@ mod tests {
             ("/*", "/site/:splat", 200, None),
             ("/:page", "/index.html", 200, None),
             ("/app/*", "/app.html", 200, None),
+            ("/app/*", "/index.html", 200, None),
             ("https://a.test/*", "/index.html", 200, None),
         ];
         for (from, to, status, expected) in rows {
@@ -114,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_a_page() {
+    fn a_page_has_several_files() {
         assert_eq!(page_files("/").last().map(String::as_str), Some("/index.html"));
         assert!(page_files("/app").contains(&"/app.html".to_owned()));
         assert!(page_files("/app/").contains(&"/app/index.html".to_owned()));

@@ -1,7 +1,6 @@
-//! The rule files that sites bring, parsed into rules: `_headers`, `_redirects` and their dialects.
+//! Parses the rule files of a site: `_headers`, `_redirects` and dialects of other hosts.
 //!
-//! Only publishing reads them; they are here, and not in `publish`, because their tests also run in
-//! a browser.
+//! Only publishing uses them; they are not in `publish` because their tests also run in a browser.
 
 pub mod diagnostic;
 pub mod dialect;

@@ -1,44 +1,30 @@
-//! The `_redirects` file: its text into redirect rules.
+//! Parses the `_redirects` file.
 //!
-//! The syntax is that of Workers Static Assets: `from to [status]` on a line, 302 unless it says
-//! otherwise. What is skipped there without a word is reported here. Two additions: `from` may
-//! begin with `https://host`, and catch-all lines of Netlify compile to a [`Fallback`].
+//! The syntax is that of Workers Static Assets: `from to [status]` on a line, 302 by default. Lines
+//! that are silently skipped there are reported here. Two additions: `from` may begin with
+//! `https://host`, and catch-all lines of Netlify compile to a [`Fallback`].
 
-use crate::site::rules::{RedirectRule, RulesError};
+use crate::site::rules::{RedirectRule, not_a_status};
 use crate::site::source::diagnostic::{Diagnostic, Located, Report, rule_lines};
-use crate::site::source::dialect::{self, Refusal};
+use crate::site::source::dialect;
 use crate::site::source::fallback::Fallback;
 
-/// The name of the file at the root of the published folder.
 pub const FILE_NAME: &str = "_redirects";
 
-/// The status of a redirect that names none.
+/// The status of a redirect without one.
 pub const STATUS_DEFAULT: u16 = 302;
 
-/// The content of a `_redirects` file, compiled.
+/// A parsed `_redirects` file, in the order of its lines.
 #[derive(Debug, Default)]
 pub struct RedirectsFile {
-    /// Redirects and rewrites, in the order written.
     pub rules: Vec<Located<RedirectRule>>,
-    /// Catch-all lines that come after files, in the order written.
     pub fallbacks: Vec<Located<Fallback>>,
-    /// Everything that is wrong with the file.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Returns the rules of a `_redirects` file and everything that is wrong with it.
-///
-/// # Example
-/// ```
-/// use selvedge::site::source::redirects_file::parse;
-///
-/// let found = parse("_redirects", "/old/* /new/:splat 301\n/a /b 418\n");
-/// assert_eq!(found.rules.len(), 1);
-/// let printed = found.diagnostics[0].to_string();
-/// assert!(printed.starts_with("_redirects:2: 418 is not the status of a redirect"));
-/// ```
+/// Parses a `_redirects` file, which diagnostics call `file`.
 pub fn parse(file: &str, text: &str) -> RedirectsFile {
-    let mut reader = Reader { report: Report::new(file), rules: Vec::new(), fallbacks: Vec::new() };
+    let mut parser = Parser { report: Report::new(file), found: RedirectsFile::default() };
     for (number, line) in rule_lines(text) {
         // A `#` after a space begins a comment; one without is the fragment of a target.
         let comment = line
@@ -48,41 +34,37 @@ pub fn parse(file: &str, text: &str) -> RedirectsFile {
             .map(|((at, _), _)| at);
         let line = comment.and_then(|at| line.get(..at)).unwrap_or(line);
         let tokens: Vec<&str> = line.split_whitespace().collect();
-        if let Some(Refusal { message, remedy }) = dialect::condition(&tokens) {
-            reader.report.error(number, message, remedy);
+        if let Some(mistake) = dialect::condition(&tokens) {
+            parser.report.mistake(number, &mistake);
             continue;
         }
         match *tokens {
-            [from, to] => reader.line(number, from, to, None),
-            [from, to, status] => reader.line(number, from, to, Some(status)),
+            [from, to] => parser.line(number, from, to, None),
+            [from, to, status] => parser.line(number, from, to, Some(status)),
             _ => {
-                let message = format!("a line holds 2 or 3 words, this one {}", tokens.len());
+                let message = format!("a line has 2 or 3 words, this one {}", tokens.len());
                 let remedy = "Write `/from /to` or `/from /to 301`.";
-                reader.report.error(number, message, remedy);
+                parser.report.error(number, message, remedy);
             }
         }
     }
-    let Reader { report, rules, fallbacks } = reader;
-    RedirectsFile { rules, fallbacks, diagnostics: report.into_diagnostics() }
+    RedirectsFile { diagnostics: parser.report.into_diagnostics(), ..parser.found }
 }
 
-struct Reader {
+struct Parser {
     report: Report,
-    rules: Vec<Located<RedirectRule>>,
-    fallbacks: Vec<Located<Fallback>>,
+    found: RedirectsFile,
 }
 
-impl Reader {
+impl Parser {
     fn line(&mut self, number: u32, from: &str, to: &str, status: Option<&str>) {
         let word = status.unwrap_or_default();
-        // Netlify's `!`: the rule comes before files, as all of ours do.
+        // Netlify's `!`: the rule takes precedence over files, as all redirects do here.
         let forced = word.strip_suffix('!');
         let digits = forced.unwrap_or(word);
         let parsed = status.map_or(Some(STATUS_DEFAULT), |_| digits.parse().ok());
         let Some(status) = parsed else {
-            let message = format!("`{word}` is not the status of a redirect");
-            self.report.error(number, message, RulesError::Status(0).remedy());
-            return;
+            return self.report.mistake(number, &not_a_status(format_args!("`{word}`")));
         };
         let from = match from.starts_with('/') || from.contains("://") {
             true => from.to_owned(),
@@ -92,13 +74,12 @@ impl Reader {
             self.not_found(number, &from, to, forced.is_some());
             return;
         }
-        if let Some(Refusal { message, remedy }) = dialect::target(&from, to, status) {
-            self.report.error(number, message, remedy);
-            return;
+        if let Some(mistake) = dialect::target(&from, to, status) {
+            return self.report.mistake(number, &mistake);
         }
         let rule = match RedirectRule::parse(&from, to, status) {
             Ok(rule) => rule,
-            Err(error) => return self.report.error(number, &error, error.remedy()),
+            Err(mistake) => return self.report.mistake(number, &mistake),
         };
         let fallback = Fallback::of(&rule);
         if forced.is_some() && fallback.is_none() {
@@ -107,23 +88,23 @@ impl Reader {
             self.report.warning(number, message, remedy);
         }
         match fallback.filter(|_| forced.is_none()) {
-            Some(fallback) => self.fallbacks.push(self.report.locate(number, fallback)),
-            None => self.rules.push(self.report.locate(number, rule)),
+            Some(fallback) => self.found.fallbacks.push(self.report.locate(number, fallback)),
+            None => self.found.rules.push(self.report.locate(number, rule)),
         }
     }
 
     fn not_found(&mut self, number: u32, from: &str, to: &str, is_forced: bool) {
         if is_forced {
             let remedy = "Leave the files out with [publish] ignore in selvedge.toml.";
-            self.report.error(number, "`404!` hides files, which no rule can do here", remedy);
+            self.report.error(number, "`404!` would hide files, which rules can't do here", remedy);
             return;
         }
         match Fallback::of_not_found(from, to) {
-            Some(fallback) => self.fallbacks.push(self.report.locate(number, fallback)),
+            Some(fallback) => self.found.fallbacks.push(self.report.locate(number, fallback)),
             None => {
                 let remedy =
-                    "Put a `404.html` into a folder: it answers for what is missing below it.";
-                self.report.error(number, RulesError::Status(404), remedy);
+                    "Put a `404.html` into a folder: it is served for missing files below it.";
+                self.report.error(number, not_a_status(404), remedy);
             }
         }
     }

@@ -1,21 +1,19 @@
 //! `Content-Type` in header rules, which the publisher applies to files.
 //!
-//! It never becomes a header operation: the media type of a file is in the manifest, where codings,
-//! lifetimes and `nosniff` go by it. So a rule has to select files, not hosts.
-
-use std::fmt;
+//! It never becomes a header operation, because codings and lifetimes depend on the media type in
+//! the manifest. So a rule has to select files, not hosts.
 
 use crate::site::deployment::manifest::spellings;
 use crate::site::rules::header_op::Origin;
-use crate::site::rules::pattern::{Pattern, PatternError};
+use crate::site::rules::mistake::Mistake;
+use crate::site::rules::parse_pattern;
+use crate::site::rules::pattern::Pattern;
 use crate::wire::media_type::is_media_type;
 
-/// The name of the header.
 pub const CONTENT_TYPE: &str = "content-type";
 
-/// Message for a rule that unsets the header.
+/// Message and remedy for a rule that unsets the header.
 pub const TYPE_UNSET: &str = "unsetting `content-type` has no effect: a file always has one";
-/// Remedy for such a rule.
 pub const TYPE_UNSET_REMEDY: &str = "Set the type it should have, as in `text/plain`.";
 
 /// The media type of the files that a pattern matches.
@@ -26,27 +24,27 @@ pub struct TypeRule {
 }
 
 impl TypeRule {
-    /// Returns the rule.
-    ///
-    /// # Errors
-    /// [`TypeError`] when the pattern or the value can't be one.
-    pub fn parse(pattern: &str, origin: Origin, media_type: &str) -> Result<Self, TypeError> {
-        let pattern = Pattern::parse(pattern, origin.language()).map_err(TypeError::Pattern)?;
+    pub fn parse(pattern: &str, origin: Origin, media_type: &str) -> Result<Self, Mistake> {
+        let pattern = parse_pattern(pattern, origin.language())?;
         if pattern.has_host() {
-            return Err(TypeError::Host);
+            return Err(Mistake::new(
+                "the pattern of a `Content-Type` has a host",
+                "Write it below a path alone: a file has one media type on every host.",
+            ));
         }
         if !is_media_type(media_type) {
-            return Err(TypeError::MediaType);
+            return Err(Mistake::new(
+                "the `Content-Type` is not a media type",
+                "Write a type and a subtype, as in `text/plain; charset=utf-8`.",
+            ));
         }
         Ok(Self { pattern, media_type: media_type.into() })
     }
 
-    /// Returns the pattern.
     pub fn pattern(&self) -> &Pattern {
         &self.pattern
     }
 
-    /// Returns the media type.
     pub fn media_type(&self) -> &str {
         &self.media_type
     }
@@ -57,44 +55,12 @@ impl TypeRule {
     }
 }
 
-/// Why a rule can't set a media type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TypeError {
-    /// The pattern is wrong.
-    Pattern(PatternError),
-    /// The pattern names a host.
-    Host,
-    /// The value is not a media type.
-    MediaType,
-}
-
-impl TypeError {
-    /// Returns what to write instead.
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::Pattern(error) => error.remedy(),
-            Self::Host => "Write it below a path alone: a file has one media type on every host.",
-            Self::MediaType => "Write a type and a subtype, as in `text/plain; charset=utf-8`.",
-        }
-    }
-}
-
-impl fmt::Display for TypeError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pattern(error) => error.fmt(formatter),
-            Self::Host => formatter.write_str("the pattern of a `Content-Type` names a host"),
-            Self::MediaType => formatter.write_str("the `Content-Type` is not a media type"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn files() {
+    fn rules_match_files() {
         let rows = [
             ("/*", "/a.bin", true),
             ("/a", "/a", true),
@@ -115,12 +81,16 @@ mod tests {
     }
 
     #[test]
-    fn mistakes() {
-        let of = |pattern, value| TypeRule::parse(pattern, Origin::HeadersFile, value).err();
-        assert_eq!(of("https://a.test/*", "text/plain"), Some(TypeError::Host));
+    fn mistakes_are_named() {
+        let of = |pattern, value| {
+            let parsed = TypeRule::parse(pattern, Origin::HeadersFile, value);
+            parsed.unwrap_err().to_string()
+        };
+        let host = of("https://a.test/*", "text/plain");
+        assert_eq!(host, "the pattern of a `Content-Type` has a host");
         for value in ["json", "text/", "text/:splat", "a/b, c/d", ""] {
-            assert_eq!(of("/*", value), Some(TypeError::MediaType), "{value}");
+            assert_eq!(of("/*", value), "the `Content-Type` is not a media type", "{value}");
         }
-        assert!(matches!(of("a", "text/plain"), Some(TypeError::Pattern(_))));
+        assert_eq!(of("a", "text/plain"), "the pattern `a` does not begin with `/`");
     }
 }

@@ -1,30 +1,31 @@
-// "Deploy to Cloudflare" of the README, done to the repository's own wrangler.toml as it says:
-// `wrangler deploy --dry-run` lists every binding that the worker needs. Commands, lines and names
-// come from the two files, so neither can change without the other.
+// Follows the README's "Deploy to Cloudflare" with the repository's wrangler.toml, and checks the
+// bindings that `wrangler deploy --dry-run` lists. All commands, lines and names come from these
+// two files, so neither can change without the other.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
+import { ROOT } from "../../../scripts/lib.mjs";
 import { checkout } from "../lib/make_dev.mjs";
-import { ROOT, scratch } from "../lib/worker.mjs";
+import { scratch } from "../lib/worker.mjs";
 
 const DOMAIN = "cdn-of-ours.test";
 const NAMESPACE = "fedcba9876543210fedcba9876543210";
 const README = readFileSync(join(ROOT, "README.md"), "utf8");
 const STEPS = README.match(/^## Deploy to Cloudflare\n(.*?)^## /ms)[1];
 
-/** The one match of a pattern in the README's steps. */
+/** Returns the match of a pattern in the README's steps. */
 function step(pattern) {
   const found = STEPS.match(pattern);
   assert.ok(found, `the README has no ${pattern}`);
   return found;
 }
 
-/** The block to uncomment, from its first line to the end of the file. */
-function production(text) {
+/** Splits wrangler.toml before the block to uncomment, and uncomments that. */
+function uncommented(text) {
   const [, first] = step(/uncomment everything from `(\[env\.production\])` to the end/);
   const at = text.indexOf(`# ${first}\n`);
   assert.ok(at > 0, `wrangler.toml has no line # ${first}`);
@@ -32,10 +33,10 @@ function production(text) {
   return [text.slice(0, at), lines.map((line) => line.replace(/^# ?/, "")).join("\n")];
 }
 
-/** wrangler.toml after step 3. */
+/** Returns wrangler.toml as it is after step 3. */
 function configured(text, store) {
   const [, example] = step(/write your domain for `([^`]+)`/);
-  let [before, after] = production(text);
+  let [before, after] = uncommented(text);
   after = after.replaceAll(example, DOMAIN);
   if (store === "kv") {
     const [, diff] = step(/With KV, change.*?```diff\n(.*?)```/s);
@@ -49,7 +50,7 @@ function configured(text, store) {
   return before + after;
 }
 
-/** What `wrangler deploy --dry-run` prints; `deploy` is the README's command. */
+/** Runs the README's deploy command with `--dry-run`; resolves to its output. */
 async function dryRun(text) {
   const [, deploy] = step(/`(npx wrangler deploy [^`]+)` builds the worker/);
   const cwd = checkout({ "wrangler.toml": () => text });
@@ -62,15 +63,13 @@ async function dryRun(text) {
     CLOUDFLARE_API_TOKEN: "",
     npm_config_offline: "true",
   };
-  const { stdout, stderr } = await promisify(execFile)("sh", ["-c", `${deploy} --dry-run`], {
-    cwd,
-    env,
-    timeout: 120_000,
-  });
+  const options = { cwd, env, timeout: 120_000 };
+  const command = ["-c", `${deploy} --dry-run`];
+  const { stdout, stderr } = await promisify(execFile)("sh", command, options);
   return stdout + stderr;
 }
 
-/** The resources that the binding of each name has in the list. */
+/** Returns the listed bindings: name -> kind and value. */
 function listed(output) {
   const rows = output.matchAll(/^env\.(\w+)(?: \((.*?)\))?\s{2,}(\w[\w ]*?)\s*$/gm);
   return Object.fromEntries([...rows].map(([, name, value, kind]) => [name, [kind, value]]));
@@ -90,20 +89,16 @@ describe("the README's deploy", () => {
       const found = listed(output);
       assert.deepEqual(found[binding], expected, output);
       assert.equal(found.FRESH_LIMIT[0], "Rate Limit", output);
-      const variables = {
-        BASE_DOMAIN: DOMAIN,
-        STORE: store,
-        DEFAULT_SITE: "www",
-        HTTPS_ONLY: "true",
-      };
+      const settings = { DEFAULT_SITE: "www", HTTPS_ONLY: "true" };
+      const variables = { BASE_DOMAIN: DOMAIN, STORE: store, ...settings };
       for (const [name, value] of Object.entries(variables)) {
         assert.deepEqual(found[name], ["Environment Variable", `"${value}"`], output);
       }
       assert.equal(Object.keys(found).length, 6, output);
-      // The one warning is that of which the README speaks.
-      const warnings = [...output.matchAll(/^ +- (.* at the top level, but not on .*)$/gm)].map(([, text]) => text);
+      // The README announces this warning.
+      const warnings = output.match(/^ +- .* at the top level, but not on .*$/gm) ?? [];
       assert.equal(warnings.length, 1, output);
-      assert.match(warnings[0], new RegExp(`^"${other}" exists`));
+      assert.match(warnings[0], new RegExp(`^ +- "${other}" exists`));
       assert.match(STEPS, /wrangler warns that production has no binding for the other store/);
       assert.match(output, /--dry-run: exiting now/);
       const routes = [`"${DOMAIN}/*"`, `"*.${DOMAIN}/*"`, `zone_name = "${DOMAIN}"`];
@@ -111,8 +106,8 @@ describe("the README's deploy", () => {
     });
   }
 
-  test("what stands in wrangler.toml as it is can't be deployed by mistake", async () => {
-    // Without its section, `--env production` would take a worker without a store.
+  test("wrangler.toml can't be deployed by mistake before it is configured", async () => {
+    // Without an `[env.production]`, wrangler would deploy a worker without a store.
     const output = await dryRun(original).catch((error) => error.stdout + error.stderr);
     assert.match(output, /No environment found in configuration with name "production"/);
   });

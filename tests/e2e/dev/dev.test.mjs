@@ -1,23 +1,22 @@
-// `make dev`, as a newcomer meets it: the welcome page in a real browser, a second start with its
-// data still there, two of them side by side, restarts when the runtime dies or .dev.vars changes,
-// and nothing left running after an interrupt.
+// `make dev`: the welcome page in a real browser, restarts, two servers side by side, clean exits.
 
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { wellFormed } from "../lib/check.mjs";
+import { BROWSERS } from "../../../scripts/chromium.mjs";
+import { ROOT, onPath } from "../../../scripts/lib.mjs";
+import { until, wellFormed } from "../lib/check.mjs";
 import { get } from "../lib/client.mjs";
 import { checkout, dev, processes } from "../lib/make_dev.mjs";
-import { ROOT, freePort, scratch } from "../lib/worker.mjs";
+import { scratch } from "../lib/worker.mjs";
 
-/** From a dead worker to one that answers: three probes, an end and a start. */
+/** Maximum time from a dead worker to one that answers: three probes, an end and a start. */
 const AGAIN_MS_MAX = 60_000;
-const BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-const QUIET = [
+const BROWSER_OPTIONS = [
   "--headless",
   "--no-sandbox",
   "--disable-gpu",
@@ -27,15 +26,26 @@ const QUIET = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  "--virtual-time-budget=5000",
 ];
-/** What is still running for this port or this state folder. */
-const left = (...marks) => processes(...marks);
+const wranglerOn = (port) => `wrangler.js dev --ip 127.0.0.1 --port ${port}`;
+
+function kill(mark) {
+  const victims = processes(mark);
+  for (const { pid } of victims) process.kill(pid, "SIGKILL");
+  return victims.length;
+}
 
 describe("make dev", () => {
   const state = scratch("selvedge-dev-");
+  /** Checks that no process of a server is left after `ms`. */
+  const nothingRuns = async (ms, ...marks) => {
+    await sleep(ms);
+    assert.deepEqual(processes(state, ...marks), []);
+  };
 
-  test("a first start publishes the page; an interrupt leaves nothing running", async () => {
-    const { make, ended, port } = await dev(await freePort(), state);
+  test("a first start publishes the page, and an interrupt ends all processes", async () => {
+    const { port, interrupt } = await dev(state);
     for (const host of [`localhost:${port}`, `www.localhost:${port}`]) {
       for (const path of ["/", "/nothing"]) {
         const page = wellFormed(await get(port, host, path), host + path);
@@ -45,33 +55,22 @@ describe("make dev", () => {
     }
     const page = await get(port, `www.localhost:${port}`, "/");
     assert.deepEqual(page.body, readFileSync(join(ROOT, "www/index.html")));
-    process.kill(-make.pid, "SIGINT");
-    await ended;
-    await sleep(200);
-    assert.deepEqual(left(state, `--port ${port}`), []);
+    await interrupt();
+    await nothingRuns(200, `--port ${port}`);
   });
 
   test("a second start is quick and has its data; a browser shows it", async (t) => {
-    const { make, ended, port, seconds, said } = await dev(await freePort(), state);
+    const { make, ended, port, seconds, output } = await dev(state);
     t.diagnostic(`ready after ${seconds.toFixed(1)} s`);
     assert.ok(seconds < 15, `${seconds} s`);
-    assert.doesNotMatch(said(), /publishing/);
-    const browser = BROWSERS.find((name) => {
-      try {
-        return execFileSync("which", [name], { stdio: ["ignore", "pipe", "ignore"] });
-      } catch {
-        return false;
-      }
-    });
+    assert.doesNotMatch(output(), /publishing/);
+    const browser = onPath(...BROWSERS);
     if (browser) {
-      const url = `http://www.localhost:${port}/`;
       const profile = `--user-data-dir=${scratch("selvedge-browser-")}`;
-      const args = [...QUIET, profile, "--virtual-time-budget=5000", "--dump-dom", url];
-      const { stdout } = await promisify(execFile)(browser, args, {
-        maxBuffer: 1 << 24,
-        timeout: 60_000,
-      });
-      // Filled in by the page's script, from the headers of its own response.
+      const args = [...BROWSER_OPTIONS, profile, "--dump-dom", `http://www.localhost:${port}/`];
+      const options = { maxBuffer: 1 << 24, timeout: 60_000 };
+      const { stdout } = await promisify(execFile)(browser, args, options);
+      // The page's script inserts these from the headers of its own response.
       assert.match(stdout, />\s*production\s*</);
       assert.match(stdout, />\s*(memory|edge|store)\s*</);
     } else {
@@ -79,67 +78,54 @@ describe("make dev", () => {
     }
     make.kill("SIGTERM");
     await ended;
-    await sleep(1000);
-    assert.deepEqual(left(state, `--port ${port}`), []);
+    await nothingRuns(1000, `--port ${port}`);
   });
 
-  test("two side by side, one on R2 and one on KV", async () => {
+  test("two servers run side by side, on R2 and on KV", async () => {
     const other = scratch("selvedge-dev-");
-    const both = await Promise.all([
-      dev(await freePort(), state),
-      dev(await freePort(), other, { store: "kv" }),
-    ]);
+    const both = await Promise.all([dev(state), dev(other, { store: "kv" })]);
     for (const { port } of both) {
       assert.equal((await get(port, `localhost:${port}`, "/")).status, 200);
     }
-    for (const { make } of both) process.kill(-make.pid, "SIGINT");
-    await Promise.all(both.map(({ ended }) => ended));
-    await sleep(200);
-    assert.deepEqual(left(state, other), []);
+    await Promise.all(both.map(({ interrupt }) => interrupt()));
+    await nothingRuns(200, other);
   });
 
-  test("a port that is taken is said so", async () => {
-    const { make, ended, port } = await dev(await freePort(), state);
-    await assert.rejects(dev(port, scratch("selvedge-dev-")), new RegExp(`port ${port} is taken`));
-    process.kill(-make.pid, "SIGINT");
-    await ended;
+  test("a port in use is reported", async () => {
+    const { port, interrupt } = await dev(state);
+    const second = dev(scratch("selvedge-dev-"), { port });
+    await assert.rejects(second, new RegExp(`port ${port} is taken`));
+    await interrupt();
   });
 
-  test("the runtime is killed: the worker answers again, with its data", async () => {
-    const { make, ended, port, says, said } = await dev(await freePort(), state);
-    for (const mark of [`entry=127.0.0.1:${port}`, `wrangler.js dev --ip 127.0.0.1 --port ${port}`]) {
-      const from = said().length;
-      const victims = processes(mark);
-      assert.ok(victims.length > 0, mark);
-      for (const { pid } of victims) process.kill(pid, "SIGKILL");
-      await says("ready again", AGAIN_MS_MAX, from);
-      assert.match(said().slice(from), /: restarting wrangler dev \.\.\./);
+  test("after the runtime is killed, the worker answers again with its data", async () => {
+    const { make, ended, port, prints, output } = await dev(state);
+    for (const mark of [`entry=127.0.0.1:${port}`, wranglerOn(port)]) {
+      const from = output().length;
+      assert.ok(kill(mark) > 0, mark);
+      await prints("ready again", AGAIN_MS_MAX, from);
+      assert.match(output().slice(from), /: restarting wrangler dev \.\.\./);
       assert.equal((await get(port, `www.localhost:${port}`, "/")).status, 200);
     }
-    assert.doesNotMatch(said(), /(GET|HEAD) \/\.selvedge\/health/, "probes are not shown");
+    assert.doesNotMatch(output(), /(GET|HEAD) \/\.selvedge\/health/, "probes are not shown");
     make.kill("SIGKILL");
     await ended;
-    for (let waited = 0; left(state, `--port ${port}`).length && waited < 10_000; waited += 100) {
-      await sleep(100);
-    }
-    assert.deepEqual(left(state, `--port ${port}`), []);
+    await until(() => processes(state, `--port ${port}`), (left) => left.length === 0);
   });
 
-  test("a runtime that dies again and again ends it, with its log", async () => {
-    const { make, ended, port, says, said } = await dev(await freePort(), state);
+  test("a runtime that dies repeatedly ends `make dev` with its log", async () => {
+    const { make, ended, port, prints, output } = await dev(state);
     for (let restart = 0; make.exitCode === null; restart += 1) {
-      assert.ok(restart < 5, said());
-      const from = said().length;
-      for (const { pid } of processes(`wrangler.js dev --ip 127.0.0.1 --port ${port}`)) {
-        process.kill(pid, "SIGKILL");
-      }
-      await Promise.race([says("ready again", AGAIN_MS_MAX, from).catch(() => {}), ended]);
+      assert.ok(restart < 5, output());
+      const from = output().length;
+      kill(wranglerOn(port));
+      await Promise.race([prints("ready again", AGAIN_MS_MAX, from).catch(() => {}), ended]);
     }
-    assert.match(said(), /error: wrangler dev ended by itself, after 3 restarts\n.*Ready on/s);
-    assert.deepEqual(left(state, `--port ${port}`), []);
+    assert.match(output(), /error: wrangler dev ended by itself, after 3 restarts\n.*Ready on/s);
+    await nothingRuns(0, `--port ${port}`);
   });
 
-  test("variables of the deployed worker don't keep it from answering; .dev.vars is read again", async () => {
+  test("variables of the deployed worker don't apply, and .dev.vars is reloaded", async () => {
     const deployed = (text) =>
       text
         .replace(/^# HTTPS_ONLY = .*/m, 'HTTPS_ONLY = "true"')
@@ -148,7 +134,7 @@ describe("make dev", () => {
     const vars = readFileSync(join(cwd, "wrangler.toml"), "utf8");
     assert.match(vars, /^HTTPS_ONLY = "true"$/m);
     assert.match(vars, /^BASE_DOMAIN = "cdn.test"$/m);
-    const { make, ended, port, says, said } = await dev(await freePort(), scratch(), { cwd });
+    const { port, prints, output, interrupt } = await dev(scratch(), { cwd });
     for (const host of [`localhost:${port}`, `www.localhost:${port}`]) {
       assert.equal((await get(port, host, "/")).status, 200, host);
     }
@@ -156,8 +142,8 @@ describe("make dev", () => {
     const token = readFileSync(file, "utf8").match(/^ADMIN_TOKEN=(.*)$/m)[1];
     const allowed = async () => {
       const headers = { authorization: `Bearer ${token}` };
-      const answer = await get(port, `localhost:${port}`, "/.selvedge/v1", { headers });
-      return JSON.parse(answer.text).allowed_origins;
+      const response = await get(port, `localhost:${port}`, "/.selvedge/v1", { headers });
+      return JSON.parse(response.text).allowed_origins;
     };
     assert.deepEqual(await allowed(), []);
     const rows = [
@@ -165,13 +151,12 @@ describe("make dev", () => {
       ["ALLOWED_ORIGINS=api.example.com\n", [], "the value of ALLOWED_ORIGINS is invalid"],
     ];
     for (const [line, expected, warning] of rows) {
-      const from = said().length;
+      const from = output().length;
       appendFileSync(file, line);
-      await says("ready again, with the new .dev.vars", AGAIN_MS_MAX, from);
+      await prints("ready again, with the new .dev.vars", AGAIN_MS_MAX, from);
       assert.deepEqual(await allowed(), expected);
-      assert.ok(said().slice(from).includes(warning), said());
+      assert.ok(output().slice(from).includes(warning), output());
     }
-    process.kill(-make.pid, "SIGINT");
-    await ended;
+    await interrupt();
   });
 });

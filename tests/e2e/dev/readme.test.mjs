@@ -1,5 +1,5 @@
-// "Publish a site of your own" of the README, typed as it is printed: every block of it, in order,
-// against a fresh `make dev`. Only the port and the folder of the example are others.
+// Runs every shell block of the README's "Publish a site of your own", in order, against a fresh
+// `make dev`. Only the port and the example's folder are replaced.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -7,21 +7,22 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ROOT, freePort } from "../../../scripts/lib.mjs";
 import { get } from "../lib/client.mjs";
 import { checkout, dev } from "../lib/make_dev.mjs";
-import { ROOT, freePort, scratch } from "../lib/worker.mjs";
+import { scratch } from "../lib/worker.mjs";
 
 const README = readFileSync(join(ROOT, "README.md"), "utf8");
 const SECTION = README.match(/^## Publish a site of your own\n(.*?)^## /ms)[1];
 const FOLDER = "/tmp/hello";
-/** The line that the README says to wait for. */
+/** The README says to wait for this line. */
 const AGAIN = "ready again";
-/** How long a block may take; each is a few calls. */
+/** Maximum time of a block, which is a few calls. */
 const BLOCK_MS_MAX = 60_000;
-/** Ends the output of a block in the shell. */
+/** Printed by the shell at the end of a block. */
 const MARK = "-- end of the block:";
 
-/** A shell that stays open, as a terminal does: a block's variables are there in the next. */
+/** A shell that stays open like a terminal, so that a block's variables stay set. */
 class Shell {
   constructor(cwd) {
     const env = { ...process.env, NO_COLOR: "1", XDG_CACHE_HOME: scratch() };
@@ -33,7 +34,7 @@ class Shell {
     }
   }
 
-  /** Runs each command of a block as if it were typed; `{code, text}` of the first that fails. */
+  /** Runs a block until a command fails; resolves to `{code, text}`. */
   async run(block) {
     this.output = "";
     this.child.stdin.write(`set -e; trap 'echo "${MARK} $?"' EXIT\n`);
@@ -48,12 +49,10 @@ class Shell {
   }
 }
 
-/** The section's shell blocks, each with the text before it. */
+/** Returns the shell blocks, each with the text before it. */
 function blocks(text) {
-  return [...text.matchAll(/(.*?)^```sh\n(.*?)^```$/gms)].map(([, before, block]) => ({
-    before,
-    block,
-  }));
+  const found = [...text.matchAll(/(.*?)^```sh\n(.*?)^```$/gms)];
+  return found.map(([, before, block]) => ({ before, block }));
 }
 
 describe("the README's first publish", () => {
@@ -67,52 +66,47 @@ describe("the README's first publish", () => {
   test("every block exits with 0, and every address answers 200", async () => {
     const cwd = checkout();
     const port = await freePort();
-    const mine = SECTION.replaceAll("localhost:8787", `localhost:${port}`).replaceAll(
+    const section = SECTION.replaceAll("localhost:8787", `localhost:${port}`).replaceAll(
       FOLDER,
       join(scratch(), "hello"),
     );
-    const found = blocks(mine);
+    const found = blocks(section);
     assert.ok(found.length >= 4, `${found.length} blocks`);
-    const { make, ended, says, said } = await dev(port, scratch(), { cwd });
+    const { prints, output, interrupt } = await dev(scratch(), { port, cwd });
     const shell = open(cwd);
     let key = null;
-    let from = said().length;
+    let from = output().length;
     for (const { before, block } of found) {
-      if (before.includes(`\`${AGAIN}\``)) await says(AGAIN, 60_000, from);
-      from = said().length;
+      if (before.includes(`\`${AGAIN}\``)) await prints(AGAIN, 60_000, from);
+      from = output().length;
       const { code, text } = await shell.run(block);
       assert.equal(code, 0, `${block}\n${text}`);
       assert.doesNotMatch(text, /warning|error/i, `${block}\n${text}`);
       key ??= text.match(/^slk_\S+$/m)?.[0] ?? null;
     }
-    assert.ok(key, "a block makes a key");
-    const addresses = new Set(
-      [...mine.matchAll(/http:\/\/([a-z-]+\.localhost:\d+)(\/[^\s>,;`]*)/g)].map(
-        ([, host, path]) => `${host} ${path}`,
-      ),
-    );
+    assert.ok(key, "a block creates a key");
+    const urls = section.matchAll(/http:\/\/([a-z-]+\.localhost:\d+)(\/[^\s>,;`]*)/g);
+    const addresses = new Set([...urls].map(([, host, path]) => `${host} ${path}`));
     assert.ok(addresses.size >= 4, [...addresses].join(", "));
     for (const address of addresses) {
       const [host, path] = address.split(" ");
       const headers = host.startsWith("fresh--") ? { "x-api-key": key } : {};
-      const answer = await get(port, host, path, { headers });
-      assert.equal(answer.status, 200, `${address}: ${answer.text}`);
+      const response = await get(port, host, path, { headers });
+      assert.equal(response.status, 200, `${address}: ${response.text}`);
     }
-    process.kill(-make.pid, "SIGINT");
-    await ended;
+    await interrupt();
   });
 
-  test("what `make dev` prints can be typed, too", async () => {
+  test("the commands that `make dev` prints work too", async () => {
     const cwd = checkout();
-    const { make, ended, port, said } = await dev(await freePort(), scratch(), { cwd });
-    const lines = said().match(/^    (export .*|target\/release\/.*)$/gm).map((line) => line.trim());
-    assert.equal(lines.length, 3, said());
+    const { port, output, interrupt } = await dev(scratch(), { cwd });
+    const printed = output().match(/^    (export .*|target\/release\/.*)$/gm);
+    const lines = printed.map((line) => line.trim());
+    assert.equal(lines.length, 3, output());
     const [, address] = lines[2].match(/-> http:\/\/(\S+)\/$/);
-    const shell = open(cwd);
-    const { code, text } = await shell.run(lines.join("\n").replace(/\s+-> .*$/, ""));
+    const { code, text } = await open(cwd).run(lines.join("\n").replace(/\s+-> .*$/, ""));
     assert.equal(code, 0, text);
     assert.equal((await get(port, address, "/")).status, 200);
-    process.kill(-make.pid, "SIGINT");
-    await ended;
+    await interrupt();
   });
 });

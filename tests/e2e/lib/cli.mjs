@@ -1,75 +1,59 @@
 // Runs the real command line against a running worker.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ROOT, ROOT_TOKEN, scratch } from "./worker.mjs";
+import { CLI } from "../../../scripts/lib.mjs";
+import { parsed } from "./client.mjs";
+import { ROOT_TOKEN, scratch } from "./worker.mjs";
 
-/** SELVEDGE_TEST_CLI names another build of the command, as a debug one. */
-const CLI = process.env.SELVEDGE_TEST_CLI ?? join(ROOT, "target/release/selvedge");
-/** One cache of encoded files for all the tests of a process, apart from the user's own. */
+/** SELVEDGE_TEST_CLI names another build of the command, such as a debug build. */
+const PROGRAM = process.env.SELVEDGE_TEST_CLI ?? CLI;
+/** The cache of encoded files, shared by all tests of a process. */
 const CACHE_HOME = scratch("selvedge-cache-");
 
-/** Writes `files` (path -> text or bytes) into a folder, a new one unless given; returns it. */
-export function folder(files, into = scratch("selvedge-site-")) {
+/** Writes `files` (path -> text or bytes) into a new folder; returns the folder. */
+export function folder(files) {
+  const root = scratch("selvedge-site-");
   for (const [path, content] of Object.entries(files)) {
-    const file = join(into, path);
+    const file = join(root, path);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, content);
   }
-  return into;
+  return root;
 }
 
-/** Runs `selvedge ARGS`, to `{code, json, stdout, stderr}`; `onStart` gets the process. */
-export function selvedge(worker, args, { token = ROOT_TOKEN, onStart = null, env = {} } = {}) {
-  const environment = {
+/** Runs `selvedge ARGS --json`; resolves to `{code, json, stdout, stderr}`. */
+export function selvedge(worker, args, { token = ROOT_TOKEN, onStart = null } = {}) {
+  const env = {
     ...process.env,
     SELVEDGE_URL: worker.url,
     SELVEDGE_TOKEN: token,
     XDG_CACHE_HOME: CACHE_HOME,
     NO_COLOR: "1",
-    ...env,
   };
   return new Promise((resolve, reject) => {
-    const child = spawn(CLI, [...args, "--json"], {
-      env: environment,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(PROGRAM, [...args, "--json"], { env, stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (data) => (stdout += data));
     child.stderr.on("data", (data) => (stderr += data));
     child.on("error", reject);
-    child.on("close", (code, signal) => {
-      let json = null;
-      try {
-        json = JSON.parse(stdout);
-      } catch {
-        // Killed or refused before it said anything; the caller looks at the code.
-      }
-      resolve({ code, signal, json, stdout, stderr });
-    });
+    child.on("close", (code) => resolve({ code, json: parsed(stdout), stdout, stderr }));
     onStart?.(child);
   });
 }
 
-/** Publishes a folder, or a table of files; resolves to the report, throws if it failed. */
-export async function publish(
-  worker,
-  site,
-  from,
-  { stage = "production", args = [], ...options } = {},
-) {
+/** Runs a command that must succeed; resolves to its JSON. */
+export async function command(worker, args, options) {
+  const { code, json, stdout, stderr } = await selvedge(worker, args, options);
+  assert.equal(code, 0, `selvedge ${args.join(" ")}: exit code ${code}\n${stdout}\n${stderr}`);
+  return json;
+}
+
+/** Publishes a folder or a table of files; resolves to the report. */
+export function publish(worker, site, from, { stage = "production", ...options } = {}) {
   const dir = typeof from === "string" ? from : folder(from);
-  const result = await selvedge(
-    worker,
-    ["publish", dir, "--site", site, "--stage", stage, ...args],
-    options,
-  );
-  if (result.code !== 0) {
-    throw new Error(
-      `publish ${site}: exit code ${result.code}\n${result.stdout}\n${result.stderr}`,
-    );
-  }
-  return { ...result.json, dir };
+  return command(worker, ["publish", dir, "--site", site, "--stage", stage], options);
 }

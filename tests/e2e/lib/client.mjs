@@ -1,18 +1,22 @@
-// Two clients: `get` for well-formed requests to any host, `wire` for exact bytes. Neither follows
-// redirects, decodes bodies, or touches paths.
+// HTTP clients: `get` for well-formed requests to any host, `wire` for exact bytes. Neither follows
+// redirects, decodes bodies or changes paths.
 
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-/** Header fields in order, lower-case, as they came; `value` joins the lines of one name. */
+/** Headers that differ between identical responses. */
+const VOLATILE = ["date", "age", "cache-status", "connection", "keep-alive"];
+
+/** Headers in order, with lower-case names. */
 export class HeaderList {
   constructor(raw) {
     this.lines = [];
     for (let i = 0; i < raw.length; i += 2) this.lines.push([raw[i].toLowerCase(), raw[i + 1]]);
   }
 
+  /** The values of a name joined by commas, or null. */
   value(name) {
     const values = this.lines.filter(([key]) => key === name).map(([, value]) => value);
     return values.length ? values.join(", ") : null;
@@ -22,18 +26,16 @@ export class HeaderList {
     return this.lines.some(([key]) => key === name);
   }
 
-  /** Every field but those that differ from one response to the next. */
+  /** The headers that identical responses share. */
   stable() {
-    const changing = ["date", "age", "cache-status", "connection", "keep-alive"];
-    return Object.fromEntries(
-      this.lines.filter(([name]) => !changing.includes(name)).sort(([a], [b]) => (a < b ? -1 : 1)),
-    );
+    const lines = this.lines.filter(([name]) => !VOLATILE.includes(name));
+    return Object.fromEntries(lines.sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 }
 
 /**
- * Resolves to `{status, headers, body, text}` of one request to `host` on the server at `port`.
- * Rejects when the response is cut off.
+ * Sends one request for `host` to the server at `port`; resolves to
+ * `{status, headers, body, text}`. Rejects if the response is truncated.
  */
 export function get(
   port,
@@ -42,55 +44,54 @@ export function get(
   { method = "GET", headers = {}, body = null, timeoutMs = 20_000 } = {},
 ) {
   return new Promise((resolve, reject) => {
-    const asking = request(
-      {
-        host: "127.0.0.1",
-        port,
-        method,
-        path,
-        agent,
-        headers: { host, ...headers },
-        timeout: timeoutMs,
-      },
-      (response) => {
-        const chunks = [];
-        response.on("data", (chunk) => chunks.push(chunk));
-        response.on("error", reject);
-        response.on("end", () => {
-          const bytes = Buffer.concat(chunks);
-          resolve({
-            status: response.statusCode,
-            headers: new HeaderList(response.rawHeaders),
-            body: bytes,
-            text: bytes.toString("utf8"),
-          });
+    const options = { host: "127.0.0.1", port, method, path, agent, timeout: timeoutMs };
+    const sent = request({ ...options, headers: { host, ...headers } }, (response) => {
+      const chunks = [];
+      response.on("data", (chunk) => chunks.push(chunk));
+      response.on("error", reject);
+      response.on("end", () => {
+        const bytes = Buffer.concat(chunks);
+        resolve({
+          status: response.statusCode,
+          headers: new HeaderList(response.rawHeaders),
+          body: bytes,
+          text: bytes.toString("utf8"),
         });
-      },
-    );
-    asking.on("timeout", () => asking.destroy(new Error(`${method} ${host}${path}: timed out`)));
-    asking.on("error", reject);
-    asking.end(body);
+      });
+    });
+    sent.on("timeout", () => sent.destroy(new Error(`${method} ${host}${path}: timed out`)));
+    sent.on("error", reject);
+    sent.end(body);
   });
 }
 
-/** Whether what has come so far is one whole response, and no more is to be waited for. */
+/** Parses JSON; returns null for anything else. */
+export function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Whether `received` is one complete response, and no other is to come. */
 function isWhole(received, sent) {
   const end = received.indexOf("\r\n\r\n");
   if (end < 0) return false;
   const head = received.subarray(0, end).toString("latin1");
   const body = received.subarray(end + 4);
   if (/^HTTP\/1\.[01] 100/.test(head)) return false;
-  if (sent.subarray(0, 4).toString("latin1") === "HEAD" || /^HTTP\/1\.[01] (204|304)/.test(head))
-    return true;
+  const isBodiless = /^HTTP\/1\.[01] (204|304)/.test(head);
+  if (sent.subarray(0, 4).toString("latin1") === "HEAD" || isBodiless) return true;
   if (/\r\ntransfer-encoding: *chunked/i.test(head))
     return body.subarray(-5).toString() === "0\r\n\r\n";
   const length = head.match(/\r\ncontent-length: *(\d+)/i);
   if (!length || body.length < Number(length[1])) return false;
-  // A pipelined request may still be answered: wait for the close.
-  return sent.toString("latin1").split("\r\n\r\nGET").length - 1 < 1;
+  // If a request was pipelined, wait until the connection closes.
+  return !sent.toString("latin1").includes("\r\n\r\nGET");
 }
 
-/** Sends exactly `bytes` and resolves to what came back: `{bytes, ms}`. Never rejects. */
+/** Sends exactly `bytes`; resolves to the reply as `{bytes, ms}`. Never rejects. */
 export function send(port, bytes, timeoutMs = 4000) {
   return new Promise((resolve) => {
     const since = Date.now();
@@ -122,7 +123,7 @@ function unchunk(body) {
   }
 }
 
-/** Reads the first final response in `bytes`; status 0 when there is none. */
+/** Parses the first final response in `bytes`; its status is 0 if there is none. */
 export function parse(bytes, isHead = false) {
   while (/^HTTP\/1\.[01] 100/.test(bytes.subarray(0, 12).toString("latin1"))) {
     bytes = bytes.subarray(bytes.indexOf("\r\n\r\n") + 4);
@@ -144,7 +145,7 @@ export function parse(bytes, isHead = false) {
   return { status, headers, body: isHead ? "" : body.toString("latin1"), responses };
 }
 
-/** Sends a request line by line (latin-1 strings) and resolves to the parsed response. */
+/** Sends a request as exact latin-1 text; resolves to the parsed response. */
 export async function wire(port, text, timeoutMs) {
   const { bytes, ms } = await send(port, Buffer.from(text, "latin1"), timeoutMs);
   return { ...parse(bytes, text.startsWith("HEAD ")), ms };

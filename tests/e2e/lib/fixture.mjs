@@ -1,4 +1,4 @@
-// The sites that the tests publish.
+// The sites that several suites publish.
 
 import { createHash } from "node:crypto";
 import { publish } from "./cli.mjs";
@@ -6,7 +6,7 @@ import { BASE, ROOT_TOKEN } from "./worker.mjs";
 
 export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
-/** 1,000 bytes, each different from its neighbours, so that a wrong range shows. */
+/** 1,000 bytes that differ from their neighbours, so that a wrong range is noticed. */
 export const RANGE_BYTES = Buffer.from(
   Array.from({ length: 1000 }, (_, i) => (i * 7 + (i >> 8)) & 0xff),
 );
@@ -35,35 +35,7 @@ export const SITE_B = {
   "only-b.txt": "MARK-B-SECRET",
 };
 
-/** A token of its own for `site`, with `scopes`. */
-export async function siteToken(worker, site, scopes = ["publish", "read", "purge", "write"]) {
-  const made = await worker.api("POST", `/sites/${site}/tokens`, { name: "test", scopes });
-  if (made.status !== 201) throw new Error(`tokens of ${site}: ${made.status} ${made.text}`);
-  return made.json;
-}
-
-/** What is in the collection that anybody's files are uploaded to, as text. */
-export async function uploadsOf(worker) {
-  return (await worker.api("GET", "/sites/aa/collections/public/objects")).text;
-}
-
-/** A key of its own for the fresh host of `site`. */
-export async function siteKey(worker, site) {
-  const made = await worker.api("POST", `/sites/${site}/keys`, { name: "test" });
-  if (made.status !== 201) throw new Error(`keys of ${site}: ${made.status} ${made.text}`);
-  return made.json.key;
-}
-
-/** Everything that the sites of `twoSites` have stored, as one text, but for what was uploaded. */
-export async function stateOf(worker) {
-  const parts = ["", "/deployments", "/keys"];
-  const paths = ["aa", "bb"].flatMap((site) => parts.map((part) => `/sites/${site}${part}`));
-  paths.push("/sites", "/sites/aa/collections/content/objects");
-  const answers = await Promise.all(paths.map((path) => worker.api("GET", path)));
-  return answers.map(({ status, text }) => `${status} ${text}`).join("\n");
-}
-
-/** Two collections; what is appended is of the second one, `content`. */
+/** Two collections; appended keys belong to the second one, `content`. */
 export const COLLECTIONS = `
 [[collections]]
 name = "public"
@@ -74,31 +46,60 @@ name = "content"
 prefix = "/content/"
 `;
 
-/** Where the site `aa` has an action in `twoSites`. */
+async function created(worker, path, body) {
+  const { status, text, json } = await worker.api("POST", path, body);
+  if (status !== 201) throw new Error(`${path}: ${status} ${text}`);
+  return json;
+}
+
+/** Creates a token for `site`: `{id, token}`. */
+export function siteToken(worker, site, scopes = ["publish", "read", "purge", "write"]) {
+  return created(worker, `/sites/${site}/tokens`, { name: "test", scopes });
+}
+
+/** Creates a key for the fresh host of `site`. */
+export async function siteKey(worker, site) {
+  return (await created(worker, `/sites/${site}/keys`, { name: "test" })).key;
+}
+
+/** The listing of the collection that the attacks upload to, as text. */
+export async function uploadsOf(worker) {
+  return (await worker.api("GET", "/sites/aa/collections/public/objects")).text;
+}
+
+/** Everything stored for the sites of `twoSites` as one text, except uploads. */
+export async function stateOf(worker) {
+  const parts = ["", "/deployments", "/keys"];
+  const paths = ["aa", "bb"].flatMap((site) => parts.map((part) => `/sites/${site}${part}`));
+  paths.push("/sites", "/sites/aa/collections/content/objects");
+  const responses = await Promise.all(paths.map((path) => worker.api("GET", path)));
+  return responses.map(({ status, text }) => `${status} ${text}`).join("\n");
+}
+
+/** The prefix of the action of site `aa`. */
 const ACTION = "/act";
 
-/** What `aa` has besides SITE_A for the attacks. */
+/** Files of `aa` that only the attacks need. */
 const MORE_OF_A = {
   "caf\u00e9.html": "<!doctype html>MARK-A-NFC",
   ".well-known/security.txt": "MARK-A-SECURITY",
 };
 
+/** Publishes the sites of `twoSites`. */
 async function publishSites(worker, origin) {
   const action = `[[actions]]\nprefix = "${ACTION}"\norigin = "${origin.url}"\n`;
   const config = `${REWRITE}${action}${COLLECTIONS}fresh = true\n`;
   const files = { ...SITE_A, ...MORE_OF_A, "selvedge.toml": config };
   const page = (text) => ({ "index.html": `<!doctype html>${text}` });
   await publish(worker, "aa", { ...files, ...page("MARK-A-OLD") });
-  const { deployment } = await publish(worker, "aa", files);
+  await publish(worker, "aa", files);
   const staged = { ...page("MARK-A-STAGE"), _headers: "/*\n  X-Stage-Only: 1\n" };
   await publish(worker, "aa", { ...files, ...staged }, { stage: "stage" });
   await publish(worker, "bb", SITE_B);
   await publish(worker, "a-b", { ...page("MARK-B-INDEX"), "c.txt": "MARK-B-COLLIDE" });
   await publish(worker, "www", { ...page("welcome"), "selvedge.toml": REWRITE });
-  return deployment;
 }
 
-/** A token of `aa` that was revoked. */
 async function revokedToken(worker) {
   const { id, token } = await siteToken(worker, "aa");
   await worker.api("DELETE", `/sites/aa/tokens/${id}`);
@@ -106,11 +107,12 @@ async function revokedToken(worker) {
 }
 
 /**
- * Publishes the sites `aa`, with an action that `origin` answers and collections, `bb` and `www`;
- * resolves to what the attack rows name. `canary` is an upstream that nobody allowed.
+ * Publishes the sites `aa`, with collections and an action whose upstream is `origin`, `bb` and
+ * `www`; resolves to the values of the placeholders in the attack rows. `canary` is an upstream
+ * that the operator does not allow.
  */
 export async function twoSites(worker, { origin, canary }) {
-  const deployment = await publishSites(worker, origin);
+  await publishSites(worker, origin);
   const [a, b] = [await siteToken(worker, "aa"), await siteToken(worker, "bb")];
   const api = "/.selvedge/v1/sites/aa";
   const fresh = "/sites/aa/collections/content/objects/index.html";
@@ -121,13 +123,11 @@ export async function twoSites(worker, { origin, canary }) {
     HOST_A: `aa.${BASE}`,
     HOST_B: `bb.${BASE}`,
     FRESH_HOST_A: `fresh--aa.${BASE}`,
-    HOST_UNKNOWN: `nosuch.${BASE}`,
     BASE_DOMAIN: BASE,
     CANARY: "canary.test",
     CANARY_ORIGIN: `127.0.0.1:${canary.port}`,
     ACTION,
     FRESH: "/content",
-    ADMIN: "/.selvedge/v1",
     ADMIN_DEPLOYS_A: `${api}/deployments`,
     ADMIN_ACTIVATE_A: `${api}/stages/production/activate`,
     ADMIN_ROLLBACK_A: `${api}/stages/production/rollback`,
@@ -142,9 +142,7 @@ export async function twoSites(worker, { origin, canary }) {
     FRESH_KEY_SPENT: await siteKey(worker, "aa"),
     HASH_B_SECRET: sha256("MARK-B-SECRET"),
     HASH_X: sha256("X"),
-    DEPLOY_A_LIVE: deployment,
     ETAG_A_INDEX: index.headers.value("etag"),
     ETAG_RANGE: range.headers.value("etag"),
-    PORT: String(worker.port),
   };
 }

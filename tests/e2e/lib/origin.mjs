@@ -1,69 +1,79 @@
-// A stub upstream for tests of actions: answers what the test says, and records what it was asked.
+// A scripted upstream, which records the requests that it gets.
 
 import { createServer } from "node:http";
+import { after, before } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * What is answered, all of it optional:
+ * The defaults of a scripted response:
  *
- *   status   200
  *   headers  name -> value or values; `Date` is added unless it is here
  *   body     text or bytes
  *   delay    milliseconds before the first byte
  *   drip     milliseconds between bytes
- *   length   what Content-Length says, true or not; the connection ends after the body
- *   cut      "before" the status line, or "within" the body: half of it, then a lost connection
+ *   length   Content-Length, true or not; the connection ends after the body
+ *   cut      drops the connection "before" the status line, or "within" the body after half of it
  */
-const ANSWER = { status: 200, headers: {}, body: "", delay: 0, drip: 0, length: null, cut: null };
+const RESPONSE = { status: 200, headers: {}, body: "", delay: 0, drip: 0, length: null, cut: null };
 
-/** How long a connection without a request is kept: none is lost between two requests of a test. */
+/** Long enough that no connection closes between two requests of a test. */
 const KEEP_ALIVE_MS = 60_000;
 
-class Origin {
-  constructor(server) {
-    this.server = server;
-    this.port = server.address().port;
-    this.url = `http://127.0.0.1:${this.port}`;
+export class Origin {
+  constructor() {
     this.reset();
   }
 
-  /** Forgets what was scripted and what was seen. */
+  /** Starts on a free port of 127.0.0.1. */
+  async start() {
+    this.server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
+      // The worker may drop the connection.
+      this.handle(request, response).catch(() => response.destroy());
+    });
+    await new Promise((resolved, rejected) => {
+      this.server.on("error", rejected).listen(0, "127.0.0.1", resolved);
+    });
+    this.port = this.server.address().port;
+    this.url = `http://127.0.0.1:${this.port}`;
+    return this;
+  }
+
+  /** Forgets all scripts and requests. */
   reset() {
     this.scripts = new Map();
-    /** Requests in order: `{method, url, path, headers, rawHeaders, body}`. */
+    /** Requests in order: `{method, url, path, headers, body}`. */
     this.seen = [];
   }
 
   /**
-   * Scripts `path` (a path without its query, or "*" for all others): answers in turn, the last of
-   * them for ever, or a function of the request and its number on this path, from 1.
+   * Scripts `path` (without a query, or "*" for all others): responses in turn, the last of which
+   * repeats, or a function of the request and its number on this path, from 1.
    */
-  on(path, ...answers) {
-    const turn = (_, n) => answers[Math.min(n, answers.length) - 1];
-    this.scripts.set(path, typeof answers[0] === "function" ? answers[0] : turn);
+  on(path, ...responses) {
+    const turn = (_, n) => responses[Math.min(n, responses.length) - 1];
+    this.scripts.set(path, typeof responses[0] === "function" ? responses[0] : turn);
     return this;
   }
 
-  /** Requests for `path`, in order; all of them without one. */
+  /** The requests for `path` in order, or all. */
   asked(path = null) {
     return this.seen.filter((request) => path === null || request.path === path);
   }
 
   async handle(request, response) {
-    const { method, url, headers, rawHeaders } = request;
+    const { method, url, headers } = request;
     const path = url.split("?")[0];
-    const seen = { method, url, path, headers, rawHeaders, body: null };
+    const seen = { method, url, path, headers, body: null };
     this.seen.push(seen);
     const n = this.asked(path).length;
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     seen.body = Buffer.concat(chunks);
     const script = this.scripts.get(path) ?? this.scripts.get("*");
-    const answer = { ...ANSWER, ...(script ? await script(seen, n) : { status: 404 }) };
-    await send(response, answer, method);
+    const scripted = script ? await script(seen, n) : { status: 404 };
+    await send(response, { ...RESPONSE, ...scripted }, method);
   }
 
-  /** Ends, and every connection with it. */
   stop() {
     const ended = new Promise((resolved) => this.server.close(resolved));
     this.server.closeAllConnections();
@@ -85,14 +95,14 @@ async function send(response, { status, headers, body, delay, drip, length, cut 
     response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => response.destroy());
     return;
   }
-  if (drip) await drop(response, bytes, drip);
+  if (drip) await sendSlowly(response, bytes, drip);
   else response.write(bytes);
   if (length === null) response.end();
-  // Node would keep a connection open whose response is shorter than it says.
+  // Node would keep the connection open after a response that is shorter than declared.
   else response.socket?.end();
 }
 
-async function drop(response, bytes, ms) {
+async function sendSlowly(response, bytes, ms) {
   for (const byte of bytes) {
     if (response.destroyed) return;
     response.write(Buffer.of(byte));
@@ -100,18 +110,10 @@ async function drop(response, bytes, ms) {
   }
 }
 
-/** Starts a stub upstream on a free port of 127.0.0.1. */
-export function startOrigin() {
-  return new Promise((resolved, rejected) => {
-    const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
-    server.on("error", rejected);
-    server.listen(0, "127.0.0.1", () => {
-      const origin = new Origin(server);
-      server.on("request", (request, response) => {
-        // A client that goes away ends its request, not the test.
-        origin.handle(request, response).catch(() => response.destroy());
-      });
-      resolved(origin);
-    });
-  });
+/** An upstream that runs during the enclosing suite. */
+export function suiteOrigin() {
+  const origin = new Origin();
+  before(() => origin.start());
+  after(() => origin.stop());
+  return origin;
 }

@@ -1,34 +1,34 @@
-// Runs inside the worker, in front of its entry module: counts what it asks of the store, and makes
-// the store and the cache fail on command. A test talks to it through requests to the host `shim`.
+// Runs inside the worker in front of its entry module: records its calls to the store and the
+// cache, and makes them fail on request. Tests control it with requests to the host `shim`.
 
 const state = {};
 reset();
 
 function reset() {
   Object.assign(state, {
-    // Store operations by the requests to the admin API, in order: "put blob/...".
+    // Store operations of admin API requests in order: "put blob/...".
     ops: [],
-    // Store operations by everything else.
+    // Store operations of all other requests.
     serving: [],
     // Keys that were looked up or stored in the cache.
     cacheKeys: [],
     // Keys that were stored in the cache.
     cachePuts: [],
-    // The runtime's rate limiter: "none", or "throw", or "pass", or "refuse".
+    // The runtime's rate limiter: "none", "throw", "pass" or "refuse".
     limit: "none",
-    // Admin operation number `haltAt` (from 1) and all after it never happen.
+    // Admin operation number `haltAt` (from 1) and all later ones never happen.
     haltAt: 0,
     halted: false,
-    // The share of store reads that fail, and what they do: "throw" or "hang".
+    // The fraction of store reads that fail, and how: "throw" or "hang".
     failing: 0,
     failure: "throw",
-    // "on", "empty", or "flaky": a share of the entries is gone at each look.
+    // "on", "empty", or "flaky": some entries vanish at each lookup.
     cache: state.cache ?? "on",
     seed: 1,
   });
 }
 
-/** A small repeatable generator (mulberry32), in [0, 1). */
+/** Returns a repeatable random number in [0, 1) (mulberry32). */
 function random() {
   state.seed = (state.seed + 0x6d2b79f5) | 0;
   let t = Math.imul(state.seed ^ (state.seed >>> 15), 1 | state.seed);
@@ -36,15 +36,9 @@ function random() {
   return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
 }
 
-const STORE_METHODS = new Set([
-  "get",
-  "getWithMetadata",
-  "head",
-  "put",
-  "delete",
-  "list",
-  "createMultipartUpload",
-]);
+const STORE_METHODS = new Set(
+  "get getWithMetadata head put delete list createMultipartUpload".split(" "),
+);
 
 async function before(operation, key, isAdmin) {
   const log = isAdmin ? state.ops : state.serving;
@@ -60,13 +54,14 @@ async function before(operation, key, isAdmin) {
   }
 }
 
-/** The binding `target`, each of whose operations passes `before`. */
+/** Wraps the binding `target` so that each of its operations calls `before` first. */
 function watched(target, isAdmin) {
   return new Proxy(target, {
     get(object, name) {
       const value = object[name];
       if (typeof value !== "function") return value;
-      if (!STORE_METHODS.has(name)) return name === "constructor" ? value : value.bind(object);
+      if (name === "constructor") return value;
+      if (!STORE_METHODS.has(name)) return value.bind(object);
       return async (...args) => {
         await before(name, args[0], isAdmin);
         return value.apply(object, args);
@@ -119,7 +114,7 @@ Object.defineProperty(globalThis, "caches", {
   configurable: true,
 });
 
-// After the line above, so that the worker sees only these caches.
+// Imported after the caches were replaced, so that the worker sees only the replacements.
 const entry = await import("./index.mjs");
 
 export default {
@@ -134,11 +129,9 @@ export default {
       return Response.json(state);
     }
     const isAdmin = url.pathname.startsWith("/.selvedge/");
-    const wrapped = {};
-    for (const name of Object.keys(env)) {
-      const value = env[name];
-      const isStore = name === "BUCKET" || name === "STORE_KV";
-      wrapped[name] = isStore ? watched(value, isAdmin) : value;
+    const wrapped = { ...env };
+    for (const name of ["BUCKET", "STORE_KV"]) {
+      if (env[name]) wrapped[name] = watched(env[name], isAdmin);
     }
     if (state.limit !== "none") wrapped.FRESH_LIMIT = limiter;
     return entry.default.fetch(request, wrapped, ctx);

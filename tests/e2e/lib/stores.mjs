@@ -1,5 +1,5 @@
-// Source text of two small workers for bare workerd, which brings no storage of its own: what a KV
-// namespace and the Cache API speak with, over HTTP, held in memory.
+// Source text of two workers that hold data in memory and speak the HTTP protocols of workerd's KV
+// binding and Cache API: bare workerd has no storage.
 
 export const KV_WORKER = `
 const values = new Map();

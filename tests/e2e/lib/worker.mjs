@@ -1,52 +1,29 @@
-// Starts the built worker: on miniflare, with R2 or KV, or on bare workerd, with KV. Which, the
-// environment says, so that one list of test files covers them all:
+// Starts the built worker on miniflare, with R2 or KV, or on bare workerd, with KV. The environment
+// chooses, so that the same tests cover all of them:
 //
 //   SELVEDGE_TEST_STORE  r2 (default), kv
-//   SELVEDGE_TEST_CACHE  on (default), empty, flaky: what the caches do; see shim.mjs
+//   SELVEDGE_TEST_CACHE  on (default), empty, flaky: the state of the caches; see shim.mjs
 
-import { spawn } from "node:child_process";
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { createServer } from "node:net";
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { join } from "node:path";
+import { after, before } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Miniflare, NoOpLog, convertV4MiniflareOptions } from "miniflare";
-import { get, wire } from "./client.mjs";
-import { CACHE_WORKER, KV_WORKER } from "./stores.mjs";
+import { COMPATIBILITY_DATE, WORKER } from "../../../scripts/lib.mjs";
+import { get, parsed, wire } from "./client.mjs";
+import { configText, copyBuild, esModule, freePorts, selvedgeModules } from "./workerd.mjs";
+import { serve, variables, workerService, writeStores } from "./workerd.mjs";
 
-const LIB = dirname(fileURLToPath(import.meta.url));
-export const ROOT = resolve(LIB, "../../..");
-const WORKER = join(ROOT, "build/worker");
-const COMPATIBILITY_DATE = "2026-10-01";
+/** The entry module, in front of the worker's own. */
+const SHIM = fileURLToPath(new URL("shim.mjs", import.meta.url));
 
 export const STORE = process.env.SELVEDGE_TEST_STORE ?? "r2";
-export const CACHE = process.env.SELVEDGE_TEST_CACHE ?? "on";
-/** The root token of every worker that is started here. */
+const CACHE = process.env.SELVEDGE_TEST_CACHE ?? "on";
+/** The root token of every worker started here. */
 export const ROOT_TOKEN = "root-0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 export const BASE = "localhost";
-
-/** The shim, which is the entry here, and every module of the worker, with what it is. */
-const MODULES = [
-  ["shim.mjs", "ESModule"],
-  ...readdirSync(WORKER).map((name) => [
-    name,
-    name.endsWith(".wasm") ? "CompiledWasm" : "ESModule",
-  ]),
-];
-
-/** Where module `name` is; the shim stands beside the worker only in what is loaded. */
-function source(name) {
-  return join(name === "shim.mjs" ? LIB : WORKER, name);
-}
 
 function bindings({ store, vars, cache }) {
   return {
@@ -55,43 +32,43 @@ function bindings({ store, vars, cache }) {
     HTTPS_ONLY: "false",
     ADMIN_TOKEN: ROOT_TOKEN,
     STORE: store,
-    // With empty tiers the isolate remembers nothing either.
+    // With empty tiers, the isolate's memory is empty too.
     ...(cache === "empty" ? { MEMORY_BYTES_MAX: "0" } : {}),
     ...vars,
   };
 }
 
-/** What is undone when the process ends. */
-const undo = new Set();
-process.once("exit", () => undo.forEach((step) => step()));
+const temporary = [];
+process.once("exit", () => {
+  for (const folder of temporary) rmSync(folder, { recursive: true, force: true });
+});
 
-/** A temporary folder, removed when the process ends. */
+/** Creates a temporary folder, which is removed when the process ends. */
 export function scratch(prefix = "selvedge-") {
-  const folder = mkdtempSync(join(tmpdir(), prefix));
-  undo.add(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
+  temporary.push(mkdtempSync(join(tmpdir(), prefix)));
+  return temporary.at(-1);
 }
 
-/** A running worker; its requests go to `<site>.<BASE>` and the like. */
+/** A running worker. */
 class Worker {
-  constructor(port, stop) {
-    this.port = port;
-    this.stop = stop;
+  /** Sets the address, and the function that stops the worker. */
+  running(port, stop) {
     this.url = `http://${BASE}:${port}`;
+    return Object.assign(this, { port, stop });
   }
 
-  /** One well-formed request; `host` may be a site's name alone. */
+  /** Sends a well-formed request; `host` may be just the name of a site. */
   get(host, path, options) {
     const full = host.includes(".") || host === BASE || host === "shim" ? host : `${host}.${BASE}`;
     return get(this.port, full, path, options);
   }
 
-  /** One request as exact latin-1 text. */
+  /** Sends a request as exact latin-1 text. */
   wire(text, timeoutMs) {
     return wire(this.port, text, timeoutMs);
   }
 
-  /** A call to the admin API; `body` is sent as JSON unless it is bytes. */
+  /** Calls the admin API; `body` is sent as JSON unless it is bytes. */
   async api(method, path, body, token = ROOT_TOKEN) {
     const isBytes = Buffer.isBuffer(body);
     const payload = body === undefined || isBytes ? body : JSON.stringify(body);
@@ -99,25 +76,16 @@ class Worker {
     if (token) headers.authorization = `Bearer ${token}`;
     if (payload)
       headers["content-type"] = isBytes ? "application/octet-stream" : "application/json";
-    const answer = await get(this.port, BASE, `/.selvedge/v1${path}`, {
-      method,
-      headers,
-      body: payload,
-    });
-    let json = null;
-    try {
-      json = JSON.parse(answer.text);
-    } catch {
-      // Not every answer is JSON; the test that wants it sees the null.
-    }
-    return { ...answer, json };
+    const options = { method, headers, body: payload };
+    const response = await get(this.port, BASE, `/.selvedge/v1${path}`, options);
+    return { ...response, json: parsed(response.text) };
   }
 
-  /** Sets what the shim does, and resolves to its state. */
+  /** Changes the shim's settings, if any are given; resolves to its state. */
   async shim(settings) {
     const body = settings ? JSON.stringify(settings) : null;
-    const answer = await get(this.port, "shim", "/", { method: settings ? "POST" : "GET", body });
-    return JSON.parse(answer.text);
+    const method = settings ? "POST" : "GET";
+    return JSON.parse((await get(this.port, "shim", "/", { method, body })).text);
   }
 }
 
@@ -135,45 +103,50 @@ async function whenReady(worker, cache) {
 }
 
 /**
- * Starts the worker on miniflare. `state` keeps its data in a folder across starts; `vars` are
- * added to its variables; `seed` fills the store: entries of a key, its bytes, and what the store
- * keeps beside them.
+ * Starts the worker on miniflare. `state` is a folder that keeps its data across starts. `vars` are
+ * added to its variables. `seed` fills the store: keys, bytes, and their metadata.
  */
-export async function start({
-  store = STORE,
-  cache = CACHE,
-  vars = {},
-  state = null,
-  seed = null,
-  cf,
-} = {}) {
+export async function start(settings = {}) {
+  const { store = STORE, cache = CACHE, vars = {}, state = null, seed = [] } = settings;
   const options = convertV4MiniflareOptions({
     name: "selvedge",
     modulesRoot: WORKER,
-    modules: MODULES.map(([name, type]) => ({
-      type,
+    modules: ["shim.mjs", ...readdirSync(WORKER)].map((name) => ({
+      type: name.endsWith(".wasm") ? "CompiledWasm" : "ESModule",
       path: join(WORKER, name),
-      contents: readFileSync(source(name)),
+      contents: readFileSync(name === "shim.mjs" ? SHIM : join(WORKER, name)),
     })),
-    compatibilityDate: COMPATIBILITY_DATE,
-    host: "127.0.0.1",
-    port: 0,
-    log: new NoOpLog(),
-    cf: cf ?? false,
+    ...MINIFLARE,
     cache: true,
     bindings: bindings({ store, vars, cache }),
     r2Buckets: ["BUCKET"],
     kvNamespaces: ["STORE_KV"],
     ...(state ? { resourcePersistencePath: state } : {}),
-    handleRuntimeStdio: quiet,
-    handleStructuredLogs: ({ level, message }) => {
-      if (process.env.SELVEDGE_TEST_LOG) process.stderr.write(`${level}: ${message}\n`);
-    },
   });
   const miniflare = new Miniflare(options);
   const url = await miniflare.ready;
-  await fill(miniflare, store, seed ?? []);
-  return whenReady(new Worker(Number(url.port), () => miniflare.dispose()), cache);
+  await fill(miniflare, store, seed);
+  return whenReady(new Worker().running(Number(url.port), () => miniflare.dispose()), cache);
+}
+
+/** Options of every miniflare: any port, and no output unless SELVEDGE_TEST_LOG is set. */
+export const MINIFLARE = {
+  compatibilityDate: COMPATIBILITY_DATE,
+  host: "127.0.0.1",
+  port: 0,
+  cf: false,
+  log: new NoOpLog(),
+  handleRuntimeStdio: logged,
+  handleStructuredLogs: ({ level, message }) => {
+    if (process.env.SELVEDGE_TEST_LOG) process.stderr.write(`${level}: ${message}\n`);
+  },
+};
+
+function logged(...streams) {
+  for (const stream of streams) {
+    if (process.env.SELVEDGE_TEST_LOG) stream.pipe(process.stderr, { end: false });
+    else stream.resume();
+  }
 }
 
 async function fill(miniflare, store, entries) {
@@ -182,95 +155,44 @@ async function fill(miniflare, store, entries) {
     store === "kv"
       ? await miniflare.getKVNamespace("STORE_KV")
       : await miniflare.getR2Bucket("BUCKET");
-  for (const { key, base64, ...beside } of entries) {
-    await target.put(key, Buffer.from(base64, "base64"), beside);
+  for (const { key, base64, ...metadata } of entries) {
+    await target.put(key, Buffer.from(base64, "base64"), metadata);
   }
 }
 
-function quiet(stdout, stderr) {
-  for (const stream of [stdout, stderr]) {
-    if (process.env.SELVEDGE_TEST_LOG) stream.pipe(process.stderr, { end: false });
-    else stream.resume();
-  }
-}
-
-/** A port of 127.0.0.1 that nobody listens on now. */
-export function freePort() {
-  return new Promise((resolved, rejected) => {
-    const server = createServer();
-    server.on("error", rejected);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolved(port));
-    });
-  });
-}
-
-function capnp({ port, vars, cache }) {
-  const text = Object.entries(bindings({ store: "kv", vars, cache }))
-    .map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`)
-    .join(",\n    ");
-  const modules = MODULES.map(([name, type]) => {
-    const kind = type === "CompiledWasm" ? "wasm" : "esModule";
-    const specifier = name === "shim.mjs" ? name : `./${name}`;
-    return `(name = "${specifier}", ${kind} = embed "${name}")`;
-  }).join(",\n    ");
-  return `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    (name = "selvedge", worker = .selvedge),
-    (name = "kv", worker = .kv),
-    (name = "cache", worker = .cache),
-    (name = "internet", network = (allow = ["public", "private"])),
-  ],
-  sockets = [(name = "http", address = "127.0.0.1:${port}", service = "selvedge")],
-);
-const selvedge :Workerd.Worker = (
-  modules = [
-    ${modules}
-  ],
-  compatibilityDate = "${COMPATIBILITY_DATE}",
-  bindings = [
-    (name = "STORE_KV", kvNamespace = "kv"),
-    ${text}
-  ],
-  cacheApiOutbound = "cache",
-);
-const kv :Workerd.Worker = (
-  modules = [(name = "kv.js", esModule = embed "kv.js")],
-  compatibilityDate = "${COMPATIBILITY_DATE}",
-);
-const cache :Workerd.Worker = (
-  modules = [(name = "cache.js", esModule = embed "cache.js")],
-  compatibilityDate = "${COMPATIBILITY_DATE}",
-);
-`;
+/** Starts the worker on bare workerd with KV. It does not change the URLs that it gets. */
+export async function startBare({ vars = {}, cache = CACHE } = {}) {
+  const folder = scratch("selvedge-workerd-");
+  copyBuild(folder);
+  writeStores(folder);
+  copyFileSync(SHIM, join(folder, "shim.mjs"));
+  const settings = variables(bindings({ store: "kv", vars, cache }));
+  const services = {
+    selvedge: workerService({
+      modules: selvedgeModules({ front: "shim.mjs" }),
+      bindings: ['(name = "STORE_KV", kvNamespace = "kv")', ...settings],
+      cache: "cache",
+    }),
+    kv: workerService({ modules: [esModule("kv.js")] }),
+    cache: workerService({ modules: [esModule("cache.js")] }),
+    internet: 'network = (allow = ["public", "private"])',
+  };
+  const { selvedge: port } = await freePorts("selvedge");
+  const config = configText(services, { selvedge: port });
+  const { stop } = await serve(folder, config, port, "/.selvedge/health");
+  return whenReady(new Worker().running(port, stop), cache);
 }
 
 /**
- * Starts the worker on bare workerd, which hands URLs over as they came. Always KV. It may ask
- * upstreams on this machine, as on miniflare.
+ * A worker that runs during the enclosing suite. `begin` starts it, and `prepare` is called with it
+ * before the first test.
  */
-export async function startBare({ vars = {}, cache = CACHE } = {}) {
-  const folder = scratch("selvedge-workerd-");
-  mkdirSync(folder, { recursive: true });
-  for (const [name] of MODULES) copyFileSync(source(name), join(folder, name));
-  writeFileSync(join(folder, "kv.js"), KV_WORKER);
-  writeFileSync(join(folder, "cache.js"), CACHE_WORKER);
-  const port = await freePort();
-  writeFileSync(join(folder, "config.capnp"), capnp({ port, vars, cache }));
-  const program = join(ROOT, "node_modules/workerd/bin/workerd");
-  const child = spawn(program, ["serve", join(folder, "config.capnp")], {
-    stdio: ["ignore", "pipe", "pipe"],
+export function suiteWorker(begin, prepare = () => {}) {
+  const worker = new Worker();
+  before(async () => {
+    const { port, stop } = await begin();
+    await prepare(worker.running(port, stop));
   });
-  quiet(child.stdout, child.stderr);
-  const ended = new Promise((resolved) => child.once("exit", resolved));
-  const kill = () => child.kill("SIGKILL");
-  undo.add(kill);
-  const stop = async () => {
-    child.kill("SIGTERM");
-    await ended;
-    undo.delete(kill);
-  };
-  return whenReady(new Worker(port, stop), cache);
+  after(() => worker.stop?.());
+  return worker;
 }

@@ -5,8 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromedriver } from "../../../scripts/chromium.mjs";
-import { ROOT } from "../../../scripts/lib.mjs";
-import { freePort } from "../../e2e/lib/worker.mjs";
+import { ROOT, freePort } from "../../../scripts/lib.mjs";
 
 /** A page has settled after this long without network activity. */
 const QUIET_MS = 500;
@@ -83,6 +82,7 @@ class Browser {
   }
 }
 
+/** Ends the process group of `child`. */
 function endGroup({ pid }) {
   try {
     process.kill(-pid, "SIGTERM");
@@ -120,11 +120,9 @@ class Network {
 /** Starts chromedriver and a Chromium session. */
 export async function startBrowser() {
   const port = await freePort();
-  // A group of its own, so that Chromium ends with its driver.
-  const child = spawn(await chromedriver(), [`--port=${port}`], {
-    stdio: "ignore",
-    detached: true,
-  });
+  // In its own process group, so that Chromium ends with its driver.
+  const options = { stdio: "ignore", detached: true };
+  const child = spawn(await chromedriver(), [`--port=${port}`], options);
   process.once("exit", () => endGroup(child));
   const browser = new Browser(`http://127.0.0.1:${port}`, child);
   for (let tries = 0; ; tries += 1) {

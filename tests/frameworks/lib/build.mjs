@@ -2,21 +2,12 @@
 // all below build/frameworks.
 
 import { createHash } from "node:crypto";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
-import { BUILD, run } from "../../../scripts/lib.mjs";
+import { BUILD, ROOT, run } from "../../../scripts/lib.mjs";
 
-const HERE = dirname(fileURLToPath(import.meta.url));
-const SOURCES = join(HERE, "../projects");
+const SOURCES = join(ROOT, "tests/frameworks/projects");
 const WORK = join(BUILD, "frameworks");
 
 /** Every source file contains its edition, so all output of the two builds differs. */
@@ -46,9 +37,11 @@ export function walk(root) {
     .sort();
 }
 
-function isInstalled(folder, stamp) {
-  const file = join(folder, ".installed");
-  return existsSync(file) && readFileSync(file, "utf8") === stamp;
+/** Creates an empty folder. */
+function emptied(folder) {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  return folder;
 }
 
 async function installNpm(folder, manifest) {
@@ -83,42 +76,33 @@ const INSTALLERS = {
 /** Installs the tools of `project` if needed; resolves to their folder. */
 export async function install(project) {
   const folder = join(WORK, project.tools);
-  const file = Object.keys(INSTALLERS).find((name) =>
-    existsSync(join(SOURCES, project.tools, name)),
-  );
-  const pins = readFileSync(join(SOURCES, project.tools, file), "utf8");
-  if (isInstalled(folder, pins)) return folder;
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  await INSTALLERS[file](folder, pins);
-  writeFileSync(join(folder, ".installed"), pins);
+  const sources = join(SOURCES, project.tools);
+  const file = Object.keys(INSTALLERS).find((name) => existsSync(join(sources, name)));
+  const pins = readFileSync(join(sources, file), "utf8");
+  const stamp = join(folder, ".installed");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === pins) return folder;
+  await INSTALLERS[file](emptied(folder), pins);
+  writeFileSync(stamp, pins);
   return folder;
 }
 
-const TEXT =
-  /\.(html|css|js|jsx|mjs|ts|tsx|vue|svelte|astro|md|mdx|json|toml|yml|py|rst|njk|liquid|svg|txt|config)$/;
+/** Sources in which `EDITION` is replaced. */
+const TEXT = /\.(html|css|jsx?|mjs|tsx?|vue|svelte|astro|mdx?|json|toml|yml|py|rst|njk|svg|txt)$/;
 
 /** Replaces the contents of `folder` with the sources of `project`. */
 function writeSources(project, edition, folder) {
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  const from = join(SOURCES, project.source ?? project.tools);
-  for (const path of walk(from)) {
-    if (["package.json", "requirements.txt", "crate.txt"].includes(path)) continue;
+  emptied(folder);
+  const write = (path, content) => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), content);
+  };
+  const from = join(SOURCES, project.tools);
+  for (const path of walk(from).filter((path) => !(path in INSTALLERS))) {
     const bytes = readFileSync(join(from, path));
-    const file = join(folder, path);
-    mkdirSync(dirname(file), { recursive: true });
     const isText = TEXT.test(path);
-    writeFileSync(
-      file,
-      isText ? bytes.toString().replaceAll("EDITION", `${edition} edition`) : bytes,
-    );
+    write(path, isText ? bytes.toString().replaceAll("EDITION", `${edition} edition`) : bytes);
   }
-  for (const [path, content] of Object.entries(project.generate?.(edition) ?? {})) {
-    const file = join(folder, path);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, content);
-  }
+  for (const [path, content] of Object.entries(project.generate(edition))) write(path, content);
 }
 
 /**
@@ -129,14 +113,12 @@ export async function build(project, edition, { as = edition, env: extra = {} } 
   const tools = await install(project);
   const folder = join(tools, `sources-${project.name}`);
   writeSources(project, edition, folder);
-  const path = `${tools}/node_modules/.bin:${tools}/venv/bin:${tools}/bin`;
   const env = { ...QUIET, ...extra };
   for (const [program, ...args] of project.build) {
-    const found = path
-      .split(":")
-      .map((place) => join(place, program))
-      .find((file) => existsSync(file));
-    await run(found ?? program, args, { cwd: folder, env });
+    const places = ["node_modules/.bin", "venv/bin", "bin"];
+    const files = places.map((place) => join(tools, place, program));
+    const found = files.find((file) => existsSync(file)) ?? program;
+    await run(found, args, { cwd: folder, env });
   }
   const out = join(WORK, "out", project.name, as);
   rmSync(out, { recursive: true, force: true });
@@ -144,13 +126,13 @@ export async function build(project, edition, { as = edition, env: extra = {} } 
   return out;
 }
 
+const isHidden = (part) => part.startsWith(".") && part !== ".well-known";
+const CONFIGURATION = ["_headers", "_redirects", "selvedge.toml"];
+
 /** Returns the paths in a build that `selvedge publish` would publish. */
 export function published(out) {
-  return walk(out).filter(
-    (path) =>
-      !path.split("/").some((part) => part.startsWith(".") && part !== ".well-known") &&
-      !["_headers", "_redirects", "selvedge.toml"].includes(path),
-  );
+  const isPublished = (path) => !path.split("/").some(isHidden) && !CONFIGURATION.includes(path);
+  return walk(out).filter(isPublished);
 }
 
 const digest = (file) => createHash("sha256").update(readFileSync(file)).digest("hex");
@@ -169,18 +151,14 @@ const digest = (file) => createHash("sha256").update(readFileSync(file)).digest(
 export async function contradictions(project, [first, second]) {
   const [before, after] = [published(first), published(second)];
   const [inBefore, inAfter] = [new Set(before), new Set(after)];
+  const changed = (path) => digest(join(first, path)) !== digest(join(second, path));
   const found = [];
   for (const path of before) {
     const isHashed = project.isHashed(path);
-    if (!inAfter.has(path)) {
-      if (!isHashed) found.push(`${path}: missing after the rebuild, so its name is hashed`);
-    } else if (
-      isHashed &&
-      !project.isUnstable?.(path) &&
-      digest(join(first, path)) !== digest(join(second, path))
-    ) {
+    if (!inAfter.has(path) && !isHashed)
+      found.push(`${path}: missing after the rebuild, so its name is hashed`);
+    if (inAfter.has(path) && isHashed && !project.isUnstable?.(path) && changed(path))
       found.push(`${path}: other bytes under the same name, so it is not hashed`);
-    }
   }
   for (const path of after) {
     if (!inBefore.has(path) && !project.isHashed(path))

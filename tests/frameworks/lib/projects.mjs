@@ -2,18 +2,40 @@
 
 import { among, names, ordinary, png } from "./generate.mjs";
 
+/** Paths of the files that tools copy unchanged. */
+const COPIED = new Set(Object.keys(ordinary("first")));
 const under = (folder) => (path) => path.startsWith(folder);
+const widget = (name, edition) => `<li>${name}, ${edition} edition</li>`;
+const widgetModule = (name, edition) =>
+  `export default function Widget() {\n  return ${widget(name, edition)};\n}\n`;
 
+/** Returns an object of the entries that `entry` returns for each item. */
+const each = (items, entry) => Object.fromEntries(items.map(entry));
 /** Moves `files` into `folder`. */
 const within = (folder, files) =>
-  Object.fromEntries(
-    Object.entries(files).map(([path, content]) => [`${folder}/${path}`, content]),
-  );
+  each(Object.entries(files), ([path, content]) => [`${folder}/${path}`, content]);
 
-const photo = (edition) => png(edition === "first" ? 1 : 5001);
+/**
+ * Completes a project. Its sources also have ordinary files in the folder `copied`, an image at
+ * `photo` if that is set, and the files that `generate` returns.
+ */
+function project({ name, tools = name, copied, photo, generate = () => ({}), ...rest }) {
+  const image = (edition) => (photo ? { [photo]: png(edition === "first" ? 1 : 5001) } : {});
+  return {
+    name,
+    tools,
+    ...rest,
+    generate: (edition) => ({
+      ...within(copied, ordinary(edition)),
+      ...image(edition),
+      ...generate(edition),
+    }),
+  };
+}
 
 /** Returns `count` React pages, some with a style sheet, an image or a shared module. */
-function reactPages(count, edition, folder = "src/pages") {
+function reactPages(count, edition) {
+  const folder = "src/pages";
   const files = {};
   names(count).forEach((name, i) => {
     const lines = [];
@@ -43,349 +65,312 @@ function reactPages(count, edition, folder = "src/pages") {
   return files;
 }
 
+/** Returns React pages, and a module that imports each of them lazily. */
+function lazyReactPages(count, edition) {
+  const imports = names(count).map((page) => `  "${page}": () => import("./pages/${page}.jsx"),\n`);
+  return {
+    ...reactPages(count, edition),
+    "src/pages.js": `export const pages = {\n${imports.join("")}};\n`,
+  };
+}
+
+/** Returns a JSX component that renders `W0`, `W1` and so on inside `tag`. */
+function listOf(count, tag) {
+  const items = Array.from({ length: count }, (_, i) => `      <W${i} />\n`).join("");
+  return (
+    `\nexport function Widgets() {\n  return (\n    <${tag}>\n${items}` + `    </${tag}>\n  );\n}\n`
+  );
+}
+
 /** Vite writes all output except pages to `assets/`, as `[name]-[hash]`. */
 function vite(name, count) {
   const copied = new Set(Object.keys(among("assets", "first")));
-  return {
+  return project({
     name,
     tools: "vite",
     packages: ["vite", "react"],
+    copied: "public",
     generate: (edition) => ({
       ...reactPages(count, edition),
-      ...within("public", { ...ordinary(edition), ...among("assets", edition) }),
+      ...within("public", among("assets", edition)),
     }),
     build: [["vite", "build", "--logLevel", "warn"]],
     out: "dist",
     isHashed: (path) => path.startsWith("assets/") && !copied.has(path),
-    pages: [
-      "/",
-      ...names(3)
-        .slice(1)
-        .map((page) => `/#/${page}`),
-    ],
-  };
+    pages: ["/", ...names(3).slice(1).map((page) => `/#/${page}`)],
+  });
 }
 
 /** esbuild hashes chunks and assets, and entry points only on request (`isWhole`). */
 function esbuild(name, count, isWhole) {
-  const copied = new Set(Object.keys(ordinary("first")));
   const isEntry = (path) => /^(main|admin)\.(js|css)(\.map)?$/.test(path);
-  return {
+  return project({
     name,
     tools: "esbuild",
     packages: ["esbuild", "react"],
-    generate: (edition) => ({
-      ...reactPages(count, edition),
-      ...within("public", ordinary(edition)),
-      "src/pages.js": `export const pages = {\n${names(count)
-        .map((page) => `  "${page}": () => import("./pages/${page}.jsx"),\n`)
-        .join("")}};\n`,
-    }),
+    copied: "public",
+    generate: (edition) => lazyReactPages(count, edition),
     build: [["node", "build.mjs", isWhole ? "hashed" : "default"]],
     out: "dist",
     isHashed: isWhole
       ? under("static/")
-      : (path) => !copied.has(path) && !path.endsWith(".html") && !isEntry(path),
+      : (path) => !COPIED.has(path) && !path.endsWith(".html") && !isEntry(path),
     pages: ["/", "/admin", `/#/${names(count).at(-1)}`],
-  };
+  });
 }
 
 /** Angular hashes all output except the page. */
 function angular(name, count) {
-  const copied = new Set(Object.keys(ordinary("first")));
   const pages = names(count);
-  return {
+  const route = (page, i) =>
+    `  { path: "${page}", loadComponent: () => import("./pages/${page}")` +
+    `.then((module) => module.Page${i}) },\n`;
+  const component = (page, i, edition) =>
+    `import { Component } from "@angular/core";\n\n` +
+    `@Component({ template: "<p>${page}, ${edition} edition</p>" })\n` +
+    `export class Page${i} {}\n`;
+  return project({
     name,
     tools: "angular",
     packages: ["@angular/core", "@angular/build"],
-    generate: (edition) => {
-      const files = within("public", ordinary(edition));
-      files["src/photo.png"] = photo(edition);
-      const routes = pages.map((page, i) => {
-        files[`src/app/pages/${page}.ts`] =
-          `import { Component } from "@angular/core";\n\n` +
-          `@Component({ template: "<p>${page}, ${edition} edition</p>" })\n` +
-          `export class Page${i} {}\n`;
-        const load = `import("./pages/${page}").then((module) => module.Page${i})`;
-        return `  { path: "${page}", loadComponent: () => ${load} },\n`;
-      });
-      files["src/app/routes.ts"] =
+    copied: "public",
+    photo: "src/photo.png",
+    generate: (edition) => ({
+      ...each(pages, (page, i) => [`src/app/pages/${page}.ts`, component(page, i, edition)]),
+      "src/app/routes.ts":
         `import type { Routes } from "@angular/router";\n\n` +
-        `export const routes: Routes = [\n${routes.join("")}];\n`;
-      return files;
-    },
+        `export const routes: Routes = [\n${pages.map(route).join("")}];\n`,
+    }),
     build: [["ng", "build", "--progress=false"]],
     out: "dist/browser",
-    isHashed: (path) => !copied.has(path) && path !== "index.html",
+    isHashed: (path) => !COPIED.has(path) && path !== "index.html",
     pages: ["/", ...pages.slice(1, 3).map((page) => `/#/${page}`)],
-  };
+  });
 }
 
 /** Next hashes everything in `_next/static`, or names a folder there after the build. */
 function next(name, count, bundler) {
-  return {
+  const load = (one, i) => `const W${i} = dynamic(() => import("./widgets/${one}"));\n`;
+  return project({
     name,
     tools: "next",
     packages: ["next", "react"],
-    generate: (edition) => {
-      const widgets = names(count);
-      const files = within("public", ordinary(edition));
-      files["app/photo.png"] = photo(edition);
-      for (const widget of widgets)
-        files[`app/widgets/${widget}.jsx`] =
-          `"use client";\n\nexport default function Widget() {\n` +
-          `  return <li>${widget}, ${edition} edition</li>;\n}\n`;
-      files["app/widgets.jsx"] =
+    copied: "public",
+    photo: "app/photo.png",
+    generate: (edition) => ({
+      ...each(names(count), (one) => [
+        `app/widgets/${one}.jsx`,
+        `"use client";\n\n${widgetModule(one, edition)}`,
+      ]),
+      "app/widgets.jsx":
         `"use client";\n\nimport dynamic from "next/dynamic";\n\n` +
-        widgets
-          .map((widget, i) => `const W${i} = dynamic(() => import("./widgets/${widget}"));\n`)
-          .join("") +
-        `\nexport function Widgets() {\n  return (\n    <ul>\n` +
-        widgets.map((_, i) => `      <W${i} />\n`).join("") +
-        `    </ul>\n  );\n}\n`;
-      return files;
-    },
+        names(count).map(load).join("") +
+        listOf(count, "ul"),
+    }),
     build: [["next", "build", `--${bundler}`]],
     out: "out",
     isHashed: under("_next/static/"),
     pages: ["/", "/about", "/guides/getting-started"],
-  };
+  });
 }
 
 function sveltekit(name, count) {
-  return {
+  return project({
     name,
     tools: "sveltekit",
     packages: ["@sveltejs/kit", "svelte", "vite"],
-    generate: (edition) => {
-      const files = within("static", ordinary(edition));
-      files["src/lib/photo.png"] = photo(edition);
-      for (const widget of names(count))
-        files[`src/lib/widgets/${widget}.svelte`] =
-          `<p>${widget}, ${edition} edition</p>\n\n` +
-          `<style>\n  p::after {\n    content: "${edition} edition";\n  }\n</style>\n`;
-      files["src/lib/widgets.js"] =
+    copied: "static",
+    photo: "src/lib/photo.png",
+    generate: (edition) => ({
+      ...each(names(count), (one) => [
+        `src/lib/widgets/${one}.svelte`,
+        `<p>${one}, ${edition} edition</p>\n\n` +
+          `<style>\n  p::after {\n    content: "${edition} edition";\n  }\n</style>\n`,
+      ]),
+      "src/lib/widgets.js":
         `const widgets = import.meta.glob("./widgets/*.svelte");\n\n` +
-        `export const load = (name) => widgets[\`./widgets/\${name}.svelte\`]();\n`;
-      return files;
-    },
+        `export const load = (name) => widgets[\`./widgets/\${name}.svelte\`]();\n`,
+    }),
     build: [["vite", "build", "--logLevel", "warn"]],
     out: "build",
     isHashed: under("_app/immutable/"),
     pages: ["/", "/about", "/guides/getting-started"],
-  };
+  });
 }
 
 function astro(name, count) {
-  return {
+  const load = (one, i) => `const W${i} = lazy(() => import("./widgets/${one}.jsx"));\n`;
+  return project({
     name,
     tools: "astro",
     packages: ["astro", "react"],
-    generate: (edition) => {
-      const files = within("public", ordinary(edition));
-      files["src/photo.png"] = photo(edition);
-      const widgets = names(count);
-      for (const widget of widgets)
-        files[`src/components/widgets/${widget}.jsx`] =
-          `export default function Widget() {\n  return <li>${widget}, ${edition} edition</li>;\n}\n`;
-      files["src/components/Widgets.jsx"] =
+    copied: "public",
+    photo: "src/photo.png",
+    generate: (edition) => ({
+      ...each(names(count), (one) => [
+        `src/components/widgets/${one}.jsx`,
+        widgetModule(one, edition),
+      ]),
+      "src/components/Widgets.jsx":
         `import { Suspense, lazy } from "react";\n\n` +
-        widgets
-          .map((widget, i) => `const W${i} = lazy(() => import("./widgets/${widget}.jsx"));\n`)
-          .join("") +
-        `\nexport function Widgets() {\n  return (\n    <Suspense>\n` +
-        widgets.map((_, i) => `      <W${i} />\n`).join("") +
-        `    </Suspense>\n  );\n}\n`;
-      return files;
-    },
+        names(count).map(load).join("") +
+        listOf(count, "Suspense"),
+    }),
     build: [["astro", "build"]],
     out: "dist",
     isHashed: under("_astro/"),
     pages: ["/", "/about/", "/guides/step-2/"],
-  };
+  });
 }
 
 /** Parcel hashes all output except entry points, here the pages. */
 function parcel(name, count) {
-  const copied = new Set(Object.keys(ordinary("first")));
-  return {
+  const entries = ["index.html", "about.html"];
+  const cache = ["--no-cache", "--cache-dir", ".parcel-cache"];
+  return project({
     name,
     tools: "parcel",
     packages: ["parcel", "react"],
-    generate: (edition) => ({
-      ...reactPages(count, edition),
-      ...within("public", ordinary(edition)),
-      "src/photo.png": photo(edition),
-      "src/pages.js": `export const pages = {\n${names(count)
-        .map((page) => `  "${page}": () => import("./pages/${page}.jsx"),\n`)
-        .join("")}};\n`,
-    }),
+    copied: "public",
+    photo: "src/photo.png",
+    generate: (edition) => lazyReactPages(count, edition),
     build: [
-      [
-        "parcel",
-        "build",
-        "index.html",
-        "about.html",
-        "--dist-dir",
-        "dist",
-        "--no-cache",
-        "--cache-dir",
-        ".parcel-cache",
-        "--log-level",
-        "warn",
-      ],
+      ["parcel", "build", ...entries, "--dist-dir", "dist", ...cache, "--log-level", "warn"],
       ["cp", "-r", "public/.", "dist"],
     ],
     out: "dist",
-    isHashed: (path) => !copied.has(path) && !path.endsWith(".html"),
+    isHashed: (path) => !COPIED.has(path) && !path.endsWith(".html"),
     pages: ["/", "/about", `/#/${names(count).at(-1)}`],
-  };
+  });
 }
-
-const vitepress = {
-  name: "vitepress",
-  tools: "vitepress",
-  packages: ["vitepress", "vue"],
-  generate: (edition) => ({
-    ...within("public", ordinary(edition)),
-    "photo.png": photo(edition),
-  }),
-  build: [["vitepress", "build"]],
-  out: ".vitepress/dist",
-  isHashed: under("assets/"),
-  pages: ["/", "/guide/deploy", "/guide/step-2"],
-};
 
 /** Nuxt hashes everything in `_nuxt`, or names it after the build, except a pointer to that. */
 function nuxt(name, count) {
-  return {
+  const widgets = Array.from({ length: count }, (_, i) => `widget ${i}`);
+  return project({
     name,
     tools: "nuxt",
     packages: ["nuxt", "vue"],
-    generate: (edition) => {
-      const files = within("public", ordinary(edition));
-      files["app/photo.png"] = photo(edition);
-      for (let i = 0; i < count; i += 1)
-        files[`app/components/Widget${i}.vue`] =
-          `<template><li>widget ${i}, ${edition} edition</li></template>\n`;
-      files["app/components/Widgets.vue"] =
+    copied: "public",
+    photo: "app/photo.png",
+    generate: (edition) => ({
+      ...each(widgets, (one, i) => [
+        `app/components/Widget${i}.vue`,
+        `<template>${widget(one, edition)}</template>\n`,
+      ]),
+      "app/components/Widgets.vue":
         `<template>\n  <ul>\n` +
-        Array.from({ length: count }, (_, i) => `    <LazyWidget${i} />\n`).join("") +
-        `  </ul>\n</template>\n`;
-      return files;
-    },
+        widgets.map((_, i) => `    <LazyWidget${i} />\n`).join("") +
+        `  </ul>\n</template>\n`,
+    }),
     build: [["nuxt", "generate"]],
     out: ".output/public",
     isHashed: (path) => path.startsWith("_nuxt/") && path !== "_nuxt/builds/latest.json",
     pages: ["/", "/about", "/guides/step-2"],
-  };
+  });
 }
 
-const docusaurus = {
+const vitepress = project({
+  name: "vitepress",
+  packages: ["vitepress", "vue"],
+  copied: "public",
+  photo: "photo.png",
+  build: [["vitepress", "build"]],
+  out: ".vitepress/dist",
+  isHashed: under("assets/"),
+  pages: ["/", "/guide/deploy", "/guide/step-2"],
+});
+
+const docusaurus = project({
   name: "docusaurus",
-  tools: "docusaurus",
   packages: ["@docusaurus/core", "react"],
-  generate: (edition) => ({
-    ...within("static", ordinary(edition)),
-    "src/photo.png": photo(edition),
-  }),
+  copied: "static",
+  photo: "src/photo.png",
   build: [["docusaurus", "build"]],
   out: "build",
   // webpack's output.
   isHashed: under("assets/"),
   pages: ["/", "/docs/intro", "/blog"],
-};
+});
 
-const storybook = {
+const storybook = project({
   name: "storybook",
-  tools: "storybook",
   packages: ["storybook", "vite"],
-  generate: (edition) => {
-    const files = within("public", ordinary(edition));
-    for (const name of names(12))
-      files[`src/${name}.stories.jsx`] =
+  copied: "public",
+  generate: (edition) =>
+    each(names(12), (name) => {
+      const title = `Widgets/${name.replaceAll(/[^a-z0-9]/gi, " ")}`;
+      const story =
         `import { Counter } from "./Counter.jsx";\n\n` +
-        `export default { title: "Widgets/${name.replaceAll(/[^a-z0-9]/gi, " ")}", component: Counter };\n\n` +
+        `export default { title: "${title}", component: Counter };\n\n` +
         `export const Plain = { args: { label: "${name}, ${edition} edition" } };\n`;
-    return files;
-  },
+      return [`src/${name}.stories.jsx`, story];
+    }),
   build: [["storybook", "build", "--output-dir", "dist", "--disable-telemetry"]],
   out: "dist",
   // Vite's output. Files in `sb-*` ship with Storybook under fixed names.
   isHashed: under("assets/"),
   pages: ["/", "/?path=/story/widgets-account--plain", "/iframe.html?id=widgets-account--plain"],
-};
+});
 
-const eleventy = {
+const eleventy = project({
   name: "eleventy",
-  tools: "eleventy",
   packages: ["@11ty/eleventy"],
-  generate: (edition) => within("public", ordinary(edition)),
+  copied: "public",
   build: [["eleventy", "--quiet"]],
   out: "_site",
   // Output of the bundle plugin.
   isHashed: under("bundle/"),
   pages: ["/", "/about/", "/guides/step-2/"],
-};
+});
 
-const hugo = {
+const hugo = project({
   name: "hugo",
-  tools: "hugo",
   packages: ["hugo"],
-  generate: (edition) => ({
-    ...within("static", ordinary(edition)),
-    "assets/photo.png": photo(edition),
-  }),
+  copied: "static",
+  photo: "assets/photo.png",
   build: [["hugo", "--quiet"]],
   out: "public",
   // `fingerprint` and image processing add hashes.
   isHashed: (path) => /^(css|js)\/|^photo_hu/.test(path),
   pages: ["/", "/about/", "/guides/step-2/"],
-};
+});
 
 /** Bundles that ship with Material for MkDocs; a release hashes their names. */
 const MATERIAL =
   /^assets\/(javascripts|stylesheets)\/(workers\/)?\w+\.\w{8}\.min\.(js|css)(\.map)?$/;
 
 function mkdocs(name, config, packages, isHashed) {
-  return {
+  return project({
     name,
     tools: "mkdocs",
     packages,
-    generate: (edition) => ({
-      ...within("docs", ordinary(edition)),
-      "docs/photo.png": photo(edition),
-    }),
+    copied: "docs",
+    photo: "docs/photo.png",
     build: [["mkdocs", "build", "--quiet", "--config-file", config]],
     out: "site",
     isHashed,
     pages: ["/", "/guide/deploy/", "/guide/step-2/"],
-  };
+  });
 }
 
-const sphinx = {
+const sphinx = project({
   name: "sphinx",
-  tools: "sphinx",
   packages: ["Sphinx", "furo"],
-  generate: (edition) => ({
-    ...within("extra", ordinary(edition)),
-    "photo.png": photo(edition),
-  }),
+  copied: "extra",
+  photo: "photo.png",
   build: [["sphinx-build", "--quiet", ".", "_build"]],
   out: "_build",
   // Folders in `_downloads` are named by a hash of the source's path, not of its content.
   isHashed: () => false,
   pages: ["/", "/guide/deploy.html", "/genindex.html"],
-};
+});
 
-const mdbook = {
+const mdbook = project({
   name: "mdbook",
-  tools: "mdbook",
   packages: ["mdbook"],
-  generate: (edition) => ({
-    ...within("src", ordinary(edition)),
-    "src/photo.png": photo(edition),
-  }),
+  copied: "src",
+  photo: "src/photo.png",
   build: [["mdbook", "build"]],
   out: "book",
   isHashed: (path) => /-[0-9a-f]{8}(\.min)?\.(js|css|svg|png|woff2|ico)$/.test(path),
@@ -393,7 +378,9 @@ const mdbook = {
   isUnstable: (path) => /^searcher-[0-9a-f]{8}\.js$/.test(path),
   plain: { MDBOOK_OUTPUT__HTML__HASH_FILES: "false" },
   pages: ["/", "/guide/deploy.html", "/guide/step-2.html"],
-};
+});
+
+const isMaterial = (path) => MATERIAL.test(path);
 
 export const PROJECTS = [
   vite("vite", 220),
@@ -419,9 +406,7 @@ export const PROJECTS = [
   eleventy,
   hugo,
   mkdocs("mkdocs", "default.yml", ["mkdocs"], () => false),
-  mkdocs("mkdocs-material", "mkdocs.yml", ["mkdocs", "mkdocs-material"], (path) =>
-    MATERIAL.test(path),
-  ),
+  mkdocs("mkdocs-material", "mkdocs.yml", ["mkdocs", "mkdocs-material"], isMaterial),
   sphinx,
   mdbook,
 ];

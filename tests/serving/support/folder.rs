@@ -16,7 +16,6 @@ use selvedge::wire::media_type;
 
 use super::response::{Isolate, Request, Response};
 
-/// A file, and what content codings make of it.
 #[derive(Clone)]
 struct File {
     content: Vec<u8>,
@@ -53,7 +52,7 @@ impl Folder {
         self
     }
 
-    /// Gives the file at a path a coding of some length; its bytes are the coding's name, repeated.
+    /// Adds a coding to a file; its bytes are the coding's name, repeated.
     pub fn coded(mut self, path: &str, coding: Coding, length: usize) -> Self {
         let name = coding.token().as_bytes();
         let bytes = name.iter().copied().cycle().take(length).collect();
@@ -122,7 +121,7 @@ impl Folder {
 }
 
 impl Built {
-    /// The calls that make this live on a stage, in order; a CLI may die before each.
+    /// The calls that publish this, in order.
     pub fn calls(&self, from: &Isolate, site: &str, stage: &str, seq: Option<u64>) -> Vec<Request> {
         let activation =
             serde_json::json!({ "deployment": self.id.as_str(), "expected_seq": seq }).to_string();
@@ -155,7 +154,7 @@ impl Built {
     }
 }
 
-/// A frame of a batch.
+/// A frame of a batch of blobs.
 pub fn frame(hash: &ContentHash, bytes: &[u8]) -> Vec<u8> {
     let length = (bytes.len() as u32).to_le_bytes();
     [&hash.0[..], &length, bytes].concat()

@@ -1,12 +1,17 @@
-//! A world in memory: stores and tiers that fail, lag and lie on command.
+//! A world in memory: stores and tiers that fail, lag and return bad data on command.
 //!
-//! Not a mock of the pipeline: the real one runs over it. The invariant is determinism: the clock
-//! moves only when it is told to or when everybody sleeps, and chance comes from a seed.
+//! The real pipeline runs over it. Runs are deterministic: the clock moves only on command or when
+//! every task sleeps, and random numbers come from a seed.
 
 pub mod acting;
+pub mod case_file;
+pub mod expect;
+pub mod faults;
 pub mod folder;
 pub mod objects;
 pub mod ports;
 pub mod response;
+pub mod run;
 pub mod upstream;
+pub mod upstream_rules;
 pub mod world;

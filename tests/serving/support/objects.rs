@@ -1,18 +1,18 @@
-//! Objects as the store of a world holds them.
+//! Objects in the simulated store.
 
 use selvedge::ports::ObjectMeta;
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
 use selvedge::wire::time::UnixMillis;
 
-/// An object as the world stores it: a line of what is known of it, and its bytes.
+/// Encodes an object: a line of metadata, then the bytes.
 pub fn object(meta: &ObjectMeta, body: &[u8]) -> Vec<u8> {
     let ObjectMeta { media_type, tags, written_ms, .. } = meta;
     let line = format!("{}|{media_type}|{tags}|{}\n", body.len(), written_ms.0);
     [line.as_bytes(), body].concat()
 }
 
-/// An object that the world stores. Half of it is one whose body is cut off.
+/// Decodes an object. Half of a value is an object with a truncated body.
 pub fn object_of(value: &[u8]) -> Option<(ObjectMeta, &[u8])> {
     let end = value.iter().position(|byte| *byte == b'\n')?;
     let (line, body) = (std::str::from_utf8(&value[..end]).ok()?, &value[end + 1..]);
@@ -27,7 +27,7 @@ pub fn object_of(value: &[u8]) -> Option<(ObjectMeta, &[u8])> {
     Some((meta, body))
 }
 
-/// Where the parts of an upload are until it is finished; number 0 says what it will be.
+/// Key of a part of an upload; number 0 holds the metadata.
 pub fn upload_key(key: &Key, upload: &str, number: u16) -> String {
     format!("upload/{upload}/{key}/{number}")
 }

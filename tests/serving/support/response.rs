@@ -6,8 +6,9 @@ use std::rc::Rc;
 
 use selvedge::cache::memory::Memory;
 use selvedge::pipeline::handle;
+use selvedge::ports::body::ResponseBody;
 use selvedge::serve::request::{RequestHeader, RequestHeaders};
-use selvedge::serve::response::{Reply, ReplyBody};
+use selvedge::serve::response;
 use selvedge::site::ids::ContentHash;
 use selvedge::wire::headers::Headers;
 
@@ -75,6 +76,7 @@ impl Isolate {
 }
 
 /// A request that was not sent yet.
+#[derive(Clone)]
 pub struct Request {
     isolate: Isolate,
     method: String,
@@ -100,13 +102,9 @@ impl Request {
         self
     }
 
-    /// Takes the token away, or gives another.
-    pub fn token(mut self, token: Option<&str>) -> Self {
-        self.lines.retain(|(name, _)| name != "authorization");
-        match token {
-            Some(token) => self.header("authorization", &format!("Bearer {token}")),
-            None => self,
-        }
+    pub fn without(mut self, name: &str) -> Self {
+        self.lines.retain(|(known, _)| known != name);
+        self
     }
 
     pub fn body(mut self, body: &[u8]) -> Self {
@@ -130,9 +128,9 @@ impl Request {
     pub fn response(self) -> impl Future<Output = Response> + 'static {
         let (method, is_relayed) = (self.method.clone(), self.is_relayed);
         let shown = format!("{} {}", self.method, self.url);
-        let reply = self.future();
+        let response = self.future();
         async move {
-            let response = Response::of(reply.await);
+            let response = Response::of(response.await);
             match is_relayed {
                 false => response.check(&shown, &method),
                 true => response.check_relayed(&shown, &method),
@@ -158,7 +156,7 @@ impl Request {
     }
 
     /// The request under way.
-    pub fn future(self) -> impl Future<Output = Reply<SimPorts>> + 'static {
+    pub fn future(self) -> impl Future<Output = response::Response<SimPorts>> + 'static {
         let Isolate { world, colo, memory, number } = self.isolate;
         let settings = world.settings();
         let mut headers = Headers::new();
@@ -172,7 +170,7 @@ impl Request {
 }
 
 /// A response, with its body read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
     pub headers: Vec<(String, String)>,
@@ -182,27 +180,28 @@ pub struct Response {
 }
 
 impl Response {
-    pub fn of(reply: Reply<SimPorts>) -> Self {
-        let length = reply.headers.value("content-length").and_then(|text| text.parse().ok());
-        let is_cut = match &reply.body {
-            ReplyBody::Stream(stream) => {
+    pub fn of(response: response::Response<SimPorts>) -> Self {
+        let (status, headers, body) = response.into_parts();
+        let length = headers.value("content-length").and_then(|text| text.parse().ok());
+        let is_cut = match &body {
+            ResponseBody::Stream(stream) => {
                 let differs = length.is_some_and(|length: usize| length != stream.bytes.len());
                 stream.end != End::Whole || differs
             }
             _ => false,
         };
-        let body = match reply.body {
-            ReplyBody::Empty => Vec::new(),
-            ReplyBody::Constant(constant, form) => constant.body(form).as_bytes().to_vec(),
-            ReplyBody::Bytes(bytes) => bytes,
-            ReplyBody::Stream(stream) => stream.bytes.to_vec(),
-            ReplyBody::Held(bytes, None) => bytes.to_vec(),
-            ReplyBody::Held(bytes, Some(part)) => {
+        let body = match body {
+            ResponseBody::Empty => Vec::new(),
+            ResponseBody::Text(text) => text.as_bytes().to_vec(),
+            ResponseBody::Bytes(bytes) => bytes,
+            ResponseBody::Stream(stream) => stream.bytes.to_vec(),
+            ResponseBody::Held(bytes, None) => bytes.to_vec(),
+            ResponseBody::Held(bytes, Some(part)) => {
                 bytes[part.first as usize..(part.first + part.length) as usize].to_vec()
             }
         };
-        let headers = reply.headers.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
-        Self { status: reply.status, headers, body, is_cut }
+        let headers = headers.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+        Self { status, headers, body, is_cut }
     }
 
     /// The value of a field, or nothing.

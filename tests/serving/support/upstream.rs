@@ -1,4 +1,4 @@
-//! Upstreams that answer what a test says, and streams that end as it says.
+//! Simulated upstreams and streams.
 
 use std::rc::Rc;
 
@@ -7,21 +7,18 @@ use selvedge::wire::headers::Headers;
 
 use super::world::{Bytes, World};
 
-/// What an upstream answers to a request.
 pub type Answers = Rc<dyn Fn(&UpstreamRequest, &World) -> Answer>;
 
 /// How a stream ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// When all of it was sent.
     Whole,
-    /// Too early, in an error.
+    /// With an error, before its end.
     Cut,
     /// Never.
     Never,
 }
 
-/// A body that is passed on.
 #[derive(Debug, Clone)]
 pub struct Stream {
     pub bytes: Bytes,
@@ -33,12 +30,12 @@ impl Stream {
         Self { bytes, end: End::Whole }
     }
 
-    /// All of it, when there is such a thing.
+    /// All bytes, if the stream ends.
     pub fn whole(self) -> Option<Bytes> {
         (self.end == End::Whole).then_some(self.bytes)
     }
 
-    /// A part, which is cut off where the stream is.
+    /// A part, which is cut off where the stream is cut off.
     pub fn part(self, part: Part) -> Option<Self> {
         let (first, end) = (part.first as usize, (part.first + part.length) as usize);
         let there = self.bytes.len().min(end);
@@ -48,7 +45,6 @@ impl Stream {
     }
 }
 
-/// What an upstream answers, and when.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
@@ -77,7 +73,7 @@ impl Answer {
         Self { fault: Some(fault), ..Self::new(200, "", "") }
     }
 
-    /// Another field; the length is replaced, the others stand beside each other.
+    /// Adds a header; Content-Length is replaced.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         let name = name.to_ascii_lowercase();
         match name.as_str() {
@@ -87,7 +83,6 @@ impl Answer {
         self
     }
 
-    /// Without its length.
     pub fn chunked(mut self) -> Self {
         self.headers.remove("content-length");
         self
@@ -102,7 +97,7 @@ impl Answer {
         Self { delay_ms, ..self }
     }
 
-    /// The response as the edge hands it over: a body of another length than it says is cut off.
+    /// The response as the runtime hands it over: a body of another length than stated is cut off.
     pub fn response(self, method: &str) -> Result<UpstreamResponse<Stream>, Fault> {
         if let Some(fault) = self.fault {
             return Err(fault);

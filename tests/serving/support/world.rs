@@ -1,4 +1,4 @@
-//! The world: one store, data centres with an edge tier each, isolates with a memory each.
+//! A simulated world: one store, data centres with an edge tier each, isolates with memory.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -41,59 +41,54 @@ pub enum Op {
 }
 
 impl Op {
-    /// Whether it is none on the store.
+    /// Whether it is not on the store.
     pub fn is_edge(self) -> bool {
         use Op::{EdgeLookup, EdgePut, Fetch, Limit, StoredFind, StoredKeep};
         matches!(self, EdgeLookup | EdgePut | StoredFind | StoredKeep | Fetch | Limit)
     }
 }
 
-/// What is scripted to happen to an operation.
+/// A fault that is scripted for operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// It fails and does nothing.
+    /// Fails without an effect.
     Before(Fault),
-    /// It is done, and fails to say so.
+    /// Takes effect, then fails.
     After(Fault),
-    /// It never answers, and does nothing.
+    /// Never answers, without an effect.
     Hang,
-    /// It is done, and never answers.
+    /// Takes effect, then never answers.
     HangAfter,
-    /// It takes this long.
+    /// Takes so many milliseconds.
     Slow(u64),
-    /// It finds nothing.
+    /// Finds nothing.
     Null,
-    /// It finds the value of so many writes ago.
+    /// Finds the value of so many writes ago.
     Older(usize),
-    /// It finds half of the value.
+    /// Finds half of the value.
     Truncated,
-    /// It finds other bytes of the same length.
+    /// Finds other bytes of the same length.
     Garbage,
 }
 
-/// Which operations meet a trouble.
-pub struct Script {
-    pub op: Option<Op>,
-    pub key_prefix: &'static str,
-    /// So many operations that match pass unharmed first.
-    pub skip: usize,
-    /// So many meet the trouble.
-    pub times: usize,
-    /// In how many of a hundred cases.
-    pub percent: u64,
-    pub trouble: Trouble,
+/// The operations that meet a fault: after `skip` of them, `times` at most, at random in `percent`.
+struct Script {
+    op: Option<Op>,
+    key_prefix: &'static str,
+    skip: usize,
+    times: usize,
+    percent: u64,
+    trouble: Trouble,
 }
 
-/// How the edge tier treats its entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EdgeTemper {
     Keeps,
     AlwaysEmpty,
-    /// So many of a hundred lookups find that the entry is gone.
+    /// A percentage of lookups evict the entry.
     Vanishing(u64),
 }
 
-/// An operation that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
     pub op: Op,
@@ -124,7 +119,7 @@ struct State {
     bodies: Cell<usize>,
 }
 
-/// Everything but the isolates.
+/// The store, the clock, the network and random numbers; isolates share it.
 #[derive(Clone)]
 pub struct World(Rc<State>);
 
@@ -134,7 +129,6 @@ impl World {
         Self::with_vars(&[])
     }
 
-    /// A world with these variables beside the usual ones.
     pub fn with_vars(vars: &[(&str, &str)]) -> Self {
         let settings = Settings::from_vars(|name| {
             let own = vars.iter().find(|(known, _)| *known == name);
@@ -187,12 +181,12 @@ impl World {
         self.0.missing.set(name);
     }
 
-    /// Gives the runtime a limiter of so many requests in a minute of the clock.
+    /// Gives the runtime a rate limiter.
     pub fn set_limit(&self, per_minute: u32) {
         self.0.limit.set(Some(per_minute));
     }
 
-    /// Whether the runtime's limiter lets another request pass, `None` where there is none.
+    /// Whether the runtime's limiter lets a request pass; `None` without a limiter.
     pub fn limit(&self, key: &str) -> Option<bool> {
         let limit = self.0.limit.get()?;
         let minute = self.now().seconds().0 / 60;
@@ -216,7 +210,6 @@ impl World {
         self.set_now_ms(self.0.now_ms.get() + ms);
     }
 
-    /// Waits.
     pub async fn wait(&self, ms: u64) {
         let until = self.now().plus(ms);
         poll_fn(|_| {
@@ -254,12 +247,11 @@ impl World {
 
     // Trouble.
 
-    /// Scripts a trouble for every operation whose key begins with a prefix.
     pub fn trouble(&self, op: impl Into<Option<Op>>, key_prefix: &'static str, trouble: Trouble) {
         self.trouble_at(op, key_prefix, 0, usize::MAX, trouble);
     }
 
-    /// Scripts a trouble for some of them.
+    /// Scripts a fault for some operations, after others.
     pub fn trouble_at(
         &self,
         op: impl Into<Option<Op>>,
@@ -272,7 +264,7 @@ impl World {
         self.0.scripts.borrow_mut().push(script);
     }
 
-    /// Scripts a trouble for a share of all operations.
+    /// Scripts a fault for a percentage of operations.
     pub fn trouble_for(&self, op: Op, key_prefix: &'static str, percent: u64, trouble: Trouble) {
         let op = Some(op);
         let script = Script { op, key_prefix, skip: 0, times: usize::MAX, percent, trouble };
@@ -287,7 +279,7 @@ impl World {
         self.0.temper.set(temper);
     }
 
-    /// Writes an operation down; what is scripted for it comes back.
+    /// Logs an operation, and returns the fault that is scripted for it.
     pub fn note(&self, op: Op, key: &str, isolate: usize) -> Option<Trouble> {
         self.0.log.borrow_mut().push(Logged { op, key: key.to_owned(), isolate });
         for script in self.0.scripts.borrow_mut().iter_mut() {
@@ -307,14 +299,9 @@ impl World {
         None
     }
 
-    /// What happened since this was last asked.
+    /// Returns the operations since the last call.
     pub fn take_log(&self) -> Vec<Logged> {
         self.0.log.take()
-    }
-
-    /// How many operations on the store happened since the log was last taken.
-    pub fn store_ops(&self) -> usize {
-        self.take_log().iter().filter(|logged| !logged.op.is_edge()).count()
     }
 
     // The store.
@@ -328,12 +315,11 @@ impl World {
         store.entry(key.to_owned()).or_default().push(Rc::new(bytes.to_vec()));
     }
 
-    /// Counts a body of an object that is sent.
     pub fn count_body(&self) {
         self.0.bodies.set(self.0.bodies.get() + 1);
     }
 
-    /// How many bodies of objects the store sent.
+    /// Number of bodies of objects that the store sent.
     pub fn bodies(&self) -> usize {
         self.0.bodies.get()
     }
@@ -347,7 +333,7 @@ impl World {
         store.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
     }
 
-    /// What the store holds, without its history.
+    /// The latest value of each key.
     pub fn snapshot(&self) -> BTreeMap<String, Bytes> {
         let store = self.0.store.borrow();
         store.iter().filter_map(|(k, v)| Some((k.clone(), v.last()?.clone()))).collect()
@@ -380,24 +366,21 @@ impl World {
 
     // Upstreams.
 
-    /// What upstreams answer from now on.
     pub fn on_fetch(&self, answers: impl Fn(&UpstreamRequest, &World) -> Answer + 'static) {
         *self.0.upstream.borrow_mut() = Some(Rc::new(answers));
     }
 
-    /// What an upstream answers; the request is written down.
+    /// Logs a request to an upstream, and returns its answer.
     pub fn answer(&self, request: &UpstreamRequest) -> Option<Answer> {
         self.0.fetched.borrow_mut().push(request.clone());
         let answers = self.0.upstream.borrow().clone()?;
         Some(answers(request, self))
     }
 
-    /// How many requests upstreams got.
     pub fn fetches(&self) -> usize {
         self.0.fetched.borrow().len()
     }
 
-    /// The requests that upstreams got.
     pub fn fetched(&self) -> Vec<UpstreamRequest> {
         self.0.fetched.borrow().clone()
     }
@@ -408,14 +391,14 @@ impl World {
         self.0.behind.borrow_mut().push(task);
     }
 
-    /// Runs what goes on behind responses; what never ends is cut, as the runtime does.
+    /// Runs the tasks behind responses; one that never ends is dropped.
     pub fn settle(&self) {
         while let Some(task) = self.pop_behind() {
             self.run(task);
         }
     }
 
-    /// Cuts off what goes on behind responses; says how many tasks there were.
+    /// Drops the tasks behind responses, and returns their number.
     pub fn cut_behind(&self) -> usize {
         self.0.behind.take().len()
     }
@@ -425,7 +408,7 @@ impl World {
         if behind.is_empty() { None } else { Some(behind.remove(0)) }
     }
 
-    /// Runs a future to its end, moving the clock while all sleep; `None` when it can't end.
+    /// Runs a future, moving the clock while all tasks sleep; `None` if it can't end.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = Box::pin(future);
         loop {
@@ -438,7 +421,7 @@ impl World {
         }
     }
 
-    /// Runs futures side by side, with what goes on behind them; `None` for one that can't end.
+    /// Runs futures and the tasks behind them concurrently; `None` for one that can't end.
     pub fn run_all<T>(&self, futures: Vec<impl Future<Output = T>>) -> Vec<Option<T>> {
         let mut values: Vec<Option<T>> = futures.iter().map(|_| None).collect();
         let mut open: Vec<_> = futures.into_iter().map(|future| Some(Box::pin(future))).collect();
@@ -469,7 +452,7 @@ impl World {
         }
     }
 
-    /// A future that is dropped after a while, as when its client is gone.
+    /// A future that is dropped after a time, as when its client disconnects.
     pub fn abandoned<T>(
         &self,
         ms: u64,
@@ -485,7 +468,7 @@ impl World {
         })
     }
 
-    /// Lets a future do so many operations, and no more.
+    /// Polls a future, which may start so many operations.
     pub fn step<T>(
         &self,
         future: Pin<&mut (impl Future<Output = T> + ?Sized)>,

@@ -1,0 +1,84 @@
+//! The names that case files give to operations and faults.
+
+use selvedge::ports::Fault;
+
+use super::case_file::{number, words};
+use super::world::{EdgeTemper, Op, Trouble, World};
+
+/// Scripts `OPERATION KEYS KIND [skip=N] [times=N] [percent=N]`.
+pub fn script(world: &World, text: &str) -> Result<(), String> {
+    let words = words(text);
+    let [op, keys, kind, more @ ..] = words.as_slice() else {
+        return Err("fault OPERATION KEYS KIND".to_owned());
+    };
+    let of = |name: &str| more.iter().find_map(|word| word.strip_prefix(name));
+    let (op, trouble) = (operation(op)?, trouble(kind)?);
+    let keys: &'static str = if keys == "*" { "" } else { keys.clone().leak() };
+    match (op, of("percent=")) {
+        (Some(op), Some(percent)) => world.trouble_for(op, keys, number(percent)?, trouble),
+        _ => {
+            let skip = of("skip=").map_or(Ok(0), number)? as usize;
+            let times = of("times=").map_or(Ok(u64::MAX), number)? as usize;
+            world.trouble_at(op, keys, skip, times, trouble);
+        }
+    }
+    Ok(())
+}
+
+/// How the edge tier keeps its entries: `empty` or `vanishing=PERCENT`.
+pub fn temper(text: &str) -> Result<EdgeTemper, String> {
+    match text.split_once('=') {
+        Some((_, percent)) => number(percent).map(EdgeTemper::Vanishing),
+        None => Ok(EdgeTemper::AlwaysEmpty),
+    }
+}
+
+/// A fault by its name.
+pub fn fault(word: &str) -> Option<Fault> {
+    Some(match word {
+        "failed" => Fault::Failed,
+        "busy" => Fault::Busy,
+        "timed-out" => Fault::TimedOut,
+        "missing" => Fault::Missing,
+        _ => return None,
+    })
+}
+
+/// An operation by its name; `any` is all of the store.
+pub fn operation(word: &str) -> Result<Option<Op>, String> {
+    let all = [
+        Op::Read,
+        Op::Write,
+        Op::Delete,
+        Op::List,
+        Op::Open,
+        Op::Hold,
+        Op::Upload,
+        Op::EdgeLookup,
+        Op::EdgePut,
+        Op::StoredFind,
+        Op::StoredKeep,
+        Op::Fetch,
+        Op::Limit,
+    ];
+    let name = word.replace('-', "");
+    let found = all.into_iter().find(|op| format!("{op:?}").eq_ignore_ascii_case(&name));
+    if found.is_some() || word == "any" { Ok(found) } else { Err(format!("no operation `{word}`")) }
+}
+
+fn trouble(word: &str) -> Result<Trouble, String> {
+    let after = word.strip_suffix("-after").and_then(fault).map(Trouble::After);
+    if let Some(trouble) = fault(word).map(Trouble::Before).or(after) {
+        return Ok(trouble);
+    }
+    Ok(match word.split_once('=').unwrap_or((word, "")) {
+        ("slow", ms) => Trouble::Slow(number(ms)?),
+        ("older", writes) => Trouble::Older(number(writes)? as usize),
+        ("hang", _) => Trouble::Hang,
+        ("hang-after", _) => Trouble::HangAfter,
+        ("null", _) => Trouble::Null,
+        ("truncated", _) => Trouble::Truncated,
+        ("garbage", _) => Trouble::Garbage,
+        _ => return Err(format!("no fault `{word}`")),
+    })
+}
