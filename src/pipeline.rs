@@ -37,8 +37,8 @@ use crate::site::ids::StageName;
 use crate::site::keys;
 use crate::site::records::site::HostRecord;
 use crate::wire::host::{Hostname, parse_authority};
-use crate::wire::path::{PathError, RequestPath};
-use crate::wire::url::{self, Scheme, UrlError};
+use crate::wire::path::RequestPath;
+use crate::wire::url::{self, Scheme};
 
 /// Probes come from inside, possibly without HTTPS.
 const HEALTH: &str = "/.selvedge/health";
@@ -67,19 +67,13 @@ async fn respond<P: Ports>(
     headers: &dyn RequestHeaders,
 ) -> Result<Response<P>, HttpError> {
     // 1. The URL and the `Host` name one hostname.
-    let parts = url::split(url).map_err(|error| match error {
-        UrlError::TooLong => HttpError::TooLong,
-        _ => HttpError::BadRequest,
-    })?;
+    let parts = url::split(url)?;
     if !url::authority_agrees(&parts, headers.value(RequestHeader::Host).as_deref()) {
         return Err(HttpError::BadRequest);
     }
     let (host, _) = parse_authority(parts.authority).map_err(|_| HttpError::BadRequest)?;
     // 2. The path is canonicalised.
-    let path = RequestPath::parse(parts.path).map_err(|error| match error {
-        PathError::TooLong => HttpError::TooLong,
-        _ => HttpError::NotFound,
-    })?;
+    let path = RequestPath::parse(parts.path)?;
     let request = Request {
         method: Method::from_bytes(method.as_bytes()).map_err(|_| HttpError::BadRequest)?,
         scheme: parts.scheme,

@@ -8,7 +8,7 @@ use crate::admin::auth::Caller;
 use crate::admin::error::{AdminError, Invalid, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::admin::records::list_all;
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::ports::deadline::{persistently, within};
 use crate::ports::join::join_all;
 use crate::ports::{Blob, Ports, Upload};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::admin::error::{AdminError, Missing, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::ports::Ports;
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::ports::deadline::persistently;
 use crate::site::api::Committed;
 use crate::site::deployment::manifest::{Manifest, ROOT_BYTES_MAX, ShardPlace};

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use crate::admin::auth::Caller;
 use crate::admin::error::{Invalid, Result};
 use crate::cache::tiers::Tiers;
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::ports::settings::{Settings, StoreKind};
 use crate::ports::{ObjectMeta, Ports};
 use crate::serve::request::{Request, RequestHeader};

@@ -50,7 +50,7 @@ use crate::admin::handler::{Answer, Handler, permanent_bound_secs};
 use crate::admin::sites::list_sites;
 use crate::cache::tiers::Tiers;
 use crate::ports::Ports;
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::ports::settings::Settings;
 use crate::serve::destination::RESERVED;
 use crate::serve::draft::Draft;

@@ -10,7 +10,7 @@ use crate::admin::error::{AdminError, Invalid, Result};
 use crate::admin::handler::{Answer, Handler};
 use crate::admin::invalidate::CopiesView;
 use crate::admin::object_headers::{self, Precondition};
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::ports::deadline::{persistently, within};
 use crate::ports::{Condition, Object, ObjectMeta, ObjectWritten, Ports};
 use crate::serve::request::RequestHeader;

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::cache::memory::{Content, ContentKey, HELD_BYTES_MAX, Memory};
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::ports::deadline::{persistently, within};
 use crate::ports::settings::StoreKind;
 use crate::ports::{EdgeContent, Fault, Part, Ports};

@@ -8,7 +8,7 @@ use crate::cache::flight::Flight;
 use crate::cache::freshness::Freshness;
 use crate::cache::memory::HELD_BYTES_MAX;
 use crate::cache::tiers::Tiers;
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::ports::deadline::within;
 use crate::ports::{EdgeContent, Fault, Ports};
 use crate::site::ids::ContentHash;

@@ -12,7 +12,7 @@ use worker::worker_sys::ext::ResponseInitExt;
 use crate::edge::bytes::cut;
 use crate::edge::headers;
 use crate::edge::runtime::Runtime;
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::serve::response;
 use crate::wire::headers::Headers;
 

@@ -1,4 +1,4 @@
-//! Bodies: streams that are passed on, and bytes held in the isolate.
+//! Bodies: streams that are passed on, bytes held in the isolate, and the body of a response.
 
 use std::future::Future;
 
@@ -41,4 +41,14 @@ pub trait Bodies {
 
     /// Returns the SHA-256 of held bytes. The runtime's own is many times faster than one in wasm.
     fn digest(&self, held: &Self::Held) -> impl Future<Output = Result<ContentHash, Fault>>;
+}
+
+/// The body of a response. Wasm does not copy the bytes that it holds or passes on.
+pub enum ResponseBody<P: Bodies> {
+    Empty,
+    Text(&'static str),
+    Bytes(Vec<u8>),
+    /// Bytes held in the isolate, or a part of them.
+    Held(P::Held, Option<Part>),
+    Stream(P::Body),
 }

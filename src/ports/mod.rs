@@ -17,7 +17,6 @@
 )]
 
 pub mod bodies;
-pub mod body;
 pub mod client;
 pub mod clock;
 pub mod deadline;
@@ -32,7 +31,7 @@ pub mod store;
 pub mod uploads;
 pub mod upstream;
 
-pub use bodies::{Bodies, Part};
+pub use bodies::{Bodies, Part, ResponseBody};
 pub use client::{BodyFault, Client};
 pub use clock::Clock;
 pub use edge_cache::{EdgeCache, EdgeContent, Found};

@@ -2,7 +2,7 @@
 
 use crate::cache::entry::Entry;
 use crate::ports::Ports;
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::serve::draft::Draft;
 use crate::serve::error::HttpError;
 use crate::serve::present::{Found, Open, present};

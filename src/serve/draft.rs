@@ -1,7 +1,7 @@
 //! A response before the header stage.
 
 use crate::ports::Ports;
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::serve::error::HttpError;
 use crate::wire::cache_status::{CacheStatus, Forward};
 use crate::wire::headers::Headers;

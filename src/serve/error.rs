@@ -5,6 +5,8 @@
 use crate::cache::tiers::Unavailable;
 use crate::ports::Fault;
 use crate::wire::headers::Headers;
+use crate::wire::path::PathError;
+use crate::wire::url::UrlError;
 
 /// Seconds after which a client may try again after a failure of the store or of an upstream.
 const RETRY_AFTER_SECS: &str = "5";
@@ -69,6 +71,25 @@ impl HttpError {
             _ => {}
         }
         headers
+    }
+}
+
+impl From<UrlError> for HttpError {
+    fn from(error: UrlError) -> Self {
+        match error {
+            UrlError::TooLong => Self::TooLong,
+            _ => Self::BadRequest,
+        }
+    }
+}
+
+/// A path that can't be decoded names nothing.
+impl From<PathError> for HttpError {
+    fn from(error: PathError) -> Self {
+        match error {
+            PathError::TooLong => Self::TooLong,
+            _ => Self::NotFound,
+        }
     }
 }
 

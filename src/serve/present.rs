@@ -5,7 +5,7 @@
 
 use http::Method;
 
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::ports::{Part, Ports};
 use crate::serve::draft::Draft;
 use crate::serve::error::HttpError;

@@ -1,7 +1,7 @@
 //! The response, which only [`finish`] constructs: none leaves without passing the header stage.
 
 use crate::ports::Ports;
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::serve::draft::Draft;
 use crate::serve::error_document;
 use crate::serve::headers::{Lifetime, SiteHeaders};

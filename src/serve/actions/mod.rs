@@ -23,7 +23,7 @@ use crate::cache::freshness::Freshness;
 use crate::cache::freshness::admit::{Exchange, Extent, Policy};
 use crate::cache::tiers::Tiers;
 use crate::cache::variants::Variants;
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::ports::{Fault, Ports, UpstreamRequest, UpstreamResponse};
 use crate::serve::actions::upstream::{CONDITIONS, Client};
 use crate::serve::cached::CacheScope;

@@ -6,7 +6,7 @@ use crate::cache::entry::Entry;
 use crate::cache::freshness::admit::admit;
 use crate::cache::freshness::update::merge_304;
 use crate::cache::memory::HELD_BYTES_MAX;
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::ports::{EdgeContent, Ports, UpstreamResponse};
 use crate::serve::actions::{CachedAction, fetch, lost};
 use crate::serve::cached;

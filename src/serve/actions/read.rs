@@ -8,7 +8,7 @@ use crate::cache::freshness::Failure;
 use crate::cache::freshness::admit::has_validator;
 use crate::cache::variants::Lookup;
 use crate::ports::Ports;
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::serve::actions::{CachedAction, fetch, lost};
 use crate::serve::cached::{self, hit};
 use crate::serve::draft::Draft;

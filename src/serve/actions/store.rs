@@ -7,7 +7,7 @@ use crate::cache::freshness::admit::{Exchange, Extent, NotStored, admit, has_val
 use crate::cache::freshness::update::merge_304;
 use crate::cache::memory::HELD_BYTES_MAX;
 use crate::cache::variants::split;
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::ports::{EdgeContent, Fault, Ports, UpstreamRequest, UpstreamResponse};
 use crate::serve::actions::partial::{complete_length, is_completable};
 use crate::serve::actions::{CachedAction, fetch, relayed};

@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::cache::tiers::Unavailable;
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::ports::{Part, Ports};
 use crate::serve::error::HttpError;
 use crate::serve::headers::Lifetime;

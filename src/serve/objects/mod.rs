@@ -12,7 +12,7 @@ use crate::cache::entry::Entry;
 use crate::cache::freshness::{Failure, Freshness, Timing};
 use crate::cache::tiers::Tiers;
 use crate::cache::variants::{Lookup, Variants, split};
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::ports::{EdgeContent, Fault, Object, ObjectMeta, Ports};
 use crate::serve::cached::{self, CacheScope, hit};
 use crate::serve::draft::Draft;

@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::cache::tiers::Tiers;
-use crate::ports::body::ResponseBody;
+use crate::ports::bodies::ResponseBody;
 use crate::ports::deadline::persistently;
 use crate::ports::{Fault, Object, ObjectMeta, Part, Ports};
 use crate::serve::draft::Draft;

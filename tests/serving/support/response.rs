@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use selvedge::cache::memory::Memory;
 use selvedge::pipeline::handle;
-use selvedge::ports::body::ResponseBody;
+use selvedge::ports::bodies::ResponseBody;
 use selvedge::serve::request::{RequestHeader, RequestHeaders};
 use selvedge::serve::response;
 use selvedge::site::ids::ContentHash;
