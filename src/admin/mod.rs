@@ -45,6 +45,7 @@ use crate::admin::auth::{Caller, caller};
 use crate::admin::blobs::{BATCH_BLOBS_MAX, BATCH_BYTES_MAX, MISSING_HASHES_MAX};
 use crate::admin::calls::{Operation, Resource, SiteOperation as Op};
 use crate::admin::collections::ObjectId;
+use crate::admin::credentials::{KEYS, TOKENS};
 use crate::admin::error::{AdminError, Missing, Result};
 use crate::admin::handler::{Answer, Handler, permanent_bound_secs};
 use crate::admin::sites::list_sites;
@@ -132,12 +133,12 @@ impl<P: Ports> Handler<'_, P> {
             Op::GetSite => Box::pin(self.get_site()),
             Op::CreateSite => Box::pin(self.create_site()),
             Op::DeleteSite => Box::pin(self.delete_site()),
-            Op::ListTokens => Box::pin(self.list_tokens()),
+            Op::ListTokens => Box::pin(self.list_credentials(&TOKENS)),
             Op::CreateToken => Box::pin(self.create_token()),
-            Op::RevokeToken => Box::pin(self.revoke_token(one)),
-            Op::ListKeys => Box::pin(self.list_keys()),
+            Op::RevokeToken => Box::pin(self.revoke_credential(&TOKENS, one)),
+            Op::ListKeys => Box::pin(self.list_credentials(&KEYS)),
             Op::CreateKey => Box::pin(self.create_key()),
-            Op::RevokeKey => Box::pin(self.revoke_key(one)),
+            Op::RevokeKey => Box::pin(self.revoke_credential(&KEYS, one)),
             Op::ListHosts => Box::pin(self.list_hosts()),
             Op::MapHost => Box::pin(self.map_host(one)),
             Op::UnmapHost => Box::pin(self.unmap_host(one)),
