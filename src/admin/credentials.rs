@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::admin::error::{AdminError, Invalid, Missing, Result};
-use crate::admin::handler::{Answer, Handler};
+use crate::admin::handler::{Handler, respond};
 use crate::admin::records::{add, remove};
 use crate::ports::{Fault, Ports};
+use crate::serve::draft::Draft;
 use crate::site::ids::ContentHash;
 use crate::site::records::site::{
     Credential, KEY_PREFIX, KEYS_MAX, Scope, SiteRecord, TOKEN_NAME_BYTES_MAX, TOKEN_PREFIX,
@@ -95,13 +96,13 @@ impl<'a> From<&'a Credential> for CredentialView<'a> {
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn list_credentials(&self, kind: &Kind) -> Result<Answer<P>> {
+    pub async fn list_credentials(&self, kind: &Kind) -> Result<Draft<P>> {
         let mut record = self.site_record().await?;
         let views: Vec<_> = (kind.list)(&mut record).iter().map(CredentialView::from).collect();
-        Ok(Answer::json(200, &json!({ kind.plural: views })))
+        Ok(respond(200, &json!({ kind.plural: views })))
     }
 
-    pub async fn create_token(&self) -> Result<Answer<P>> {
+    pub async fn create_token(&self) -> Result<Draft<P>> {
         let NewToken { name, scopes, expires_secs } = self.json().await?;
         if scopes.is_empty() {
             return Err(Invalid::NoScope.into());
@@ -109,17 +110,17 @@ impl<P: Ports> Handler<'_, P> {
         self.create_credential(&TOKENS, name, Some(scopes), expires_secs).await
     }
 
-    pub async fn create_key(&self) -> Result<Answer<P>> {
+    pub async fn create_key(&self) -> Result<Draft<P>> {
         let NewKey { name, expires_secs } = self.json().await?;
         self.create_credential(&KEYS, name, None, expires_secs).await
     }
 
-    pub async fn revoke_credential(&self, kind: &Kind, id: &str) -> Result<Answer<P>> {
+    pub async fn revoke_credential(&self, kind: &Kind, id: &str) -> Result<Draft<P>> {
         self.update_site(&mut |record| {
             remove((kind.list)(record), kind.missing, |credential| credential.id == id)
         })
         .await?;
-        Ok(Answer::json(200, &json!({ "revoked": true })))
+        Ok(respond(200, &json!({ "revoked": true })))
     }
 
     /// Creates a credential with the text `<prefix><site>_<id>_<random>`.
@@ -129,7 +130,7 @@ impl<P: Ports> Handler<'_, P> {
         name: String,
         scopes: Option<Vec<Scope>>,
         expires_secs: Option<u64>,
-    ) -> Result<Answer<P>> {
+    ) -> Result<Draft<P>> {
         let is_printable = name.chars().all(|c| !c.is_control());
         if !(1..=TOKEN_NAME_BYTES_MAX).contains(&name.len()) || !is_printable {
             return Err(Invalid::CredentialName.into());
@@ -151,6 +152,6 @@ impl<P: Ports> Handler<'_, P> {
         })
         .await?;
         let text = Some((kind.shown)(text));
-        Ok(Answer::json(201, &CredentialView { text, ..CredentialView::from(&credential) }))
+        Ok(respond(201, &CredentialView { text, ..CredentialView::from(&credential) }))
     }
 }

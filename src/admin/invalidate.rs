@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::admin::collections::ObjectId;
 use crate::admin::error::{AdminError, Invalid, Result};
-use crate::admin::handler::{Answer, Handler};
+use crate::admin::handler::{Handler, respond};
 use crate::cache::live;
 use crate::ports::{Fault, Ports};
+use crate::serve::draft::Draft;
 use crate::site::collection::{CollectionName, ObjectName};
 use crate::site::config::StageKind;
 use crate::site::ids::StageName;
@@ -54,7 +55,7 @@ struct Warning {
 
 impl<P: Ports> Handler<'_, P> {
     /// Invalidates objects of a collection by name, or all of them.
-    pub async fn invalidate_objects(&self, collection: CollectionName) -> Result<Answer<P>> {
+    pub async fn invalidate_objects(&self, collection: CollectionName) -> Result<Draft<P>> {
         let Invalidate { names } = self.json().await?;
         let scopes = scopes(&collection, names.as_deref())?;
         self.served(&collection).await?;
@@ -64,7 +65,7 @@ impl<P: Ports> Handler<'_, P> {
             invalidated: true,
             effective_within_secs: self.permanent_bound_secs(),
         };
-        Ok(Answer::json(200, &invalidated))
+        Ok(respond(200, &invalidated))
     }
 
     /// Whether a change is to invalidate edge copies: true unless `?invalidate=false`.

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::admin::error::{Invalid, Missing, Result};
-use crate::admin::handler::{Answer, Handler};
+use crate::admin::handler::{Handler, respond};
 use crate::admin::records::{add, remove};
 use crate::ports::Ports;
+use crate::serve::draft::Draft;
 use crate::site::api::TakenDown;
 use crate::site::deployment::manifest::{Manifest, ShardPlace};
 use crate::site::ids::{DeploymentId, StageName};
@@ -33,12 +34,12 @@ struct Undone<'a> {
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn list_takedowns(&self) -> Result<Answer<P>> {
+    pub async fn list_takedowns(&self) -> Result<Draft<P>> {
         let takedowns = self.usable_site().await?.takedowns;
-        Ok(Answer::json(200, &json!({ "takedowns": takedowns })))
+        Ok(respond(200, &json!({ "takedowns": takedowns })))
     }
 
-    pub async fn take_down(&self) -> Result<Answer<P>> {
+    pub async fn take_down(&self) -> Result<Draft<P>> {
         let NewTakedown { path } = self.json().await?;
         let by = self.caller.name().to_owned();
         let new = Takedown { path, at_ms: self.tiers.ports.now(), by };
@@ -58,10 +59,10 @@ impl<P: Ports> Handler<'_, P> {
         let effective_within_secs = self.permanent_bound_secs();
         let status = if changed { 201 } else { 200 };
         let taken_down = TakenDown { takedown, changed, effective_within_secs, live_on, unchecked };
-        Ok(Answer::json(status, &taken_down))
+        Ok(respond(status, &taken_down))
     }
 
-    pub async fn undo_takedown(&self) -> Result<Answer<P>> {
+    pub async fn undo_takedown(&self) -> Result<Draft<P>> {
         let path = self.query("path").and_then(|text| TakedownPath::parse(&text));
         let path = path.ok_or(Invalid::TakedownPath)?;
         self.update_site(&mut |record| {
@@ -70,7 +71,7 @@ impl<P: Ports> Handler<'_, P> {
         .await?;
         let effective_within_secs = self.permanent_bound_secs();
         let undone = Undone { path: &path, undone: true, effective_within_secs };
-        Ok(Answer::json(200, &undone))
+        Ok(respond(200, &undone))
     }
 
     /// Returns the stages whose live deployment has a hidden file, and those that are unknown.
