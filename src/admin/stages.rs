@@ -107,7 +107,7 @@ impl<P: Ports> Handler<'_, P> {
             let is_expected = |seq| current.map_or(seq == 0, |record| record.is_still(seq));
             match activation.apply(current) {
                 Change::Write(_) if !expected_seq.is_none_or(is_expected) => {
-                    Err(AdminError::LostRace(current.cloned().map(Box::new)))
+                    Err(current.cloned().into())
                 }
                 change => Ok(change),
             }
