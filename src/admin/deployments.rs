@@ -3,7 +3,7 @@
 //! A deployment is written once, after the blobs that it names. Forgetting one removes its root and
 //! its entries among the retained deployments; its blobs stay, because others may share them.
 
-use serde::Serialize;
+use serde_json::json;
 
 use crate::admin::error::{AdminError, Missing, Result};
 use crate::admin::handler::{Handler, octets, respond};
@@ -16,20 +16,10 @@ use crate::site::deployment::manifest::{Manifest, ROOT_BYTES_MAX, ShardPlace};
 use crate::site::ids::{ContentHash, DeploymentId, DeploymentKey, StageName};
 use crate::site::keys;
 use crate::site::records::live::{Change, LiveRecord};
-use crate::wire::time::UnixMillis;
 
 /// Maximum number of blobs that a commit looks for. The publisher has checked them all; this
 /// catches one that did not, within the fifty operations that a small plan allows a request.
 const CHECKS_MAX: usize = 24;
-
-#[derive(Serialize)]
-struct Forgotten<'a> {
-    deployment: &'a DeploymentId,
-    forgotten: bool,
-    by: &'a str,
-    at_ms: UnixMillis,
-    effective_within_secs: u64,
-}
 
 impl<P: Ports> Handler<'_, P> {
     /// Returns the manifest root.
@@ -100,13 +90,13 @@ impl<P: Ports> Handler<'_, P> {
         if let Some(root) = root {
             self.delete_root(&id, &root).await?;
         }
-        let forgotten = Forgotten {
-            deployment: &id,
-            forgotten: true,
-            by: self.caller.name(),
-            at_ms: self.tiers.ports.now(),
-            effective_within_secs: self.permanent_bound_secs(),
-        };
+        let forgotten = json!({
+            "deployment": id,
+            "forgotten": true,
+            "by": self.caller.name(),
+            "at_ms": self.tiers.ports.now(),
+            "effective_within_secs": self.permanent_bound_secs(),
+        });
         Ok(respond(200, &forgotten))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The record of a hostname says which site it belongs to; the site record only lists it.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::admin::error::{AdminError, Invalid, Missing, Result};
@@ -20,12 +20,6 @@ use crate::wire::host::Hostname;
 struct MapHost {
     #[serde(default = "StageName::production")]
     stage: StageName,
-}
-
-#[derive(Serialize)]
-struct MappedHost<'a> {
-    host: &'a Hostname,
-    stage: Option<&'a StageName>,
 }
 
 impl<P: Ports> Handler<'_, P> {
@@ -47,7 +41,7 @@ impl<P: Ports> Handler<'_, P> {
         }
         self.tiers.memory.hosts.keep(host.clone(), record, self.tiers.ports.now());
         self.note_host(&host, Some(&stage)).await?;
-        Ok(respond(200, &MappedHost { host: &host, stage: Some(&stage) }))
+        Ok(respond(200, &json!({"host": host, "stage": stage})))
     }
 
     pub async fn unmap_host(&self, host: &str) -> Result<Draft<P>> {
@@ -59,7 +53,7 @@ impl<P: Ports> Handler<'_, P> {
         }
         self.delete_host(&host).await?;
         self.note_host(&host, None).await?;
-        Ok(respond(200, &MappedHost { host: &host, stage: None }))
+        Ok(respond(200, &json!({"host": host, "stage": null})))
     }
 
     fn custom_host(&self, text: &str) -> Result<Hostname> {

@@ -5,6 +5,7 @@
 //! refresh that read the old object is banned with it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::admin::collections::ObjectId;
 use crate::admin::error::{AdminError, Invalid, Result};
@@ -30,13 +31,6 @@ struct Invalidate {
     names: Option<Vec<String>>,
 }
 
-#[derive(Serialize)]
-struct Invalidated<'a> {
-    collection: &'a CollectionName,
-    invalidated: bool,
-    effective_within_secs: u64,
-}
-
 /// The members of a response that describe the edge copies of a changed object.
 #[derive(Serialize)]
 pub struct CopiesView {
@@ -60,11 +54,11 @@ impl<P: Ports> Handler<'_, P> {
         let scopes = scopes(&collection, names.as_deref())?;
         self.served(&collection).await?;
         self.ban_everywhere(&scopes).await?;
-        let invalidated = Invalidated {
-            collection: &collection,
-            invalidated: true,
-            effective_within_secs: self.permanent_bound_secs(),
-        };
+        let invalidated = json!({
+            "collection": collection,
+            "invalidated": true,
+            "effective_within_secs": self.permanent_bound_secs(),
+        });
         Ok(respond(200, &invalidated))
     }
 

@@ -18,12 +18,6 @@ use crate::site::records::takedown::Takedown;
 use crate::wire::time::UnixMillis;
 
 #[derive(Serialize)]
-struct CreatedSite<'a> {
-    site: &'a SiteName,
-    created: bool,
-}
-
-#[derive(Serialize)]
 struct SiteDetails<'a> {
     site: &'a SiteName,
     created_ms: UnixMillis,
@@ -68,6 +62,6 @@ impl<P: Ports> Handler<'_, P> {
             self.usable_site().await?;
         }
         let status = if created { 201 } else { 200 };
-        Ok(respond(status, &CreatedSite { site, created }))
+        Ok(respond(status, &json!({"site": site, "created": created})))
     }
 }

@@ -3,7 +3,7 @@
 //! A takedown does not change what stages serve live, so the response names the stages that still
 //! serve a hidden file.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::admin::error::{Invalid, Missing, Result};
@@ -24,13 +24,6 @@ const SHARDS_MAX: usize = 16;
 #[serde(deny_unknown_fields)]
 struct NewTakedown {
     path: TakedownPath,
-}
-
-#[derive(Serialize)]
-struct Undone<'a> {
-    path: &'a TakedownPath,
-    undone: bool,
-    effective_within_secs: u64,
 }
 
 impl<P: Ports> Handler<'_, P> {
@@ -69,8 +62,11 @@ impl<P: Ports> Handler<'_, P> {
             remove(&mut record.takedowns, Missing::Takedown, |takedown| takedown.path == path)
         })
         .await?;
-        let effective_within_secs = self.permanent_bound_secs();
-        let undone = Undone { path: &path, undone: true, effective_within_secs };
+        let undone = json!({
+            "path": path,
+            "undone": true,
+            "effective_within_secs": self.permanent_bound_secs(),
+        });
         Ok(respond(200, &undone))
     }
 
