@@ -17,7 +17,7 @@ use crate::publish::manifest;
 use crate::publish::options::{CachePlace, Extent, OnLostRace, PublishOptions};
 use crate::publish::prepare::{self, Folder};
 use crate::publish::progress::Progress;
-use crate::publish::removal;
+use crate::publish::takedowns;
 use crate::publish::upload::{self, Blob, UploadError, Uploader};
 use crate::site::api::{Activate, Activated, Committed, Server, StageView};
 use crate::site::deployment::asset::Class;
@@ -235,7 +235,7 @@ impl Publish<'_> {
         let committed: Committed = self.client.parse(&path, &answer.body)?;
         published.deployment_url = Some(committed.url);
         let files = prepared.folder.files.iter().map(|file| file.scanned.path.as_str());
-        published.warnings.extend(removal::warnings(&committed.takedowns, &options.site, files));
+        published.warnings.extend(takedowns::warnings(&committed.takedowns, &options.site, files));
         if options.extent == Extent::Commit {
             return Ok(());
         }
