@@ -8,8 +8,8 @@ use crate::cache::freshness::Timing;
 use crate::site::action::{Action, CAP_SECS_MAX, SetCookie};
 use crate::wire::cache_control::{RequestDirectives, ResponseDirectives, Seconds};
 use crate::wire::date;
-use crate::wire::dictionary;
 use crate::wire::headers::Headers;
+use crate::wire::targeted;
 use crate::wire::time::{DeltaSeconds, UnixMillis, UnixSeconds};
 use crate::wire::url;
 use crate::wire::vary::Vary;
@@ -193,10 +193,8 @@ struct Governing {
 impl Governing {
     /// A targeted header that is valid and not empty governs alone (RFC 9213 section 2.2).
     fn of(headers: &Headers) -> Self {
-        let targeted =
-            headers.value("cdn-cache-control").and_then(|text| dictionary::parse(text).ok());
-        if let Some(members) = targeted.filter(|members| !members.is_empty()) {
-            let said = ResponseDirectives::of_members(&members);
+        let targeted = headers.value("cdn-cache-control").map(targeted::parse);
+        if let Some(Ok(Some(said))) = targeted {
             return Self { said, is_cache_control: false };
         }
         let text = headers.value("cache-control").unwrap_or_default();
