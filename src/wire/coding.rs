@@ -169,40 +169,28 @@ mod tests {
     const ALL: &[(Coding, u64)] = &[(Identity, 1000), (Gzip, 400), (Brotli, 300), (Zstd, 350)];
 
     #[track_caller]
-    fn check(accepted: &str, expected: Coding) {
-        assert_eq!(negotiate(Some(accepted), ALL.iter().copied()), expected, "{accepted:?}");
+    fn check(expected: Coding, headers: &[&str]) {
+        for accepted in headers {
+            assert_eq!(negotiate(Some(accepted), ALL.iter().copied()), expected, "{accepted:?}");
+        }
     }
 
     #[test]
     fn the_greatest_weight_wins_then_the_shortest() {
-        check("gzip, deflate, br, zstd", Brotli);
-        check("gzip, br, zstd", Brotli);
-        check("gzip, br;q=0.5", Gzip);
-        check("gzip, zstd", Zstd);
-        check("gzip", Gzip);
-        check("GZIP;Q=1", Gzip);
-        check("x-gzip", Gzip);
-        check("gzip;q=1.0, br;q=0.9", Gzip);
-        check("gzip;q=0.001", Gzip);
-        check("br;q=0.5, gzip;q=0.501", Gzip);
-        check("*", Brotli);
-        check("br;q=0, *", Zstd);
-        check("br;q=0, zstd;q=0, *;q=0.1", Gzip);
-        check("gzip;q=0.5, *;q=0.9", Brotli);
-        check("deflate", Identity);
-        check(" , ,gzip , ", Gzip);
-        check("gzip ; q=0.5 ,\tbr ;\tq=0.6", Brotli);
+        check(Brotli, &["gzip, deflate, br, zstd", "gzip, br, zstd", "*", "gzip;q=0.5, *;q=0.9"]);
+        check(Brotli, &["gzip ; q=0.5 ,\tbr ;\tq=0.6"]);
+        check(Gzip, &["gzip, br;q=0.5", "gzip", "GZIP;Q=1", "x-gzip", "gzip;q=1.0, br;q=0.9"]);
+        check(Gzip, &["gzip;q=0.001", "br;q=0.5, gzip;q=0.501", "br;q=0, zstd;q=0, *;q=0.1"]);
+        check(Gzip, &[" , ,gzip , "]);
+        check(Zstd, &["gzip, zstd", "br;q=0, *"]);
+        check(Identity, &["deflate"]);
     }
 
     #[test]
     fn identity_competes_when_it_is_named() {
-        check("gzip;q=0.5, identity", Identity);
-        check("identity;q=0.5, gzip;q=0.4", Identity);
-        check("gzip;q=0.5, identity;q=0.5", Gzip);
-        check("gzip;q=0.5, identity;q=0.4", Gzip);
-        check("gzip;q=0.1", Gzip);
-        check("identity", Identity);
-        check("identity;q=0, gzip;q=0.1", Gzip);
+        check(Identity, &["gzip;q=0.5, identity", "identity;q=0.5, gzip;q=0.4", "identity"]);
+        check(Gzip, &["gzip;q=0.5, identity;q=0.5", "gzip;q=0.5, identity;q=0.4", "gzip;q=0.1"]);
+        check(Gzip, &["identity;q=0, gzip;q=0.1"]);
         let tiny = [(Identity, 10), (Gzip, 20)];
         assert_eq!(negotiate(Some("gzip, identity"), tiny.into_iter()), Identity);
         assert_eq!(negotiate(Some("gzip"), tiny.into_iter()), Gzip);
@@ -210,18 +198,14 @@ mod tests {
 
     #[test]
     fn codings_with_weight_zero_are_not_sent() {
-        check("gzip;q=0", Identity);
-        check("gzip;q=0.000, br;q=0.0", Identity);
-        check("*;q=0", Identity);
-        check("identity;q=0", Identity);
-        check("gzip, gzip;q=0", Identity);
-        check("*;q=0, gzip", Gzip);
+        check(Identity, &["gzip;q=0", "gzip;q=0.000, br;q=0.0", "*;q=0", "identity;q=0"]);
+        check(Identity, &["gzip, gzip;q=0"]);
+        check(Gzip, &["*;q=0, gzip"]);
     }
 
     #[test]
     fn the_default_is_identity() {
-        check("", Identity);
-        check(" ", Identity);
+        check(Identity, &["", " "]);
         assert_eq!(negotiate(None, ALL.iter().copied()), Identity);
         assert_eq!(negotiate(Some("gzip, br"), [(Identity, 5)].into_iter()), Identity);
         assert_eq!(negotiate(Some("gzip, br"), [].into_iter()), Identity);
@@ -229,17 +213,9 @@ mod tests {
 
     #[test]
     fn malformed_members_count_as_absent() {
-        check("gzip;q=2", Identity);
-        check("gzip;q=1.001", Identity);
-        check("gzip;q=0.1234", Identity);
-        check("gzip;q=-1", Identity);
-        check("gzip;q=", Identity);
-        check("gzip;q", Identity);
-        check("gzip;level=9", Identity);
-        check("gzip;q=1;q=1", Identity);
-        check("gzip;q=1, br;q=x", Gzip);
-        check("gzip br", Identity);
-        check("evil, */*;q=0", Identity);
+        check(Identity, &["gzip;q=2", "gzip;q=1.001", "gzip;q=0.1234", "gzip;q=-1", "gzip;q="]);
+        check(Identity, &["gzip;q", "gzip;level=9", "gzip;q=1;q=1", "gzip br", "evil, */*;q=0"]);
+        check(Gzip, &["gzip;q=1, br;q=x"]);
     }
 
     #[test]

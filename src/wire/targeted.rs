@@ -136,51 +136,33 @@ mod tests {
 
     #[test]
     fn one_wrong_byte_rejects_everything() {
-        let rows = [
-            ("A", "expected start of key"),
-            ("1a", "expected start of key"),
-            ("=1", "expected start of key"),
-            ("a,,b", "expected start of key"),
-            ("a, B", "expected start of key"),
-            ("\u{e9}", "expected start of key"),
-            ("\ta", "expected start of key"),
-            ("a=", "expected start of bare item"),
-            ("a= 1", "expected start of bare item"),
-            ("a=&", "expected start of bare item"),
-            ("a=-", "expected digit"),
-            ("a=--1", "expected digit"),
-            ("a=1000000000000000", "too many digits at"),
-            ("a=1.", "trailing decimal point"),
-            ("a=.5", "expected start of bare item"),
-            ("a=1.1234", "too many digits after decimal point"),
-            ("a=1234567890123.1", "too many digits before decimal point"),
-            ("a=\"", "unterminated string"),
-            ("a=\"\\x\"", "invalid escape sequence"),
-            ("a=\"\u{e9}\"", "invalid string character"),
-            ("a=\"\t\"", "invalid string character"),
-            ("a=?", "expected boolean"),
-            ("a=?2", "expected boolean"),
-            ("a=:a", "unterminated byte sequence"),
-            ("a=:a-b:", "invalid byte sequence"),
-            ("a=(1", "unterminated inner list"),
-            ("a=(1,2)", "expected inner list delimiter"),
-            ("a=(1\"b\")", "expected inner list delimiter"),
-            ("a;", "expected start of key"),
-            ("a;X", "expected start of key"),
-            ("a;x=", "expected start of bare item"),
-            ("a=@1", "RFC 8941 does not support dates"),
-            ("a=%\"x\"", "RFC 8941 does not support display strings"),
-            ("a=:a:", "invalid byte sequence"),
-            ("a,", "trailing comma"),
-            ("a, ", "trailing comma"),
-            ("a b", "trailing characters after member"),
-            ("a =1", "trailing characters after member"),
-            ("a=1x", "trailing characters after member"),
-            ("a=\"b\"c", "trailing characters after member"),
+        let rows: [(&str, &[&str]); 20] = [
+            ("expected start of key", &["A", "1a", "=1", "a,,b", "a, B", "\u{e9}", "\ta", "a;"]),
+            ("expected start of key", &["a;X"]),
+            ("expected start of bare item", &["a=", "a= 1", "a=&", "a=.5", "a;x="]),
+            ("expected digit", &["a=-", "a=--1"]),
+            ("too many digits at", &["a=1000000000000000"]),
+            ("trailing decimal point", &["a=1."]),
+            ("too many digits after decimal point", &["a=1.1234"]),
+            ("too many digits before decimal point", &["a=1234567890123.1"]),
+            ("unterminated string", &["a=\""]),
+            ("invalid escape sequence", &["a=\"\\x\""]),
+            ("invalid string character", &["a=\"\u{e9}\"", "a=\"\t\""]),
+            ("expected boolean", &["a=?", "a=?2"]),
+            ("unterminated byte sequence", &["a=:a"]),
+            ("invalid byte sequence", &["a=:a-b:", "a=:a:"]),
+            ("unterminated inner list", &["a=(1"]),
+            ("expected inner list delimiter", &["a=(1,2)", "a=(1\"b\")"]),
+            ("RFC 8941 does not support dates", &["a=@1"]),
+            ("RFC 8941 does not support display strings", &["a=%\"x\""]),
+            ("trailing comma", &["a,", "a, "]),
+            ("trailing characters after member", &["a b", "a =1", "a=1x", "a=\"b\"c"]),
         ];
-        for (text, error) in rows {
-            let found = parse(text).unwrap_err().to_string();
-            assert!(found.starts_with(error), "{text:?}: {found}");
+        for (expected, texts) in rows {
+            for text in texts {
+                let found = parse(text).unwrap_err().to_string();
+                assert!(found.starts_with(expected), "{text:?}: {found}");
+            }
         }
     }
 }
