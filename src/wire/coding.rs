@@ -8,15 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::text::OWS;
 
-/// A content coding of a stored representation: `br` is RFC 7932, `zstd` RFC 8878.
+/// A content coding of a stored representation: `br` is RFC 7932, `zstd` RFC 8878. The numbers are
+/// stored, and must never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Coding {
-    Identity,
-    Gzip,
+    Identity = 0,
+    Gzip = 1,
     #[serde(rename = "br")]
-    Brotli,
-    Zstd,
+    Brotli = 2,
+    Zstd = 3,
 }
 
 impl Coding {
@@ -44,14 +45,9 @@ impl Coding {
         }
     }
 
-    /// Returns the number of the coding in stored tables; it must never change.
+    /// Returns the number of the coding in stored tables.
     pub fn code(self) -> u8 {
-        match self {
-            Coding::Identity => 0,
-            Coding::Gzip => 1,
-            Coding::Brotli => 2,
-            Coding::Zstd => 3,
-        }
+        self as u8
     }
 
     pub fn from_code(code: u8) -> Option<Coding> {
@@ -89,10 +85,8 @@ pub fn negotiate(
 /// The weights in `Accept-Encoding`, in thousandths.
 #[derive(Default)]
 struct Weights {
-    identity: Option<u16>,
-    gzip: Option<u16>,
-    brotli: Option<u16>,
-    zstd: Option<u16>,
+    /// By code.
+    codings: [Option<u16>; Coding::ALL.len()],
     any: Option<u16>,
 }
 
@@ -112,25 +106,18 @@ impl Weights {
     }
 
     fn slot(&mut self, token: &str) -> Option<&mut Option<u16>> {
-        let is = |name: &str| token.eq_ignore_ascii_case(name);
-        match token {
-            "*" => Some(&mut self.any),
-            _ if is("gzip") || is("x-gzip") => Some(&mut self.gzip),
-            _ if is("br") => Some(&mut self.brotli),
-            _ if is("zstd") => Some(&mut self.zstd),
-            _ if is("identity") => Some(&mut self.identity),
-            _ => None,
+        if token == "*" {
+            return Some(&mut self.any);
         }
+        let token = if token.eq_ignore_ascii_case("x-gzip") { "gzip" } else { token };
+        let mut slots = Coding::ALL.into_iter().zip(&mut self.codings);
+        slots.find(|(coding, _)| token.eq_ignore_ascii_case(coding.token())).map(|(_, slot)| slot)
     }
 
     fn of(&self, coding: Coding) -> u16 {
-        let weight = match coding {
-            Coding::Identity => self.identity,
-            Coding::Gzip => self.gzip.or(self.any),
-            Coding::Brotli => self.brotli.or(self.any),
-            Coding::Zstd => self.zstd.or(self.any),
-        };
-        weight.unwrap_or(0)
+        let own = self.codings.get(usize::from(coding.code())).copied().flatten();
+        let any = self.any.filter(|_| coding != Coding::Identity);
+        own.or(any).unwrap_or(0)
     }
 }
 
