@@ -5,6 +5,8 @@
 //! `selvedge.toml` and App Builder write selectors: `/*`, `/dir/*`, `/dir/*.html`, `*.js`, `/file`.
 //! Neither has alternation, character classes or escapes.
 
+use serde::{Deserialize, Serialize};
+
 use crate::site::rules::matching::{CAPTURES_MAX, Piece, Values, match_pieces};
 use crate::site::rules::mistake::Mistake;
 use crate::wire::percent::percent_decode;
@@ -15,11 +17,16 @@ pub const PATTERN_BYTES_MAX: usize = 2_048;
 /// The name under which a splat is captured.
 pub const SPLAT_NAME: &str = "splat";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The language of a pattern, which also decides how header rules combine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Language {
-    /// `_headers` and `_redirects`: an optional `https://host`, one `*`, placeholders `:name`.
+    /// `_headers` and `_redirects`: an optional `https://host`, one `*`, placeholders `:name`. A
+    /// header that an earlier rule set is appended to, and captures fill values.
+    #[serde(rename = "headers-file")]
     Rules,
-    /// App Builder and `selvedge.toml` headers: one `*`, which may come first.
+    /// App Builder and `selvedge.toml` headers: one `*`, which may come first. A later rule
+    /// overrides.
     Selector,
 }
 
