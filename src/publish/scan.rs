@@ -8,6 +8,10 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::{DirEntry, WalkBuilder, WalkState};
+use serde::{Deserialize, Serialize};
+
 use crate::publish::config::CONFIG_FILE_NAMES;
 use crate::publish::config::settings::Loaded;
 use crate::publish::failure::{Failure, Problem};
@@ -15,13 +19,11 @@ use crate::publish::lint::other_hosts::{HostFile, Treatment};
 use crate::publish::paths::{self, JUNK, RESERVED, WELL_KNOWN};
 use crate::publish::text::{bytes, in_shell};
 use crate::site::deployment::manifest::PATHS_MAX;
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use ignore::{DirEntry, WalkBuilder, WalkState};
 
 /// File metadata that changes with the content.
 ///
 /// Tools that preserve the modification time can't set the time of the status change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Stat {
     pub size: u64,
     pub modified_nanos: i128,
