@@ -316,8 +316,8 @@ fn lost_race(failure: Failure, winner: &Value, options: &PublishOptions) -> Fail
         "lost-race",
         format!("{} changed meanwhile: {by} activated {deployment}", options.stage),
         "check what is live now, then publish again, or add --force to replace it",
-    );
-    lost.why = Some("the other deployment is live; yours is stored".into());
+    )
+    .because("the other deployment is live; yours is stored");
     lost.detail = failure.detail;
     lost
 }

@@ -64,13 +64,9 @@ pub struct Scan {
 
 pub fn scan(folder: &Path, loaded: &Loaded, file_bytes_max: u64) -> Result<Scan, Failure> {
     let unreadable = |cause: std::io::Error| {
-        let mut failure = Failure::refused(
-            "invalid-folder",
-            format!("{} can't be published", folder.display()),
-            "name the folder that holds the built site",
-        );
-        failure.why = Some(cause.to_string().into());
-        failure
+        let message = format!("{} can't be published", folder.display());
+        let hint = "name the folder that holds the built site";
+        Failure::refused("invalid-folder", message, hint).because(cause.to_string())
     };
     let root = folder.canonicalize().map_err(unreadable)?;
     fs::read_dir(&root).map_err(unreadable)?;
@@ -268,10 +264,8 @@ impl Rules {
 fn patterns(root: &Path, lines: &[String]) -> Result<Gitignore, Failure> {
     let broken = |line: &str, error: ignore::Error| {
         let hint = "write it as in a .gitignore file";
-        let mut failure =
-            Failure::refused("invalid-folder", format!("{line:?} is not a pattern"), hint);
-        failure.why = Some(error.to_string().into());
-        failure
+        let message = format!("{line:?} is not a pattern");
+        Failure::refused("invalid-folder", message, hint).because(error.to_string())
     };
     let mut builder = GitignoreBuilder::new(root);
     for line in lines {
