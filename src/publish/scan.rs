@@ -147,7 +147,7 @@ fn visit(
     let entry = match entry {
         Ok(entry) => entry,
         Err(error) => {
-            report(Finding::Problem(walk_problem(&rules.root, &error)));
+            report(Finding::Problem(walk_problem(&rules.root, None, &error)));
             return WalkState::Continue;
         }
     };
@@ -286,40 +286,28 @@ fn stays_inside(root: &Path, link: &Path) -> bool {
     link.canonicalize().is_ok_and(|target| target.starts_with(root))
 }
 
-fn walk_problem(root: &Path, error: &ignore::Error) -> Problem {
-    let (path, hint) = match unwrapped(error) {
-        (_, ignore::Error::Loop { child, .. }) => {
-            (Some(child.clone()), "remove the symbolic link: it points to a folder above it")
+/// `path`: the innermost path known so far.
+fn walk_problem(root: &Path, path: Option<&Path>, error: &ignore::Error) -> Problem {
+    let (path, cause, hint) = match error {
+        ignore::Error::WithPath { path, err } => return walk_problem(root, Some(path), err),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
+            return walk_problem(root, path, err);
         }
-        (path, _) => (path, "check that it exists, its permissions, and the target of the link"),
+        ignore::Error::Loop { child, .. } => {
+            let hint = "remove the symbolic link: it points to a folder above it";
+            (Some(child.as_path()), "a loop of symbolic links".to_owned(), hint)
+        }
+        other => {
+            let hint = "check that it exists, its permissions, and the target of the link";
+            let io = other.io_error().map(ToString::to_string);
+            (path, io.unwrap_or_else(|| other.to_string()), hint)
+        }
     };
-    let shown_path = path.map(|p| shown(p.strip_prefix(root).unwrap_or(&p)));
     Problem {
-        path: shown_path,
-        message: format!("can't be read: {}", innermost(error)),
+        path: path.map(|path| shown(path.strip_prefix(root).unwrap_or(path))),
+        message: format!("can't be read: {cause}"),
         hint: hint.into(),
         ..Problem::default()
-    }
-}
-
-fn unwrapped(error: &ignore::Error) -> (Option<PathBuf>, &ignore::Error) {
-    match error {
-        ignore::Error::WithPath { path, err } => {
-            let (inner, err) = unwrapped(err);
-            (inner.or_else(|| Some(path.clone())), err)
-        }
-        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
-            unwrapped(err)
-        }
-        other => (None, other),
-    }
-}
-
-fn innermost(error: &ignore::Error) -> String {
-    match unwrapped(error).1 {
-        ignore::Error::Io(cause) => cause.to_string(),
-        ignore::Error::Loop { .. } => "a loop of symbolic links".into(),
-        other => other.to_string(),
     }
 }
 
