@@ -146,16 +146,10 @@ pub struct Spool {
     folder: PathBuf,
 }
 
-impl Spool {
-    pub fn new() -> Self {
-        let name = format!("selvedge-{:x}-{:x}", std::process::id(), clock::unix_nanos());
-        Self { folder: env::temp_dir().join(name) }
-    }
-}
-
 impl Default for Spool {
     fn default() -> Self {
-        Self::new()
+        let name = format!("selvedge-{:x}-{:x}", std::process::id(), clock::unix_nanos());
+        Self { folder: env::temp_dir().join(name) }
     }
 }
 
@@ -209,7 +203,7 @@ mod tests {
 
     fn filled(folder: &Folder) -> Cache {
         let mut cache = Cache::open_at(folder.0.clone());
-        let writer = cache.new_pack(&Spool::new());
+        let writer = cache.new_pack(&Spool::default());
         let place = Some(writer.append(b"encoded").unwrap());
         writer.flush().unwrap();
         let stat = Stat { size: 9, modified_nanos: 1, changed_nanos: 2, inode: 3 };
@@ -272,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_spool_leaves_nothing_behind() {
-        let spool = Spool::new();
+        let spool = Spool::default();
         let writer = Cache::default().new_pack(&spool);
         writer.append(b"x").unwrap();
         let path = writer.path().to_owned();

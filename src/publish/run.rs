@@ -122,7 +122,7 @@ struct Sent {
 impl Publish<'_> {
     fn round(&self, cache: &mut Cache) -> Result<Published, UploadError> {
         // Holds encoded bytes that no cache keeps until they are sent.
-        let spool = Spool::new();
+        let spool = Spool::default();
         let prepared = self.prepare(cache, &spool)?;
         let blobs = upload::blobs(&prepared.folder.files, &prepared.built);
         let sent = self.send(&prepared, &blobs, cache)?;
