@@ -122,7 +122,7 @@ struct Sent {
 impl Publish<'_> {
     fn round(&self, cache: &mut Cache) -> Result<Published, UploadError> {
         // Holds encoded bytes that no cache keeps until they are sent.
-        let spool = Spool::new();
+        let spool = Spool::default();
         let prepared = self.prepare(cache, &spool)?;
         let blobs = upload::blobs(&prepared.folder.files, &prepared.built);
         let sent = self.send(&prepared, &blobs, cache)?;
@@ -316,8 +316,8 @@ fn lost_race(failure: Failure, winner: &Value, options: &PublishOptions) -> Fail
         "lost-race",
         format!("{} changed meanwhile: {by} activated {deployment}", options.stage),
         "check what is live now, then publish again, or add --force to replace it",
-    );
-    lost.why = Some("the other deployment is live; yours is stored".into());
+    )
+    .because("the other deployment is live; yours is stored");
     lost.detail = failure.detail;
     lost
 }
