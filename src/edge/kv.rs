@@ -5,8 +5,7 @@
 
 use js_sys::{ArrayBuffer, Object as JsObject, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{ReadableStream, Response};
-use worker::Data;
+use web_sys::{ReadableStream, Request, Response};
 use worker::kv::{Key as Listed, KvStore};
 
 use crate::edge::bindings::fault;
@@ -15,7 +14,7 @@ use crate::edge::streams::{self, ignore};
 use crate::edge::task;
 use crate::ports::join::join_all;
 use crate::ports::{
-    Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Upload,
+    Blob, Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Upload,
     Versioned, Written,
 };
 use crate::site::ids::ContentHash;
@@ -68,24 +67,27 @@ fn options(values: &[(&str, JsValue)]) -> JsValue {
     object.into()
 }
 
-/// A namespace.
-pub struct Kv(pub KvNamespace);
+/// A namespace, and the request whose body may be stored.
+pub struct Kv<'a> {
+    pub namespace: KvNamespace,
+    pub request: &'a Request,
+}
 
-impl Kv {
+impl Kv<'_> {
     /// Returns the namespace as `worker` has it. Its functions are looked up each time, so only
     /// rare operations use it.
     fn store(&self) -> Result<KvStore, Fault> {
         let name = "namespace";
-        KvStore::from_this(&options(&[(name, self.0.clone().into())]), name).map_err(fault)
+        KvStore::from_this(&options(&[(name, self.namespace.clone().into())]), name).map_err(fault)
     }
 
     async fn get(&self, key: &Key, options: &JsValue) -> Result<Option<JsValue>, Fault> {
-        let value = task::fulfilled(self.0.get(key.as_str(), options)).await?;
+        let value = task::fulfilled(self.namespace.get(key.as_str(), options)).await?;
         Ok((!value.is_null()).then_some(value))
     }
 
     async fn put(&self, key: &Key, value: &JsValue, options: &JsValue) -> Result<(), Fault> {
-        task::fulfilled(self.0.put(key.as_str(), value, options)).await.map(|_| ())
+        task::fulfilled(self.namespace.put(key.as_str(), value, options)).await.map(|_| ())
     }
 
     /// Reads a small value; its version is its hash.
@@ -131,15 +133,15 @@ impl Kv {
     pub async fn store_blob(
         &self,
         key: &Key,
-        data: Data,
+        blob: Blob<'_>,
         hash: &ContentHash,
     ) -> Result<Upload, Fault> {
-        let body: JsValue = match data {
-            Data::ReadableStream(stream) => stream.into(),
-            Data::Bytes(bytes) => Uint8Array::from(&bytes[..]).into(),
-            _ => return Err(Fault::Failed),
+        let whole = match blob {
+            Blob::Bytes(bytes) => Response::new_with_opt_js_u8_array(Some(&bytes.into())),
+            Blob::RequestBody(_) => {
+                Response::new_with_opt_readable_stream(self.request.body().as_ref())
+            }
         };
-        let whole = Response::new_with_opt_buffer_source(Some(body.unchecked_ref()));
         let whole = whole.and_then(|response| response.array_buffer());
         let whole: ArrayBuffer = task::fulfilled(whole).await?.unchecked_into();
         if sha256(&whole).await? != *hash {
@@ -193,11 +195,10 @@ impl Kv {
     pub async fn object_write(
         &self,
         key: &Key,
-        body: Option<ReadableStream>,
         meta: &ObjectMeta,
         condition: &Condition,
     ) -> Result<ObjectWritten, Fault> {
-        let Some(bytes) = streams::hold(body, meta.length).await? else {
+        let Some(bytes) = streams::hold(self.request.body(), meta.length).await? else {
             return Err(Fault::Failed);
         };
         if *condition != Condition::Any {
@@ -241,7 +242,7 @@ impl Kv {
 
     /// Returns an object's value and metadata. A value without our metadata is not an object.
     async fn found(&self, key: &Key, kind: &str) -> Result<Option<(JsValue, ObjectMeta)>, Fault> {
-        let found = task::fulfilled(self.0.get_with_metadata(key.as_str(), kind)).await?;
+        let found = task::fulfilled(self.namespace.get_with_metadata(key.as_str(), kind)).await?;
         let get = |name: &str| Reflect::get(&found, &name.into()).map_err(fault);
         let (value, metadata) = (get("value")?, get("metadata")?);
         let meta = metadata.as_string().and_then(|text| parsed(&text));

@@ -9,14 +9,14 @@ use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{ReadableStream, Request};
 use worker::worker_sys::Context;
-use worker::{Env, RateLimiter as Limiter};
+use worker::{Env, RateLimiter};
 
 use crate::edge::bindings::{bound, fault};
 use crate::edge::{bytes, cache, headers, streams, task, upstream};
 use crate::ports::settings::Settings;
 use crate::ports::{
-    Bodies, BodyFault, Client, Clock, EdgeCache, EdgeContent, Fault, Fetch, Found, Isolate, Part,
-    Ports, RateLimiter, UpstreamRequest, UpstreamResponse,
+    Bodies, BodyFault, Clock, EdgeCache, EdgeContent, Fault, Fetch, Found, Isolate, Part, Ports,
+    UpstreamRequest, UpstreamResponse,
 };
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
@@ -83,6 +83,22 @@ impl Isolate for Runtime {
         let mut bytes = [0; 39];
         getrandom::fill(&mut bytes).ok().map(|()| bytes)
     }
+
+    async fn limit(&self, key: &str) -> Result<bool, Fault> {
+        let limiter: RateLimiter = bound(&self.env, RATE_LIMIT)?;
+        limiter.limit(key.to_owned()).await.map(|outcome| outcome.success).map_err(fault)
+    }
+
+    fn request_headers(&self) -> Headers {
+        headers::from_runtime(&self.request.headers())
+    }
+
+    async fn request_body(&self, bytes_max: usize) -> Result<Vec<u8>, BodyFault> {
+        let bytes_max = bytes_max as u64;
+        let held = streams::hold(self.request.body(), bytes_max).await;
+        let held = held.map_err(|_| BodyFault::Broken)?.ok_or(BodyFault::TooLarge(bytes_max))?;
+        Ok(bytes::taken(&held))
+    }
 }
 
 impl Clock for Runtime {
@@ -93,19 +109,6 @@ impl Clock for Runtime {
 
     async fn sleep(&self, ms: u64) {
         task::sleep(ms).await;
-    }
-}
-
-impl Client for Runtime {
-    fn request_headers(&self) -> Headers {
-        headers::from_runtime(&self.request.headers())
-    }
-
-    async fn request_body(&self, bytes_max: usize) -> Result<Vec<u8>, BodyFault> {
-        let bytes_max = bytes_max as u64;
-        let held = streams::hold(self.request.body(), bytes_max).await;
-        let held = held.map_err(|_| BodyFault::Broken)?.ok_or(BodyFault::TooLarge(bytes_max))?;
-        Ok(bytes::taken(&held))
     }
 }
 
@@ -171,12 +174,5 @@ impl EdgeCache for Runtime {
 impl Fetch for Runtime {
     async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<JsValue>, Fault> {
         upstream::fetch(&self.env, &self.request, request).await
-    }
-}
-
-impl RateLimiter for Runtime {
-    async fn limit(&self, key: &str) -> Result<bool, Fault> {
-        let limiter: Limiter = bound(&self.env, RATE_LIMIT)?;
-        limiter.limit(key.to_owned()).await.map(|outcome| outcome.success).map_err(fault)
     }
 }

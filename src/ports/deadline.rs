@@ -8,8 +8,8 @@ use std::pin::{Pin, pin};
 
 use futures_util::future::{Either, poll_immediate, select};
 
-use crate::ports::clock::Clock;
 use crate::ports::fault::Fault;
+use crate::ports::isolate::Clock;
 
 /// Number of retries after an immediate failure.
 const RETRIES_MAX: u32 = 2;

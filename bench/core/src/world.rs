@@ -11,9 +11,9 @@ use selvedge::cache::memory::Memory;
 use selvedge::pipeline::handle;
 use selvedge::ports::settings::Settings;
 use selvedge::ports::{
-    Blob, Bodies, BodyFault, Client, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, Found,
-    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Objects, Part, Ports, RateLimiter,
-    Store, Upload, UploadedPart, Uploads, UpstreamRequest, UpstreamResponse, Versioned, Written,
+    Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, Found,
+    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Store, Upload,
+    UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written,
 };
 use selvedge::serve::request::{RequestHeader, RequestHeaders};
 use selvedge::serve::response::Response;
@@ -113,6 +113,18 @@ impl Isolate for InMemory {
     fn random(&self) -> Option<[u8; 39]> {
         None
     }
+
+    async fn limit(&self, _: &str) -> Result<bool, Fault> {
+        Err(Fault::Missing)
+    }
+
+    fn request_headers(&self) -> Headers {
+        Headers::new()
+    }
+
+    async fn request_body(&self, _: usize) -> Result<Vec<u8>, BodyFault> {
+        Err(BodyFault::Broken)
+    }
 }
 
 impl Clock for InMemory {
@@ -121,16 +133,6 @@ impl Clock for InMemory {
     }
 
     async fn sleep(&self, _: u64) {}
-}
-
-impl Client for InMemory {
-    fn request_headers(&self) -> Headers {
-        Headers::new()
-    }
-
-    async fn request_body(&self, _: usize) -> Result<Vec<u8>, BodyFault> {
-        Err(BodyFault::Broken)
-    }
 }
 
 impl Bodies for InMemory {
@@ -199,35 +201,7 @@ impl Store for InMemory {
     async fn store_blob(&self, _: &Key, _: Blob<'_>, _: &ContentHash) -> Result<Upload, Fault> {
         Err(Fault::Failed)
     }
-}
 
-impl EdgeCache for InMemory {
-    async fn edge_find(&self, _: &Key) -> Result<Option<Found<Rc<[u8]>>>, Fault> {
-        Ok(None)
-    }
-
-    async fn edge_hold(&self, _: &Key) -> Result<Option<Rc<[u8]>>, Fault> {
-        Ok(None)
-    }
-
-    async fn edge_keep(
-        &self,
-        _: &Key,
-        _: &str,
-        _: EdgeContent<Self>,
-        _: DeltaSeconds,
-    ) -> Result<(), Fault> {
-        Err(Fault::Missing)
-    }
-}
-
-impl Fetch for InMemory {
-    async fn fetch(&self, _: &UpstreamRequest) -> Result<UpstreamResponse<Rc<[u8]>>, Fault> {
-        Err(Fault::Missing)
-    }
-}
-
-impl Objects for InMemory {
     async fn object_read(
         &self,
         _: &Key,
@@ -253,9 +227,7 @@ impl Objects for InMemory {
     async fn object_list(&self, _: &str, _: Option<&str>, _: u32) -> Result<ObjectPage, Fault> {
         Err(Fault::Missing)
     }
-}
 
-impl Uploads for InMemory {
     async fn upload_begin(&self, _: &Key, _: &ObjectMeta) -> Result<String, Fault> {
         Err(Fault::Missing)
     }
@@ -278,8 +250,28 @@ impl Uploads for InMemory {
     }
 }
 
-impl RateLimiter for InMemory {
-    async fn limit(&self, _: &str) -> Result<bool, Fault> {
+impl EdgeCache for InMemory {
+    async fn edge_find(&self, _: &Key) -> Result<Option<Found<Rc<[u8]>>>, Fault> {
+        Ok(None)
+    }
+
+    async fn edge_hold(&self, _: &Key) -> Result<Option<Rc<[u8]>>, Fault> {
+        Ok(None)
+    }
+
+    async fn edge_keep(
+        &self,
+        _: &Key,
+        _: &str,
+        _: EdgeContent<Self>,
+        _: DeltaSeconds,
+    ) -> Result<(), Fault> {
+        Err(Fault::Missing)
+    }
+}
+
+impl Fetch for InMemory {
+    async fn fetch(&self, _: &UpstreamRequest) -> Result<UpstreamResponse<Rc<[u8]>>, Fault> {
         Err(Fault::Missing)
     }
 }

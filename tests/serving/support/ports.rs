@@ -8,10 +8,9 @@ use std::task::Poll;
 use selvedge::ports::deadline::within;
 use selvedge::ports::settings::{Settings, StoreKind};
 use selvedge::ports::{
-    Blob, Bodies, BodyFault, Client, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, Found,
-    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Objects, Part, Ports,
-    RateLimiter, Store, Upload, UploadedPart, Uploads, UpstreamRequest, UpstreamResponse,
-    Versioned, Written,
+    Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, Found,
+    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Store, Upload,
+    UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written,
 };
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
@@ -172,19 +171,13 @@ impl Isolate for SimPorts {
         bytes.fill_with(|| self.world.chance() as u8);
         Some(bytes)
     }
-}
 
-impl Clock for SimPorts {
-    fn now(&self) -> UnixMillis {
-        self.world.now()
+    async fn limit(&self, key: &str) -> Result<bool, Fault> {
+        let trouble = self.enter(Op::Limit, key).await?;
+        let passes = self.world.limit(key).ok_or(Fault::Missing)?;
+        self.leave(trouble, passes).await
     }
 
-    async fn sleep(&self, ms: u64) {
-        self.world.wait(ms).await;
-    }
-}
-
-impl Client for SimPorts {
     fn request_headers(&self) -> Headers {
         self.headers.clone()
     }
@@ -194,6 +187,16 @@ impl Client for SimPorts {
             return Err(BodyFault::TooLarge(bytes_max as u64));
         }
         Ok(self.body.to_vec())
+    }
+}
+
+impl Clock for SimPorts {
+    fn now(&self) -> UnixMillis {
+        self.world.now()
+    }
+
+    async fn sleep(&self, ms: u64) {
+        self.world.wait(ms).await;
     }
 }
 
@@ -262,6 +265,102 @@ impl Store for SimPorts {
         }
         self.world.store(key.as_str(), bytes);
         self.leave(trouble, Upload::Stored).await
+    }
+
+    async fn object_read(
+        &self,
+        key: &Key,
+        known_etag: Option<&str>,
+        part: Option<Part>,
+    ) -> Result<Option<Object<Stream>>, Fault> {
+        let Some(value) = self.value(Op::Open, key).await? else { return Ok(None) };
+        let (meta, body) = object_of(&value).ok_or(Fault::Failed)?;
+        if known_etag == Some(&meta.etag) {
+            return Ok(Some(Object::NotModified(meta)));
+        }
+        let body = match part {
+            None => body,
+            Some(part) => {
+                let (first, end) = (part.first as usize, (part.first + part.length) as usize);
+                body.get(first..end).ok_or(Fault::Failed)?
+            }
+        };
+        self.world.count_body();
+        Ok(Some(Object::Found(meta, Stream::of(Rc::new(body.to_vec())))))
+    }
+
+    async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
+        let Some(value) = self.value(Op::Read, key).await? else { return Ok(None) };
+        object_of(&value).map(|(meta, _)| Some(meta)).ok_or(Fault::Failed)
+    }
+
+    async fn object_write(
+        &self,
+        key: &Key,
+        meta: &ObjectMeta,
+        condition: &Condition,
+    ) -> Result<ObjectWritten, Fault> {
+        let etag = |bytes: &[u8]| Some(object_of(bytes)?.0.etag);
+        let is_met = self.put(key, &object(meta, &self.body), condition, etag).await?;
+        Ok(if is_met { ObjectWritten::Done(etag_of(&self.body)) } else { ObjectWritten::Lost })
+    }
+
+    async fn object_list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        count_max: u32,
+    ) -> Result<ObjectPage, Fault> {
+        let (keys, cursor) = self.page(prefix, cursor, count_max as usize).await?;
+        let meta = |key: &String| Some(object_of(self.world.history(key).last()?)?.0);
+        let objects = keys.iter().filter_map(|key| Some((key.clone(), meta(key)?))).collect();
+        Ok(ObjectPage { objects, cursor })
+    }
+
+    async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String, Fault> {
+        let trouble = self.enter(Op::Upload, key.as_str()).await?;
+        let upload = format!("u{}", self.world.chance());
+        self.world.store(&upload_key(key, &upload, 0), &object(meta, b""));
+        self.leave(trouble, upload).await
+    }
+
+    async fn upload_part(
+        &self,
+        key: &Key,
+        upload: &str,
+        number: u16,
+    ) -> Result<Option<String>, Fault> {
+        let trouble = self.enter(Op::Upload, key.as_str()).await?;
+        let is_known = !self.world.history(&upload_key(key, upload, 0)).is_empty();
+        if is_known {
+            self.world.store(&upload_key(key, upload, number), &self.body);
+        }
+        self.leave(trouble, is_known.then(|| etag_of(&self.body))).await
+    }
+
+    async fn upload_finish(
+        &self,
+        key: &Key,
+        upload: &str,
+        parts: &[UploadedPart],
+    ) -> Result<Option<ObjectMeta>, Fault> {
+        let trouble = self.enter(Op::Upload, key.as_str()).await?;
+        let last = |number| self.world.history(&upload_key(key, upload, number)).pop();
+        let stored = parts.iter().map(|part| last(part.number).filter(|b| etag_of(b) == part.etag));
+        let whole: Option<Vec<Bytes>> = stored.collect();
+        let (Some(head), Some(whole)) = (last(0), whole) else { return Ok(None) };
+        let (meta, _) = object_of(&head).ok_or(Fault::Failed)?;
+        let body: Vec<u8> = whole.iter().flat_map(|part| part.to_vec()).collect();
+        self.world.store(key.as_str(), &object(&meta, &body));
+        self.forget_upload(key, upload);
+        let meta = ObjectMeta { length: body.len() as u64, etag: etag_of(&body), ..meta };
+        self.leave(trouble, Some(meta)).await
+    }
+
+    async fn upload_drop(&self, key: &Key, upload: &str) -> Result<(), Fault> {
+        let trouble = self.enter(Op::Upload, key.as_str()).await?;
+        self.forget_upload(key, upload);
+        self.leave(trouble, ()).await
     }
 }
 
@@ -341,114 +440,6 @@ impl Bodies for SimPorts {
 
     async fn digest(&self, held: &Bytes) -> Result<ContentHash, Fault> {
         Ok(ContentHash::of(held))
-    }
-}
-
-impl Objects for SimPorts {
-    async fn object_read(
-        &self,
-        key: &Key,
-        known_etag: Option<&str>,
-        part: Option<Part>,
-    ) -> Result<Option<Object<Stream>>, Fault> {
-        let Some(value) = self.value(Op::Open, key).await? else { return Ok(None) };
-        let (meta, body) = object_of(&value).ok_or(Fault::Failed)?;
-        if known_etag == Some(&meta.etag) {
-            return Ok(Some(Object::NotModified(meta)));
-        }
-        let body = match part {
-            None => body,
-            Some(part) => {
-                let (first, end) = (part.first as usize, (part.first + part.length) as usize);
-                body.get(first..end).ok_or(Fault::Failed)?
-            }
-        };
-        self.world.count_body();
-        Ok(Some(Object::Found(meta, Stream::of(Rc::new(body.to_vec())))))
-    }
-
-    async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
-        let Some(value) = self.value(Op::Read, key).await? else { return Ok(None) };
-        object_of(&value).map(|(meta, _)| Some(meta)).ok_or(Fault::Failed)
-    }
-
-    async fn object_write(
-        &self,
-        key: &Key,
-        meta: &ObjectMeta,
-        condition: &Condition,
-    ) -> Result<ObjectWritten, Fault> {
-        let etag = |bytes: &[u8]| Some(object_of(bytes)?.0.etag);
-        let is_met = self.put(key, &object(meta, &self.body), condition, etag).await?;
-        Ok(if is_met { ObjectWritten::Done(etag_of(&self.body)) } else { ObjectWritten::Lost })
-    }
-
-    async fn object_list(
-        &self,
-        prefix: &str,
-        cursor: Option<&str>,
-        count_max: u32,
-    ) -> Result<ObjectPage, Fault> {
-        let (keys, cursor) = self.page(prefix, cursor, count_max as usize).await?;
-        let meta = |key: &String| Some(object_of(self.world.history(key).last()?)?.0);
-        let objects = keys.iter().filter_map(|key| Some((key.clone(), meta(key)?))).collect();
-        Ok(ObjectPage { objects, cursor })
-    }
-}
-
-impl Uploads for SimPorts {
-    async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String, Fault> {
-        let trouble = self.enter(Op::Upload, key.as_str()).await?;
-        let upload = format!("u{}", self.world.chance());
-        self.world.store(&upload_key(key, &upload, 0), &object(meta, b""));
-        self.leave(trouble, upload).await
-    }
-
-    async fn upload_part(
-        &self,
-        key: &Key,
-        upload: &str,
-        number: u16,
-    ) -> Result<Option<String>, Fault> {
-        let trouble = self.enter(Op::Upload, key.as_str()).await?;
-        let is_known = !self.world.history(&upload_key(key, upload, 0)).is_empty();
-        if is_known {
-            self.world.store(&upload_key(key, upload, number), &self.body);
-        }
-        self.leave(trouble, is_known.then(|| etag_of(&self.body))).await
-    }
-
-    async fn upload_finish(
-        &self,
-        key: &Key,
-        upload: &str,
-        parts: &[UploadedPart],
-    ) -> Result<Option<ObjectMeta>, Fault> {
-        let trouble = self.enter(Op::Upload, key.as_str()).await?;
-        let last = |number| self.world.history(&upload_key(key, upload, number)).pop();
-        let stored = parts.iter().map(|part| last(part.number).filter(|b| etag_of(b) == part.etag));
-        let whole: Option<Vec<Bytes>> = stored.collect();
-        let (Some(head), Some(whole)) = (last(0), whole) else { return Ok(None) };
-        let (meta, _) = object_of(&head).ok_or(Fault::Failed)?;
-        let body: Vec<u8> = whole.iter().flat_map(|part| part.to_vec()).collect();
-        self.world.store(key.as_str(), &object(&meta, &body));
-        self.forget_upload(key, upload);
-        let meta = ObjectMeta { length: body.len() as u64, etag: etag_of(&body), ..meta };
-        self.leave(trouble, Some(meta)).await
-    }
-
-    async fn upload_drop(&self, key: &Key, upload: &str) -> Result<(), Fault> {
-        let trouble = self.enter(Op::Upload, key.as_str()).await?;
-        self.forget_upload(key, upload);
-        self.leave(trouble, ()).await
-    }
-}
-
-impl RateLimiter for SimPorts {
-    async fn limit(&self, key: &str) -> Result<bool, Fault> {
-        let trouble = self.enter(Op::Limit, key).await?;
-        let passes = self.world.limit(key).ok_or(Fault::Missing)?;
-        self.leave(trouble, passes).await
     }
 }
 
