@@ -163,7 +163,7 @@ impl Isolate for SimPorts {
     }
 
     fn behind(&self, task: impl Future<Output = ()> + 'static) {
-        self.world.push_behind(Box::pin(task));
+        self.world.behind.borrow_mut().push_back(Box::pin(task));
     }
 
     fn random(&self) -> Option<[u8; 39]> {
@@ -202,7 +202,7 @@ impl Clock for SimPorts {
 
 impl Store for SimPorts {
     fn missing_binding(&self) -> Option<&'static str> {
-        self.world.missing_binding()
+        self.world.missing.get()
     }
 
     async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault> {
@@ -285,7 +285,7 @@ impl Store for SimPorts {
                 body.get(first..end).ok_or(Fault::Failed)?
             }
         };
-        self.world.count_body();
+        self.world.bodies.set(self.world.bodies.get() + 1);
         Ok(Some(Object::Found(meta, Stream::of(Rc::new(body.to_vec())))))
     }
 
