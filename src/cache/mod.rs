@@ -14,6 +14,5 @@ pub mod record_map;
 pub mod pending_bans;
 pub mod windows;
 pub mod live;
-pub mod site_view;
-pub mod deployment;
+pub mod existence;
 pub mod tiers;
