@@ -10,7 +10,7 @@ use crate::cache::memory::{Content, ContentKey, Memory};
 use crate::cache::record_map::RecordMap;
 use crate::cache::windows::{Current, RecordKey, Use};
 use crate::ports::deadline::persistently;
-use crate::ports::{Fault, Ports};
+use crate::ports::{Fault, Ports, Result};
 use crate::site::config::StageKind;
 use crate::site::deployment::manifest::{Manifest, ROOT_BYTES_MAX};
 use crate::site::ids::{DeploymentKey, SiteName};
@@ -21,7 +21,7 @@ use crate::site::records::view::SiteView;
 impl Current<SiteView> {
     /// Fails if only an old record says that the site does not exist: it may have been created
     /// since.
-    pub fn decided(self) -> Result<Self, Fault> {
+    pub fn decided(self) -> Result<Self> {
         let is_doubtful = !self.record.exists && self.use_of == Use::StaleIfError;
         if is_doubtful { Err(Fault::Failed) } else { Ok(self) }
     }
@@ -44,7 +44,7 @@ impl<P: Ports> RecordKey<P> for SiteName {
         ports: &P,
         memory: &Memory<P::Held>,
         ms: u64,
-    ) -> Result<Option<Current<SiteView>>, Fault> {
+    ) -> Result<Option<Current<SiteView>>> {
         let read_ms = ports.now();
         let key = keys::site(self);
         let record = match persistently(ports, ms, || ports.read(&key)).await? {
@@ -73,7 +73,7 @@ impl<P: Ports> RecordKey<P> for DeploymentKey {
         ports: &P,
         memory: &Memory<P::Held>,
         ms: u64,
-    ) -> Result<Option<Current<()>>, Fault> {
+    ) -> Result<Option<Current<()>>> {
         let Self(site, id) = self;
         let read_ms = ports.now();
         let key = keys::deployment(site, id);

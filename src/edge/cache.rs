@@ -13,41 +13,35 @@ use worker::worker_sys::ext::CacheStorageExt;
 
 use crate::edge::bindings::{fault, global};
 use crate::edge::task;
-use crate::ports::{Fault, Found};
+use crate::ports::{Found, Result};
 
 /// The header that holds our own text beside a body.
 const HEAD: &str = "selvedge-stored";
 
-fn cache() -> Result<Cache, Fault> {
+fn cache() -> Result<Cache> {
     global().caches().map(|caches| CacheStorageExt::default(&caches)).map_err(fault)
 }
 
-async fn matched(url: &str) -> Result<Option<Response>, Fault> {
+async fn matched(url: &str) -> Result<Option<Response>> {
     let found = task::fulfilled(Ok(cache()?.match_with_str(url))).await?;
     Ok((!found.is_undefined()).then(|| found.unchecked_into()))
 }
 
 /// Returns the text and the body stored under a URL.
-pub async fn find(url: &str) -> Result<Option<Found<JsValue>>, Fault> {
+pub async fn find(url: &str) -> Result<Option<Found<JsValue>>> {
     let Some(found) = matched(url).await? else { return Ok(None) };
     let head = found.headers().get(HEAD).map_err(fault)?.unwrap_or_default();
     Ok(Some(Found { head, body: found.body().map_or(JsValue::NULL, Into::into) }))
 }
 
 /// Returns the bytes stored under a URL.
-pub async fn hold(url: &str) -> Result<Option<ArrayBuffer>, Fault> {
+pub async fn hold(url: &str) -> Result<Option<ArrayBuffer>> {
     let Some(found) = matched(url).await? else { return Ok(None) };
     task::fulfilled(found.array_buffer()).await.map(|bytes| Some(bytes.unchecked_into()))
 }
 
 /// Stores a body and a text under a URL, if the cache takes them.
-pub async fn keep(
-    url: &str,
-    head: &str,
-    body: &JsValue,
-    length: u64,
-    ttl_secs: u64,
-) -> Result<(), Fault> {
+pub async fn keep(url: &str, head: &str, body: &JsValue, length: u64, ttl_secs: u64) -> Result<()> {
     let response = entry(head, body, length, ttl_secs).map_err(fault)?;
     task::fulfilled(Ok(cache()?.put_with_str(url, &response))).await.map(|_| ())
 }

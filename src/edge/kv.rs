@@ -14,8 +14,8 @@ use crate::edge::streams::{self, ignore};
 use crate::edge::task;
 use crate::ports::join::join_all;
 use crate::ports::{
-    Blob, Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Upload,
-    Versioned, Written,
+    Blob, Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Result,
+    Upload, Versioned, Written,
 };
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
@@ -76,22 +76,22 @@ pub struct Kv<'a> {
 impl Kv<'_> {
     /// Returns the namespace as `worker` has it. Its functions are looked up each time, so only
     /// rare operations use it.
-    fn store(&self) -> Result<KvStore, Fault> {
+    fn store(&self) -> Result<KvStore> {
         let name = "namespace";
         KvStore::from_this(&options(&[(name, self.namespace.clone().into())]), name).map_err(fault)
     }
 
-    async fn get(&self, key: &Key, options: &JsValue) -> Result<Option<JsValue>, Fault> {
+    async fn get(&self, key: &Key, options: &JsValue) -> Result<Option<JsValue>> {
         let value = task::fulfilled(self.namespace.get(key.as_str(), options)).await?;
         Ok((!value.is_null()).then_some(value))
     }
 
-    async fn put(&self, key: &Key, value: &JsValue, options: &JsValue) -> Result<(), Fault> {
+    async fn put(&self, key: &Key, value: &JsValue, options: &JsValue) -> Result<()> {
         task::fulfilled(self.namespace.put(key.as_str(), value, options)).await.map(|_| ())
     }
 
     /// Reads a small value; its version is its hash.
-    pub async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault> {
+    pub async fn read(&self, key: &Key) -> Result<Option<Versioned>> {
         let Some(value) = self.get(key, &RECORD.with(Clone::clone)).await? else {
             return Ok(None);
         };
@@ -100,25 +100,20 @@ impl Kv<'_> {
         Ok(Some(Versioned { bytes: taken(&buffer), version }))
     }
 
-    pub async fn hold(&self, key: &Key) -> Result<Option<ArrayBuffer>, Fault> {
+    pub async fn hold(&self, key: &Key) -> Result<Option<ArrayBuffer>> {
         let value = self.get(key, &BLOB_BYTES.with(Clone::clone)).await?;
         Ok(value.map(JsCast::unchecked_into))
     }
 
     /// KV has no ranges; cutting a buffer costs half as much as reading a stream up to the part.
-    pub async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
+    pub async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<JsValue>> {
         match part {
             None => self.get(key, &BLOB_STREAM.with(Clone::clone)).await,
             Some(part) => Ok(self.hold(key).await?.map(|bytes| cut(&bytes, part).into())),
         }
     }
 
-    pub async fn write(
-        &self,
-        key: &Key,
-        bytes: &[u8],
-        condition: &Condition,
-    ) -> Result<Written, Fault> {
+    pub async fn write(&self, key: &Key, bytes: &[u8], condition: &Condition) -> Result<Written> {
         if *condition != Condition::Any {
             let current = self.read(key).await?.map(|current| current.version);
             if !is_met(condition, current.as_deref()) {
@@ -135,7 +130,7 @@ impl Kv<'_> {
         key: &Key,
         blob: Blob<'_>,
         hash: &ContentHash,
-    ) -> Result<Upload, Fault> {
+    ) -> Result<Upload> {
         let whole = match blob {
             Blob::Bytes(bytes) => Response::new_with_opt_js_u8_array(Some(&bytes.into())),
             Blob::RequestBody(_) => {
@@ -151,7 +146,7 @@ impl Kv<'_> {
         Ok(Upload::Stored)
     }
 
-    pub async fn delete_all(&self, keys: &[Key]) -> Result<(), Fault> {
+    pub async fn delete_all(&self, keys: &[Key]) -> Result<()> {
         let store = self.store()?;
         for some in keys.chunks(DELETES_AT_ONCE) {
             for deleted in join_all(some.iter().map(|key| store.delete(key.as_str()))).await {
@@ -161,7 +156,7 @@ impl Kv<'_> {
         Ok(())
     }
 
-    pub async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
+    pub async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing> {
         let (keys, cursor) = self.page(prefix, cursor, LIST_MAX).await?;
         Ok(Listing { keys: keys.into_iter().map(|key| key.name).collect(), cursor })
     }
@@ -171,7 +166,7 @@ impl Kv<'_> {
         key: &Key,
         known_etag: Option<&str>,
         part: Option<Part>,
-    ) -> Result<Option<Object<JsValue>>, Fault> {
+    ) -> Result<Option<Object<JsValue>>> {
         let kind = if part.is_some() { "arrayBuffer" } else { "stream" };
         let Some((value, meta)) = self.found(key, kind).await? else { return Ok(None) };
         let is_known = known_etag == Some(meta.etag.as_str());
@@ -186,7 +181,7 @@ impl Kv<'_> {
     }
 
     /// KV can't return the metadata of one key without its value.
-    pub async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
+    pub async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>> {
         let Some((value, meta)) = self.found(key, "stream").await? else { return Ok(None) };
         cancel(&value);
         Ok(Some(meta))
@@ -197,7 +192,7 @@ impl Kv<'_> {
         key: &Key,
         meta: &ObjectMeta,
         condition: &Condition,
-    ) -> Result<ObjectWritten, Fault> {
+    ) -> Result<ObjectWritten> {
         let Some(bytes) = streams::hold(self.request.body(), meta.length).await? else {
             return Err(Fault::Failed);
         };
@@ -219,7 +214,7 @@ impl Kv<'_> {
         prefix: &str,
         cursor: Option<&str>,
         count_max: u32,
-    ) -> Result<ObjectPage, Fault> {
+    ) -> Result<ObjectPage> {
         let (keys, cursor) = self.page(prefix, cursor, count_max).await?;
         let object = |key: Listed| Some((key.name, parsed(key.metadata?.as_str()?)?));
         Ok(ObjectPage { objects: keys.into_iter().filter_map(object).collect(), cursor })
@@ -230,7 +225,7 @@ impl Kv<'_> {
         prefix: &str,
         cursor: Option<&str>,
         count_max: u32,
-    ) -> Result<(Vec<Listed>, Option<String>), Fault> {
+    ) -> Result<(Vec<Listed>, Option<String>)> {
         let list = self.store()?.list().prefix(prefix.to_owned()).limit(count_max.into());
         let list = match cursor {
             Some(cursor) => list.cursor(cursor.to_owned()),
@@ -241,7 +236,7 @@ impl Kv<'_> {
     }
 
     /// Returns an object's value and metadata. A value without our metadata is not an object.
-    async fn found(&self, key: &Key, kind: &str) -> Result<Option<(JsValue, ObjectMeta)>, Fault> {
+    async fn found(&self, key: &Key, kind: &str) -> Result<Option<(JsValue, ObjectMeta)>> {
         let found = task::fulfilled(self.namespace.get_with_metadata(key.as_str(), kind)).await?;
         let get = |name: &str| Reflect::get(&found, &name.into()).map_err(fault);
         let (value, metadata) = (get("value")?, get("metadata")?);

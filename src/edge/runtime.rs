@@ -16,7 +16,7 @@ use crate::edge::{bytes, cache, headers, streams, task, upstream};
 use crate::ports::settings::Settings;
 use crate::ports::{
     Bodies, BodyFault, Clock, EdgeCache, EdgeContent, Fault, Fetch, Found, Isolate, Part, Ports,
-    UpstreamRequest, UpstreamResponse,
+    Result, UpstreamRequest, UpstreamResponse,
 };
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
@@ -84,7 +84,7 @@ impl Isolate for Runtime {
         getrandom::fill(&mut bytes).ok().map(|()| bytes)
     }
 
-    async fn limit(&self, key: &str) -> Result<bool, Fault> {
+    async fn limit(&self, key: &str) -> Result<bool> {
         let limiter: RateLimiter = bound(&self.env, RATE_LIMIT)?;
         limiter.limit(key.to_owned()).await.map(|outcome| outcome.success).map_err(fault)
     }
@@ -116,16 +116,16 @@ impl Bodies for Runtime {
     type Body = JsValue;
     type Held = ArrayBuffer;
 
-    async fn hold_body(&self, body: JsValue, bytes_max: u64) -> Result<ArrayBuffer, Fault> {
+    async fn hold_body(&self, body: JsValue, bytes_max: u64) -> Result<ArrayBuffer> {
         let body = (!body.is_null()).then(|| body.unchecked_into());
         streams::hold(body, bytes_max).await?.ok_or(Fault::Failed)
     }
 
-    fn cut(&self, body: JsValue, part: Part) -> Result<JsValue, Fault> {
+    fn cut(&self, body: JsValue, part: Part) -> Result<JsValue> {
         streams::cut(body.unchecked_ref::<ReadableStream>(), part).map(Into::into)
     }
 
-    fn share(&self, body: JsValue) -> Result<(JsValue, JsValue), Fault> {
+    fn share(&self, body: JsValue) -> Result<(JsValue, JsValue)> {
         streams::share(body)
     }
 
@@ -141,17 +141,17 @@ impl Bodies for Runtime {
         bytes::taken(&held)
     }
 
-    async fn digest(&self, held: &ArrayBuffer) -> Result<ContentHash, Fault> {
+    async fn digest(&self, held: &ArrayBuffer) -> Result<ContentHash> {
         bytes::sha256(held).await
     }
 }
 
 impl EdgeCache for Runtime {
-    async fn edge_find(&self, key: &Key) -> Result<Option<Found<JsValue>>, Fault> {
+    async fn edge_find(&self, key: &Key) -> Result<Option<Found<JsValue>>> {
         cache::find(&self.edge_url(key)).await
     }
 
-    async fn edge_hold(&self, key: &Key) -> Result<Option<ArrayBuffer>, Fault> {
+    async fn edge_hold(&self, key: &Key) -> Result<Option<ArrayBuffer>> {
         cache::hold(&self.edge_url(key)).await
     }
 
@@ -161,7 +161,7 @@ impl EdgeCache for Runtime {
         head: &str,
         content: EdgeContent<Self>,
         ttl: DeltaSeconds,
-    ) -> Result<(), Fault> {
+    ) -> Result<()> {
         let (body, length) = match content {
             EdgeContent::Bytes(bytes) => (Uint8Array::from(&bytes[..]).into(), bytes.len() as u64),
             EdgeContent::Held(buffer) => (buffer.clone().into(), u64::from(buffer.byte_length())),
@@ -172,7 +172,7 @@ impl EdgeCache for Runtime {
 }
 
 impl Fetch for Runtime {
-    async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<JsValue>, Fault> {
+    async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<JsValue>> {
         upstream::fetch(&self.env, &self.request, request).await
     }
 }

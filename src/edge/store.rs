@@ -9,8 +9,8 @@ use crate::edge::r2::R2;
 use crate::edge::runtime::Runtime;
 use crate::ports::settings::StoreKind;
 use crate::ports::{
-    Blob, Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Store,
-    Upload, UploadedPart, Versioned, Written,
+    Blob, Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Result,
+    Store, Upload, UploadedPart, Versioned, Written,
 };
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
@@ -21,7 +21,7 @@ const NAMESPACE: &str = "STORE_KV";
 /// Implements methods of the port by those of the same name of the store.
 macro_rules! forward {
     (to either: $(fn $method:ident($($argument:ident: $type:ty),*) -> $value:ty;)*) => {
-        $(async fn $method(&self, $($argument: $type),*) -> Result<$value, Fault> {
+        $(async fn $method(&self, $($argument: $type),*) -> Result<$value> {
             match self.settings.store {
                 StoreKind::R2 => bucket(self)?.$method($($argument),*).await,
                 StoreKind::Kv => namespace(self)?.$method($($argument),*).await,
@@ -29,7 +29,7 @@ macro_rules! forward {
         })*
     };
     (to bucket: $(fn $method:ident($($argument:ident: $type:ty),*) -> $value:ty;)*) => {
-        $(async fn $method(&self, $($argument: $type),*) -> Result<$value, Fault> {
+        $(async fn $method(&self, $($argument: $type),*) -> Result<$value> {
             match self.settings.store {
                 StoreKind::R2 => bucket(self)?.$method($($argument),*).await,
                 StoreKind::Kv => Err(Fault::Missing),
@@ -38,11 +38,11 @@ macro_rules! forward {
     };
 }
 
-fn bucket(runtime: &Runtime) -> Result<R2<'_>, Fault> {
+fn bucket(runtime: &Runtime) -> Result<R2<'_>> {
     Ok(R2 { bucket: bound(&runtime.env, BUCKET)?, request: &runtime.request })
 }
 
-fn namespace(runtime: &Runtime) -> Result<Kv<'_>, Fault> {
+fn namespace(runtime: &Runtime) -> Result<Kv<'_>> {
     Ok(Kv { namespace: bound(&runtime.env, NAMESPACE)?, request: &runtime.request })
 }
 

@@ -10,7 +10,7 @@ use worker::worker_sys::Fetcher;
 
 use crate::edge::bindings::{bound, fault, global};
 use crate::edge::{headers, streams, task};
-use crate::ports::{Fault, UpstreamRequest, UpstreamResponse};
+use crate::ports::{Fault, Result, UpstreamRequest, UpstreamResponse};
 use crate::site::action::Upstream;
 
 /// Sends `request`, with the client's body if it asks for that.
@@ -21,7 +21,7 @@ pub async fn fetch(
     env: &Env,
     client: &Request,
     request: &UpstreamRequest,
-) -> Result<UpstreamResponse<JsValue>, Fault> {
+) -> Result<UpstreamResponse<JsValue>> {
     let fetcher: Fetcher = match &request.upstream {
         Upstream::Origin { .. } => global().unchecked_into(),
         Upstream::Service(name) => bound(env, name.as_str())?,

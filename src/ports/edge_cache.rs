@@ -1,7 +1,7 @@
 //! The edge tier: the cache of a data centre, used as a key-value store.
 
 use crate::ports::bodies::Bodies;
-use crate::ports::fault::Fault;
+use crate::ports::fault::Result;
 use crate::site::keys::Key;
 use crate::wire::time::DeltaSeconds;
 
@@ -23,10 +23,10 @@ pub enum EdgeContent<P: Bodies + ?Sized> {
 
 pub trait EdgeCache: Bodies {
     /// Looks an entry up.
-    async fn edge_find(&self, key: &Key) -> Result<Option<Found<Self::Body>>, Fault>;
+    async fn edge_find(&self, key: &Key) -> Result<Option<Found<Self::Body>>>;
 
     /// Looks an entry up and reads its body.
-    async fn edge_hold(&self, key: &Key) -> Result<Option<Self::Held>, Fault>;
+    async fn edge_hold(&self, key: &Key) -> Result<Option<Self::Held>>;
 
     /// Stores an entry. Success does not mean that the tier keeps it.
     async fn edge_keep(
@@ -35,5 +35,5 @@ pub trait EdgeCache: Bodies {
         head: &str,
         content: EdgeContent<Self>,
         ttl: DeltaSeconds,
-    ) -> Result<(), Fault>;
+    ) -> Result<()>;
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::ports::fault::Fault;
+use crate::ports::fault::Result;
 use crate::ports::settings::Settings;
 use crate::wire::headers::Headers;
 use crate::wire::time::UnixMillis;
@@ -32,7 +32,7 @@ pub trait Isolate {
     fn random(&self) -> Option<[u8; 39]>;
 
     /// Asks the runtime's rate limiter whether another request of this key passes.
-    async fn limit(&self, key: &str) -> Result<bool, Fault>;
+    async fn limit(&self, key: &str) -> Result<bool>;
 
     /// Returns all headers of the request.
     fn request_headers(&self) -> Headers;

@@ -20,7 +20,7 @@ pub mod upstream;
 
 pub use bodies::{Bodies, Part, ResponseBody};
 pub use edge_cache::{EdgeCache, EdgeContent, Found};
-pub use fault::Fault;
+pub use fault::{Fault, Result};
 pub use isolate::{BodyFault, Clock, Isolate};
 pub use store::{
     Blob, Condition, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Store, Upload,

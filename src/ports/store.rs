@@ -5,7 +5,7 @@ use std::slice;
 use serde::{Deserialize, Serialize};
 
 use crate::ports::bodies::{Bodies, Part};
-use crate::ports::fault::Fault;
+use crate::ports::fault::Result;
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
 use crate::wire::time::UnixMillis;
@@ -113,35 +113,29 @@ pub trait Store: Bodies {
     fn missing_binding(&self) -> Option<&'static str>;
 
     /// Reads a small value.
-    async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault>;
+    async fn read(&self, key: &Key) -> Result<Option<Versioned>>;
 
     /// Writes a small value if the condition holds.
-    async fn write(&self, key: &Key, bytes: &[u8], condition: &Condition)
-    -> Result<Written, Fault>;
+    async fn write(&self, key: &Key, bytes: &[u8], condition: &Condition) -> Result<Written>;
 
-    async fn delete(&self, key: &Key) -> Result<(), Fault> {
+    async fn delete(&self, key: &Key) -> Result<()> {
         self.delete_all(slice::from_ref(key)).await
     }
 
     /// Deletes values, at most [`deletes_max`](crate::ports::settings::StoreKind::deletes_max).
-    async fn delete_all(&self, keys: &[Key]) -> Result<(), Fault>;
+    async fn delete_all(&self, keys: &[Key]) -> Result<()>;
 
     /// Lists the keys with a prefix, a page at a time.
-    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault>;
+    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing>;
 
     /// Opens a blob, or a part of it, as a stream.
-    async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<Self::Body>, Fault>;
+    async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<Self::Body>>;
 
     /// Reads a whole blob.
-    async fn hold(&self, key: &Key) -> Result<Option<Self::Held>, Fault>;
+    async fn hold(&self, key: &Key) -> Result<Option<Self::Held>>;
 
     /// Stores a blob if its bytes have the hash.
-    async fn store_blob(
-        &self,
-        key: &Key,
-        blob: Blob<'_>,
-        hash: &ContentHash,
-    ) -> Result<Upload, Fault>;
+    async fn store_blob(&self, key: &Key, blob: Blob<'_>, hash: &ContentHash) -> Result<Upload>;
 
     /// Reads an object, or a part of it, unless it has the entity tag `known_etag`.
     async fn object_read(
@@ -149,9 +143,9 @@ pub trait Store: Bodies {
         key: &Key,
         known_etag: Option<&str>,
         part: Option<Part>,
-    ) -> Result<Option<Object<Self::Body>>, Fault>;
+    ) -> Result<Option<Object<Self::Body>>>;
 
-    async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault>;
+    async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>>;
 
     /// Streams the body of the client's request into an object. Ignores the entity tag in `meta`,
     /// and the time if the store has a clock.
@@ -160,7 +154,7 @@ pub trait Store: Bodies {
         key: &Key,
         meta: &ObjectMeta,
         condition: &Condition,
-    ) -> Result<ObjectWritten, Fault>;
+    ) -> Result<ObjectWritten>;
 
     /// Lists the objects whose keys have a prefix, a page at a time.
     async fn object_list(
@@ -168,19 +162,14 @@ pub trait Store: Bodies {
         prefix: &str,
         cursor: Option<&str>,
         count_max: u32,
-    ) -> Result<ObjectPage, Fault>;
+    ) -> Result<ObjectPage>;
 
     /// Begins an upload and returns its id. Of `meta`, uses the media type and the tags.
-    async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String, Fault>;
+    async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String>;
 
     /// Streams the body of the client's request into a part. Returns the part's entity tag, or
     /// `None` if there is no such upload.
-    async fn upload_part(
-        &self,
-        key: &Key,
-        upload: &str,
-        number: u16,
-    ) -> Result<Option<String>, Fault>;
+    async fn upload_part(&self, key: &Key, upload: &str, number: u16) -> Result<Option<String>>;
 
     /// Joins the parts into an object. Returns `None` if there is no such upload or part.
     async fn upload_finish(
@@ -188,7 +177,7 @@ pub trait Store: Bodies {
         key: &Key,
         upload: &str,
         parts: &[UploadedPart],
-    ) -> Result<Option<ObjectMeta>, Fault>;
+    ) -> Result<Option<ObjectMeta>>;
 
-    async fn upload_drop(&self, key: &Key, upload: &str) -> Result<(), Fault>;
+    async fn upload_drop(&self, key: &Key, upload: &str) -> Result<()>;
 }

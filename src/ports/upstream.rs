@@ -1,7 +1,7 @@
 //! Requests to upstreams.
 
 use crate::ports::bodies::Bodies;
-use crate::ports::fault::Fault;
+use crate::ports::fault::Result;
 use crate::site::action::Upstream;
 use crate::wire::headers::Headers;
 
@@ -31,6 +31,5 @@ pub struct UpstreamResponse<B> {
 
 pub trait Fetch: Bodies {
     /// Sends a request to an upstream. Redirects are not followed.
-    async fn fetch(&self, request: &UpstreamRequest)
-    -> Result<UpstreamResponse<Self::Body>, Fault>;
+    async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<Self::Body>>;
 }
