@@ -1,4 +1,4 @@
-//! The ports of one request, except for the store.
+//! The ports of one request. Those to the store, the edge tier and upstreams have their own files.
 
 use std::future::Future;
 use std::ops::Deref;
@@ -12,21 +12,15 @@ use worker::worker_sys::Context;
 use worker::{Env, RateLimiter};
 
 use crate::edge::bindings::{bound, fault};
-use crate::edge::{bytes, cache, headers, streams, task, upstream};
+use crate::edge::{bytes, headers, streams, task};
 use crate::ports::settings::Settings;
-use crate::ports::{
-    Bodies, BodyFault, Clock, EdgeCache, EdgeContent, Fault, Fetch, Found, Isolate, Part, Ports,
-    Result, UpstreamRequest, UpstreamResponse,
-};
+use crate::ports::{Bodies, BodyFault, Clock, Fault, Isolate, Part, Ports, Result};
 use crate::site::ids::ContentHash;
-use crate::site::keys::Key;
 use crate::wire::headers::Headers;
-use crate::wire::time::{DeltaSeconds, UnixMillis};
+use crate::wire::time::UnixMillis;
 
 /// The name of the rate limiter's binding.
 const RATE_LIMIT: &str = "FRESH_LIMIT";
-/// Goes up when the format of edge tier entries changes, so that no version reads another's.
-const EDGE_GENERATION: &str = "1";
 /// Deadline of work behind a response: the runtime ends it after 30 s.
 const BEHIND_DEADLINE_MS: u64 = 25_000;
 
@@ -52,13 +46,6 @@ impl Deref for Runtime {
 impl Runtime {
     pub fn new(request: Request, env: Env, context: Context, settings: Rc<Settings>) -> Self {
         Self(Rc::new(Inner { request, env, settings, context }))
-    }
-
-    /// Returns the URL of a key in the edge tier: on the base host, below the reserved prefix,
-    /// which the worker answers itself.
-    fn edge_url(&self, key: &Key) -> String {
-        let base = self.settings.base_domain.as_str();
-        ["https://", base, "/.selvedge/edge/", EDGE_GENERATION, "/", key.as_str()].concat()
     }
 }
 
@@ -143,36 +130,5 @@ impl Bodies for Runtime {
 
     async fn digest(&self, held: &ArrayBuffer) -> Result<ContentHash> {
         bytes::sha256(held).await
-    }
-}
-
-impl EdgeCache for Runtime {
-    async fn edge_find(&self, key: &Key) -> Result<Option<Found<JsValue>>> {
-        cache::find(&self.edge_url(key)).await
-    }
-
-    async fn edge_hold(&self, key: &Key) -> Result<Option<ArrayBuffer>> {
-        cache::hold(&self.edge_url(key)).await
-    }
-
-    async fn edge_keep(
-        &self,
-        key: &Key,
-        head: &str,
-        content: EdgeContent<Self>,
-        ttl: DeltaSeconds,
-    ) -> Result<()> {
-        let (body, length) = match content {
-            EdgeContent::Bytes(bytes) => (Uint8Array::from(&bytes[..]).into(), bytes.len() as u64),
-            EdgeContent::Held(buffer) => (buffer.clone().into(), u64::from(buffer.byte_length())),
-            EdgeContent::Stream(stream, length) => (stream, length),
-        };
-        cache::keep(&self.edge_url(key), head, &body, length, ttl.seconds()).await
-    }
-}
-
-impl Fetch for Runtime {
-    async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<JsValue>> {
-        upstream::fetch(&self.env, &self.request, request).await
     }
 }
