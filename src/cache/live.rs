@@ -8,7 +8,7 @@ use crate::cache::record_map::{Kept, RecordMap};
 use crate::cache::tiers::{Tier, Tiers};
 use crate::cache::windows::{self, Current, RecordKey, Use};
 use crate::ports::deadline::persistently;
-use crate::ports::{EdgeContent, Fault, Ports};
+use crate::ports::{EdgeContent, Fault, Ports, Result};
 use crate::site::config::StageKind;
 use crate::site::ids::{SiteName, StageKey, StageName};
 use crate::site::keys;
@@ -28,12 +28,7 @@ impl<P: Ports> RecordKey<P> for StageKey {
         record.kind
     }
 
-    async fn read(
-        &self,
-        ports: &P,
-        memory: &Memory<P::Held>,
-        ms: u64,
-    ) -> Result<Option<Live>, Fault> {
+    async fn read(&self, ports: &P, memory: &Memory<P::Held>, ms: u64) -> Result<Option<Live>> {
         let Self(site, stage) = self;
         let asked_ms = ports.now();
         let key = keys::live(site, stage);
@@ -70,7 +65,7 @@ pub async fn live<P: Ports>(
     tiers: &Tiers<P>,
     site: &SiteName,
     stage: &StageName,
-) -> Result<Option<Live>, Fault> {
+) -> Result<Option<Live>> {
     windows::current(tiers, &StageKey(site.clone(), stage.clone())).await
 }
 

@@ -4,17 +4,6 @@
 //! and writes the cache entries of objects and actions; [`windows`] keeps records.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
-        clippy::string_slice
-    )
-)]
 
 pub mod freshness;
 pub mod entry;
@@ -25,6 +14,5 @@ pub mod record_map;
 pub mod pending_bans;
 pub mod windows;
 pub mod live;
-pub mod site_view;
-pub mod deployment;
+pub mod existence;
 pub mod tiers;

@@ -10,7 +10,7 @@ use crate::cache::memory::{Content, ContentKey, HELD_BYTES_MAX, Memory};
 use crate::ports::bodies::ResponseBody;
 use crate::ports::deadline::{persistently, within};
 use crate::ports::settings::StoreKind;
-use crate::ports::{EdgeContent, Fault, Part, Ports};
+use crate::ports::{EdgeContent, Fault, Part, Ports, Result};
 use crate::site::deployment::asset::Representation;
 use crate::site::deployment::manifest::{Manifest, ROOT_BYTES_MAX};
 use crate::site::deployment::shard::{SHARD_BYTES_MAX, Shard};
@@ -245,7 +245,7 @@ impl<P: Ports> Tiers<P> {
     }
 
     /// Reads a blob from the edge tier and checks its hash, because anything may be stored there.
-    async fn edge_blob(&self, key: &Key, of: &Representation) -> Result<Option<P::Held>, Fault> {
+    async fn edge_blob(&self, key: &Key, of: &Representation) -> Result<Option<P::Held>> {
         let Some(held) = self.ports.edge_hold(key).await? else { return Ok(None) };
         let intact = self.ports.held_length(&held) == of.length
             && self.ports.digest(&held).await? == of.hash;
@@ -280,18 +280,12 @@ impl<P: Ports> Tiers<P> {
     }
 
     /// Like [`edge`](Self::edge), but `None` if immutable content is not kept there.
-    async fn edge_content<T>(
-        &self,
-        lookup: impl Future<Output = Result<Option<T>, Fault>>,
-    ) -> Option<T> {
+    async fn edge_content<T>(&self, lookup: impl Future<Output = Result<Option<T>>>) -> Option<T> {
         if self.edge_keeps() { self.edge(lookup).await } else { None }
     }
 
     /// Runs a lookup in the edge tier; `None` if it fails, times out, or the breaker is open.
-    pub async fn edge<T>(
-        &self,
-        lookup: impl Future<Output = Result<Option<T>, Fault>>,
-    ) -> Option<T> {
+    pub async fn edge<T>(&self, lookup: impl Future<Output = Result<Option<T>>>) -> Option<T> {
         let now = self.ports.now();
         if !self.memory.edge_is_open(now) {
             return None;

@@ -10,7 +10,7 @@ use crate::cache::memory::HELD_BYTES_MAX;
 use crate::cache::tiers::Tiers;
 use crate::ports::bodies::ResponseBody;
 use crate::ports::deadline::within;
-use crate::ports::{EdgeContent, Fault, Ports};
+use crate::ports::{EdgeContent, Fault, Ports, Result};
 use crate::site::ids::ContentHash;
 use crate::site::keys::{self, Key};
 use crate::wire::cache_status::Forward;
@@ -206,7 +206,7 @@ pub async fn split<P: Ports>(
     ports: &P,
     body: P::Body,
     length: u64,
-) -> Result<(ResponseBody<P>, EdgeContent<P>), Fault> {
+) -> Result<(ResponseBody<P>, EdgeContent<P>)> {
     if length > HELD_BYTES_MAX {
         let (body, copy) = ports.share(body)?;
         return Ok((ResponseBody::Stream(body), EdgeContent::Stream(copy, length)));

@@ -2,7 +2,6 @@
 //!
 //! One set of windows bounds how long a change of any record takes to be in force.
 
-use std::future::{Future, ready};
 use std::hash::Hash;
 use std::rc::Rc;
 
@@ -11,7 +10,7 @@ use crate::cache::memory::Memory;
 use crate::cache::record_map::{Kept, RecordMap};
 use crate::cache::tiers::{Tier, Tiers};
 use crate::ports::settings::LiveWindows;
-use crate::ports::{Fault, Ports};
+use crate::ports::{Ports, Result};
 use crate::site::config::StageKind;
 use crate::wire::time::UnixMillis;
 
@@ -22,6 +21,7 @@ const REFRESH_LOCK_MS: u64 = 3_000;
 const FAILURE_PAUSE_MS: u64 = 2_000;
 
 /// The key of a record that isolates keep between requests.
+#[allow(async_fn_in_trait)]
 pub trait RecordKey<P: Ports>: Eq + Hash + Clone + 'static {
     type Record: 'static;
 
@@ -32,16 +32,16 @@ pub trait RecordKey<P: Ports>: Eq + Hash + Clone + 'static {
     fn kind(record: &Self::Record) -> StageKind;
 
     /// Reads the record from the store and keeps it; `None` if there is none.
-    fn read(
+    async fn read(
         &self,
         ports: &P,
         memory: &Memory<P::Held>,
         ms: u64,
-    ) -> impl Future<Output = Result<Option<Current<Self::Record>>, Fault>>;
+    ) -> Result<Option<Current<Self::Record>>>;
 
     /// Copies the record from the edge tier into memory, if it is kept there.
-    fn read_edge(&self, _: &Tiers<P>) -> impl Future<Output = Option<Kept<Self::Record>>> {
-        ready(None)
+    async fn read_edge(&self, _: &Tiers<P>) -> Option<Kept<Self::Record>> {
+        None
     }
 }
 
@@ -94,11 +94,11 @@ pub fn timing(kind: StageKind, read_ms: UnixMillis, windows: &LiveWindows) -> Ti
 /// Returns the record under a key, `None` if there is none.
 ///
 /// # Errors
-/// [`Fault`] if the store failed and no kept record may be used instead.
+/// If the store failed and no kept record may be used instead.
 pub async fn current<P: Ports, K: RecordKey<P>>(
     tiers: &Tiers<P>,
     key: &K,
-) -> Result<Option<Current<K::Record>>, Fault> {
+) -> Result<Option<Current<K::Record>>> {
     let kept = K::map(&tiers.memory).find(key);
     match kept {
         Some(kept) if judge::<P, K>(tiers, &kept) == Freshness::Fresh => {
@@ -118,7 +118,7 @@ async fn not_fresh<P: Ports, K: RecordKey<P>>(
     tiers: &Tiers<P>,
     key: &K,
     mut kept: Option<Kept<K::Record>>,
-) -> Result<Option<Current<K::Record>>, Fault> {
+) -> Result<Option<Current<K::Record>>> {
     if kept.is_none() {
         kept = key.read_edge(tiers).await;
     }
@@ -159,7 +159,7 @@ impl<T> Kept<T> {
 async fn read<P: Ports, K: RecordKey<P>>(
     tiers: &Tiers<P>,
     key: &K,
-) -> Result<Option<Current<K::Record>>, Fault> {
+) -> Result<Option<Current<K::Record>>> {
     let ms = tiers.store_ms(tiers.ports.settings().deadlines.read_ms);
     read_and_note(&tiers.ports, &tiers.memory, key, ms).await
 }
@@ -169,7 +169,7 @@ async fn read_and_note<P: Ports, K: RecordKey<P>>(
     memory: &Memory<P::Held>,
     key: &K,
     ms: u64,
-) -> Result<Option<Current<K::Record>>, Fault> {
+) -> Result<Option<Current<K::Record>>> {
     let found = key.read(ports, memory, ms).await;
     if found.is_err() {
         K::map(memory).note_failure(key, ports.now().plus(FAILURE_PAUSE_MS));

@@ -5,7 +5,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::WorkerGlobalScope;
 use worker::Env;
 
-use crate::ports::Fault;
+use crate::ports::{Fault, Result};
 
 thread_local! {
     static GLOBAL: WorkerGlobalScope = js_sys::global().unchecked_into();
@@ -20,7 +20,7 @@ pub fn global() -> WorkerGlobalScope {
 ///
 /// Bypasses `Env::get_binding`, which compares `constructor.name`: a wrapper that a simulator puts
 /// around a binding may have another name, and each look costs four more calls.
-pub fn bound<T: JsCast>(env: &Env, name: &str) -> Result<T, Fault> {
+pub fn bound<T: JsCast>(env: &Env, name: &str) -> Result<T> {
     let binding = Reflect::get(env, &name.into()).map_err(fault)?;
     if binding.is_object() { Ok(binding.unchecked_into()) } else { Err(Fault::Missing) }
 }

@@ -5,7 +5,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::edge::bindings::{fault, global};
 use crate::edge::task;
-use crate::ports::{Fault, Part};
+use crate::ports::{Fault, Part, Result};
 use crate::site::ids::ContentHash;
 
 /// Copies a buffer that nothing else uses into wasm, and frees its memory.
@@ -26,7 +26,7 @@ pub fn cut(buffer: &ArrayBuffer, part: Part) -> Uint8Array {
 }
 
 /// Returns the SHA-256 of a buffer. The runtime's own is many times faster than one in wasm.
-pub async fn sha256(buffer: &ArrayBuffer) -> Result<ContentHash, Fault> {
+pub async fn sha256(buffer: &ArrayBuffer) -> Result<ContentHash> {
     let crypto = global().crypto().map_err(fault)?;
     let digest = crypto.subtle().digest_with_str_and_buffer_source("SHA-256", buffer);
     let digest: ArrayBuffer = task::fulfilled(digest).await?.unchecked_into();

@@ -5,8 +5,7 @@
 
 use js_sys::{ArrayBuffer, Object as JsObject, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{ReadableStream, Response};
-use worker::Data;
+use web_sys::{ReadableStream, Request, Response};
 use worker::kv::{Key as Listed, KvStore};
 
 use crate::edge::bindings::fault;
@@ -15,8 +14,8 @@ use crate::edge::streams::{self, ignore};
 use crate::edge::task;
 use crate::ports::join::join_all;
 use crate::ports::{
-    Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Upload,
-    Versioned, Written,
+    Blob, Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Result,
+    Upload, Versioned, Written,
 };
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
@@ -68,28 +67,31 @@ fn options(values: &[(&str, JsValue)]) -> JsValue {
     object.into()
 }
 
-/// A namespace.
-pub struct Kv(pub KvNamespace);
+/// A namespace, and the request whose body may be stored.
+pub struct Kv<'a> {
+    pub namespace: KvNamespace,
+    pub request: &'a Request,
+}
 
-impl Kv {
+impl Kv<'_> {
     /// Returns the namespace as `worker` has it. Its functions are looked up each time, so only
     /// rare operations use it.
-    fn store(&self) -> Result<KvStore, Fault> {
+    fn store(&self) -> Result<KvStore> {
         let name = "namespace";
-        KvStore::from_this(&options(&[(name, self.0.clone().into())]), name).map_err(fault)
+        KvStore::from_this(&options(&[(name, self.namespace.clone().into())]), name).map_err(fault)
     }
 
-    async fn get(&self, key: &Key, options: &JsValue) -> Result<Option<JsValue>, Fault> {
-        let value = task::fulfilled(self.0.get(key.as_str(), options)).await?;
+    async fn get(&self, key: &Key, options: &JsValue) -> Result<Option<JsValue>> {
+        let value = task::fulfilled(self.namespace.get(key.as_str(), options)).await?;
         Ok((!value.is_null()).then_some(value))
     }
 
-    async fn put(&self, key: &Key, value: &JsValue, options: &JsValue) -> Result<(), Fault> {
-        task::fulfilled(self.0.put(key.as_str(), value, options)).await.map(|_| ())
+    async fn put(&self, key: &Key, value: &JsValue, options: &JsValue) -> Result<()> {
+        task::fulfilled(self.namespace.put(key.as_str(), value, options)).await.map(|_| ())
     }
 
     /// Reads a small value; its version is its hash.
-    pub async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault> {
+    pub async fn read(&self, key: &Key) -> Result<Option<Versioned>> {
         let Some(value) = self.get(key, &RECORD.with(Clone::clone)).await? else {
             return Ok(None);
         };
@@ -98,25 +100,20 @@ impl Kv {
         Ok(Some(Versioned { bytes: taken(&buffer), version }))
     }
 
-    pub async fn hold(&self, key: &Key) -> Result<Option<ArrayBuffer>, Fault> {
+    pub async fn hold(&self, key: &Key) -> Result<Option<ArrayBuffer>> {
         let value = self.get(key, &BLOB_BYTES.with(Clone::clone)).await?;
         Ok(value.map(JsCast::unchecked_into))
     }
 
     /// KV has no ranges; cutting a buffer costs half as much as reading a stream up to the part.
-    pub async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
+    pub async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<JsValue>> {
         match part {
             None => self.get(key, &BLOB_STREAM.with(Clone::clone)).await,
             Some(part) => Ok(self.hold(key).await?.map(|bytes| cut(&bytes, part).into())),
         }
     }
 
-    pub async fn write(
-        &self,
-        key: &Key,
-        bytes: &[u8],
-        condition: &Condition,
-    ) -> Result<Written, Fault> {
+    pub async fn write(&self, key: &Key, bytes: &[u8], condition: &Condition) -> Result<Written> {
         if *condition != Condition::Any {
             let current = self.read(key).await?.map(|current| current.version);
             if !is_met(condition, current.as_deref()) {
@@ -131,15 +128,15 @@ impl Kv {
     pub async fn store_blob(
         &self,
         key: &Key,
-        data: Data,
+        blob: Blob<'_>,
         hash: &ContentHash,
-    ) -> Result<Upload, Fault> {
-        let body: JsValue = match data {
-            Data::ReadableStream(stream) => stream.into(),
-            Data::Bytes(bytes) => Uint8Array::from(&bytes[..]).into(),
-            _ => return Err(Fault::Failed),
+    ) -> Result<Upload> {
+        let whole = match blob {
+            Blob::Bytes(bytes) => Response::new_with_opt_js_u8_array(Some(&bytes.into())),
+            Blob::RequestBody(_) => {
+                Response::new_with_opt_readable_stream(self.request.body().as_ref())
+            }
         };
-        let whole = Response::new_with_opt_buffer_source(Some(body.unchecked_ref()));
         let whole = whole.and_then(|response| response.array_buffer());
         let whole: ArrayBuffer = task::fulfilled(whole).await?.unchecked_into();
         if sha256(&whole).await? != *hash {
@@ -149,7 +146,7 @@ impl Kv {
         Ok(Upload::Stored)
     }
 
-    pub async fn delete_all(&self, keys: &[Key]) -> Result<(), Fault> {
+    pub async fn delete_all(&self, keys: &[Key]) -> Result<()> {
         let store = self.store()?;
         for some in keys.chunks(DELETES_AT_ONCE) {
             for deleted in join_all(some.iter().map(|key| store.delete(key.as_str()))).await {
@@ -159,7 +156,7 @@ impl Kv {
         Ok(())
     }
 
-    pub async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
+    pub async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing> {
         let (keys, cursor) = self.page(prefix, cursor, LIST_MAX).await?;
         Ok(Listing { keys: keys.into_iter().map(|key| key.name).collect(), cursor })
     }
@@ -169,7 +166,7 @@ impl Kv {
         key: &Key,
         known_etag: Option<&str>,
         part: Option<Part>,
-    ) -> Result<Option<Object<JsValue>>, Fault> {
+    ) -> Result<Option<Object<JsValue>>> {
         let kind = if part.is_some() { "arrayBuffer" } else { "stream" };
         let Some((value, meta)) = self.found(key, kind).await? else { return Ok(None) };
         let is_known = known_etag == Some(meta.etag.as_str());
@@ -184,7 +181,7 @@ impl Kv {
     }
 
     /// KV can't return the metadata of one key without its value.
-    pub async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
+    pub async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>> {
         let Some((value, meta)) = self.found(key, "stream").await? else { return Ok(None) };
         cancel(&value);
         Ok(Some(meta))
@@ -193,11 +190,10 @@ impl Kv {
     pub async fn object_write(
         &self,
         key: &Key,
-        body: Option<ReadableStream>,
         meta: &ObjectMeta,
         condition: &Condition,
-    ) -> Result<ObjectWritten, Fault> {
-        let Some(bytes) = streams::hold(body, meta.length).await? else {
+    ) -> Result<ObjectWritten> {
+        let Some(bytes) = streams::hold(self.request.body(), meta.length).await? else {
             return Err(Fault::Failed);
         };
         if *condition != Condition::Any {
@@ -218,7 +214,7 @@ impl Kv {
         prefix: &str,
         cursor: Option<&str>,
         count_max: u32,
-    ) -> Result<ObjectPage, Fault> {
+    ) -> Result<ObjectPage> {
         let (keys, cursor) = self.page(prefix, cursor, count_max).await?;
         let object = |key: Listed| Some((key.name, parsed(key.metadata?.as_str()?)?));
         Ok(ObjectPage { objects: keys.into_iter().filter_map(object).collect(), cursor })
@@ -229,7 +225,7 @@ impl Kv {
         prefix: &str,
         cursor: Option<&str>,
         count_max: u32,
-    ) -> Result<(Vec<Listed>, Option<String>), Fault> {
+    ) -> Result<(Vec<Listed>, Option<String>)> {
         let list = self.store()?.list().prefix(prefix.to_owned()).limit(count_max.into());
         let list = match cursor {
             Some(cursor) => list.cursor(cursor.to_owned()),
@@ -240,8 +236,8 @@ impl Kv {
     }
 
     /// Returns an object's value and metadata. A value without our metadata is not an object.
-    async fn found(&self, key: &Key, kind: &str) -> Result<Option<(JsValue, ObjectMeta)>, Fault> {
-        let found = task::fulfilled(self.0.get_with_metadata(key.as_str(), kind)).await?;
+    async fn found(&self, key: &Key, kind: &str) -> Result<Option<(JsValue, ObjectMeta)>> {
+        let found = task::fulfilled(self.namespace.get_with_metadata(key.as_str(), kind)).await?;
         let get = |name: &str| Reflect::get(&found, &name.into()).map_err(fault);
         let (value, metadata) = (get("value")?, get("metadata")?);
         let meta = metadata.as_string().and_then(|text| parsed(&text));

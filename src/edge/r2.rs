@@ -2,7 +2,7 @@
 
 use js_sys::{ArrayBuffer, Error};
 use wasm_bindgen::prelude::*;
-use web_sys::ReadableStream;
+use web_sys::Request;
 use worker::worker_sys::{R2Bucket, R2ObjectBody};
 use worker::{
     Bucket, Conditional, Data, HttpMetadata, Include, ListOptionsBuilder, Object as R2Object,
@@ -13,8 +13,8 @@ use crate::edge::bindings::{fault, has_code};
 use crate::edge::bytes::taken;
 use crate::edge::task;
 use crate::ports::{
-    Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Upload,
-    UploadedPart, Versioned, Written,
+    Blob, Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Result,
+    Upload, UploadedPart, Versioned, Written,
 };
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
@@ -28,15 +28,24 @@ const BAD_UPLOAD: [&str; 4] = ["10011", "10024", "10025", "10048"];
 /// The key of custom metadata that holds an object's tags.
 const TAGS: &str = "tags";
 
-/// A bucket.
-pub struct R2(pub Bucket);
+/// A bucket, and the request whose body may be stored.
+pub struct R2<'a> {
+    pub bucket: Bucket,
+    pub request: &'a Request,
+}
 
-impl R2 {
+impl R2<'_> {
     /// Reads an object's body without copying it into wasm, as `ObjectBody::bytes` does.
-    async fn get(&self, key: &Key) -> Result<Option<R2ObjectBody>, Fault> {
-        let raw: &R2Bucket = self.0.as_ref().unchecked_ref();
+    async fn get(&self, key: &Key) -> Result<Option<R2ObjectBody>> {
+        let raw: &R2Bucket = self.bucket.as_ref().unchecked_ref();
         let found = task::fulfilled(raw.get(key.to_string(), JsValue::UNDEFINED)).await?;
         Ok((!found.is_null()).then(|| found.unchecked_into()))
+    }
+
+    /// Returns the request's body as R2 takes it. The runtime knows its length, which R2 needs.
+    fn body(&self, length: u64) -> Data {
+        let body = self.request.body().filter(|_| length > 0);
+        body.map_or(Data::Bytes(Vec::new()), Data::ReadableStream)
     }
 
     async fn find(
@@ -44,8 +53,8 @@ impl R2 {
         key: &Key,
         known_etag: Option<&str>,
         part: Option<Part>,
-    ) -> Result<Option<R2Object>, Fault> {
-        let mut get = self.0.get(key.as_str());
+    ) -> Result<Option<R2Object>> {
+        let mut get = self.bucket.get(key.as_str());
         if let Some(Part { first: offset, length }) = part {
             get = get.range(Range::OffsetWithLength { offset, length });
         }
@@ -55,18 +64,18 @@ impl R2 {
         get.execute().await.map_err(fault)
     }
 
-    pub async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault> {
+    pub async fn read(&self, key: &Key) -> Result<Option<Versioned>> {
         let Some(found) = self.get(key).await? else { return Ok(None) };
         let bytes = taken(&bytes_of(&found).await?);
         Ok(Some(Versioned { bytes, version: found.etag().map_err(fault)? }))
     }
 
-    pub async fn hold(&self, key: &Key) -> Result<Option<ArrayBuffer>, Fault> {
+    pub async fn hold(&self, key: &Key) -> Result<Option<ArrayBuffer>> {
         let Some(found) = self.get(key).await? else { return Ok(None) };
         bytes_of(&found).await.map(Some)
     }
 
-    pub async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<JsValue>, Fault> {
+    pub async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<JsValue>> {
         if part.is_some() {
             return self.find(key, None, part).await?.map(|object| body_of(&object)).transpose();
         }
@@ -74,13 +83,8 @@ impl R2 {
         found.body().map(|body| Some(body.into())).map_err(fault)
     }
 
-    pub async fn write(
-        &self,
-        key: &Key,
-        bytes: &[u8],
-        condition: &Condition,
-    ) -> Result<Written, Fault> {
-        let put = only_if(self.0.put(key.as_str(), bytes.to_vec()), condition);
+    pub async fn write(&self, key: &Key, bytes: &[u8], condition: &Condition) -> Result<Written> {
+        let put = only_if(self.bucket.put(key.as_str(), bytes.to_vec()), condition);
         let stored = put.execute().await.map_err(fault)?;
         Ok(if stored.is_some() { Written::Done } else { Written::Lost })
     }
@@ -89,20 +93,24 @@ impl R2 {
     pub async fn store_blob(
         &self,
         key: &Key,
-        data: Data,
+        blob: Blob<'_>,
         hash: &ContentHash,
-    ) -> Result<Upload, Fault> {
-        let put = self.0.put(key.as_str(), data).sha256(hash.0.to_vec()).execute().await;
+    ) -> Result<Upload> {
+        let data = match blob {
+            Blob::Bytes(bytes) => Data::Bytes(bytes.to_vec()),
+            Blob::RequestBody(length) => self.body(length),
+        };
+        let put = self.bucket.put(key.as_str(), data).sha256(hash.0.to_vec()).execute().await;
         let stored = unless(put, &BAD_DIGEST)?;
         Ok(if stored.is_some() { Upload::Stored } else { Upload::Mismatch })
     }
 
-    pub async fn delete_all(&self, keys: &[Key]) -> Result<(), Fault> {
-        self.0.delete_multiple(keys.iter().map(Key::as_str).collect()).await.map_err(fault)
+    pub async fn delete_all(&self, keys: &[Key]) -> Result<()> {
+        self.bucket.delete_multiple(keys.iter().map(Key::as_str).collect()).await.map_err(fault)
     }
 
-    pub async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
-        let (objects, cursor) = page(self.0.list().prefix(prefix), cursor).await?;
+    pub async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing> {
+        let (objects, cursor) = page(self.bucket.list().prefix(prefix), cursor).await?;
         Ok(Listing { keys: objects.iter().map(R2Object::key).collect(), cursor })
     }
 
@@ -111,7 +119,7 @@ impl R2 {
         key: &Key,
         known_etag: Option<&str>,
         part: Option<Part>,
-    ) -> Result<Option<Object<JsValue>>, Fault> {
+    ) -> Result<Option<Object<JsValue>>> {
         let Some(object) = self.find(key, known_etag, part).await? else { return Ok(None) };
         let meta = meta_of(&object)?;
         // R2 returns an object without a body if the condition does not hold.
@@ -121,21 +129,20 @@ impl R2 {
         }))
     }
 
-    pub async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
-        let found = self.0.head(key.as_str()).await.map_err(fault)?;
+    pub async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>> {
+        let found = self.bucket.head(key.as_str()).await.map_err(fault)?;
         found.map(|object| meta_of(&object)).transpose()
     }
 
     pub async fn object_write(
         &self,
         key: &Key,
-        body: Option<ReadableStream>,
         meta: &ObjectMeta,
         condition: &Condition,
-    ) -> Result<ObjectWritten, Fault> {
-        let put =
-            self.0.put(key.as_str(), data(body, meta.length)).http_metadata(http_metadata(meta));
-        let put = only_if(put.custom_metadata(custom_metadata(meta)), condition);
+    ) -> Result<ObjectWritten> {
+        let put = self.bucket.put(key.as_str(), self.body(meta.length));
+        let put = put.http_metadata(http_metadata(meta)).custom_metadata(custom_metadata(meta));
+        let put = only_if(put, condition);
         let stored = put.execute().await.map_err(fault)?;
         Ok(stored.map_or(ObjectWritten::Lost, |object| ObjectWritten::Done(object.http_etag())))
     }
@@ -145,31 +152,25 @@ impl R2 {
         prefix: &str,
         cursor: Option<&str>,
         count_max: u32,
-    ) -> Result<ObjectPage, Fault> {
+    ) -> Result<ObjectPage> {
         let include = vec![Include::HttpMetadata, Include::CustomMetadata];
-        let list = self.0.list().prefix(prefix).limit(count_max).include(include);
+        let list = self.bucket.list().prefix(prefix).limit(count_max).include(include);
         let (objects, cursor) = page(list, cursor).await?;
         let objects = objects.iter().map(|object| Ok((object.key(), meta_of(object)?)));
-        Ok(ObjectPage { objects: objects.collect::<Result<_, Fault>>()?, cursor })
+        Ok(ObjectPage { objects: objects.collect::<Result<_>>()?, cursor })
     }
 
-    pub async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String, Fault> {
+    pub async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String> {
         let create =
-            self.0.create_multipart_upload(key.as_str()).http_metadata(http_metadata(meta));
+            self.bucket.create_multipart_upload(key.as_str()).http_metadata(http_metadata(meta));
         let create = create.custom_metadata(custom_metadata(meta));
         Ok(create.execute().await.map_err(fault)?.upload_id().await)
     }
 
     /// Returns the part's entity tag, or `None` if there is no such upload.
-    pub async fn upload_part(
-        &self,
-        key: &Key,
-        id: &str,
-        number: u16,
-        body: Option<ReadableStream>,
-    ) -> Result<Option<String>, Fault> {
-        let upload = self.0.resume_multipart_upload(key.as_str(), id).map_err(fault)?;
-        let part = upload.upload_part(number, data(body, u64::MAX)).await;
+    pub async fn upload_part(&self, key: &Key, id: &str, number: u16) -> Result<Option<String>> {
+        let upload = self.bucket.resume_multipart_upload(key.as_str(), id).map_err(fault)?;
+        let part = upload.upload_part(number, self.body(u64::MAX)).await;
         Ok(unless(part, &BAD_UPLOAD)?.map(|part| part.etag()))
     }
 
@@ -179,21 +180,21 @@ impl R2 {
         key: &Key,
         id: &str,
         parts: &[UploadedPart],
-    ) -> Result<Option<ObjectMeta>, Fault> {
-        let upload = self.0.resume_multipart_upload(key.as_str(), id).map_err(fault)?;
+    ) -> Result<Option<ObjectMeta>> {
+        let upload = self.bucket.resume_multipart_upload(key.as_str(), id).map_err(fault)?;
         let part = |part: &UploadedPart| worker::UploadedPart::new(part.number, part.etag.clone());
         let object = upload.complete(parts.iter().map(part)).await;
         unless(object, &BAD_UPLOAD)?.map(|object| meta_of(&object)).transpose()
     }
 
-    pub async fn upload_drop(&self, key: &Key, id: &str) -> Result<(), Fault> {
-        let upload = self.0.resume_multipart_upload(key.as_str(), id).map_err(fault)?;
+    pub async fn upload_drop(&self, key: &Key, id: &str) -> Result<()> {
+        let upload = self.bucket.resume_multipart_upload(key.as_str(), id).map_err(fault)?;
         unless(upload.abort().await, &BAD_UPLOAD).map(|_| ())
     }
 }
 
 /// Returns `None` if R2 failed with one of `codes`.
-fn unless<T>(result: worker::Result<T>, codes: &[&str]) -> Result<Option<T>, Fault> {
+fn unless<T>(result: worker::Result<T>, codes: &[&str]) -> Result<Option<T>> {
     match result.map_err(JsValue::from) {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.is_instance_of::<Error>() && has_code(&error, codes) => Ok(None),
@@ -201,16 +202,11 @@ fn unless<T>(result: worker::Result<T>, codes: &[&str]) -> Result<Option<T>, Fau
     }
 }
 
-/// Returns a request body as R2 takes it. The runtime knows its length, which R2 needs.
-pub fn data(body: Option<ReadableStream>, length: u64) -> Data {
-    body.filter(|_| length > 0).map_or(Data::Bytes(Vec::new()), Data::ReadableStream)
-}
-
-async fn bytes_of(found: &R2ObjectBody) -> Result<ArrayBuffer, Fault> {
+async fn bytes_of(found: &R2ObjectBody) -> Result<ArrayBuffer> {
     task::fulfilled(found.array_buffer()).await.map(JsCast::unchecked_into)
 }
 
-fn body_of(object: &R2Object) -> Result<JsValue, Fault> {
+fn body_of(object: &R2Object) -> Result<JsValue> {
     match object.body().ok_or(Fault::Failed)?.response_body().map_err(fault)? {
         worker::ResponseBody::Stream(stream) => Ok(stream.into()),
         _ => Err(Fault::Failed),
@@ -218,7 +214,7 @@ fn body_of(object: &R2Object) -> Result<JsValue, Fault> {
 }
 
 /// Objects written by something else may have neither a media type nor tags.
-fn meta_of(object: &R2Object) -> Result<ObjectMeta, Fault> {
+fn meta_of(object: &R2Object) -> Result<ObjectMeta> {
     let tags = object.custom_metadata().map_err(fault)?.remove(TAGS);
     Ok(ObjectMeta {
         length: object.size(),
@@ -254,7 +250,7 @@ fn not_matching(etag: String) -> Conditional {
 async fn page(
     list: ListOptionsBuilder<'_>,
     cursor: Option<&str>,
-) -> Result<(Vec<R2Object>, Option<String>), Fault> {
+) -> Result<(Vec<R2Object>, Option<String>)> {
     let list = match cursor {
         Some(cursor) => list.cursor(cursor),
         None => list,

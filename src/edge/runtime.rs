@@ -1,4 +1,4 @@
-//! The ports of one request, except for the store.
+//! The ports of one request. Those to the store, the edge tier and upstreams have their own files.
 
 use std::future::Future;
 use std::ops::Deref;
@@ -9,24 +9,18 @@ use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{ReadableStream, Request};
 use worker::worker_sys::Context;
-use worker::{Env, RateLimiter as Limiter};
+use worker::{Env, RateLimiter};
 
 use crate::edge::bindings::{bound, fault};
-use crate::edge::{bytes, cache, headers, streams, task, upstream};
+use crate::edge::{bytes, headers, streams, task};
 use crate::ports::settings::Settings;
-use crate::ports::{
-    Bodies, BodyFault, Client, Clock, EdgeCache, EdgeContent, Fault, Fetch, Found, Isolate, Part,
-    Ports, RateLimiter, UpstreamRequest, UpstreamResponse,
-};
+use crate::ports::{Bodies, BodyFault, Clock, Fault, Isolate, Part, Ports, Result};
 use crate::site::ids::ContentHash;
-use crate::site::keys::Key;
 use crate::wire::headers::Headers;
-use crate::wire::time::{DeltaSeconds, UnixMillis};
+use crate::wire::time::UnixMillis;
 
 /// The name of the rate limiter's binding.
 const RATE_LIMIT: &str = "FRESH_LIMIT";
-/// Goes up when the format of edge tier entries changes, so that no version reads another's.
-const EDGE_GENERATION: &str = "1";
 /// Deadline of work behind a response: the runtime ends it after 30 s.
 const BEHIND_DEADLINE_MS: u64 = 25_000;
 
@@ -53,13 +47,6 @@ impl Runtime {
     pub fn new(request: Request, env: Env, context: Context, settings: Rc<Settings>) -> Self {
         Self(Rc::new(Inner { request, env, settings, context }))
     }
-
-    /// Returns the URL of a key in the edge tier: on the base host, below the reserved prefix,
-    /// which the worker answers itself.
-    fn edge_url(&self, key: &Key) -> String {
-        let base = self.settings.base_domain.as_str();
-        ["https://", base, "/.selvedge/edge/", EDGE_GENERATION, "/", key.as_str()].concat()
-    }
 }
 
 impl Ports for Runtime {}
@@ -83,6 +70,22 @@ impl Isolate for Runtime {
         let mut bytes = [0; 39];
         getrandom::fill(&mut bytes).ok().map(|()| bytes)
     }
+
+    async fn limit(&self, key: &str) -> Result<bool> {
+        let limiter: RateLimiter = bound(&self.env, RATE_LIMIT)?;
+        limiter.limit(key.to_owned()).await.map(|outcome| outcome.success).map_err(fault)
+    }
+
+    fn request_headers(&self) -> Headers {
+        headers::from_runtime(&self.request.headers())
+    }
+
+    async fn request_body(&self, bytes_max: usize) -> Result<Vec<u8>, BodyFault> {
+        let bytes_max = bytes_max as u64;
+        let held = streams::hold(self.request.body(), bytes_max).await;
+        let held = held.map_err(|_| BodyFault::Broken)?.ok_or(BodyFault::TooLarge(bytes_max))?;
+        Ok(bytes::taken(&held))
+    }
 }
 
 impl Clock for Runtime {
@@ -96,33 +99,20 @@ impl Clock for Runtime {
     }
 }
 
-impl Client for Runtime {
-    fn request_headers(&self) -> Headers {
-        headers::from_runtime(&self.request.headers())
-    }
-
-    async fn request_body(&self, bytes_max: usize) -> Result<Vec<u8>, BodyFault> {
-        let bytes_max = bytes_max as u64;
-        let held = streams::hold(self.request.body(), bytes_max).await;
-        let held = held.map_err(|_| BodyFault::Broken)?.ok_or(BodyFault::TooLarge(bytes_max))?;
-        Ok(bytes::taken(&held))
-    }
-}
-
 impl Bodies for Runtime {
     type Body = JsValue;
     type Held = ArrayBuffer;
 
-    async fn hold_body(&self, body: JsValue, bytes_max: u64) -> Result<ArrayBuffer, Fault> {
+    async fn hold_body(&self, body: JsValue, bytes_max: u64) -> Result<ArrayBuffer> {
         let body = (!body.is_null()).then(|| body.unchecked_into());
         streams::hold(body, bytes_max).await?.ok_or(Fault::Failed)
     }
 
-    fn cut(&self, body: JsValue, part: Part) -> Result<JsValue, Fault> {
+    fn cut(&self, body: JsValue, part: Part) -> Result<JsValue> {
         streams::cut(body.unchecked_ref::<ReadableStream>(), part).map(Into::into)
     }
 
-    fn share(&self, body: JsValue) -> Result<(JsValue, JsValue), Fault> {
+    fn share(&self, body: JsValue) -> Result<(JsValue, JsValue)> {
         streams::share(body)
     }
 
@@ -138,45 +128,7 @@ impl Bodies for Runtime {
         bytes::taken(&held)
     }
 
-    async fn digest(&self, held: &ArrayBuffer) -> Result<ContentHash, Fault> {
+    async fn digest(&self, held: &ArrayBuffer) -> Result<ContentHash> {
         bytes::sha256(held).await
-    }
-}
-
-impl EdgeCache for Runtime {
-    async fn edge_find(&self, key: &Key) -> Result<Option<Found<JsValue>>, Fault> {
-        cache::find(&self.edge_url(key)).await
-    }
-
-    async fn edge_hold(&self, key: &Key) -> Result<Option<ArrayBuffer>, Fault> {
-        cache::hold(&self.edge_url(key)).await
-    }
-
-    async fn edge_keep(
-        &self,
-        key: &Key,
-        head: &str,
-        content: EdgeContent<Self>,
-        ttl: DeltaSeconds,
-    ) -> Result<(), Fault> {
-        let (body, length) = match content {
-            EdgeContent::Bytes(bytes) => (Uint8Array::from(&bytes[..]).into(), bytes.len() as u64),
-            EdgeContent::Held(buffer) => (buffer.clone().into(), u64::from(buffer.byte_length())),
-            EdgeContent::Stream(stream, length) => (stream, length),
-        };
-        cache::keep(&self.edge_url(key), head, &body, length, ttl.seconds()).await
-    }
-}
-
-impl Fetch for Runtime {
-    async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<JsValue>, Fault> {
-        upstream::fetch(&self.env, &self.request, request).await
-    }
-}
-
-impl RateLimiter for Runtime {
-    async fn limit(&self, key: &str) -> Result<bool, Fault> {
-        let limiter: Limiter = bound(&self.env, RATE_LIMIT)?;
-        limiter.limit(key.to_owned()).await.map(|outcome| outcome.success).map_err(fault)
     }
 }

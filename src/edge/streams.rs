@@ -11,7 +11,7 @@ use worker::worker_sys::FixedLengthStream;
 
 use crate::edge::bindings::fault;
 use crate::edge::task;
-use crate::ports::{Fault, Part};
+use crate::ports::{Fault, Part, Result};
 
 /// Maximum length enforced on a body. A larger `Content-Length` is not checked.
 const CHECKED_LENGTH_MAX: u64 = u32::MAX as u64;
@@ -32,10 +32,7 @@ extern "C" {
 }
 
 /// Reads a whole body. Returns `None`, with the rest cancelled, if it exceeds `bytes_max`.
-pub async fn hold(
-    body: Option<ReadableStream>,
-    bytes_max: u64,
-) -> Result<Option<ArrayBuffer>, Fault> {
+pub async fn hold(body: Option<ReadableStream>, bytes_max: u64) -> Result<Option<ArrayBuffer>> {
     let mut chunks: Vec<Uint8Array> = Vec::new();
     let mut length: u64 = 0;
     if let Some(body) = body {
@@ -65,7 +62,7 @@ pub async fn hold(
 }
 
 /// Returns a part of a body.
-pub fn cut(body: &ReadableStream, part: Part) -> Result<ReadableStream, Fault> {
+pub fn cut(body: &ReadableStream, part: Part) -> Result<ReadableStream> {
     let through = fixed_length(part.length).map_err(fault)?;
     let (reader, writer) = ends(body, &through).map_err(fault)?;
     task::spawn(async move {
@@ -98,11 +95,7 @@ async fn send_part(
 
 /// Returns a stream with the bytes of `body` that fails if the body pauses for longer than
 /// `idle_ms`, or if its length is not `length`.
-pub fn guarded(
-    body: &ReadableStream,
-    length: Option<u64>,
-    idle_ms: u64,
-) -> Result<ReadableStream, Fault> {
+pub fn guarded(body: &ReadableStream, length: Option<u64>, idle_ms: u64) -> Result<ReadableStream> {
     let through = match length.filter(|length| *length <= CHECKED_LENGTH_MAX) {
         Some(length) => fixed_length(length),
         None => IdentityTransformStream::new().map(TransformStream::from),
@@ -133,7 +126,7 @@ async fn send_guarded(
 }
 
 /// Returns two streams, each with all bytes of `body`.
-pub fn share(body: JsValue) -> Result<(JsValue, JsValue), Fault> {
+pub fn share(body: JsValue) -> Result<(JsValue, JsValue)> {
     let pair = body.unchecked_ref::<Tee>().tee().map_err(fault)?;
     Ok((pair.get(0), pair.get(1)))
 }

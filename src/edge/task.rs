@@ -21,7 +21,7 @@ use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::*;
 
 use crate::edge::bindings::{fault, global};
-use crate::ports::Fault;
+use crate::ports::Result;
 
 /// A task's future; its value is a response, or nothing of interest.
 type Work = Pin<Box<dyn Future<Output = JsValue>>>;
@@ -161,7 +161,7 @@ pub fn settled(promise: &Promise) -> Settled {
 }
 
 /// Awaits the promise that a call returned.
-pub async fn fulfilled(promise: Result<Promise, JsValue>) -> Result<JsValue, Fault> {
+pub async fn fulfilled(promise: Result<Promise, JsValue>) -> Result<JsValue> {
     settled(&promise.map_err(fault)?).await.map_err(fault)
 }
 

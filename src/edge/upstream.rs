@@ -5,40 +5,37 @@
 use js_sys::{Object, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
-use worker::Env;
 use worker::worker_sys::Fetcher;
 
 use crate::edge::bindings::{bound, fault, global};
+use crate::edge::runtime::Runtime;
 use crate::edge::{headers, streams, task};
-use crate::ports::{Fault, UpstreamRequest, UpstreamResponse};
+use crate::ports::{Fault, Fetch, Result, UpstreamRequest, UpstreamResponse};
 use crate::site::action::Upstream;
 
-/// Sends `request`, with the client's body if it asks for that.
-///
-/// The raw `Fetcher` instead of `worker`'s: that has no `signal` and no `encodeResponseBody`. The
-/// global scope has the same `fetch`, and this binding of it catches what it throws.
-pub async fn fetch(
-    env: &Env,
-    client: &Request,
-    request: &UpstreamRequest,
-) -> Result<UpstreamResponse<JsValue>, Fault> {
-    let fetcher: Fetcher = match &request.upstream {
-        Upstream::Origin { .. } => global().unchecked_into(),
-        Upstream::Service(name) => bound(env, name.as_str())?,
-    };
-    let controller = AbortController::new().map_err(fault)?;
-    let init = init(client, request, &controller).map_err(fault)?;
-    let promise = fetcher.fetch_with_str_and_init(&request.url, &init).map_err(fault)?;
-    let Some(response) = task::within(request.timeout_ms, task::settled(&promise)).await else {
-        controller.abort_with_reason(&streams::timeout("the upstream did not answer in time"));
-        return Err(Fault::TimedOut);
-    };
-    let response: Response = response.map_err(fault)?.unchecked_into();
-    let headers = headers::from_runtime(&response.headers());
-    let length = headers.value("content-length").and_then(length);
-    let body = response.body().map(|body| streams::guarded(&body, length, request.idle_ms));
-    let body = body.transpose()?.map(Into::into);
-    Ok(UpstreamResponse { status: response.status(), headers, body })
+impl Fetch for Runtime {
+    /// Uses the raw `Fetcher` instead of `worker`'s: that has no `signal` and no
+    /// `encodeResponseBody`. The global scope has the same `fetch`, and this binding of it catches
+    /// what it throws.
+    async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<JsValue>> {
+        let fetcher: Fetcher = match &request.upstream {
+            Upstream::Origin { .. } => global().unchecked_into(),
+            Upstream::Service(name) => bound(&self.env, name.as_str())?,
+        };
+        let controller = AbortController::new().map_err(fault)?;
+        let init = init(&self.request, request, &controller).map_err(fault)?;
+        let promise = fetcher.fetch_with_str_and_init(&request.url, &init).map_err(fault)?;
+        let Some(response) = task::within(request.timeout_ms, task::settled(&promise)).await else {
+            controller.abort_with_reason(&streams::timeout("the upstream did not answer in time"));
+            return Err(Fault::TimedOut);
+        };
+        let response: Response = response.map_err(fault)?.unchecked_into();
+        let headers = headers::from_runtime(&response.headers());
+        let length = headers.value("content-length").and_then(length);
+        let body = response.body().map(|body| streams::guarded(&body, length, request.idle_ms));
+        let body = body.transpose()?.map(Into::into);
+        Ok(UpstreamResponse { status: response.status(), headers, body })
+    }
 }
 
 fn init(

@@ -1,8 +1,6 @@
 //! Bodies: streams that are passed on, bytes held in the isolate, and the body of a response.
 
-use std::future::Future;
-
-use crate::ports::fault::Fault;
+use crate::ports::fault::Result;
 use crate::site::ids::ContentHash;
 
 /// A part of a body.
@@ -20,17 +18,13 @@ pub trait Bodies {
     type Held: Clone + 'static;
 
     /// Reads a whole stream. Fails if it is longer than `bytes_max`, or cut off.
-    fn hold_body(
-        &self,
-        body: Self::Body,
-        bytes_max: u64,
-    ) -> impl Future<Output = Result<Self::Held, Fault>>;
+    async fn hold_body(&self, body: Self::Body, bytes_max: u64) -> Result<Self::Held>;
 
     /// Returns a part of a stream.
-    fn cut(&self, body: Self::Body, part: Part) -> Result<Self::Body, Fault>;
+    fn cut(&self, body: Self::Body, part: Part) -> Result<Self::Body>;
 
     /// Returns two streams, each with all bytes of `body`.
-    fn share(&self, body: Self::Body) -> Result<(Self::Body, Self::Body), Fault>;
+    fn share(&self, body: Self::Body) -> Result<(Self::Body, Self::Body)>;
 
     fn held_of(&self, bytes: &[u8]) -> Self::Held;
 
@@ -40,7 +34,7 @@ pub trait Bodies {
     fn held_bytes(&self, held: Self::Held) -> Vec<u8>;
 
     /// Returns the SHA-256 of held bytes. The runtime's own is many times faster than one in wasm.
-    fn digest(&self, held: &Self::Held) -> impl Future<Output = Result<ContentHash, Fault>>;
+    async fn digest(&self, held: &Self::Held) -> Result<ContentHash>;
 }
 
 /// The body of a response. Wasm does not copy the bytes that it holds or passes on.

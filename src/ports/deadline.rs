@@ -8,22 +8,22 @@ use std::pin::{Pin, pin};
 
 use futures_util::future::{Either, poll_immediate, select};
 
-use crate::ports::clock::Clock;
-use crate::ports::fault::Fault;
+use crate::ports::fault::{Fault, Result};
+use crate::ports::isolate::Clock;
 
 /// Number of retries after an immediate failure.
 const RETRIES_MAX: u32 = 2;
 /// First pause between tries in milliseconds; the second is twice as long.
 const RETRY_PAUSE_MS: u64 = 25;
 
-type Attempt<'a, T> = dyn Future<Output = Result<T, Fault>> + 'a;
+type Attempt<'a, T> = dyn Future<Output = Result<T>> + 'a;
 
 /// Awaits an operation for at most `ms`.
 pub async fn within<C: Clock, T>(
     clock: &C,
     ms: u64,
-    operation: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
+    operation: impl Future<Output = Result<T>>,
+) -> Result<T> {
     limited(clock, ms, pin!(operation)).await
 }
 
@@ -34,9 +34,9 @@ pub async fn persistently<C: Clock, T, F>(
     clock: &C,
     ms: u64,
     mut operation: impl FnMut() -> F,
-) -> Result<T, Fault>
+) -> Result<T>
 where
-    F: Future<Output = Result<T, Fault>>,
+    F: Future<Output = Result<T>>,
 {
     let mut attempt = || -> Pin<Box<Attempt<'_, T>>> { Box::pin(operation()) };
     limited(clock, ms, pin!(retried(clock, &mut attempt))).await
@@ -45,7 +45,7 @@ where
 async fn retried<'a, C: Clock, T>(
     clock: &C,
     attempt: &mut (dyn FnMut() -> Pin<Box<Attempt<'a, T>>> + '_),
-) -> Result<T, Fault> {
+) -> Result<T> {
     let mut pause_ms = RETRY_PAUSE_MS;
     for _ in 0..RETRIES_MAX {
         match attempt().await {
@@ -61,7 +61,7 @@ async fn limited<C: Clock, T>(
     clock: &C,
     ms: u64,
     mut attempt: Pin<&mut Attempt<'_, T>>,
-) -> Result<T, Fault> {
+) -> Result<T> {
     if let Some(result) = poll_immediate(attempt.as_mut()).await {
         return result;
     }

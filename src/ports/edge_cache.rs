@@ -1,9 +1,7 @@
 //! The edge tier: the cache of a data centre, used as a key-value store.
 
-use std::future::Future;
-
 use crate::ports::bodies::Bodies;
-use crate::ports::fault::Fault;
+use crate::ports::fault::Result;
 use crate::site::keys::Key;
 use crate::wire::time::DeltaSeconds;
 
@@ -25,20 +23,17 @@ pub enum EdgeContent<P: Bodies + ?Sized> {
 
 pub trait EdgeCache: Bodies {
     /// Looks an entry up.
-    fn edge_find(
-        &self,
-        key: &Key,
-    ) -> impl Future<Output = Result<Option<Found<Self::Body>>, Fault>>;
+    async fn edge_find(&self, key: &Key) -> Result<Option<Found<Self::Body>>>;
 
     /// Looks an entry up and reads its body.
-    fn edge_hold(&self, key: &Key) -> impl Future<Output = Result<Option<Self::Held>, Fault>>;
+    async fn edge_hold(&self, key: &Key) -> Result<Option<Self::Held>>;
 
     /// Stores an entry. Success does not mean that the tier keeps it.
-    fn edge_keep(
+    async fn edge_keep(
         &self,
         key: &Key,
         head: &str,
         content: EdgeContent<Self>,
         ttl: DeltaSeconds,
-    ) -> impl Future<Output = Result<(), Fault>>;
+    ) -> Result<()>;
 }

@@ -1,6 +1,9 @@
 //! Failures of the ports.
 
-use std::fmt;
+use std::{fmt, result};
+
+/// The result of a port.
+pub type Result<T, E = Fault> = result::Result<T, E>;
 
 /// Why a port failed. Never a reason to conclude that something does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

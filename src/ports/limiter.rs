@@ -1,19 +1,11 @@
-//! Rate limits: the runtime's limiter, and one for this isolate if that is missing or fails.
+//! The rate limiter of an isolate, for when the runtime's is missing or fails.
 //!
 //! No window lets more requests pass than the limit and a burst of a tenth of it. A clock that goes
 //! back lets none pass.
 
 use std::collections::HashMap;
-use std::future::Future;
 
-use crate::ports::fault::Fault;
 use crate::wire::time::UnixMillis;
-
-/// The runtime's rate limiter.
-pub trait RateLimiter {
-    /// Returns whether another request of this key passes.
-    fn limit(&self, key: &str) -> impl Future<Output = Result<bool, Fault>>;
-}
 
 /// The window that a limit counts in.
 pub const WINDOW_SECS: u64 = 60;
@@ -74,7 +66,6 @@ impl Pace {
     }
 }
 
-/// The rate limiter of an isolate.
 #[derive(Debug, Default)]
 pub struct Limiter {
     paces: HashMap<String, Pace>,

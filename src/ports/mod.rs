@@ -4,57 +4,29 @@
 //! nothing: it does what it is asked, or returns a [`Fault`].
 
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
-        clippy::string_slice
-    )
-)]
+// An isolate has one thread, so no caller needs a future to be `Send`.
+#![allow(async_fn_in_trait)]
 
 pub mod bodies;
-pub mod client;
-pub mod clock;
 pub mod deadline;
 pub mod edge_cache;
 pub mod fault;
 pub mod isolate;
 pub mod join;
 pub mod limiter;
-pub mod objects;
 pub mod settings;
 pub mod store;
-pub mod uploads;
 pub mod upstream;
 
 pub use bodies::{Bodies, Part, ResponseBody};
-pub use client::{BodyFault, Client};
-pub use clock::Clock;
 pub use edge_cache::{EdgeCache, EdgeContent, Found};
-pub use fault::Fault;
-pub use isolate::Isolate;
-pub use limiter::RateLimiter;
-pub use objects::{Object, ObjectMeta, ObjectPage, ObjectWritten, Objects};
-pub use store::{Blob, Condition, Listing, Store, Upload, Versioned, Written};
-pub use uploads::{UploadedPart, Uploads};
+pub use fault::{Fault, Result};
+pub use isolate::{BodyFault, Clock, Isolate};
+pub use store::{
+    Blob, Condition, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Store, Upload,
+    UploadedPart, Versioned, Written,
+};
 pub use upstream::{Fetch, UpstreamRequest, UpstreamResponse};
 
 /// All ports of one request; cloned into work that continues behind the response.
-pub trait Ports:
-    Store
-    + Objects
-    + Uploads
-    + EdgeCache
-    + Fetch
-    + Client
-    + RateLimiter
-    + Isolate
-    + Clock
-    + Clone
-    + 'static
-{
-}
+pub trait Ports: Store + EdgeCache + Fetch + Isolate + Clock + Clone + 'static {}

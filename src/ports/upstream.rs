@@ -1,9 +1,7 @@
 //! Requests to upstreams.
 
-use std::future::Future;
-
 use crate::ports::bodies::Bodies;
-use crate::ports::fault::Fault;
+use crate::ports::fault::Result;
 use crate::site::action::Upstream;
 use crate::wire::headers::Headers;
 
@@ -33,8 +31,5 @@ pub struct UpstreamResponse<B> {
 
 pub trait Fetch: Bodies {
     /// Sends a request to an upstream. Redirects are not followed.
-    fn fetch(
-        &self,
-        request: &UpstreamRequest,
-    ) -> impl Future<Output = Result<UpstreamResponse<Self::Body>, Fault>>;
+    async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<Self::Body>>;
 }

@@ -9,7 +9,7 @@ use futures_util::future::join;
 
 use crate::cache::tiers::Tiers;
 use crate::cache::windows;
-use crate::ports::{Fault, Ports};
+use crate::ports::{Ports, Result};
 use crate::serve::error::HttpError;
 use crate::serve::request::Request;
 use crate::serve::response::Response;
@@ -40,7 +40,7 @@ async fn view_of<P: Ports>(
     tiers: &Tiers<P>,
     site: &SiteName,
     id: &DeploymentId,
-) -> Result<Option<Rc<SiteView>>, Fault> {
+) -> Result<Option<Rc<SiteView>>> {
     let deployment = DeploymentKey(site.clone(), id.clone());
     let reads = join(windows::current(tiers, site), windows::current(tiers, &deployment));
     let (view, deployment) = reads.await;

@@ -4,17 +4,6 @@
 //! [`present`] decides the status; [`response::finish`] makes the response of it.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
-        clippy::string_slice
-    )
-)]
 
 pub mod destination;
 pub mod request;

@@ -7,7 +7,7 @@ use selvedge::ports::Fault;
 
 use super::support::folder::{Folder, publish};
 use super::support::response::Isolate;
-use super::support::world::{EdgeTemper, Op, Trouble, World};
+use super::support::world::{EdgeTemper, Op, Script, Trouble, World};
 
 use Trouble::{Before, Hang, Null};
 
@@ -28,7 +28,7 @@ fn folder() -> Folder {
 fn world() -> World {
     let world = World::new();
     publish(&world, "www", "production", &folder());
-    world.take_log();
+    world.log.take();
     world
 }
 
@@ -38,7 +38,7 @@ fn an_edge_tier_that_evicts_changes_nothing() {
         for seed in 1..8 {
             let world = world();
             world.set_seed(seed);
-            world.set_edge_temper(temper);
+            world.temper.set(temper);
             let right = Isolate::new(&world);
             let right = PATHS.map(|path| right.get("www.cdn.test", path).lasting());
             for round in 0..4 {
@@ -62,12 +62,14 @@ fn random_faults_give_the_right_answer_or_503() {
     for seed in 1..60 {
         let world = world();
         world.set_seed(seed);
-        world.set_edge_temper(EdgeTemper::Vanishing(30));
+        world.temper.set(EdgeTemper::Vanishing(30));
         for op in [Op::Read, Op::Hold, Op::Open, Op::EdgeLookup, Op::EdgePut] {
             for trouble in [Before(Fault::Failed), Before(Fault::Busy), Hang, Null] {
                 // A live record that is not there is a stage that is not there: not a fault.
-                let prefix = if trouble == Null { "blob/" } else { "" };
-                world.trouble_for(op, prefix, 5, trouble);
+                let key_prefix = if trouble == Null { "blob/" } else { "" };
+                let (op, skip, times, percent) = (Some(op), 0, usize::MAX, 5);
+                let script = Script { op, key_prefix, skip, times, percent, trouble };
+                world.scripts.borrow_mut().push(script);
             }
         }
         let isolate = Isolate::new(&world);

@@ -221,7 +221,7 @@ fn attacks_take_nothing_away() {
                     answer
                 });
                 let before = victim(&isolate);
-                world.set_now_ms(START_MS + at_secs * 1_000);
+                world.now_ms.set(START_MS + at_secs * 1_000);
                 ask(&isolate, method, API).header(name, value).send();
                 world.on_fetch(|_, _| Answer::new(503, "", "down"));
                 let after = victim(&isolate);

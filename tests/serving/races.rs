@@ -178,7 +178,7 @@ fn filled() -> World {
     assert_eq!(from.admin("POST", "/sites/aa/tokens", token).status, 201);
     assert_eq!(from.admin("POST", "/sites/aa/keys", br#"{"name":"k"}"#).status, 201);
     assert_eq!(from.admin("POST", "/sites/aa/takedowns", br#"{"path":"/x"}"#).status, 201);
-    world.take_log();
+    world.log.take();
     world
 }
 
@@ -268,7 +268,7 @@ fn an_activation_that_comes_too_late_takes_itself_back() {
     let mut refused = 0;
     for operations in 0..8 {
         world.restore(&committed);
-        world.set_now_ms(start.0);
+        world.now_ms.set(start.0);
         let from = Isolate::new(world);
         let activate = activate(&late, &from, "aa", "pr-7", None);
         let mut future = Box::pin(activate.future());

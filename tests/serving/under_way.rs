@@ -81,7 +81,7 @@ fn a_purge_during_a_request_for_an_action() {
             });
             if let Some(age_secs) = age_secs {
                 assert_eq!(get(&asking, API).text(), "old");
-                world.set_now_ms(START_MS + age_secs * 1_000);
+                world.now_ms.set(START_MS + age_secs * 1_000);
             }
             asking.get("aa.cdn.test", "/");
             // Every step takes its time, so that the purge comes between any two.
@@ -151,7 +151,7 @@ fn a_purge_during_a_read_of_an_object() {
             let (asking, purging) = (Isolate::new(&world), Isolate::new(&world));
             if let Some(age_secs) = age_secs {
                 assert_eq!(read(&asking).send().text(), "old");
-                world.set_now_ms(START_MS + age_secs * 1_000);
+                world.now_ms.set(START_MS + age_secs * 1_000);
             }
             get(&asking, "/");
             for op in [Op::StoredFind, Op::StoredKeep] {
@@ -188,7 +188,7 @@ fn writers_at_the_same_time_share_their_writes() {
         let from = Isolate::new(&world);
         world.trouble(Op::Read, "live/", Trouble::Slow(20));
         world.trouble(Op::Write, "live/", Trouble::Slow(20));
-        world.take_log();
+        world.log.take();
         let requests = names.iter().map(|name| {
             let isolate = if together { from.clone() } else { Isolate::new(&world) };
             write(&isolate, name, "v2").response()
@@ -199,7 +199,7 @@ fn writers_at_the_same_time_share_their_writes() {
             assert_eq!((answer.status, &json["invalidated"]), (200, &true.into()), "{json}");
         }
         world.heal();
-        let log = world.take_log();
+        let log = world.log.take();
         let of = |op: &&Logged| op.op == Op::Write && op.key == "live/aa/production";
         let attempts = log.iter().filter(of).count();
         let live = from.admin("GET", "/sites/aa/stages/production", b"").json();

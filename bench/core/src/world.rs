@@ -10,11 +10,7 @@ use std::task::{Context, Poll, Waker};
 use selvedge::cache::memory::Memory;
 use selvedge::pipeline::handle;
 use selvedge::ports::settings::Settings;
-use selvedge::ports::{
-    Blob, Bodies, BodyFault, Client, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, Found,
-    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Objects, Part, Ports, RateLimiter,
-    Store, Upload, UploadedPart, Uploads, UpstreamRequest, UpstreamResponse, Versioned, Written,
-};
+use selvedge::ports::{Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, Found, Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Result, Store, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written};
 use selvedge::serve::request::{RequestHeader, RequestHeaders};
 use selvedge::serve::response::Response;
 use selvedge::site::ids::ContentHash;
@@ -113,6 +109,18 @@ impl Isolate for InMemory {
     fn random(&self) -> Option<[u8; 39]> {
         None
     }
+
+    async fn limit(&self, _: &str) -> Result<bool> {
+        Err(Fault::Missing)
+    }
+
+    fn request_headers(&self) -> Headers {
+        Headers::new()
+    }
+
+    async fn request_body(&self, _: usize) -> Result<Vec<u8>, BodyFault> {
+        Err(BodyFault::Broken)
+    }
 }
 
 impl Clock for InMemory {
@@ -123,29 +131,19 @@ impl Clock for InMemory {
     async fn sleep(&self, _: u64) {}
 }
 
-impl Client for InMemory {
-    fn request_headers(&self) -> Headers {
-        Headers::new()
-    }
-
-    async fn request_body(&self, _: usize) -> Result<Vec<u8>, BodyFault> {
-        Err(BodyFault::Broken)
-    }
-}
-
 impl Bodies for InMemory {
     type Body = Rc<[u8]>;
     type Held = Rc<[u8]>;
 
-    async fn hold_body(&self, _: Rc<[u8]>, _: u64) -> Result<Rc<[u8]>, Fault> {
+    async fn hold_body(&self, _: Rc<[u8]>, _: u64) -> Result<Rc<[u8]>> {
         Err(Fault::Missing)
     }
 
-    fn cut(&self, _: Rc<[u8]>, _: Part) -> Result<Rc<[u8]>, Fault> {
+    fn cut(&self, _: Rc<[u8]>, _: Part) -> Result<Rc<[u8]>> {
         Err(Fault::Missing)
     }
 
-    fn share(&self, body: Rc<[u8]>) -> Result<(Rc<[u8]>, Rc<[u8]>), Fault> {
+    fn share(&self, body: Rc<[u8]>) -> Result<(Rc<[u8]>, Rc<[u8]>)> {
         Ok((body.clone(), body))
     }
 
@@ -161,7 +159,7 @@ impl Bodies for InMemory {
         held.to_vec()
     }
 
-    async fn digest(&self, held: &Rc<[u8]>) -> Result<ContentHash, Fault> {
+    async fn digest(&self, held: &Rc<[u8]>) -> Result<ContentHash> {
         Ok(ContentHash::of(held))
     }
 }
@@ -171,42 +169,89 @@ impl Store for InMemory {
         None
     }
 
-    async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault> {
+    async fn read(&self, key: &Key) -> Result<Option<Versioned>> {
         let version = String::new();
         Ok(self.value(key).map(|bytes| Versioned { bytes: bytes.to_vec(), version }))
     }
 
-    async fn write(&self, _: &Key, _: &[u8], _: &Condition) -> Result<Written, Fault> {
+    async fn write(&self, _: &Key, _: &[u8], _: &Condition) -> Result<Written> {
         Err(Fault::Failed)
     }
 
-    async fn delete_all(&self, _: &[Key]) -> Result<(), Fault> {
+    async fn delete_all(&self, _: &[Key]) -> Result<()> {
         Err(Fault::Failed)
     }
 
-    async fn list(&self, _: &str, _: Option<&str>) -> Result<Listing, Fault> {
+    async fn list(&self, _: &str, _: Option<&str>) -> Result<Listing> {
         Err(Fault::Failed)
     }
 
-    async fn open(&self, key: &Key, _: Option<Part>) -> Result<Option<Rc<[u8]>>, Fault> {
+    async fn open(&self, key: &Key, _: Option<Part>) -> Result<Option<Rc<[u8]>>> {
         Ok(self.value(key))
     }
 
-    async fn hold(&self, key: &Key) -> Result<Option<Rc<[u8]>>, Fault> {
+    async fn hold(&self, key: &Key) -> Result<Option<Rc<[u8]>>> {
         Ok(self.value(key))
     }
 
-    async fn store_blob(&self, _: &Key, _: Blob<'_>, _: &ContentHash) -> Result<Upload, Fault> {
+    async fn store_blob(&self, _: &Key, _: Blob<'_>, _: &ContentHash) -> Result<Upload> {
         Err(Fault::Failed)
+    }
+
+    async fn object_read(
+        &self,
+        _: &Key,
+        _: Option<&str>,
+        _: Option<Part>,
+    ) -> Result<Option<Object<Rc<[u8]>>>> {
+        Err(Fault::Missing)
+    }
+
+    async fn object_meta(&self, _: &Key) -> Result<Option<ObjectMeta>> {
+        Err(Fault::Missing)
+    }
+
+    async fn object_write(
+        &self,
+        _: &Key,
+        _: &ObjectMeta,
+        _: &Condition,
+    ) -> Result<ObjectWritten> {
+        Err(Fault::Missing)
+    }
+
+    async fn object_list(&self, _: &str, _: Option<&str>, _: u32) -> Result<ObjectPage> {
+        Err(Fault::Missing)
+    }
+
+    async fn upload_begin(&self, _: &Key, _: &ObjectMeta) -> Result<String> {
+        Err(Fault::Missing)
+    }
+
+    async fn upload_part(&self, _: &Key, _: &str, _: u16) -> Result<Option<String>> {
+        Err(Fault::Missing)
+    }
+
+    async fn upload_finish(
+        &self,
+        _: &Key,
+        _: &str,
+        _: &[UploadedPart],
+    ) -> Result<Option<ObjectMeta>> {
+        Err(Fault::Missing)
+    }
+
+    async fn upload_drop(&self, _: &Key, _: &str) -> Result<()> {
+        Err(Fault::Missing)
     }
 }
 
 impl EdgeCache for InMemory {
-    async fn edge_find(&self, _: &Key) -> Result<Option<Found<Rc<[u8]>>>, Fault> {
+    async fn edge_find(&self, _: &Key) -> Result<Option<Found<Rc<[u8]>>>> {
         Ok(None)
     }
 
-    async fn edge_hold(&self, _: &Key) -> Result<Option<Rc<[u8]>>, Fault> {
+    async fn edge_hold(&self, _: &Key) -> Result<Option<Rc<[u8]>>> {
         Ok(None)
     }
 
@@ -216,70 +261,13 @@ impl EdgeCache for InMemory {
         _: &str,
         _: EdgeContent<Self>,
         _: DeltaSeconds,
-    ) -> Result<(), Fault> {
+    ) -> Result<()> {
         Err(Fault::Missing)
     }
 }
 
 impl Fetch for InMemory {
-    async fn fetch(&self, _: &UpstreamRequest) -> Result<UpstreamResponse<Rc<[u8]>>, Fault> {
-        Err(Fault::Missing)
-    }
-}
-
-impl Objects for InMemory {
-    async fn object_read(
-        &self,
-        _: &Key,
-        _: Option<&str>,
-        _: Option<Part>,
-    ) -> Result<Option<Object<Rc<[u8]>>>, Fault> {
-        Err(Fault::Missing)
-    }
-
-    async fn object_meta(&self, _: &Key) -> Result<Option<ObjectMeta>, Fault> {
-        Err(Fault::Missing)
-    }
-
-    async fn object_write(
-        &self,
-        _: &Key,
-        _: &ObjectMeta,
-        _: &Condition,
-    ) -> Result<ObjectWritten, Fault> {
-        Err(Fault::Missing)
-    }
-
-    async fn object_list(&self, _: &str, _: Option<&str>, _: u32) -> Result<ObjectPage, Fault> {
-        Err(Fault::Missing)
-    }
-}
-
-impl Uploads for InMemory {
-    async fn upload_begin(&self, _: &Key, _: &ObjectMeta) -> Result<String, Fault> {
-        Err(Fault::Missing)
-    }
-
-    async fn upload_part(&self, _: &Key, _: &str, _: u16) -> Result<Option<String>, Fault> {
-        Err(Fault::Missing)
-    }
-
-    async fn upload_finish(
-        &self,
-        _: &Key,
-        _: &str,
-        _: &[UploadedPart],
-    ) -> Result<Option<ObjectMeta>, Fault> {
-        Err(Fault::Missing)
-    }
-
-    async fn upload_drop(&self, _: &Key, _: &str) -> Result<(), Fault> {
-        Err(Fault::Missing)
-    }
-}
-
-impl RateLimiter for InMemory {
-    async fn limit(&self, _: &str) -> Result<bool, Fault> {
+    async fn fetch(&self, _: &UpstreamRequest) -> Result<UpstreamResponse<Rc<[u8]>>> {
         Err(Fault::Missing)
     }
 }

@@ -10,7 +10,7 @@ use crate::cache::tiers::{Tier, Tiers};
 use crate::cache::windows::RecordKey;
 use crate::ports::deadline::within;
 use crate::ports::limiter::{Admission, WINDOW_SECS};
-use crate::ports::{Fault, Ports};
+use crate::ports::{Fault, Ports, Result};
 use crate::serve::draft::Draft;
 use crate::serve::error::HttpError;
 use crate::serve::headers::SiteHeaders;
@@ -76,7 +76,7 @@ async fn key<P: Ports>(
     tiers: &Tiers<P>,
     request: &Request<'_>,
     site: &SiteName,
-) -> Result<Option<Credential>, Fault> {
+) -> Result<Option<Credential>> {
     let Some(shown) = shown(request) else { return Ok(None) };
     // A token that can't be a key of this site costs no read.
     let text = TokenText::parse_key(&shown).filter(|text| text.site == *site);
@@ -112,7 +112,7 @@ async fn view_of<P: Ports>(
     tiers: &Tiers<P>,
     site: &SiteName,
     fresh_ms: u64,
-) -> Result<Rc<SiteView>, Fault> {
+) -> Result<Rc<SiteView>> {
     let (settings, now) = (tiers.ports.settings(), tiers.ports.now());
     let kept = tiers.memory.sites.find(site);
     // A record read in the future was read before the clock went back, at an unknown time.

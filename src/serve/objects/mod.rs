@@ -13,7 +13,7 @@ use crate::cache::freshness::{Failure, Freshness, Timing};
 use crate::cache::tiers::Tiers;
 use crate::cache::variants::{Lookup, Variants, split};
 use crate::ports::bodies::ResponseBody;
-use crate::ports::{EdgeContent, Fault, Object, ObjectMeta, Ports};
+use crate::ports::{EdgeContent, Fault, Object, ObjectMeta, Ports, Result};
 use crate::serve::cached::{self, CacheScope, hit};
 use crate::serve::draft::Draft;
 use crate::serve::request::Request;
@@ -38,7 +38,7 @@ pub async fn respond<P: Ports>(
     scope: &CacheScope<'_>,
     collection: &Collection,
     name: &ObjectName,
-) -> Result<Option<Draft<P>>, Fault> {
+) -> Result<Option<Draft<P>>> {
     let CacheScope { site, bans, .. } = *scope;
     let draft = match scope.stored_for.filter(|_| request.is_read()) {
         Some(of) => {
@@ -68,7 +68,7 @@ struct CachedObject<'a, P: Ports> {
 }
 
 impl<P: Ports> CachedObject<'_, P> {
-    async fn read(&self, request: &Request<'_>, bans: &[Ban]) -> Result<Option<Draft<P>>, Fault> {
+    async fn read(&self, request: &Request<'_>, bans: &[Ban]) -> Result<Option<Draft<P>>> {
         let ports = &self.entries.tiers.ports;
         let (stale, reason) =
             match self.entries.find(|entry| self.judge(entry, request, bans)).await {
@@ -96,7 +96,7 @@ impl<P: Ports> CachedObject<'_, P> {
         request: &Request<'_>,
         stale: Option<(Entry, P::Body)>,
         reason: Forward,
-    ) -> Result<Option<Draft<P>>, Fault> {
+    ) -> Result<Option<Draft<P>>> {
         let ports = &self.entries.tiers.ports;
         let mut status = CacheStatus::forward(reason);
         let asked_ms = ports.now();
@@ -131,7 +131,7 @@ impl<P: Ports> CachedObject<'_, P> {
         Ok(Some(cached::respond(ports, request, entry, body, status)))
     }
 
-    async fn read_store(&self, request: &Request<'_>) -> Result<Option<Draft<P>>, Fault> {
+    async fn read_store(&self, request: &Request<'_>) -> Result<Option<Draft<P>>> {
         let Self { entries, site, collection, name } = self;
         Box::pin(uncached::read(&entries.tiers, request, site, collection, name)).await
     }
@@ -171,11 +171,7 @@ impl<P: Ports> CachedObject<'_, P> {
         Entry { status: 200, headers, timing, length: meta.length, complete: None }
     }
 
-    async fn split(
-        &self,
-        body: P::Body,
-        length: u64,
-    ) -> Result<(ResponseBody<P>, EdgeContent<P>), Fault> {
+    async fn split(&self, body: P::Body, length: u64) -> Result<(ResponseBody<P>, EdgeContent<P>)> {
         match length {
             0 => Ok((ResponseBody::Empty, EdgeContent::Bytes(Vec::new()))),
             length => split(&self.entries.tiers.ports, body, length).await,
@@ -207,7 +203,7 @@ impl<P: Ports> CachedObject<'_, P> {
         self.entries.keep(self.entry(&meta, asked_ms), content).await;
     }
 
-    async fn open(&self, known_etag: Option<&str>) -> Result<Option<Object<P::Body>>, Fault> {
+    async fn open(&self, known_etag: Option<&str>) -> Result<Option<Object<P::Body>>> {
         let key = keys::object(self.site, &self.collection.name, self.name);
         uncached::open(&self.entries.tiers, &key, known_etag, None).await
     }

@@ -5,7 +5,7 @@ use http::Method;
 use crate::cache::tiers::Tiers;
 use crate::ports::bodies::ResponseBody;
 use crate::ports::deadline::persistently;
-use crate::ports::{Fault, Object, ObjectMeta, Part, Ports};
+use crate::ports::{Object, ObjectMeta, Part, Ports, Result};
 use crate::serve::draft::Draft;
 use crate::serve::error::HttpError;
 use crate::serve::objects::describe;
@@ -19,14 +19,14 @@ use crate::wire::etag::{self, Member};
 /// Returns the response for an object, `None` if there is no such object.
 ///
 /// # Errors
-/// [`Fault`] if the store failed.
+/// If the store failed.
 pub async fn read<P: Ports>(
     tiers: &Tiers<P>,
     request: &Request<'_>,
     site: &SiteName,
     collection: &Collection,
     name: &ObjectName,
-) -> Result<Option<Draft<P>>, Fault> {
+) -> Result<Option<Draft<P>>> {
     let key = keys::object(site, &collection.name, name);
     let read = Read { tiers, request, key, collection, name };
     let range = request.range();
@@ -43,13 +43,13 @@ pub async fn read<P: Ports>(
 /// there is no such object.
 ///
 /// # Errors
-/// [`Fault`] if the store failed.
+/// If the store failed.
 pub fn open<P: Ports>(
     tiers: &Tiers<P>,
     key: &Key,
     known_etag: Option<&str>,
     part: Option<Part>,
-) -> impl Future<Output = Result<Option<Object<P::Body>>, Fault>> {
+) -> impl Future<Output = Result<Option<Object<P::Body>>>> {
     let ms = tiers.store_ms(tiers.ports.settings().deadlines.blob_ms);
     persistently(&tiers.ports, ms, move || tiers.ports.object_read(key, known_etag, part))
 }
@@ -64,11 +64,7 @@ struct Read<'a, P: Ports> {
 
 impl<P: Ports> Read<'_, P> {
     /// Returns a response that needs less than the whole object; `None` if it needs all of it.
-    async fn partly(
-        &self,
-        meta: &ObjectMeta,
-        range: Option<&str>,
-    ) -> Result<Option<Draft<P>>, Fault> {
+    async fn partly(&self, meta: &ObjectMeta, range: Option<&str>) -> Result<Option<Draft<P>>> {
         match self.request.method {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS => return Ok(Some(Draft::options())),
@@ -89,7 +85,7 @@ impl<P: Ports> Read<'_, P> {
     }
 
     /// Reads all of an object, which the store does not send if the client has it.
-    async fn whole(&self) -> Result<Option<Draft<P>>, Fault> {
+    async fn whole(&self) -> Result<Option<Draft<P>>> {
         let known = self.request.headers.value(RequestHeader::IfNoneMatch);
         let known = known.as_deref().and_then(single_tag);
         let (meta, body) = match open(self.tiers, &self.key, known.as_deref(), None).await? {
@@ -122,7 +118,7 @@ impl<P: Ports> Read<'_, P> {
         Found { status: 200, headers, length: Some(meta.length) }
     }
 
-    async fn meta(&self) -> Result<Option<ObjectMeta>, Fault> {
+    async fn meta(&self) -> Result<Option<ObjectMeta>> {
         let ports = &self.tiers.ports;
         let ms = self.tiers.store_ms(ports.settings().deadlines.blob_ms);
         persistently(ports, ms, || ports.object_meta(&self.key)).await

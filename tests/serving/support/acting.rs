@@ -18,7 +18,7 @@ pub fn acting() -> World {
             publish(&world, site, stage, &folder);
         }
     }
-    world.take_log();
+    world.log.take();
     world
 }
 

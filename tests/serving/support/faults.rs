@@ -3,7 +3,7 @@
 use selvedge::ports::Fault;
 
 use super::case_file::{number, words};
-use super::world::{EdgeTemper, Op, Trouble, World};
+use super::world::{EdgeTemper, Op, Script, Trouble, World};
 
 /// Scripts `OPERATION KEYS KIND [skip=N] [times=N] [percent=N]`.
 pub fn script(world: &World, text: &str) -> Result<(), String> {
@@ -12,16 +12,15 @@ pub fn script(world: &World, text: &str) -> Result<(), String> {
         return Err("fault OPERATION KEYS KIND".to_owned());
     };
     let of = |name: &str| more.iter().find_map(|word| word.strip_prefix(name));
-    let (op, trouble) = (operation(op)?, trouble(kind)?);
-    let keys: &'static str = if keys == "*" { "" } else { keys.clone().leak() };
-    match (op, of("percent=")) {
-        (Some(op), Some(percent)) => world.trouble_for(op, keys, number(percent)?, trouble),
-        _ => {
-            let skip = of("skip=").map_or(Ok(0), number)? as usize;
-            let times = of("times=").map_or(Ok(u64::MAX), number)? as usize;
-            world.trouble_at(op, keys, skip, times, trouble);
-        }
-    }
+    let script = Script {
+        op: operation(op)?,
+        key_prefix: if keys == "*" { "" } else { keys.clone().leak() },
+        skip: of("skip=").map_or(Ok(0), number)? as usize,
+        times: of("times=").map_or(Ok(u64::MAX), number)? as usize,
+        percent: of("percent=").map_or(Ok(100), number)?,
+        trouble: trouble(kind)?,
+    };
+    world.scripts.borrow_mut().push(script);
     Ok(())
 }
 

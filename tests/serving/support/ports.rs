@@ -8,10 +8,9 @@ use std::task::Poll;
 use selvedge::ports::deadline::within;
 use selvedge::ports::settings::{Settings, StoreKind};
 use selvedge::ports::{
-    Blob, Bodies, BodyFault, Client, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, Found,
-    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Objects, Part, Ports,
-    RateLimiter, Store, Upload, UploadedPart, Uploads, UpstreamRequest, UpstreamResponse,
-    Versioned, Written,
+    Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, Found,
+    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Result, Store,
+    Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written,
 };
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
@@ -38,7 +37,7 @@ pub struct SimPorts {
 
 impl SimPorts {
     /// Starts an operation: waits for its turn, logs it, and applies the trouble scripted for it.
-    async fn enter(&self, op: Op, key: &str) -> Result<Option<Trouble>, Fault> {
+    async fn enter(&self, op: Op, key: &str) -> Result<Option<Trouble>> {
         poll_fn(|_| if self.world.take_ticket() { Poll::Ready(()) } else { Poll::Pending }).await;
         let trouble = self.world.note(op, key, self.isolate);
         match trouble {
@@ -50,7 +49,7 @@ impl SimPorts {
         Ok(trouble)
     }
 
-    async fn leave<T>(&self, trouble: Option<Trouble>, value: T) -> Result<T, Fault> {
+    async fn leave<T>(&self, trouble: Option<Trouble>, value: T) -> Result<T> {
         match trouble {
             Some(Trouble::After(fault)) => Err(fault),
             Some(Trouble::HangAfter) => pending().await,
@@ -58,7 +57,7 @@ impl SimPorts {
         }
     }
 
-    async fn value(&self, op: Op, key: &Key) -> Result<Option<Bytes>, Fault> {
+    async fn value(&self, op: Op, key: &Key) -> Result<Option<Bytes>> {
         let trouble = self.enter(op, key.as_str()).await?;
         let history = self.world.history(key.as_str());
         let current = history.last().cloned();
@@ -80,7 +79,7 @@ impl SimPorts {
         bytes: &[u8],
         condition: &Condition,
         version: impl Fn(&[u8]) -> Option<String>,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool> {
         let holds = |current: Option<&Bytes>| {
             let current = current.and_then(|bytes| version(bytes));
             match condition {
@@ -108,7 +107,7 @@ impl SimPorts {
         prefix: &str,
         cursor: Option<&str>,
         count_max: usize,
-    ) -> Result<(Vec<String>, Option<String>), Fault> {
+    ) -> Result<(Vec<String>, Option<String>)> {
         let trouble = self.enter(Op::List, prefix).await?;
         let mut keys = self.world.keys(prefix);
         keys.retain(|key| cursor.is_none_or(|cursor| key.as_str() > cursor));
@@ -124,7 +123,7 @@ impl SimPorts {
         }
     }
 
-    async fn edge_entry(&self, key: &Key) -> Result<Option<EdgeEntry>, Fault> {
+    async fn edge_entry(&self, key: &Key) -> Result<Option<EdgeEntry>> {
         let op = if is_response(key) { Op::StoredFind } else { Op::EdgeLookup };
         let trouble = self.enter(op, key.as_str()).await?;
         let mut found = self.world.edge_lookup(&self.colo, key.as_str());
@@ -164,13 +163,30 @@ impl Isolate for SimPorts {
     }
 
     fn behind(&self, task: impl Future<Output = ()> + 'static) {
-        self.world.push_behind(Box::pin(task));
+        self.world.behind.borrow_mut().push_back(Box::pin(task));
     }
 
     fn random(&self) -> Option<[u8; 39]> {
         let mut bytes = [0; 39];
         bytes.fill_with(|| self.world.chance() as u8);
         Some(bytes)
+    }
+
+    async fn limit(&self, key: &str) -> Result<bool> {
+        let trouble = self.enter(Op::Limit, key).await?;
+        let passes = self.world.limit(key).ok_or(Fault::Missing)?;
+        self.leave(trouble, passes).await
+    }
+
+    fn request_headers(&self) -> Headers {
+        self.headers.clone()
+    }
+
+    async fn request_body(&self, bytes_max: usize) -> Result<Vec<u8>, BodyFault> {
+        if self.body.len() > bytes_max {
+            return Err(BodyFault::TooLarge(bytes_max as u64));
+        }
+        Ok(self.body.to_vec())
     }
 }
 
@@ -184,41 +200,23 @@ impl Clock for SimPorts {
     }
 }
 
-impl Client for SimPorts {
-    fn request_headers(&self) -> Headers {
-        self.headers.clone()
-    }
-
-    async fn request_body(&self, bytes_max: usize) -> Result<Vec<u8>, BodyFault> {
-        if self.body.len() > bytes_max {
-            return Err(BodyFault::TooLarge(bytes_max as u64));
-        }
-        Ok(self.body.to_vec())
-    }
-}
-
 impl Store for SimPorts {
     fn missing_binding(&self) -> Option<&'static str> {
-        self.world.missing_binding()
+        self.world.missing.get()
     }
 
-    async fn read(&self, key: &Key) -> Result<Option<Versioned>, Fault> {
+    async fn read(&self, key: &Key) -> Result<Option<Versioned>> {
         let found = self.value(Op::Read, key).await?;
         Ok(found.map(|bytes| Versioned { bytes: bytes.to_vec(), version: version(&bytes) }))
     }
 
-    async fn write(
-        &self,
-        key: &Key,
-        bytes: &[u8],
-        condition: &Condition,
-    ) -> Result<Written, Fault> {
+    async fn write(&self, key: &Key, bytes: &[u8], condition: &Condition) -> Result<Written> {
         let is_met = self.put(key, bytes, condition, |bytes| Some(version(bytes))).await?;
         Ok(if is_met { Written::Done } else { Written::Lost })
     }
 
     /// KV deletes one key after the other, so that some can be gone when it fails.
-    async fn delete_all(&self, keys: &[Key]) -> Result<(), Fault> {
+    async fn delete_all(&self, keys: &[Key]) -> Result<()> {
         assert!(keys.len() <= self.settings.store.deletes_max());
         let at_once = if self.settings.store == StoreKind::Kv { 1 } else { keys.len().max(1) };
         for keys in keys.chunks(at_once) {
@@ -229,28 +227,23 @@ impl Store for SimPorts {
         Ok(())
     }
 
-    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing, Fault> {
+    async fn list(&self, prefix: &str, cursor: Option<&str>) -> Result<Listing> {
         let (keys, cursor) = self.page(prefix, cursor, LIST_PAGE_KEYS).await?;
         Ok(Listing { keys, cursor })
     }
 
-    async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<Stream>, Fault> {
+    async fn open(&self, key: &Key, part: Option<Part>) -> Result<Option<Stream>> {
         let Some(bytes) = self.value(Op::Open, key).await? else { return Ok(None) };
         let stream = Stream::of(bytes);
         let Some(part) = part else { return Ok(Some(stream)) };
         stream.part(part).filter(|part| part.end == End::Whole).map(Some).ok_or(Fault::Failed)
     }
 
-    async fn hold(&self, key: &Key) -> Result<Option<Bytes>, Fault> {
+    async fn hold(&self, key: &Key) -> Result<Option<Bytes>> {
         self.value(Op::Hold, key).await
     }
 
-    async fn store_blob(
-        &self,
-        key: &Key,
-        blob: Blob<'_>,
-        hash: &ContentHash,
-    ) -> Result<Upload, Fault> {
+    async fn store_blob(&self, key: &Key, blob: Blob<'_>, hash: &ContentHash) -> Result<Upload> {
         let bytes = match blob {
             Blob::Bytes(bytes) => bytes,
             Blob::RequestBody(length) if self.body.len() as u64 == length => &self.body,
@@ -263,15 +256,106 @@ impl Store for SimPorts {
         self.world.store(key.as_str(), bytes);
         self.leave(trouble, Upload::Stored).await
     }
+
+    async fn object_read(
+        &self,
+        key: &Key,
+        known_etag: Option<&str>,
+        part: Option<Part>,
+    ) -> Result<Option<Object<Stream>>> {
+        let Some(value) = self.value(Op::Open, key).await? else { return Ok(None) };
+        let (meta, body) = object_of(&value).ok_or(Fault::Failed)?;
+        if known_etag == Some(&meta.etag) {
+            return Ok(Some(Object::NotModified(meta)));
+        }
+        let body = match part {
+            None => body,
+            Some(part) => {
+                let (first, end) = (part.first as usize, (part.first + part.length) as usize);
+                body.get(first..end).ok_or(Fault::Failed)?
+            }
+        };
+        self.world.bodies.set(self.world.bodies.get() + 1);
+        Ok(Some(Object::Found(meta, Stream::of(Rc::new(body.to_vec())))))
+    }
+
+    async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>> {
+        let Some(value) = self.value(Op::Read, key).await? else { return Ok(None) };
+        object_of(&value).map(|(meta, _)| Some(meta)).ok_or(Fault::Failed)
+    }
+
+    async fn object_write(
+        &self,
+        key: &Key,
+        meta: &ObjectMeta,
+        condition: &Condition,
+    ) -> Result<ObjectWritten> {
+        let etag = |bytes: &[u8]| Some(object_of(bytes)?.0.etag);
+        let is_met = self.put(key, &object(meta, &self.body), condition, etag).await?;
+        Ok(if is_met { ObjectWritten::Done(etag_of(&self.body)) } else { ObjectWritten::Lost })
+    }
+
+    async fn object_list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        count_max: u32,
+    ) -> Result<ObjectPage> {
+        let (keys, cursor) = self.page(prefix, cursor, count_max as usize).await?;
+        let meta = |key: &String| Some(object_of(self.world.history(key).last()?)?.0);
+        let objects = keys.iter().filter_map(|key| Some((key.clone(), meta(key)?))).collect();
+        Ok(ObjectPage { objects, cursor })
+    }
+
+    async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String> {
+        let trouble = self.enter(Op::Upload, key.as_str()).await?;
+        let upload = format!("u{}", self.world.chance());
+        self.world.store(&upload_key(key, &upload, 0), &object(meta, b""));
+        self.leave(trouble, upload).await
+    }
+
+    async fn upload_part(&self, key: &Key, upload: &str, number: u16) -> Result<Option<String>> {
+        let trouble = self.enter(Op::Upload, key.as_str()).await?;
+        let is_known = !self.world.history(&upload_key(key, upload, 0)).is_empty();
+        if is_known {
+            self.world.store(&upload_key(key, upload, number), &self.body);
+        }
+        self.leave(trouble, is_known.then(|| etag_of(&self.body))).await
+    }
+
+    async fn upload_finish(
+        &self,
+        key: &Key,
+        upload: &str,
+        parts: &[UploadedPart],
+    ) -> Result<Option<ObjectMeta>> {
+        let trouble = self.enter(Op::Upload, key.as_str()).await?;
+        let last = |number| self.world.history(&upload_key(key, upload, number)).pop();
+        let stored = parts.iter().map(|part| last(part.number).filter(|b| etag_of(b) == part.etag));
+        let whole: Option<Vec<Bytes>> = stored.collect();
+        let (Some(head), Some(whole)) = (last(0), whole) else { return Ok(None) };
+        let (meta, _) = object_of(&head).ok_or(Fault::Failed)?;
+        let body: Vec<u8> = whole.iter().flat_map(|part| part.to_vec()).collect();
+        self.world.store(key.as_str(), &object(&meta, &body));
+        self.forget_upload(key, upload);
+        let meta = ObjectMeta { length: body.len() as u64, etag: etag_of(&body), ..meta };
+        self.leave(trouble, Some(meta)).await
+    }
+
+    async fn upload_drop(&self, key: &Key, upload: &str) -> Result<()> {
+        let trouble = self.enter(Op::Upload, key.as_str()).await?;
+        self.forget_upload(key, upload);
+        self.leave(trouble, ()).await
+    }
 }
 
 impl EdgeCache for SimPorts {
-    async fn edge_find(&self, key: &Key) -> Result<Option<Found<Stream>>, Fault> {
+    async fn edge_find(&self, key: &Key) -> Result<Option<Found<Stream>>> {
         let found = self.edge_entry(key).await?;
         Ok(found.map(|entry| Found { head: entry.head, body: Stream::of(entry.bytes) }))
     }
 
-    async fn edge_hold(&self, key: &Key) -> Result<Option<Bytes>, Fault> {
+    async fn edge_hold(&self, key: &Key) -> Result<Option<Bytes>> {
         Ok(self.edge_entry(key).await?.map(|entry| entry.bytes))
     }
 
@@ -282,7 +366,7 @@ impl EdgeCache for SimPorts {
         head: &str,
         content: EdgeContent<Self>,
         ttl: DeltaSeconds,
-    ) -> Result<(), Fault> {
+    ) -> Result<()> {
         let op = if is_response(key) { Op::StoredKeep } else { Op::EdgePut };
         let trouble = self.enter(op, key.as_str()).await?;
         let bytes = match content {
@@ -300,7 +384,7 @@ impl EdgeCache for SimPorts {
 }
 
 impl Fetch for SimPorts {
-    async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<Stream>, Fault> {
+    async fn fetch(&self, request: &UpstreamRequest) -> Result<UpstreamResponse<Stream>> {
         let answer = async {
             let trouble = self.enter(Op::Fetch, &request.url).await?;
             let answer = self.world.answer(request).ok_or(Fault::Missing)?;
@@ -315,15 +399,15 @@ impl Bodies for SimPorts {
     type Body = Stream;
     type Held = Bytes;
 
-    async fn hold_body(&self, body: Stream, bytes_max: u64) -> Result<Bytes, Fault> {
+    async fn hold_body(&self, body: Stream, bytes_max: u64) -> Result<Bytes> {
         body.whole().filter(|bytes| bytes.len() as u64 <= bytes_max).ok_or(Fault::Failed)
     }
 
-    fn cut(&self, body: Stream, part: Part) -> Result<Stream, Fault> {
+    fn cut(&self, body: Stream, part: Part) -> Result<Stream> {
         body.part(part).ok_or(Fault::Failed)
     }
 
-    fn share(&self, body: Stream) -> Result<(Stream, Stream), Fault> {
+    fn share(&self, body: Stream) -> Result<(Stream, Stream)> {
         Ok((body.clone(), body))
     }
 
@@ -339,116 +423,8 @@ impl Bodies for SimPorts {
         held.to_vec()
     }
 
-    async fn digest(&self, held: &Bytes) -> Result<ContentHash, Fault> {
+    async fn digest(&self, held: &Bytes) -> Result<ContentHash> {
         Ok(ContentHash::of(held))
-    }
-}
-
-impl Objects for SimPorts {
-    async fn object_read(
-        &self,
-        key: &Key,
-        known_etag: Option<&str>,
-        part: Option<Part>,
-    ) -> Result<Option<Object<Stream>>, Fault> {
-        let Some(value) = self.value(Op::Open, key).await? else { return Ok(None) };
-        let (meta, body) = object_of(&value).ok_or(Fault::Failed)?;
-        if known_etag == Some(&meta.etag) {
-            return Ok(Some(Object::NotModified(meta)));
-        }
-        let body = match part {
-            None => body,
-            Some(part) => {
-                let (first, end) = (part.first as usize, (part.first + part.length) as usize);
-                body.get(first..end).ok_or(Fault::Failed)?
-            }
-        };
-        self.world.count_body();
-        Ok(Some(Object::Found(meta, Stream::of(Rc::new(body.to_vec())))))
-    }
-
-    async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>, Fault> {
-        let Some(value) = self.value(Op::Read, key).await? else { return Ok(None) };
-        object_of(&value).map(|(meta, _)| Some(meta)).ok_or(Fault::Failed)
-    }
-
-    async fn object_write(
-        &self,
-        key: &Key,
-        meta: &ObjectMeta,
-        condition: &Condition,
-    ) -> Result<ObjectWritten, Fault> {
-        let etag = |bytes: &[u8]| Some(object_of(bytes)?.0.etag);
-        let is_met = self.put(key, &object(meta, &self.body), condition, etag).await?;
-        Ok(if is_met { ObjectWritten::Done(etag_of(&self.body)) } else { ObjectWritten::Lost })
-    }
-
-    async fn object_list(
-        &self,
-        prefix: &str,
-        cursor: Option<&str>,
-        count_max: u32,
-    ) -> Result<ObjectPage, Fault> {
-        let (keys, cursor) = self.page(prefix, cursor, count_max as usize).await?;
-        let meta = |key: &String| Some(object_of(self.world.history(key).last()?)?.0);
-        let objects = keys.iter().filter_map(|key| Some((key.clone(), meta(key)?))).collect();
-        Ok(ObjectPage { objects, cursor })
-    }
-}
-
-impl Uploads for SimPorts {
-    async fn upload_begin(&self, key: &Key, meta: &ObjectMeta) -> Result<String, Fault> {
-        let trouble = self.enter(Op::Upload, key.as_str()).await?;
-        let upload = format!("u{}", self.world.chance());
-        self.world.store(&upload_key(key, &upload, 0), &object(meta, b""));
-        self.leave(trouble, upload).await
-    }
-
-    async fn upload_part(
-        &self,
-        key: &Key,
-        upload: &str,
-        number: u16,
-    ) -> Result<Option<String>, Fault> {
-        let trouble = self.enter(Op::Upload, key.as_str()).await?;
-        let is_known = !self.world.history(&upload_key(key, upload, 0)).is_empty();
-        if is_known {
-            self.world.store(&upload_key(key, upload, number), &self.body);
-        }
-        self.leave(trouble, is_known.then(|| etag_of(&self.body))).await
-    }
-
-    async fn upload_finish(
-        &self,
-        key: &Key,
-        upload: &str,
-        parts: &[UploadedPart],
-    ) -> Result<Option<ObjectMeta>, Fault> {
-        let trouble = self.enter(Op::Upload, key.as_str()).await?;
-        let last = |number| self.world.history(&upload_key(key, upload, number)).pop();
-        let stored = parts.iter().map(|part| last(part.number).filter(|b| etag_of(b) == part.etag));
-        let whole: Option<Vec<Bytes>> = stored.collect();
-        let (Some(head), Some(whole)) = (last(0), whole) else { return Ok(None) };
-        let (meta, _) = object_of(&head).ok_or(Fault::Failed)?;
-        let body: Vec<u8> = whole.iter().flat_map(|part| part.to_vec()).collect();
-        self.world.store(key.as_str(), &object(&meta, &body));
-        self.forget_upload(key, upload);
-        let meta = ObjectMeta { length: body.len() as u64, etag: etag_of(&body), ..meta };
-        self.leave(trouble, Some(meta)).await
-    }
-
-    async fn upload_drop(&self, key: &Key, upload: &str) -> Result<(), Fault> {
-        let trouble = self.enter(Op::Upload, key.as_str()).await?;
-        self.forget_upload(key, upload);
-        self.leave(trouble, ()).await
-    }
-}
-
-impl RateLimiter for SimPorts {
-    async fn limit(&self, key: &str) -> Result<bool, Fault> {
-        let trouble = self.enter(Op::Limit, key).await?;
-        let passes = self.world.limit(key).ok_or(Fault::Missing)?;
-        self.leave(trouble, passes).await
     }
 }
 

@@ -36,8 +36,9 @@ impl Isolate {
 
     /// A cold isolate in a data centre.
     pub fn within(world: &World, colo: &Colo) -> Self {
-        let memory = Rc::new(Memory::new(world.settings().memory_bytes_max));
-        let number = world.next_isolate();
+        let memory = Rc::new(Memory::new(world.settings.memory_bytes_max));
+        world.isolates.set(world.isolates.get() + 1);
+        let number = world.isolates.get();
         Self { world: world.clone(), colo: colo.clone(), memory, number }
     }
 
@@ -158,7 +159,7 @@ impl Request {
     /// The request under way.
     pub fn future(self) -> impl Future<Output = response::Response<SimPorts>> + 'static {
         let Isolate { world, colo, memory, number } = self.isolate;
-        let settings = world.settings();
+        let settings = world.settings.clone();
         let mut headers = Headers::new();
         for (name, value) in &self.lines {
             headers.append(name.clone(), value.clone());

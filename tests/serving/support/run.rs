@@ -190,10 +190,10 @@ impl<'a> Run<'a> {
             "slice" => return self.slice(rest),
             "isolate" => return self.name_isolate(rest),
             "like" | "unlike" => return self.like(rest, word == "like"),
-            "edge" => self.world.set_edge_temper(faults::temper(rest)?),
+            "edge" => self.world.temper.set(faults::temper(rest)?),
             "heal" => self.world.heal(),
-            "limit" => self.world.set_limit(number(rest)? as u32),
-            "lose" => self.world.lose_binding(Some(rest.to_owned().leak())),
+            "limit" => self.world.limit_per_minute.set(Some(number(rest)? as u32)),
+            "lose" => self.world.missing.set(Some(rest.to_owned().leak())),
             "remove" => self.world.remove(rest),
             "corrupt" => self.corrupt(rest),
             "restore" => self.world.restore(&self.marked),
@@ -267,7 +267,7 @@ impl<'a> Run<'a> {
             Some(ms) => number(ms)?,
             None => number(text.strip_suffix('s').ok_or("a time as `5s`")?)? * 1_000,
         };
-        self.world.set_now_ms(if is_later { from_ms + ms } else { from_ms - ms });
+        self.world.now_ms.set(if is_later { from_ms + ms } else { from_ms - ms });
         self.again(step, then)
     }
 

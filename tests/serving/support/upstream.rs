@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use selvedge::ports::{Fault, Part, UpstreamRequest, UpstreamResponse};
+use selvedge::ports::{Fault, Part, Result, UpstreamRequest, UpstreamResponse};
 use selvedge::wire::headers::Headers;
 
 use super::world::{Bytes, World};
@@ -98,7 +98,7 @@ impl Answer {
     }
 
     /// The response as the runtime hands it over: a body of another length than stated is cut off.
-    pub fn response(self, method: &str) -> Result<UpstreamResponse<Stream>, Fault> {
+    pub fn response(self, method: &str) -> Result<UpstreamResponse<Stream>> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }

@@ -1,8 +1,9 @@
 //! A simulated world: one store, data centres with an edge tier each, isolates with memory.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, poll_fn};
+use std::ops::Deref;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -72,17 +73,18 @@ pub enum Trouble {
 }
 
 /// The operations that meet a fault: after `skip` of them, `times` at most, at random in `percent`.
-struct Script {
-    op: Option<Op>,
-    key_prefix: &'static str,
-    skip: usize,
-    times: usize,
-    percent: u64,
-    trouble: Trouble,
+pub struct Script {
+    pub op: Option<Op>,
+    pub key_prefix: &'static str,
+    pub skip: usize,
+    pub times: usize,
+    pub percent: u64,
+    pub trouble: Trouble,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum EdgeTemper {
+    #[default]
     Keeps,
     AlwaysEmpty,
     /// A percentage of lookups evict the entry.
@@ -99,29 +101,44 @@ pub struct Logged {
 /// A data centre: its edge tier.
 pub type Colo = Rc<RefCell<EdgeTier>>;
 
-struct State {
+#[derive(Default)]
+pub struct State {
+    pub now_ms: Cell<u64>,
+    pub timers: RefCell<Vec<UnixMillis>>,
+    pub behind: RefCell<VecDeque<Task>>,
+    pub scripts: RefCell<Vec<Script>>,
+    pub log: RefCell<Vec<Logged>>,
+    pub temper: Cell<EdgeTemper>,
+    /// Number of isolates so far.
+    pub isolates: Cell<usize>,
+    /// The binding that the worker does not have.
+    pub missing: Cell<Option<&'static str>>,
+    /// The limit per minute of the runtime's rate limiter, if it has one.
+    pub limit_per_minute: Cell<Option<u32>>,
+    pub fetched: RefCell<Vec<UpstreamRequest>>,
+    /// Number of bodies of objects that the store sent.
+    pub bodies: Cell<usize>,
     store: RefCell<BTreeMap<String, Vec<Bytes>>>,
-    now_ms: Cell<u64>,
-    timers: RefCell<Vec<UnixMillis>>,
-    behind: RefCell<Vec<Task>>,
-    scripts: RefCell<Vec<Script>>,
-    log: RefCell<Vec<Logged>>,
     tickets: Cell<Option<usize>>,
     seed: Cell<u64>,
-    temper: Cell<EdgeTemper>,
-    isolates: Cell<usize>,
-    missing: Cell<Option<&'static str>>,
-    limit: Cell<Option<u32>>,
     limited: RefCell<BTreeMap<(String, u64), u32>>,
-    settings: RefCell<Rc<Settings>>,
     upstream: RefCell<Option<Answers>>,
-    fetched: RefCell<Vec<UpstreamRequest>>,
-    bodies: Cell<usize>,
 }
 
 /// The store, the clock, the network and random numbers; isolates share it.
 #[derive(Clone)]
-pub struct World(Rc<State>);
+pub struct World {
+    pub settings: Rc<Settings>,
+    state: Rc<State>,
+}
+
+impl Deref for World {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
 
 impl World {
     /// A world on R2 with nothing in it, at `cdn.test`.
@@ -143,54 +160,16 @@ impl World {
             }
         });
         assert!(settings.invalid.is_empty(), "{:?}", settings.invalid);
-        Self(Rc::new(State {
-            store: RefCell::default(),
-            now_ms: Cell::new(START_MS),
-            timers: RefCell::default(),
-            behind: RefCell::default(),
-            scripts: RefCell::default(),
-            log: RefCell::default(),
-            tickets: Cell::new(None),
-            seed: Cell::new(0x9e37_79b9_7f4a_7c15),
-            temper: Cell::new(EdgeTemper::Keeps),
-            isolates: Cell::new(0),
-            missing: Cell::new(None),
-            limit: Cell::new(None),
-            limited: RefCell::default(),
-            settings: RefCell::new(Rc::new(settings)),
-            upstream: RefCell::default(),
-            fetched: RefCell::default(),
-            bodies: Cell::default(),
-        }))
-    }
-
-    pub fn settings(&self) -> Rc<Settings> {
-        self.0.settings.borrow().clone()
-    }
-
-    pub fn next_isolate(&self) -> usize {
-        self.0.isolates.set(self.0.isolates.get() + 1);
-        self.0.isolates.get()
-    }
-
-    pub fn missing_binding(&self) -> Option<&'static str> {
-        self.0.missing.get()
-    }
-
-    pub fn lose_binding(&self, name: Option<&'static str>) {
-        self.0.missing.set(name);
-    }
-
-    /// Gives the runtime a rate limiter.
-    pub fn set_limit(&self, per_minute: u32) {
-        self.0.limit.set(Some(per_minute));
+        let (now_ms, seed) = (Cell::new(START_MS), Cell::new(0x9e37_79b9_7f4a_7c15));
+        let state = State { now_ms, seed, ..State::default() };
+        Self { settings: Rc::new(settings), state: Rc::new(state) }
     }
 
     /// Whether the runtime's limiter lets a request pass; `None` without a limiter.
     pub fn limit(&self, key: &str) -> Option<bool> {
-        let limit = self.0.limit.get()?;
+        let limit = self.limit_per_minute.get()?;
         let minute = self.now().seconds().0 / 60;
-        let mut limited = self.0.limited.borrow_mut();
+        let mut limited = self.limited.borrow_mut();
         let count = limited.entry((key.to_owned(), minute)).or_default();
         *count += 1;
         Some(*count <= limit)
@@ -199,15 +178,11 @@ impl World {
     // Time.
 
     pub fn now(&self) -> UnixMillis {
-        UnixMillis(self.0.now_ms.get())
-    }
-
-    pub fn set_now_ms(&self, now_ms: u64) {
-        self.0.now_ms.set(now_ms);
+        UnixMillis(self.now_ms.get())
     }
 
     pub fn pass_ms(&self, ms: u64) {
-        self.set_now_ms(self.0.now_ms.get() + ms);
+        self.now_ms.set(self.now_ms.get() + ms);
     }
 
     pub async fn wait(&self, ms: u64) {
@@ -216,28 +191,24 @@ impl World {
             if self.now() >= until {
                 return Poll::Ready(());
             }
-            self.set_timer(until);
+            self.timers.borrow_mut().push(until);
             Poll::Pending
         })
         .await;
     }
 
-    pub fn set_timer(&self, at: UnixMillis) {
-        self.0.timers.borrow_mut().push(at);
-    }
-
     // Chance.
 
     pub fn set_seed(&self, seed: u64) {
-        self.0.seed.set(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) | 1);
+        self.seed.set(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) | 1);
     }
 
     pub fn chance(&self) -> u64 {
-        let mut x = self.0.seed.get();
+        let mut x = self.seed.get();
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
-        self.0.seed.set(x);
+        self.seed.set(x);
         x.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32
     }
 
@@ -247,42 +218,21 @@ impl World {
 
     // Trouble.
 
+    /// Scripts a fault for all operations of a kind.
     pub fn trouble(&self, op: impl Into<Option<Op>>, key_prefix: &'static str, trouble: Trouble) {
-        self.trouble_at(op, key_prefix, 0, usize::MAX, trouble);
-    }
-
-    /// Scripts a fault for some operations, after others.
-    pub fn trouble_at(
-        &self,
-        op: impl Into<Option<Op>>,
-        key_prefix: &'static str,
-        skip: usize,
-        times: usize,
-        trouble: Trouble,
-    ) {
-        let script = Script { op: op.into(), key_prefix, skip, times, percent: 100, trouble };
-        self.0.scripts.borrow_mut().push(script);
-    }
-
-    /// Scripts a fault for a percentage of operations.
-    pub fn trouble_for(&self, op: Op, key_prefix: &'static str, percent: u64, trouble: Trouble) {
-        let op = Some(op);
-        let script = Script { op, key_prefix, skip: 0, times: usize::MAX, percent, trouble };
-        self.0.scripts.borrow_mut().push(script);
+        let (op, skip, times, percent) = (op.into(), 0, usize::MAX, 100);
+        let script = Script { op, key_prefix, skip, times, percent, trouble };
+        self.scripts.borrow_mut().push(script);
     }
 
     pub fn heal(&self) {
-        self.0.scripts.borrow_mut().clear();
-    }
-
-    pub fn set_edge_temper(&self, temper: EdgeTemper) {
-        self.0.temper.set(temper);
+        self.scripts.borrow_mut().clear();
     }
 
     /// Logs an operation, and returns the fault that is scripted for it.
     pub fn note(&self, op: Op, key: &str, isolate: usize) -> Option<Trouble> {
-        self.0.log.borrow_mut().push(Logged { op, key: key.to_owned(), isolate });
-        for script in self.0.scripts.borrow_mut().iter_mut() {
+        self.log.borrow_mut().push(Logged { op, key: key.to_owned(), isolate });
+        for script in self.scripts.borrow_mut().iter_mut() {
             let matches = script.op.is_none_or(|wanted| wanted == op)
                 && key.starts_with(script.key_prefix)
                 && !(script.op.is_none() && op.is_edge());
@@ -299,55 +249,41 @@ impl World {
         None
     }
 
-    /// Returns the operations since the last call.
-    pub fn take_log(&self) -> Vec<Logged> {
-        self.0.log.take()
-    }
-
     // The store.
 
     pub fn history(&self, key: &str) -> Vec<Bytes> {
-        self.0.store.borrow().get(key).cloned().unwrap_or_default()
+        self.store.borrow().get(key).cloned().unwrap_or_default()
     }
 
     pub fn store(&self, key: &str, bytes: &[u8]) {
-        let mut store = self.0.store.borrow_mut();
+        let mut store = self.store.borrow_mut();
         store.entry(key.to_owned()).or_default().push(Rc::new(bytes.to_vec()));
     }
 
-    pub fn count_body(&self) {
-        self.0.bodies.set(self.0.bodies.get() + 1);
-    }
-
-    /// Number of bodies of objects that the store sent.
-    pub fn bodies(&self) -> usize {
-        self.0.bodies.get()
-    }
-
     pub fn remove(&self, key: &str) {
-        self.0.store.borrow_mut().remove(key);
+        self.store.borrow_mut().remove(key);
     }
 
     pub fn keys(&self, prefix: &str) -> Vec<String> {
-        let store = self.0.store.borrow();
+        let store = self.store.borrow();
         store.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
     }
 
     /// The latest value of each key.
     pub fn snapshot(&self) -> BTreeMap<String, Bytes> {
-        let store = self.0.store.borrow();
+        let store = self.store.borrow();
         store.iter().filter_map(|(k, v)| Some((k.clone(), v.last()?.clone()))).collect()
     }
 
     pub fn restore(&self, snapshot: &BTreeMap<String, Bytes>) {
-        *self.0.store.borrow_mut() =
+        *self.store.borrow_mut() =
             snapshot.iter().map(|(k, v)| (k.clone(), vec![v.clone()])).collect();
     }
 
     // The edge tier.
 
     pub fn edge_lookup(&self, colo: &Colo, key: &str) -> Option<EdgeEntry> {
-        match self.0.temper.get() {
+        match self.temper.get() {
             EdgeTemper::AlwaysEmpty => return None,
             EdgeTemper::Vanishing(percent) if self.happens(percent) => {
                 colo.borrow_mut().remove(key);
@@ -367,57 +303,45 @@ impl World {
     // Upstreams.
 
     pub fn on_fetch(&self, answers: impl Fn(&UpstreamRequest, &World) -> Answer + 'static) {
-        *self.0.upstream.borrow_mut() = Some(Rc::new(answers));
+        *self.upstream.borrow_mut() = Some(Rc::new(answers));
     }
 
     /// Logs a request to an upstream, and returns its answer.
     pub fn answer(&self, request: &UpstreamRequest) -> Option<Answer> {
-        self.0.fetched.borrow_mut().push(request.clone());
-        let answers = self.0.upstream.borrow().clone()?;
+        self.fetched.borrow_mut().push(request.clone());
+        let answers = self.upstream.borrow().clone()?;
         Some(answers(request, self))
     }
 
     pub fn fetches(&self) -> usize {
-        self.0.fetched.borrow().len()
-    }
-
-    pub fn fetched(&self) -> Vec<UpstreamRequest> {
-        self.0.fetched.borrow().clone()
+        self.fetched.borrow().len()
     }
 
     // Tasks.
 
-    pub fn push_behind(&self, task: Task) {
-        self.0.behind.borrow_mut().push(task);
-    }
-
     /// Runs the tasks behind responses; one that never ends is dropped.
     pub fn settle(&self) {
-        while let Some(task) = self.pop_behind() {
+        loop {
+            let Some(task) = self.behind.borrow_mut().pop_front() else { return };
             self.run(task);
         }
     }
 
     /// Drops the tasks behind responses, and returns their number.
     pub fn cut_behind(&self) -> usize {
-        self.0.behind.take().len()
-    }
-
-    fn pop_behind(&self) -> Option<Task> {
-        let mut behind = self.0.behind.borrow_mut();
-        if behind.is_empty() { None } else { Some(behind.remove(0)) }
+        self.behind.take().len()
     }
 
     /// Runs a future, moving the clock while all tasks sleep; `None` if it can't end.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = Box::pin(future);
         loop {
-            self.0.timers.borrow_mut().clear();
+            self.timers.borrow_mut().clear();
             if let Poll::Ready(value) = poll(future.as_mut()) {
                 return Some(value);
             }
-            let next = self.0.timers.borrow().iter().min().copied()?;
-            self.set_now_ms(next.0.max(self.0.now_ms.get()));
+            let next = self.timers.borrow().iter().min().copied()?;
+            self.now_ms.set(next.0.max(self.now_ms.get()));
         }
     }
 
@@ -425,9 +349,9 @@ impl World {
     pub fn run_all<T>(&self, futures: Vec<impl Future<Output = T>>) -> Vec<Option<T>> {
         let mut values: Vec<Option<T>> = futures.iter().map(|_| None).collect();
         let mut open: Vec<_> = futures.into_iter().map(|future| Some(Box::pin(future))).collect();
-        let mut behind = self.0.behind.take();
+        let mut behind = self.behind.take();
         loop {
-            self.0.timers.borrow_mut().clear();
+            self.timers.borrow_mut().clear();
             let mut has_ended = false;
             for (future, value) in open.iter_mut().zip(&mut values) {
                 let polled = future.as_mut().map(|future| poll(future.as_mut()));
@@ -435,17 +359,17 @@ impl World {
                     (*value, *future, has_ended) = (Some(given), None, true);
                 }
             }
-            has_ended |= !self.0.behind.borrow().is_empty();
-            behind.append(&mut self.0.behind.take());
+            has_ended |= !self.behind.borrow().is_empty();
+            behind.append(&mut self.behind.take());
             let before = behind.len();
             behind.retain_mut(|task| poll(task.as_mut()).is_pending());
             if has_ended || behind.len() < before {
                 continue;
             }
-            let next = self.0.timers.borrow().iter().min().copied();
+            let next = self.timers.borrow().iter().min().copied();
             match next {
                 Some(next) if !(open.iter().all(Option::is_none) && behind.is_empty()) => {
-                    self.set_now_ms(next.0.max(self.0.now_ms.get()));
+                    self.now_ms.set(next.0.max(self.now_ms.get()));
                 }
                 _ => return values,
             }
@@ -463,7 +387,7 @@ impl World {
             if world.now() >= until {
                 return Poll::Ready(None);
             }
-            world.set_timer(until);
+            world.timers.borrow_mut().push(until);
             future.as_mut().poll(cx).map(Some)
         })
     }
@@ -474,18 +398,18 @@ impl World {
         future: Pin<&mut (impl Future<Output = T> + ?Sized)>,
         operations: usize,
     ) -> Poll<T> {
-        self.0.tickets.set(Some(operations));
+        self.tickets.set(Some(operations));
         let polled = poll(future);
-        self.0.tickets.set(None);
+        self.tickets.set(None);
         polled
     }
 
     pub fn take_ticket(&self) -> bool {
-        match self.0.tickets.get() {
+        match self.tickets.get() {
             None => true,
             Some(0) => false,
             Some(left) => {
-                self.0.tickets.set(Some(left - 1));
+                self.tickets.set(Some(left - 1));
                 true
             }
         }

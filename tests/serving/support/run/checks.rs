@@ -8,7 +8,7 @@ use super::{Outcome, Run};
 impl Run<'_> {
     /// Checks the last request that an upstream got.
     pub(super) fn asked(&self, step: &Step, rest: &str) -> Outcome {
-        let fetched = self.world.fetched();
+        let fetched = self.world.fetched.borrow();
         let request = fetched.last().ok_or("expected a request to an upstream")?;
         let line = format!("{} {}", request.method, request.url);
         ensure(rest.is_empty() || rest == line, || format!("{rest}, found {line}"))?;
@@ -23,9 +23,9 @@ impl Run<'_> {
     }
 
     pub(super) fn settle(&mut self, expected: Option<&str>) -> Outcome {
-        self.world.take_log();
+        self.world.log.take();
         self.world.settle();
-        let log = self.world.take_log();
+        let log = self.world.log.take();
         let last = self.last.as_mut().ok_or("expected a response before")?;
         last.log = log;
         last.check_counters(expected.unwrap_or_default())

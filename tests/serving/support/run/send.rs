@@ -130,8 +130,8 @@ impl Run<'_> {
             self.last = Some(Seen { response, ..Seen::default() });
             return Vec::new();
         }
-        let (fetches, bodies, since) = (world.fetches(), world.bodies(), world.now());
-        world.take_log();
+        let (fetches, bodies, since) = (world.fetches(), world.bodies.get(), world.now());
+        world.log.take();
         let responses = match self.copies {
             1 => vec![request.send_only()],
             copies => {
@@ -146,8 +146,8 @@ impl Run<'_> {
             Behind::Cut => cut = world.cut_behind(),
             Behind::Hold => {}
         }
-        let (fetches, bodies) = (world.fetches() - fetches, world.bodies() - bodies);
-        let log = world.take_log();
+        let (fetches, bodies) = (world.fetches() - fetches, world.bodies.get() - bodies);
+        let log = world.log.take();
         self.last = Some(Seen { log, fetches, bodies, took_ms, cut, ..Seen::default() });
         responses
     }
