@@ -41,23 +41,7 @@ describe("the site that ships", () => {
     }
   });
 
-  test("a missing path gets the site's own 404 page, which is not stored", async () => {
-    const missing = wellFormed(await worker.get("www", "/nothing/here"), "404");
-    matches(missing, { status: 404, "cache-control": "no-store", text: /<!doctype html>/i });
-    assert.ok(!missing.text.includes("nothing/here"));
-  });
-
-  test("HEAD sends the headers of GET and no body", async () => {
-    const method = "HEAD";
-    for (const path of ["/", "/nothing"]) {
-      const got = await worker.get("www", path);
-      const head = wellFormed(await worker.get("www", path, { method }), path, { method });
-      assert.equal(head.status, got.status, path);
-      assert.deepEqual(head.headers.stable(), got.headers.stable(), path);
-    }
-  });
-
-  test("the admin API reports health and version, and needs a token", async () => {
+  test("the admin API needs a token, and reports health, sites and deployments", async () => {
     const health = await worker.get(BASE, "/.selvedge/health");
     assert.equal(health.status, 200);
     assert.equal(JSON.parse(health.text).ok, true);
@@ -65,9 +49,6 @@ describe("the site that ships", () => {
     assert.deepEqual([about.json.store, about.json.base_domain], [STORE, BASE]);
     const refused = wellFormed(await worker.api("GET", "", undefined, null), "401");
     assert.deepEqual([refused.status, refused.json.error.code], [401, "unauthorized"]);
-  });
-
-  test("the command line lists sites and deployments", async () => {
     assert.match(JSON.stringify(await command(worker, ["sites"])), /"www"/);
     const deployments = await command(worker, ["deployments", "--site", "www"]);
     assert.match(JSON.stringify(deployments), new RegExp(report.deployment));
