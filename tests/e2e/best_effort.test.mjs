@@ -59,6 +59,15 @@ test("caches that work, are empty, or lose entries give the same responses", asy
   for (const round of others) assert.deepEqual(round, first);
 });
 
+test("a second request is answered by a nearer tier", () =>
+  withWorker({ cache: "on" }, async (_, get) => {
+    const first = await get("/");
+    const second = await get("/");
+    matches(second, { "cache-status": /^selvedge; hit; ttl=\d+; detail=(memory|edge)$/ });
+    assert.deepEqual(second.headers.stable(), first.headers.stable());
+    assert.deepEqual(second.body, first.body);
+  }));
+
 test("a store that fails: stale responses, or a 503", () =>
   withWorker({ cache: "on", vars: AT_ONCE }, async (worker, get) => {
     const warm = matches(await get("/"), { status: 200 });

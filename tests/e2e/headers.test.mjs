@@ -97,18 +97,3 @@ describe("headers", () => {
     }
   });
 });
-
-describe("tiers", () => {
-  const worker = suiteWorker(
-    () => start({ cache: "on" }),
-    (worker) => publish(worker, "tiers", { "index.html": "<!doctype html>t" }),
-  );
-
-  test("a second request is answered by a nearer tier", async () => {
-    const first = await worker.get("tiers", "/");
-    const second = await worker.get("tiers", "/");
-    matches(second, { "cache-status": /^selvedge; hit; ttl=\d+; detail=(memory|edge)$/ });
-    assert.deepEqual(second.headers.stable(), first.headers.stable());
-    assert.deepEqual(second.body, first.body);
-  });
-});
