@@ -11,15 +11,13 @@ import { command, folder, publish, selvedge } from "./lib/cli.mjs";
 import { COLLECTIONS, siteToken } from "./lib/fixture.mjs";
 import { BASE, STORE, start, suiteWorker } from "./lib/worker.mjs";
 
-const WINDOWS = 'edge_ttl = "1m"\nstale_while_revalidate = "30s"\n';
 const LAG_SECS = STORE === "kv" ? 60 : 0;
 
 let owner;
 const worker = suiteWorker(
   () => start({ vars: AT_ONCE }),
   async (worker) => {
-    const config = COLLECTIONS + WINDOWS;
-    const files = { "index.html": "<!doctype html>objects", "selvedge.toml": config };
+    const files = { "index.html": "<!doctype html>objects", "selvedge.toml": COLLECTIONS };
     for (const site of ["objects", "others"]) await publish(worker, site, files);
     owner = (await siteToken(worker, "objects", ["write", "read"])).token;
   },
