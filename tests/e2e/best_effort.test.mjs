@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { AT_ONCE, matches, wellFormed } from "./lib/check.mjs";
 import { publish } from "./lib/cli.mjs";
 import { RANGE_BYTES } from "./lib/fixture.mjs";
-import { start } from "./lib/worker.mjs";
+import { scratch, start } from "./lib/worker.mjs";
 
 const FILES = {
   "index.html": `<!doctype html>${"page ".repeat(500)}`,
@@ -67,6 +67,14 @@ test("a second request is answered by a nearer tier", () =>
     assert.deepEqual(second.headers.stable(), first.headers.stable());
     assert.deepEqual(second.body, first.body);
   }));
+
+test("everything is still there after a restart", async () => {
+  const options = { state: scratch("selvedge-state-") };
+  const earlier = await withWorker(options, look);
+  const worker = await start(options);
+  const later = await look(worker).finally(() => worker.stop());
+  assert.deepEqual(later, earlier);
+});
 
 test("a store that fails: stale responses, or a 503", () =>
   withWorker({ cache: "on", vars: AT_ONCE }, async (worker, get) => {

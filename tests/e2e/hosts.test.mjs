@@ -1,11 +1,14 @@
-// The real host alone selects the site, the stage or the deployment, and sites share nothing.
+// The real host alone selects the site, the stage or the deployment, and sites share nothing. The
+// site of the base host is the one that ships.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { ROOT } from "../../scripts/lib.mjs";
 import { AT_ONCE, matches, wellFormed } from "./lib/check.mjs";
 import { command, publish } from "./lib/cli.mjs";
 import { sha256, siteToken } from "./lib/fixture.mjs";
-import { BASE, start, suiteWorker } from "./lib/worker.mjs";
+import { BASE, STORE, start, suiteWorker } from "./lib/worker.mjs";
 
 const page = (name) => ({ "index.html": `<!doctype html>page ${name}` });
 const SECRET = "SECRET of beta";
@@ -20,7 +23,7 @@ describe("hosts", () => {
       await publish(worker, "alpha", page("alpha 2"));
       await publish(worker, "alpha", page("alpha staging"), { stage: "staging" });
       await publish(worker, "beta", { ...page("beta"), "secret.txt": SECRET });
-      await publish(worker, "www", page("www"));
+      await publish(worker, "www", join(ROOT, "www"));
       await command(worker, ["hosts", "--site", "alpha", "add", CUSTOM]);
     },
   );
@@ -34,7 +37,8 @@ describe("hosts", () => {
       [`alpha.${BASE}:1234`, /page alpha 2$/, null],
       [`alpha.${BASE}.`, /page alpha 2$/, null],
       [`beta.${BASE}`, /page beta$/, null],
-      [BASE, /page www$/, null],
+      [BASE, /<!doctype html>/i, null],
+      [`WWW.${BASE}.`, /<!doctype html>/i, null],
       [CUSTOM, /page alpha 2$/, null],
       ["Shop.Example.COM", /page alpha 2$/, null],
       [`staging--alpha.${BASE}`, /page alpha staging$/, "noindex"],
@@ -43,6 +47,29 @@ describe("hosts", () => {
     for (const [host, text, robots] of rows) {
       matches(await get(host), { status: 200, text, "x-robots-tag": robots }, host);
     }
+  });
+
+  test("every file that the welcome page links to has the type of its name", async () => {
+    const page = matches(await get(BASE), { "content-type": "text/html; charset=utf-8" });
+    const links = page.text.matchAll(/(?:src|href)="(\/[^"#?]+\.[a-z0-9]+)"/g);
+    const paths = [...links].map(([, path]) => path);
+    assert.ok(paths.length >= 3, `${paths}`);
+    for (const path of paths) {
+      const file = matches(await get(BASE, path), { status: 200 }, path);
+      assert.notEqual(file.headers.value("content-type"), "application/octet-stream", path);
+    }
+  });
+
+  test("the admin API needs a token, and reports health, sites and deployments", async () => {
+    const health = await worker.get(BASE, "/.selvedge/health");
+    assert.deepEqual([health.status, JSON.parse(health.text).ok], [200, true]);
+    const about = await worker.api("GET", "");
+    assert.deepEqual([about.json.store, about.json.base_domain], [STORE, BASE]);
+    const refused = wellFormed(await worker.api("GET", "", undefined, null), "401");
+    assert.deepEqual([refused.status, refused.json.error.code], [401, "unauthorized"]);
+    assert.match(JSON.stringify(await command(worker, ["sites"])), /"alpha"/);
+    const deployments = await command(worker, ["deployments", "--site", "alpha"]);
+    assert.match(JSON.stringify(deployments), new RegExp(first.deployment));
   });
 
   test("an unknown host gets no-store and no site's bytes", async () => {
