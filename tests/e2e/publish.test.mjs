@@ -8,7 +8,6 @@ import { before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AT_ONCE, matches, wellFormed } from "./lib/check.mjs";
 import { command, folder, publish, selvedge } from "./lib/cli.mjs";
-import { siteToken } from "./lib/fixture.mjs";
 import { start, suiteWorker } from "./lib/worker.mjs";
 
 const worker = suiteWorker(() => start({ vars: AT_ONCE }));
@@ -78,14 +77,6 @@ describe("uploads", () => {
     const args = ["publish", dir, "--site", "sent", "--dry-run"];
     const ops = await operationsOf(() => command(worker, args));
     assert.deepEqual(ops.filter(isWrite), []);
-  });
-
-  test("a site's own token publishes to that site only", async () => {
-    const { token } = await siteToken(worker, "sent", ["publish"]);
-    await publish(worker, "sent", dir, { token });
-    const other = await selvedge(worker, ["publish", dir, "--site", "other"], { token });
-    assert.notEqual(other.code, 0);
-    assert.equal(other.json.error.code, "forbidden");
   });
 
   test("an invalid token is refused before anything is uploaded", async () => {

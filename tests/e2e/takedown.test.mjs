@@ -77,7 +77,8 @@ describe("removal", () => {
     const host = address(first, "news");
     assert.equal(await status(host, "/about"), 200);
     assert.equal(await status("news", SCRIPT), 200);
-    const forget = ({ deployment }) => ["deployments", "forget", deployment, "--site", "news", "-y"];
+    const site = ["--site", "news"];
+    const forget = ({ deployment }) => ["deployments", "forget", deployment, ...site, "-y"];
     assert.equal(await refused(...forget(second)), "still-live");
     await run(...forget(first));
     assert.equal(await status(host, "/about"), 421);

@@ -75,8 +75,8 @@ export function parsed(text) {
 }
 
 /**
- * Sends exactly `bytes`; resolves to `{bytes, ms}`, all that is received until the connection closes
- * or is idle for `timeoutMs`. Never rejects.
+ * Sends exactly `bytes`; resolves to `{bytes, ms}`, all that is received until the connection
+ * closes or is idle for `timeoutMs`. Never rejects.
  */
 export function send(port, bytes, timeoutMs = 4000) {
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-// Odd requests as exact bytes that attacks.test.mjs does not send, on bare workerd and on miniflare:
+// Odd requests as exact bytes, other than attacks.test.mjs sends, on bare workerd and on miniflare:
 // however the runtime interprets a URL, the response is safe and constant.
 
 import assert from "node:assert/strict";
