@@ -80,8 +80,9 @@ Concurrent changes:
   selvedge objects put doc.json --if-match 5f2a… …        only if it is unchanged
   selvedge objects put doc.json --if-none-match …         only if it doesn't exist";
 
+/// Publish static sites to a Selvedge server, and manage them.
 #[derive(Parser)]
-#[command(name = "selvedge", version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "selvedge", version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,

@@ -14,7 +14,7 @@ use worker::worker_sys::ext::CacheStorageExt;
 use crate::edge::bindings::{fault, global};
 use crate::edge::runtime::Runtime;
 use crate::edge::task;
-use crate::ports::{EdgeCache, EdgeContent, Found, Result};
+use crate::ports::{EdgeCache, EdgeContent, EdgeEntry, Result};
 use crate::site::keys::Key;
 use crate::wire::time::DeltaSeconds;
 
@@ -43,10 +43,10 @@ impl Runtime {
 }
 
 impl EdgeCache for Runtime {
-    async fn edge_find(&self, key: &Key) -> Result<Option<Found<JsValue>>> {
+    async fn edge_find(&self, key: &Key) -> Result<Option<EdgeEntry<JsValue>>> {
         let Some(found) = self.matched(key).await? else { return Ok(None) };
         let head = found.headers().get(HEAD).map_err(fault)?.unwrap_or_default();
-        Ok(Some(Found { head, body: found.body().map_or(JsValue::NULL, Into::into) }))
+        Ok(Some(EdgeEntry { head, body: found.body().map_or(JsValue::NULL, Into::into) }))
     }
 
     async fn edge_hold(&self, key: &Key) -> Result<Option<ArrayBuffer>> {

@@ -7,7 +7,7 @@ use crate::wire::time::DeltaSeconds;
 
 /// An entry of the edge tier.
 #[derive(Debug)]
-pub struct Found<B> {
+pub struct EdgeEntry<B> {
     /// The text that was stored beside the body.
     pub head: String,
     pub body: B,
@@ -23,7 +23,7 @@ pub enum EdgeContent<P: Bodies + ?Sized> {
 
 pub trait EdgeCache: Bodies {
     /// Looks an entry up.
-    async fn edge_find(&self, key: &Key) -> Result<Option<Found<Self::Body>>>;
+    async fn edge_find(&self, key: &Key) -> Result<Option<EdgeEntry<Self::Body>>>;
 
     /// Looks an entry up and reads its body.
     async fn edge_hold(&self, key: &Key) -> Result<Option<Self::Held>>;

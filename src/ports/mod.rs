@@ -19,7 +19,7 @@ pub mod store;
 pub mod upstream;
 
 pub use bodies::{Bodies, Part, ResponseBody};
-pub use edge_cache::{EdgeCache, EdgeContent, Found};
+pub use edge_cache::{EdgeCache, EdgeContent, EdgeEntry};
 pub use fault::{Fault, Result};
 pub use isolate::{BodyFault, Clock, Isolate};
 pub use store::{

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use selvedge::cache::memory::Memory;
 use selvedge::pipeline::handle;
 use selvedge::ports::settings::Settings;
-use selvedge::ports::{Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, Found, Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Result, Store, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written};
+use selvedge::ports::{Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, EdgeEntry, Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Result, Store, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written};
 use selvedge::serve::request::{RequestHeader, RequestHeaders};
 use selvedge::serve::response::Response;
 use selvedge::site::ids::ContentHash;
@@ -247,7 +247,7 @@ impl Store for InMemory {
 }
 
 impl EdgeCache for InMemory {
-    async fn edge_find(&self, _: &Key) -> Result<Option<Found<Rc<[u8]>>>> {
+    async fn edge_find(&self, _: &Key) -> Result<Option<EdgeEntry<Rc<[u8]>>>> {
         Ok(None)
     }
 

@@ -160,7 +160,7 @@ pub fn frame(hash: &ContentHash, bytes: &[u8]) -> Vec<u8> {
     [&hash.0[..], &length, bytes].concat()
 }
 
-/// Publishes a folder through the API, from an isolate in a data centre of its own.
+/// Publishes a folder through the API, from a cold isolate in another data centre.
 #[track_caller]
 pub fn publish(world: &super::world::World, site: &str, stage: &str, folder: &Folder) -> Built {
     let from = Isolate::new(world);

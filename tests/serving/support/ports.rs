@@ -8,9 +8,9 @@ use std::task::Poll;
 use selvedge::ports::deadline::within;
 use selvedge::ports::settings::{Settings, StoreKind};
 use selvedge::ports::{
-    Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, Found,
-    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Result, Store,
-    Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written,
+    Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, EdgeEntry as Found, Fault,
+    Fetch, Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Result,
+    Store, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written,
 };
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
