@@ -10,7 +10,11 @@ use std::task::{Context, Poll, Waker};
 use selvedge::cache::memory::Memory;
 use selvedge::pipeline::handle;
 use selvedge::ports::settings::Settings;
-use selvedge::ports::{Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, Fault, Fetch, EdgeEntry, Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Result, Store, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written};
+use selvedge::ports::{
+    Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, EdgeEntry, Fault, Fetch,
+    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Result, Store,
+    Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written,
+};
 use selvedge::serve::request::{RequestHeader, RequestHeaders};
 use selvedge::serve::response::Response;
 use selvedge::site::ids::ContentHash;
@@ -211,12 +215,7 @@ impl Store for InMemory {
         Err(Fault::Missing)
     }
 
-    async fn object_write(
-        &self,
-        _: &Key,
-        _: &ObjectMeta,
-        _: &Condition,
-    ) -> Result<ObjectWritten> {
+    async fn object_write(&self, _: &Key, _: &ObjectMeta, _: &Condition) -> Result<ObjectWritten> {
         Err(Fault::Missing)
     }
 
