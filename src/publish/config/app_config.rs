@@ -5,9 +5,10 @@
 
 use serde_norway::Value;
 
-use crate::publish::config::headers::{self, ConfiguredHeaders};
+use crate::publish::config::headers::ConfiguredHeaders;
 use crate::site::rules::header_op::HeaderOp;
 use crate::site::source::diagnostic::{Diagnostic, Report};
+use crate::site::source::headers_file;
 
 pub const FILE_NAMES: [&str; 2] = ["app.config.yaml", "ext.config.yaml"];
 
@@ -103,7 +104,7 @@ impl AppConfigReader<'_> {
                 continue;
             };
             let op = HeaderOp::Set(name.to_ascii_lowercase(), value.trim().to_owned());
-            ops.extend(headers::checked(&mut self.report, line, &name, op));
+            ops.extend(headers_file::checked(&mut self.report, line, &name, op));
         }
         self.read.headers.add(&mut self.report, line, &selector, ops);
     }

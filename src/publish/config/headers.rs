@@ -2,11 +2,9 @@
 
 use crate::publish::config::routes::within;
 use crate::site::rules::header_op::{HeaderOp, PROTECTED, Touch};
-use crate::site::rules::header_policy::{check_name, check_value, is_disallowed};
 use crate::site::rules::pattern::{Language, Pattern};
 use crate::site::rules::{HEADER_RULES_MAX, HeaderRule, HeaderRules};
 use crate::site::source::diagnostic::{Diagnostic, Located, Report, Severity};
-use crate::site::source::dialect;
 use crate::site::source::headers_file::HeadersFile;
 use crate::site::source::type_rule::{CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeRule};
 
@@ -70,34 +68,6 @@ impl From<HeadersFile> for ConfiguredHeaders {
     fn from(file: HeadersFile) -> Self {
         Self { rules: file.rules, types: file.types, touches: file.touches }
     }
-}
-
-/// Returns the operation if a rule may do it. `written`: the name with its case.
-pub fn checked(
-    report: &mut Report,
-    line: u32,
-    written: &str,
-    op: HeaderOp,
-) -> Option<(u32, HeaderOp)> {
-    let name = op.name();
-    if name == CONTENT_TYPE {
-        return Some((line, op));
-    }
-    if let Some(mistake) = dialect::leaking_header(name) {
-        report.mistake(line, &mistake);
-        return None;
-    }
-    match check_name(name).and_then(|()| op.value().map_or(Ok(()), check_value)) {
-        Ok(()) => return Some((line, op)),
-        Err(error) if is_disallowed(name) => {
-            let message = format!("the header `{name}` {error}, and is ignored");
-            report.warning(line, message, error.remedy());
-        }
-        Err(error) => {
-            report.error(line, format!("the header `{written}` {error}"), error.remedy());
-        }
-    }
-    None
 }
 
 fn media_type(

@@ -5,7 +5,7 @@
 //! and if a pattern occurs twice, both rules apply, while there the last replaces the others.
 
 use crate::site::rules::header_op::{HeaderOp, PROTECTED, Touch};
-use crate::site::rules::header_policy::{check_name, check_value, is_disallowed};
+use crate::site::rules::header_policy::is_disallowed;
 use crate::site::rules::pattern::{Language, Pattern, SPLAT_NAME};
 use crate::site::rules::template::unknown_name;
 use crate::site::rules::{HEADER_OPS_MAX, HeaderRule, parse_pattern};
@@ -95,30 +95,18 @@ impl Parser {
     fn operation(&mut self, number: u32, name: &str, value: Option<&str>) {
         let Some(block) = &mut self.block else { return };
         let lower = name.to_ascii_lowercase();
-        if let Some(mistake) = dialect::leaking_header(&lower) {
-            self.report.mistake(number, &mistake);
-            return;
-        }
         if lower == CONTENT_TYPE {
             self.media_type(number, value);
             return;
         }
-        match check_name(&lower).and_then(|()| value.map_or(Ok(()), check_value)) {
-            Ok(()) => {}
-            Err(error) if is_disallowed(&lower) => {
-                let message = format!("the header `{lower}` {error}, and the line is ignored");
-                self.report.warning(number, message, error.remedy());
-                return;
-            }
-            Err(error) => {
-                let mistake = error.of(format_args!("the header `{name}`"));
-                self.report.mistake(number, &mistake);
-                return;
-            }
-        }
-        if let Some(host) = dialect::host_of_header(&lower) {
+        let op = match value {
+            None => HeaderOp::Unset(lower),
+            Some(value) => HeaderOp::Set(lower, value.to_owned()),
+        };
+        let Some((_, op)) = checked(&mut self.report, number, name, op) else { return };
+        if let Some(host) = dialect::host_of_header(op.name()) {
             let message =
-                format!("only {host} acts on the header `{lower}`, which is sent unchanged");
+                format!("only {host} acts on the header `{}`, which is sent unchanged", op.name());
             self.report.warning(number, message, "Remove it.");
         }
         let names = block.pattern.as_ref().map(Pattern::names);
@@ -130,10 +118,6 @@ impl Parser {
                 "Put a `*` into the pattern, or leave `:splat` out.",
             );
         }
-        let op = match value {
-            None => HeaderOp::Unset(lower),
-            Some(value) => HeaderOp::Set(lower, value.to_owned()),
-        };
         if PROTECTED.contains(&op.name()) {
             let touch = Touch { op: op.clone(), rule_line: block.line };
             self.found.touches.push(self.report.locate(number, touch));
@@ -187,6 +171,34 @@ impl Parser {
             Err(mistake) => self.report.mistake(line, &mistake),
         }
     }
+}
+
+/// Returns the operation with its line, if a rule may do it; `written` is the name as written.
+pub fn checked(
+    report: &mut Report,
+    line: u32,
+    written: &str,
+    op: HeaderOp,
+) -> Option<(u32, HeaderOp)> {
+    let name = op.name();
+    if name == CONTENT_TYPE {
+        return Some((line, op));
+    }
+    if let Some(mistake) = dialect::leaking_header(name) {
+        report.mistake(line, &mistake);
+        return None;
+    }
+    match op.check() {
+        Ok(()) => return Some((line, op)),
+        Err(error) if is_disallowed(name) => {
+            let message = format!("the header `{name}` {error}, and the line is ignored");
+            report.warning(line, message, error.remedy());
+        }
+        Err(error) => {
+            report.mistake(line, &error.of(format_args!("the header `{written}`")));
+        }
+    }
+    None
 }
 
 fn is_pattern(line: &str) -> bool {
