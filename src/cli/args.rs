@@ -10,6 +10,7 @@ use serde::de::value::Error as NotAVariant;
 
 use crate::publish::config::public;
 use crate::publish::encode::Effort;
+use crate::publish::text::duration_secs;
 use crate::site::collection::CollectionName;
 use crate::site::ids::{DeploymentId, PRODUCTION, SiteName, StageName};
 use crate::site::records::site::Scope;
@@ -443,14 +444,8 @@ fn scope_parser() -> impl TypedValueParser<Value = Scope> {
     names.try_map(|name| Scope::deserialize(name.into_deserializer()).map_err(|e: NotAVariant| e))
 }
 
-/// Returns the seconds of a time such as `90d`, `12h`, `30m`, `45s`.
 fn parse_seconds(text: &str) -> Result<u64, String> {
-    let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
-    let found = units.into_iter().find_map(|(unit, seconds)| {
-        let count: u64 = text.strip_suffix(unit)?.parse().ok()?;
-        count.checked_mul(seconds)
-    });
-    match found {
+    match duration_secs(text) {
         Some(0) => Err("must be at least 1s; leave it out for no expiry".to_owned()),
         found => found.ok_or("write it as 90d, 12h, 30m or 45s".to_owned()),
     }

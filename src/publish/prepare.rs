@@ -69,7 +69,7 @@ pub fn read(
 fn compare(loaded: &mut Loaded, paths: &[&str], findings: &mut Findings) {
     not_found::settle_files(loaded, paths, findings);
     let redirects = &loaded.config.redirects;
-    findings.warnings.extend(unreachable::by_redirects(redirects, paths, &loaded.files));
+    findings.warnings.extend(unreachable::by_redirects(redirects, paths, &loaded.redirects));
     findings.warnings.extend(unreachable::by_routes(&loaded.routes, redirects, paths));
     findings.notes.extend(public::note(&public::add(loaded, paths)));
 }

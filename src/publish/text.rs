@@ -1,4 +1,4 @@
-//! Formats counts, sizes and names for messages.
+//! Formats counts, sizes, durations and names for messages.
 
 /// Returns a count with its noun: `1 file`, `2 files`.
 pub fn counted(count: usize, noun: &str) -> String {
@@ -20,6 +20,24 @@ pub fn bytes(count: u64) -> String {
         (value, unit) = (value / 1_000.0, next);
     }
     format!("{value:.1} {unit}")
+}
+
+/// In seconds.
+const DURATION_UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+
+/// Parses a duration such as `90s`, `5m`, `24h`, `30d`.
+pub fn duration_secs(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
+    let written = text.strip_prefix(digits)?;
+    let (_, unit_secs) = DURATION_UNITS.iter().find(|(unit, _)| *unit == written)?;
+    digits.parse::<u64>().ok()?.checked_mul(*unit_secs)
+}
+
+/// Formats a duration in the largest unit without a remainder.
+pub fn duration(secs: u64) -> String {
+    let whole = DURATION_UNITS.iter().find(|(_, unit_secs)| secs.is_multiple_of(*unit_secs));
+    let (unit, unit_secs) = whole.copied().unwrap_or(("s", 1));
+    format!("{}{unit}", secs / unit_secs)
 }
 
 /// Returns the first three of several names.

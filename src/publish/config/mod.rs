@@ -176,7 +176,8 @@ impl Loader {
         config.collections = collections.into_iter().map(|located| located.rule).collect();
         let is_file = |path: &str| folder.join(path.trim_start_matches('/')).is_file();
         let site = redirects::SiteFiles { html: config.html, is_file: &is_file };
-        config.redirects = redirects::review(redirect_rules, &site, &mut diagnostics);
+        let redirects = redirects::within_limits(redirect_rules, &mut diagnostics);
+        config.redirects = redirects::review(&redirects, &site, &mut diagnostics);
         let has_actions = !config.actions.is_empty();
         let (header_rules, types) = headers.review(has_actions, &mut diagnostics);
         config.headers = header_rules;
@@ -187,6 +188,7 @@ impl Loader {
             not_found,
             html_is_set: read.html_is_set,
             application_page: None,
+            redirects,
             types,
             routes,
             upstreams,

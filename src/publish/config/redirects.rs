@@ -24,24 +24,23 @@ pub struct SiteFiles<'a> {
 const REMEDY_SHELL: &str = "For a single-page application write \
     not_found = \"single-page-application\" in selvedge.toml instead.";
 
-/// Returns the redirects within the limits.
 pub fn review(
-    rules: Vec<Located<RedirectRule>>,
+    rules: &[Located<RedirectRule>],
     site: &SiteFiles,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Redirects {
-    let rules = within_limits(rules, diagnostics);
     let redirects = Redirects::new(rules.iter().map(|located| located.rule.clone()).collect());
     let redirects = redirects.unwrap_or_default();
-    let shadowed = shadows(&rules, diagnostics);
+    let shadowed = shadows(rules, diagnostics);
     let live = rules.iter().enumerate().filter(|(index, _)| !shadowed.contains(index));
     let live: Vec<&Located<RedirectRule>> = live.map(|(_, located)| located).collect();
     loops(&live, &redirects, site, diagnostics);
-    rewrites(&rules, diagnostics);
+    rewrites(rules, diagnostics);
     redirects
 }
 
-fn within_limits(
+/// Removes the redirects over the limits, and reports the first of them.
+pub fn within_limits(
     rules: Vec<Located<RedirectRule>>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Located<RedirectRule>> {

@@ -7,6 +7,7 @@ use crate::publish::config::routes::Route;
 use crate::publish::failure::{Findings, Problem};
 use crate::site::action::Upstream;
 use crate::site::config::{NotFoundMode, SiteConfig};
+use crate::site::rules::RedirectRule;
 use crate::site::rules::pattern::Pattern;
 use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
 use crate::site::source::type_rule::TypeRule;
@@ -20,6 +21,7 @@ pub struct Loaded {
     pub html_is_set: bool,
     /// Page of the single-page application, if a catch-all line names it.
     pub application_page: Option<String>,
+    pub redirects: Vec<Located<RedirectRule>>,
     pub types: Vec<Located<TypeRule>>,
     /// In the order in which a request tries them.
     pub routes: Vec<Located<Route>>,

@@ -5,7 +5,8 @@
 use toml::de::DeTable;
 
 use crate::publish::config::nearest::nearest;
-use crate::publish::config::toml_source::{OnLine, TomlSource, shown_duration};
+use crate::publish::config::toml_source::{OnLine, TomlSource};
+use crate::publish::text::duration;
 use crate::site::action::{
     Action, CAP_SECS_MAX, IDLE_TIMEOUT_SECS_DEFAULT, METHODS_MAX, PathPrefix, TIMEOUT_SECS_DEFAULT,
     TIMEOUT_SECS_MAX, Upstream, is_method,
@@ -256,13 +257,13 @@ fn windows(source: &mut TomlSource, line: u32, table: &DeTable) -> [DeltaSeconds
     if sum_secs > secs_max {
         let message = format!(
             "edge_ttl, stale_while_revalidate and stale_if_error are {} together",
-            shown_duration(sum_secs)
+            duration(sum_secs)
         );
         let defaults = [EDGE_TTL_SECS_DEFAULT, STALE_SECS_DEFAULT, IF_ERROR_SECS_DEFAULT];
         let remedy = format!(
             "Write at most \"{}\" in all; those left out are {}.",
-            shown_duration(secs_max),
-            defaults.map(|secs| format!("\"{}\"", shown_duration(secs.into()))).join(", ")
+            duration(secs_max),
+            defaults.map(|secs| format!("\"{}\"", duration(secs.into()))).join(", ")
         );
         source.report.error(last_line, message, remedy);
     }

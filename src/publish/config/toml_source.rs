@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::publish::config::nearest::nearest;
+use crate::publish::text::{duration, duration_secs};
 use crate::site::source::diagnostic::Report;
 use crate::wire::time::DeltaSeconds;
 
@@ -150,7 +151,7 @@ impl TomlSource {
         match u32::try_from(secs) {
             Ok(secs) if secs <= secs_max => Some((line, DeltaSeconds(secs))),
             _ => {
-                let longest = shown_duration(u64::from(secs_max));
+                let longest = duration(u64::from(secs_max));
                 let message = format!("`{key}` is longer than {longest}");
                 self.report.error(line, message, format!("Write at most \"{longest}\"."));
                 None
@@ -255,21 +256,4 @@ impl TomlSource {
 
 fn text(value: &DeValue) -> Option<String> {
     value.as_str().map(str::to_owned)
-}
-
-/// Units of durations, in seconds.
-const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
-
-fn duration_secs(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
-    let written = text.strip_prefix(digits)?;
-    let (_, unit_secs) = UNITS.iter().find(|(unit, _)| *unit == written)?;
-    digits.parse::<u64>().ok()?.checked_mul(*unit_secs)
-}
-
-/// Formats a duration in the largest unit without a remainder.
-pub fn shown_duration(secs: u64) -> String {
-    let whole = UNITS.iter().find(|(_, unit_secs)| secs.is_multiple_of(*unit_secs));
-    let (unit, unit_secs) = whole.copied().unwrap_or(("s", 1));
-    format!("{}{unit}", secs / unit_secs)
 }

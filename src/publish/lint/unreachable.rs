@@ -5,8 +5,6 @@
 //! `/about` hides nothing.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 
 use crate::publish::config::routes::{Route, RouteKind};
 use crate::publish::failure::Problem;
@@ -17,10 +15,12 @@ use crate::site::rules::{RedirectRule, Redirects};
 use crate::site::source::diagnostic::Located;
 use crate::wire::percent::percent_decode;
 
-/// Returns a warning for each redirect that hides files.
-///
-/// `files`: the configuration files, to find the line of the rule.
-pub fn by_redirects(redirects: &Redirects, paths: &[&str], files: &[PathBuf]) -> Vec<Problem> {
+/// Returns a warning for each redirect that hides files. `written`: the redirects with their lines.
+pub fn by_redirects(
+    redirects: &Redirects,
+    paths: &[&str],
+    written: &[Located<RedirectRule>],
+) -> Vec<Problem> {
     if redirects.rules().is_empty() {
         return Vec::new();
     }
@@ -30,7 +30,7 @@ pub fn by_redirects(redirects: &Redirects, paths: &[&str], files: &[PathBuf]) ->
             hidden.entry((rule.from().as_str(), rule.to().as_str())).or_default().push(path);
         }
     }
-    hidden.into_iter().map(|((from, to), paths)| warning(from, to, &paths, files)).collect()
+    hidden.into_iter().map(|((from, to), paths)| warning(from, to, &paths, written)).collect()
 }
 
 /// Returns a warning for each action and collection that hides files, or that files hide.
@@ -126,34 +126,22 @@ fn may_serve(rule: &RedirectRule, path: &str) -> bool {
     }
 }
 
-fn warning(from: &str, to: &str, paths: &[&str], files: &[PathBuf]) -> Problem {
+fn warning(from: &str, to: &str, paths: &[&str], written: &[Located<RedirectRule>]) -> Problem {
     let others = match paths.len().saturating_sub(1) {
         0 => String::new(),
         more => format!(", nor can {}", counted(more, "more file")),
     };
-    let place = place(from, files);
+    let is_it = |rule: &RedirectRule| (rule.from().as_str(), rule.to().as_str()) == (from, to);
+    let at = written.iter().find(|at| is_it(&at.rule));
     Problem {
         path: paths.first().map(|path| (*path).to_owned()),
-        line: place.as_ref().map(|(_, line)| *line),
-        file: place.map(|(file, _)| file),
+        line: at.map(|at| at.line as usize),
+        file: at.map(|at| at.file.clone()),
         message: format!(
             "can't be reached{others}, because the redirect from {from} to {to} comes first"
         ),
         hint: "remove the file, or narrow the redirect's pattern".to_owned(),
     }
-}
-
-/// Returns the first line that begins with the pattern, or holds it quoted.
-fn place(from: &str, files: &[PathBuf]) -> Option<(String, usize)> {
-    let quoted = [format!("\"{from}\""), format!("'{from}'")];
-    files.iter().find_map(|file| {
-        let text = fs::read_to_string(file).ok()?;
-        let at = text.lines().position(|line| {
-            line.split_whitespace().next() == Some(from)
-                || quoted.iter().any(|quoted| line.contains(quoted.as_str()))
-        })?;
-        Some((file.display().to_string(), at + 1))
-    })
 }
 
 #[cfg(test)]
@@ -186,9 +174,10 @@ mod tests {
     #[test]
     fn one_warning_for_each_rule() {
         let rule = RedirectRule::parse("/old/*", "/new/:splat", 301).unwrap();
-        let redirects = Redirects::new(vec![rule]).unwrap();
-        let found = by_redirects(&redirects, &["/old/1.js", "/old/2.js", "/old/3.js"], &[]);
-        assert_eq!(found.len(), 1);
+        let redirects = Redirects::new(vec![rule.clone()]).unwrap();
+        let written = [Located { file: "_redirects".to_owned(), line: 7, rule }];
+        let found = by_redirects(&redirects, &["/old/1.js", "/old/2.js", "/old/3.js"], &written);
+        assert_eq!((found.len(), found[0].line), (1, Some(7)));
         assert_eq!(found[0].path.as_deref(), Some("/old/1.js"));
         assert!(found[0].message.contains("2 more files"), "{}", found[0].message);
     }
