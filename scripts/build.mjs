@@ -1,8 +1,7 @@
 // Builds the worker into build/worker and the command line into target/release/selvedge. Steps
-// whose inputs did not change are skipped; what does not depend on each other runs side by side.
-// `--worker` builds the worker alone: wrangler.toml has it as the build command.
+// whose inputs did not change are skipped, and independent steps run in parallel. `--worker` builds
+// the worker alone: wrangler.toml has it as the build command.
 
-import { budget } from "./budget.mjs";
 import {
   copyFileSync,
   existsSync,
@@ -14,12 +13,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { budget, sizes } from "./budget.mjs";
 import { BUILD, CLI, ROOT, TOOLS, WASM_TARGET, WORKER } from "./lib.mjs";
 import { Explained, main, newest, node, run, say, step } from "./lib.mjs";
 import { npmPackages, rustTarget, wasmBindgen } from "./setup.mjs";
 
-/** What rustc turns on for this target; wasm-opt must neither refuse it nor add to it. */
+/** Features that rustc enables for this target. wasm-opt must accept these and use no others. */
 const WASM_FEATURES = [
   "bulk-memory",
   "bulk-memory-opt",
@@ -33,7 +32,7 @@ const WASM_FEATURES = [
 
 const MODULE = join(ROOT, "target", WASM_TARGET, "release/selvedge.wasm");
 
-/** Runs cargo; says so only when it compiles something. */
+/** Runs cargo; prints its time only if it compiles something. */
 async function cargo(name, args) {
   const since = Date.now();
   const timer = setTimeout(() => say(`${name} ...`), 1500);
@@ -45,8 +44,8 @@ async function cargo(name, args) {
   if (Date.now() - since > 1500) say(`${name}: ${((Date.now() - since) / 1000).toFixed(1)} s`);
 }
 
-async function compileWorker() {
-  await cargo("cargo build: the worker", ["--release", "--lib", "--target", WASM_TARGET]);
+function compileWorker() {
+  return cargo("cargo build: the worker", ["--release", "--lib", "--target", WASM_TARGET]);
 }
 
 async function compileCli() {
@@ -60,9 +59,8 @@ async function compileCli() {
 }
 
 /**
- * Puts the modules that the generated code imports beside it, under one flat name each.
- * wasm-bindgen leaves them in `snippets/<hash>`, and the entry module must import the very same
- * glue.js. The wasm goes on to know what it imports directly by the longer name.
+ * Moves the modules that the generated code imports from `snippets/<hash>` beside it, so that the
+ * entry module imports the same glue.js. The wasm itself still refers to them by the longer names.
  */
 function flattenSnippets(out) {
   const file = join(out, "selvedge.js");
@@ -108,12 +106,10 @@ async function bindWorker() {
   copyFileSync(join(edge, "entry.mjs"), join(out, "index.mjs"));
   await minify(out);
   moveInto(out, WORKER);
-  const parts = readdirSync(WORKER).map((name) => readFileSync(join(WORKER, name)));
-  const zipped = gzipSync(Buffer.concat(parts), { level: 9 }).length;
-  say(`the worker is ${(zipped / 1024).toFixed(0)} KiB compressed`);
+  say(`the worker is ${(sizes().gzip_bytes / 1024).toFixed(0)} KiB compressed`);
 }
 
-/** Takes white space, comments and local names out of the modules; what they export stays. */
+/** Removes white space and comments from the modules, and shortens local names. */
 async function minify(out) {
   const { transformSync } = await import("esbuild");
   for (const name of readdirSync(out).filter((name) => /\.m?js$/.test(name))) {
@@ -127,8 +123,8 @@ async function minify(out) {
 }
 
 /**
- * Nothing is inlined that rustc did not inline: the fewer locals a function has, the more its code
- * repeats that of others, and the better it compresses, by 5 %.
+ * Optimises the wasm in place. Nothing is inlined: functions with few locals resemble each other,
+ * so the result compresses 5 % better.
  */
 async function optimise(file) {
   const features = WASM_FEATURES.map((name) => `--enable-${name}`);
@@ -137,7 +133,7 @@ async function optimise(file) {
   renameSync(`${file}.opt`, file);
 }
 
-/** File by file, the entry module last: a running `wrangler dev` watches the folder. */
+/** Moves each file, the entry module last, because a running `wrangler dev` watches the folder. */
 function moveInto(from, to) {
   mkdirSync(to, { recursive: true });
   for (const name of readdirSync(to)) {
@@ -148,17 +144,17 @@ function moveInto(from, to) {
   rmSync(from, { recursive: true, force: true });
 }
 
-/** Starts what every build needs: the Rust target, and a promise of the built worker. */
+/** Starts to build the worker; returns promises of the Rust toolchain and of the worker. */
 function start() {
   const packages = npmPackages();
-  // Before any cargo: rustup may have to bring the toolchain itself, and one of it at a time.
+  // Before any cargo, because rustup may have to install the toolchain, and can do so only once.
   const toolchain = rustTarget();
   const tools = Promise.all([packages, toolchain.then(wasmBindgen)]);
   const worker = Promise.all([tools, toolchain.then(compileWorker)]).then(bindWorker);
   return { toolchain, worker };
 }
 
-/** Builds everything; the tools that are missing are brought meanwhile. */
+/** Builds everything, and installs missing tools meanwhile. */
 export async function build() {
   const { toolchain, worker } = start();
   await Promise.all([worker, toolchain.then(compileCli)]);

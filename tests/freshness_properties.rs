@@ -16,8 +16,8 @@ use selvedge::cache::freshness::{Failure, Freshness, Timing};
 use selvedge::site::action::{CAP_SECS_MAX, SetCookie};
 use selvedge::wire::cache_control::{RequestDirectives, ResponseDirectives, Seconds};
 use selvedge::wire::date;
-use selvedge::wire::dictionary::{self, Value};
 use selvedge::wire::headers::Headers;
+use selvedge::wire::targeted;
 use selvedge::wire::time::{DeltaSeconds, UnixMillis, UnixSeconds};
 use selvedge::wire::vary::{VARY_NAMES_MAX, Vary, selecting};
 
@@ -207,6 +207,35 @@ const REQUESTS: &[&str] = &[
 const STATUSES: &[u16] =
     &[200, 200, 200, 200, 201, 203, 206, 299, 301, 302, 304, 308, 401, 403, 404, 500, 503, 599];
 
+const SPANS: [&str; 4] = ["max-age", "s-maxage", "stale-while-revalidate", "stale-if-error"];
+
+#[rustfmt::skip]
+const FLAGS: [&str; 8] = [
+    "no-cache", "no-store", "private", "public", "must-revalidate", "proxy-revalidate",
+    "must-understand", "immutable",
+];
+
+/// Directives with the values of [`SPANS`] and [`FLAGS`], by index.
+fn directives(
+    lifetime: impl Fn(usize) -> Option<Seconds>,
+    flag: impl Fn(usize) -> bool,
+) -> ResponseDirectives {
+    ResponseDirectives {
+        max_age: lifetime(0),
+        s_maxage: lifetime(1),
+        stale_while_revalidate: lifetime(2),
+        stale_if_error: lifetime(3),
+        no_cache: flag(0),
+        no_store: flag(1),
+        private: flag(2),
+        public: flag(3),
+        must_revalidate: flag(4),
+        proxy_revalidate: flag(5),
+        must_understand: flag(6),
+        immutable: flag(7),
+    }
+}
+
 fn cache_control() -> impl Strategy<Value = String> {
     prop::collection::vec(select(DIRECTIVES), 0..5).prop_map(|directives| directives.join(", "))
 }
@@ -357,12 +386,6 @@ proptest! {
         spaces in select(&["", " ", "\t", "  "][..]),
         is_upper in any::<bool>(),
     ) {
-        const SPANS: [&str; 4] =
-            ["max-age", "s-maxage", "stale-while-revalidate", "stale-if-error"];
-        const FLAGS: [&str; 8] = [
-            "no-cache", "no-store", "private", "public", "must-revalidate", "proxy-revalidate",
-            "must-understand", "immutable",
-        ];
         let spans = lifetimes.iter().map(|(at, secs)| format!("{}={secs}", SPANS[*at]));
         let named = flags.iter().map(|at| FLAGS[*at].to_owned());
         let mut text = spans.chain(named).collect::<Vec<_>>().join(&format!("{spaces},{spaces}"));
@@ -374,64 +397,57 @@ proptest! {
             let secs = lifetimes.iter().filter(|span| span.0 == at).map(|span| span.1).min()?;
             Some(Seconds::Valid(DeltaSeconds::saturating_from(secs.into())))
         };
-        let is = |at: usize| flags.contains(&at);
-        let expected = ResponseDirectives {
-            max_age: shortest(0),
-            s_maxage: shortest(1),
-            stale_while_revalidate: shortest(2),
-            stale_if_error: shortest(3),
-            no_cache: is(0),
-            no_store: is(1),
-            private: is(2),
-            public: is(3),
-            must_revalidate: is(4),
-            proxy_revalidate: is(5),
-            must_understand: is(6),
-            immutable: is(7),
-        };
+        let expected = directives(shortest, |at| flags.contains(&at));
         prop_assert_eq!(said, expected, "{}", text);
     }
 
     #[test]
-    fn dictionaries_are_read_as_written(
-        members in prop::collection::vec(("[a-z*][a-z0-9_.*-]{0,8}", 0..9_usize, any::<i32>()), 0..6),
+    fn targeted_directives_are_read_as_written(
+        members in prop::collection::vec((0..14_usize, 0..9_usize, any::<i32>()), 0..6),
+        other in "[a-z*][a-z0-9_.*-]{0,8}",
         spaces in select(&["", " ", "\t "][..]),
     ) {
-        let written = members.iter().map(|(key, form, number)| match form {
-            0 => (format!("{key}={number}"), Value::Integer(i64::from(*number))),
-            1 => (key.clone(), Value::Boolean(true)),
-            2 => (format!("{key}=?0;a={number}"), Value::Boolean(false)),
-            3 => (format!("{key}=\"{number}, \\\"\""), Value::Other),
-            4 => (format!("{key}=({number} \"a\";b);c"), Value::Other),
-            5 => (format!("{key}={number}.5"), Value::Other),
-            6 => (format!("{key}=:YQ==:"), Value::Other),
-            7 => (format!("{key}=t/{number}"), Value::Other),
-            _ => (format!("{key};a;b=c"), Value::Boolean(true)),
+        let names = SPANS.iter().chain(&FLAGS).chain(["other", "*"].iter());
+        let names: Vec<String> = names.map(|name| name.replace("other", &other)).collect();
+        let write = |(name, form, number): &(usize, usize, i32)| {
+            let key = &names[*name];
+            match form {
+                0 => format!("{key}={number}"),
+                1 => key.clone(),
+                2 => format!("{key}=?0;a={number}"),
+                3 => format!("{key}=\"{number}, \\\"\""),
+                4 => format!("{key}=({number} \"a\";b);c"),
+                5 => format!("{key}={number}.5"),
+                6 => format!("{key}=:YQ==:"),
+                7 => format!("{key}=t/{number}"),
+                _ => format!("{key};a;b=c"),
+            }
+        };
+        let text = members.iter().map(write).collect::<Vec<_>>().join(&format!("{spaces},{spaces}"));
+        let last = |at: usize| members.iter().rfind(|member| names[member.0] == names[at]);
+        let lifetime = |at| last(at).map(|(_, form, number)| match u64::try_from(*number) {
+            Ok(seconds) if *form == 0 => Seconds::Valid(DeltaSeconds::saturating_from(seconds)),
+            _ => Seconds::Invalid,
         });
-        let (texts, values): (Vec<_>, Vec<_>) = written.unzip();
-        let text = texts.join(&format!("{spaces},{spaces}"));
-        let read = dictionary::parse(&text).unwrap();
-        let read: Vec<_> = read.iter().map(|member| (member.key.to_owned(), member.value)).collect();
-        let keys = members.iter().map(|member| member.0.clone());
-        prop_assert_eq!(read, keys.zip(values).collect::<Vec<_>>());
+        let flag = |at| last(SPANS.len() + at).is_some_and(|(_, form, _)| *form != 2);
+        let expected = (!members.is_empty()).then(|| directives(lifetime, flag));
+        prop_assert_eq!(targeted::parse(&text).unwrap(), expected, "{}", text);
         for more in [", &", ","] {
             let text = format!("{text}{more}");
-            prop_assert!(dictionary::parse(&text).is_err());
+            prop_assert!(targeted::parse(&text).is_err());
         }
     }
 
     #[test]
-    fn any_text_is_a_dictionary_or_an_error(
+    fn any_text_is_a_targeted_header_or_an_error(
         text in any::<String>(),
         pieces in "[a*=?01:;\"\\\\(), .-]{0,12}",
     ) {
         for text in [&text, &pieces] {
-            if let Ok(members) = dictionary::parse(text) {
-                let _ = ResponseDirectives::of_members(&members);
+            if let Ok(said) = targeted::parse(text) {
                 prop_assert!(text.is_ascii());
                 let again = format!("{},\t{}", text.trim_matches(' '), text.trim_matches(' '));
-                let is_twice = dictionary::parse(&again).is_ok_and(|m| m.len() == 2 * members.len());
-                prop_assert!(is_twice || members.is_empty(), "{text:?}");
+                prop_assert!(targeted::parse(&again).is_ok_and(|again| again == said) || said.is_none(), "{text:?}");
             }
         }
     }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use selvedge::publish::config::{app_config, selvedge_toml};
 use selvedge::publish::lint::html;
 use selvedge::site::codec::{decode, encode};
-use selvedge::site::rules::header_op::{HeaderOp, Origin};
+use selvedge::site::rules::header_op::HeaderOp;
 use selvedge::site::rules::matching::CAPTURES_MAX;
 use selvedge::site::rules::pattern::{Language, Pattern};
 use selvedge::site::rules::template::LOCATION_BYTES_MAX;
@@ -223,7 +223,7 @@ proptest! {
         let text = format!("{pattern}\n  {name}: {value}\n  X-Path: a:splat :id\n/*\n {name}: :splat\n");
         let rules = headers_file::parse("_headers", &text).rules;
         let op = HeaderOp::Append(name.to_ascii_lowercase(), value);
-        let selector = HeaderRule::parse(&pattern, Origin::Selector, vec![op]);
+        let selector = HeaderRule::parse(&pattern, Language::Selector, vec![op]);
         let rules = rules.into_iter().map(|located| located.rule).chain(selector).collect();
         let rules = HeaderRules::new(rules).unwrap();
         let json = encode(&rules);

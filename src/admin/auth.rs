@@ -11,7 +11,7 @@ use crate::ports::deadline::persistently;
 use crate::serve::request::{Request, RequestHeader};
 use crate::site::ids::SiteName;
 use crate::site::keys;
-use crate::site::records::site::{SiteRecord, Token, TokenText, is_same_secret};
+use crate::site::records::site::{Credential, SiteRecord, TokenText, is_same_secret};
 use crate::wire::bearer::bearer;
 
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub enum Caller {
     /// The holder of the root token.
     Root,
     /// The holder of a token of a site.
-    Site(SiteName, Token),
+    Site(SiteName, Credential),
 }
 
 impl Caller {
@@ -63,6 +63,6 @@ pub async fn caller<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>) -> Result
     let value = persistently(&tiers.ports, ms, || tiers.ports.read(&key)).await?;
     let record = value.and_then(|value| SiteRecord::parse(&value.bytes, &text.site));
     let record = record.ok_or(AdminError::Unauthorized)?;
-    let token = record.token(&text, tiers.ports.now()).ok_or(AdminError::Unauthorized)?;
+    let token = text.find(&record.tokens, tiers.ports.now()).ok_or(AdminError::Unauthorized)?;
     Ok(Caller::Site(text.site, token.clone()))
 }

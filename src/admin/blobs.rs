@@ -6,12 +6,13 @@ use serde_json::json;
 
 use crate::admin::auth::Caller;
 use crate::admin::error::{AdminError, Invalid, Missing, Result};
-use crate::admin::handler::{Answer, Handler};
+use crate::admin::handler::{Handler, octets, respond};
 use crate::admin::records::list_all;
 use crate::ports::bodies::ResponseBody;
 use crate::ports::deadline::{persistently, within};
 use crate::ports::join::join_all;
 use crate::ports::{Blob, Ports, Upload};
+use crate::serve::draft::Draft;
 use crate::site::api::{MissingBlobs, MissingQuestion};
 use crate::site::ids::ContentHash;
 use crate::site::keys::{self, HexPrefix};
@@ -25,7 +26,7 @@ pub const MISSING_HASHES_MAX: usize = 10_000;
 const WRITES_AT_ONCE: usize = 4;
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn find_missing_blobs(&self) -> Result<Answer<P>> {
+    pub async fn find_missing_blobs(&self) -> Result<Draft<P>> {
         self.check_site().await?;
         let MissingQuestion { prefix, hashes: mut missing } = self.json().await?;
         let prefix = HexPrefix::parse(&prefix).ok_or(Invalid::HashPrefix)?;
@@ -41,11 +42,11 @@ impl<P: Ports> Handler<'_, P> {
         // Keys are listed in ascending order. A blob that the listing leaves out counts as missing:
         // sending it again is harmless.
         missing.retain(|hash| stored.binary_search(hash).is_err());
-        Ok(Answer::json(200, &MissingBlobs { missing }))
+        Ok(respond(200, &MissingBlobs { missing }))
     }
 
     /// Stores a batch: frames of hash, length and bytes.
-    pub async fn put_blobs(&self) -> Result<Answer<P>> {
+    pub async fn put_blobs(&self) -> Result<Draft<P>> {
         self.check_site().await?;
         let body = self.tiers.ports.request_body(BATCH_BYTES_MAX).await?;
         let frames = frames(&body)?;
@@ -58,7 +59,7 @@ impl<P: Ports> Handler<'_, P> {
                 }
             }
         }
-        Ok(Answer::json(200, &json!({ "stored": frames.len() })))
+        Ok(respond(200, &json!({ "stored": frames.len() })))
     }
 
     async fn store_blob(&self, hash: &ContentHash, bytes: &[u8]) -> Result<Upload> {
@@ -69,17 +70,17 @@ impl<P: Ports> Handler<'_, P> {
         stored.map_err(AdminError::of_write)
     }
 
-    pub async fn get_blob(&self, hash: ContentHash) -> Result<Answer<P>> {
+    pub async fn get_blob(&self, hash: ContentHash) -> Result<Draft<P>> {
         let (ports, ms) = self.store();
         let key = keys::blob(&self.site, &hash);
         let held = persistently(ports, ms, || ports.hold(&key)).await?;
         let held = held.ok_or(Missing::Blob)?;
         let length = ports.held_length(&held);
-        Ok(Answer::Bytes(ResponseBody::Held(held, None), length))
+        Ok(octets(ResponseBody::Held(held, None), length))
     }
 
     /// Stores the request body as a blob, streamed.
-    pub async fn put_blob(&self, hash: ContentHash) -> Result<Answer<P>> {
+    pub async fn put_blob(&self, hash: ContentHash) -> Result<Draft<P>> {
         self.check_site().await?;
         let (ports, settings) = (&self.tiers.ports, self.settings());
         let (length, length_max) = (self.content_length()?, settings.store.blob_bytes_max());
@@ -90,7 +91,7 @@ impl<P: Ports> Handler<'_, P> {
         let upload = ports.store_blob(&key, Blob::RequestBody(length), &hash);
         let upload = within(ports, settings.deadlines.upload_ms, upload).await;
         match upload.map_err(AdminError::of_write)? {
-            Upload::Stored => Ok(Answer::json(201, &json!({ "stored": 1 }))),
+            Upload::Stored => Ok(respond(201, &json!({ "stored": 1 }))),
             Upload::Mismatch => Err(AdminError::HashMismatch(0, hash)),
         }
     }

@@ -8,17 +8,51 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::admin::error::{AdminError, Invalid, Missing, Result};
-use crate::admin::handler::{Answer, Handler};
+use crate::admin::handler::{Handler, respond};
 use crate::admin::records::{add, remove};
 use crate::ports::{Fault, Ports};
+use crate::serve::draft::Draft;
 use crate::site::ids::ContentHash;
 use crate::site::records::site::{
-    ApiKey, KEY_PREFIX, KEYS_MAX, Scope, TOKEN_NAME_BYTES_MAX, TOKEN_PREFIX, TOKENS_MAX, Token,
+    Credential, KEY_PREFIX, KEYS_MAX, Scope, SiteRecord, TOKEN_NAME_BYTES_MAX, TOKEN_PREFIX,
+    TOKENS_MAX,
 };
 use crate::wire::time::UnixMillis;
 
 /// Length of an id: 40 bits distinguish a hundred tokens.
 const ID_CHARS: usize = 8;
+
+/// A kind of credential.
+pub struct Kind {
+    /// The name of the list in responses.
+    plural: &'static str,
+    prefix: &'static str,
+    list: fn(&mut SiteRecord) -> &mut Vec<Credential>,
+    max: usize,
+    full: Invalid,
+    missing: Missing,
+    shown: fn(String) -> Text,
+}
+
+pub const TOKENS: Kind = Kind {
+    plural: "tokens",
+    prefix: TOKEN_PREFIX,
+    list: |record| &mut record.tokens,
+    max: TOKENS_MAX,
+    full: Invalid::TooManyTokens,
+    missing: Missing::Token,
+    shown: Text::Token,
+};
+
+pub const KEYS: Kind = Kind {
+    plural: "keys",
+    prefix: KEY_PREFIX,
+    list: |record| &mut record.keys,
+    max: KEYS_MAX,
+    full: Invalid::TooManyKeys,
+    missing: Missing::Key,
+    shown: Text::Key,
+};
 
 #[derive(Deserialize)]
 struct NewToken {
@@ -33,7 +67,14 @@ struct NewKey {
     expires_secs: Option<u64>,
 }
 
-/// A token or a key without its hash.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Text {
+    Token(String),
+    Key(String),
+}
+
+/// A credential without its hash.
 #[derive(Serialize)]
 pub struct CredentialView<'a> {
     id: &'a str,
@@ -42,94 +83,54 @@ pub struct CredentialView<'a> {
     scopes: Option<&'a [Scope]>,
     created_ms: UnixMillis,
     expires_ms: Option<UnixMillis>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a str>,
+    #[serde(flatten)]
+    text: Option<Text>,
 }
 
-impl<'a> From<&'a Token> for CredentialView<'a> {
-    fn from(token: &'a Token) -> Self {
-        let Token { id, name, scopes, created_ms, expires_ms, .. } = token;
-        let (created_ms, expires_ms) = (*created_ms, *expires_ms);
-        Self { id, name, scopes: Some(scopes), created_ms, expires_ms, token: None, key: None }
+impl<'a> From<&'a Credential> for CredentialView<'a> {
+    fn from(credential: &'a Credential) -> Self {
+        let Credential { id, name, scopes, created_ms, expires_ms, .. } = credential;
+        let (scopes, created_ms, expires_ms) = (scopes.as_deref(), *created_ms, *expires_ms);
+        Self { id, name, scopes, created_ms, expires_ms, text: None }
     }
-}
-
-impl<'a> From<&'a ApiKey> for CredentialView<'a> {
-    fn from(key: &'a ApiKey) -> Self {
-        let ApiKey { id, name, created_ms, expires_ms, .. } = key;
-        let (created_ms, expires_ms) = (*created_ms, *expires_ms);
-        Self { id, name, scopes: None, created_ms, expires_ms, token: None, key: None }
-    }
-}
-
-struct Secret {
-    id: String,
-    text: String,
-    hash: ContentHash,
-    created_ms: UnixMillis,
-    expires_ms: Option<UnixMillis>,
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn list_tokens(&self) -> Result<Answer<P>> {
-        let record = self.site_record().await?;
-        let tokens: Vec<_> = record.tokens.iter().map(CredentialView::from).collect();
-        Ok(Answer::json(200, &json!({ "tokens": tokens })))
+    pub async fn list_credentials(&self, kind: &Kind) -> Result<Draft<P>> {
+        let mut record = self.site_record().await?;
+        let views: Vec<_> = (kind.list)(&mut record).iter().map(CredentialView::from).collect();
+        Ok(respond(200, &json!({ kind.plural: views })))
     }
 
-    pub async fn list_keys(&self) -> Result<Answer<P>> {
-        let record = self.site_record().await?;
-        let keys: Vec<_> = record.keys.iter().map(CredentialView::from).collect();
-        Ok(Answer::json(200, &json!({ "keys": keys })))
-    }
-
-    pub async fn create_token(&self) -> Result<Answer<P>> {
+    pub async fn create_token(&self) -> Result<Draft<P>> {
         let NewToken { name, scopes, expires_secs } = self.json().await?;
         if scopes.is_empty() {
             return Err(Invalid::NoScope.into());
         }
-        let Secret { id, text, hash, created_ms, expires_ms } =
-            self.new_secret(TOKEN_PREFIX, &name, expires_secs)?;
-        let token = Token { id, name, hash, scopes, created_ms, expires_ms };
-        self.update_site(&mut |record| {
-            add(&mut record.tokens, token.clone(), TOKENS_MAX, Invalid::TooManyTokens)
-        })
-        .await?;
-        let view = CredentialView { token: Some(&text), ..CredentialView::from(&token) };
-        Ok(Answer::json(201, &view))
+        self.create_credential(&TOKENS, name, Some(scopes), expires_secs).await
     }
 
-    pub async fn create_key(&self) -> Result<Answer<P>> {
+    pub async fn create_key(&self) -> Result<Draft<P>> {
         let NewKey { name, expires_secs } = self.json().await?;
-        let Secret { id, text, hash, created_ms, expires_ms } =
-            self.new_secret(KEY_PREFIX, &name, expires_secs)?;
-        let key = ApiKey { id, name, hash, created_ms, expires_ms };
+        self.create_credential(&KEYS, name, None, expires_secs).await
+    }
+
+    pub async fn revoke_credential(&self, kind: &Kind, id: &str) -> Result<Draft<P>> {
         self.update_site(&mut |record| {
-            add(&mut record.keys, key.clone(), KEYS_MAX, Invalid::TooManyKeys)
+            remove((kind.list)(record), kind.missing, |credential| credential.id == id)
         })
         .await?;
-        let view = CredentialView { key: Some(&text), ..CredentialView::from(&key) };
-        Ok(Answer::json(201, &view))
+        Ok(respond(200, &json!({ "revoked": true })))
     }
 
-    pub async fn revoke_token(&self, id: &str) -> Result<Answer<P>> {
-        self.update_site(&mut |record| {
-            remove(&mut record.tokens, Missing::Token, |token| token.id == id)
-        })
-        .await?;
-        Ok(Answer::json(200, &json!({ "revoked": true })))
-    }
-
-    pub async fn revoke_key(&self, id: &str) -> Result<Answer<P>> {
-        self.update_site(&mut |record| remove(&mut record.keys, Missing::Key, |key| key.id == id))
-            .await?;
-        Ok(Answer::json(200, &json!({ "revoked": true })))
-    }
-
-    /// Makes the secret `<prefix><site>_<id>_<random>`, for a name and a lifetime that are valid.
-    fn new_secret(&self, prefix: &str, name: &str, expires_secs: Option<u64>) -> Result<Secret> {
+    /// Creates a credential with the text `<prefix><site>_<id>_<random>`.
+    async fn create_credential(
+        &self,
+        kind: &Kind,
+        name: String,
+        scopes: Option<Vec<Scope>>,
+        expires_secs: Option<u64>,
+    ) -> Result<Draft<P>> {
         let is_printable = name.chars().all(|c| !c.is_control());
         if !(1..=TOKEN_NAME_BYTES_MAX).contains(&name.len()) || !is_printable {
             return Err(Invalid::CredentialName.into());
@@ -142,9 +143,15 @@ impl<P: Ports> Handler<'_, P> {
         let (id, secret) = random.split_at_checked(ID_CHARS).unwrap_or_default();
         // An underscore ends the id, and base64url has underscores.
         let id = id.replace(['_', '-'], "x");
-        let text = format!("{prefix}{}_{id}_{secret}", self.site);
+        let text = format!("{}{}_{id}_{secret}", kind.prefix, self.site);
         let (hash, created_ms) = (ContentHash::of(text.as_bytes()), self.tiers.ports.now());
         let expires_ms = expires_secs.map(|secs| created_ms.plus(secs.saturating_mul(1_000)));
-        Ok(Secret { id, text, hash, created_ms, expires_ms })
+        let credential = Credential { id, name, hash, scopes, created_ms, expires_ms };
+        self.update_site(&mut |record| {
+            add((kind.list)(record), credential.clone(), kind.max, kind.full)
+        })
+        .await?;
+        let text = Some((kind.shown)(text));
+        Ok(respond(201, &CredentialView { text, ..CredentialView::from(&credential) }))
     }
 }

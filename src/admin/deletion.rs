@@ -5,9 +5,10 @@
 //! new site of the same name would show the old one for a moment.
 
 use crate::admin::error::{AdminError, Missing, Result};
-use crate::admin::handler::{Answer, Handler};
+use crate::admin::handler::{Handler, respond};
 use crate::ports::Ports;
 use crate::ports::deadline::{persistently, within};
+use crate::serve::draft::Draft;
 use crate::site::api::DeletionStep;
 use crate::site::ids::{StageKey, StageName};
 use crate::site::keys::{self, Key};
@@ -19,13 +20,13 @@ const HOSTS_PER_CALL: usize = 15;
 
 impl<P: Ports> Handler<'_, P> {
     /// Deletes a part of the site, and marks it as being deleted if it isn't yet.
-    pub async fn delete_site(&self) -> Result<Answer<P>> {
+    pub async fn delete_site(&self) -> Result<Draft<P>> {
         if self.site_record().await?.deletion.is_none() {
             self.check_default_site()?;
             self.mark_deleted().await?;
         }
         let step = self.delete_some().await?;
-        Ok(Answer::json(200, &step))
+        Ok(respond(200, &step))
     }
 
     fn check_default_site(&self) -> Result<()> {

@@ -3,43 +3,34 @@
 //! A deployment is written once, after the blobs that it names. Forgetting one removes its root and
 //! its entries among the retained deployments; its blobs stay, because others may share them.
 
-use serde::Serialize;
+use serde_json::json;
 
 use crate::admin::error::{AdminError, Missing, Result};
-use crate::admin::handler::{Answer, Handler};
+use crate::admin::handler::{Handler, octets, respond};
 use crate::ports::Ports;
 use crate::ports::bodies::ResponseBody;
 use crate::ports::deadline::persistently;
+use crate::serve::draft::Draft;
 use crate::site::api::Committed;
 use crate::site::deployment::manifest::{Manifest, ROOT_BYTES_MAX, ShardPlace};
 use crate::site::ids::{ContentHash, DeploymentId, DeploymentKey, StageName};
 use crate::site::keys;
 use crate::site::records::live::{Change, LiveRecord};
-use crate::wire::time::UnixMillis;
 
 /// Maximum number of blobs that a commit looks for. The publisher has checked them all; this
 /// catches one that did not, within the fifty operations that a small plan allows a request.
 const CHECKS_MAX: usize = 24;
 
-#[derive(Serialize)]
-struct Forgotten<'a> {
-    deployment: &'a DeploymentId,
-    forgotten: bool,
-    by: &'a str,
-    at_ms: UnixMillis,
-    effective_within_secs: u64,
-}
-
 impl<P: Ports> Handler<'_, P> {
     /// Returns the manifest root.
-    pub async fn get_deployment(&self, id: DeploymentId) -> Result<Answer<P>> {
+    pub async fn get_deployment(&self, id: DeploymentId) -> Result<Draft<P>> {
         let root = self.stored_root(&id).await?;
         let root = root.ok_or(Missing::Deployment)?;
         let length = root.len() as u64;
-        Ok(Answer::Bytes(ResponseBody::Bytes(root), length))
+        Ok(octets(ResponseBody::Bytes(root), length))
     }
 
-    pub async fn commit_deployment(&self, id: DeploymentId) -> Result<Answer<P>> {
+    pub async fn commit_deployment(&self, id: DeploymentId) -> Result<Draft<P>> {
         let takedowns = self.usable_site().await?.takedowns;
         let root = self.tiers.ports.request_body(ROOT_BYTES_MAX).await?;
         let manifest = Manifest::parse(&root)?;
@@ -58,7 +49,7 @@ impl<P: Ports> Handler<'_, P> {
         self.store_root(&id, &root).await?;
         let url = self.address(&format!("{id}--{}", self.site));
         let takedowns = takedowns.into_iter().map(|takedown| takedown.path).collect();
-        Ok(Answer::json(201, &Committed { deployment: id, url, takedowns }))
+        Ok(respond(201, &Committed { deployment: id, url, takedowns }))
     }
 
     /// Looks for an even sample of the blobs that a manifest names; returns the missing ones.
@@ -84,7 +75,7 @@ impl<P: Ports> Handler<'_, P> {
     }
 
     /// Forgets a deployment that no stage serves.
-    pub async fn forget_deployment(&self, id: DeploymentId) -> Result<Answer<P>> {
+    pub async fn forget_deployment(&self, id: DeploymentId) -> Result<Draft<P>> {
         self.usable_site().await?;
         let records = self.live_records().await?;
         refuse_live(&records, &id)?;
@@ -99,14 +90,14 @@ impl<P: Ports> Handler<'_, P> {
         if let Some(root) = root {
             self.delete_root(&id, &root).await?;
         }
-        let forgotten = Forgotten {
-            deployment: &id,
-            forgotten: true,
-            by: self.caller.name(),
-            at_ms: self.tiers.ports.now(),
-            effective_within_secs: self.permanent_bound_secs(),
-        };
-        Ok(Answer::json(200, &forgotten))
+        let forgotten = json!({
+            "deployment": id,
+            "forgotten": true,
+            "by": self.caller.name(),
+            "at_ms": self.tiers.ports.now(),
+            "effective_within_secs": self.permanent_bound_secs(),
+        });
+        Ok(respond(200, &forgotten))
     }
 
     /// Removes a deployment from the retained ones of a stage; returns whether it was there.

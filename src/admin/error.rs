@@ -18,42 +18,118 @@ use crate::wire::time::UnixMillis;
 
 pub type Result<T> = std::result::Result<T, AdminError>;
 
-#[derive(Debug)]
-pub enum AdminError {
-    Unauthorized,
-    Forbidden,
-    NotFound(Missing),
-    /// The methods that the path has.
-    MethodNotAllowed(Vec<&'static Method>),
-    Name(NameError),
+/// Defines the errors: the status, the code, the message and the hint of each.
+macro_rules! errors {
+    ($($(#[$doc:meta])* $variant:ident $(($($value:ident: $type:ty),+))?:
+        $status:literal $code:literal, ($($message:tt)+), $hint:expr;)*) => {
+        #[derive(Debug)]
+        pub enum AdminError {
+            $($(#[$doc])* $variant $(($($type),+))?,)*
+        }
+
+        impl AdminError {
+            #[allow(unused_variables)]
+            fn row(&self) -> (u16, &'static str, &'static str) {
+                match self {
+                    $(Self::$variant $(($($value),+))? => ($status, $code, $hint),)*
+                }
+            }
+        }
+
+        impl fmt::Display for AdminError {
+            #[allow(unused_variables)]
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$variant $(($($value),+))? => write!(f, $($message)+),)*
+                }
+            }
+        }
+    };
+}
+
+const SEE_DOCS: &str = "see docs/admin-api.md for the form of the call";
+const SAME_VERSION: &str = "publish with a command line of this worker's version";
+const LOST_RACE: &str = "check the live deployment, then publish again or promote";
+
+errors! {
+    Name(error: NameError): 400 "bad-request", ("{error}"), SEE_DOCS;
     /// The name of a collection or an object is invalid.
-    Object(CollectionError),
-    Json(DecodeError),
-    Invalid(Invalid),
-    HostnameTaken,
-    /// The record that won, if it is one of a stage.
-    LostRace(Option<Box<LiveRecord>>),
-    /// The entity tag of the current object, if there is one.
-    PreconditionFailed(Option<String>),
+    Object(error: CollectionError): 400 "bad-request", ("{error}"), SEE_DOCS;
+    Json(error: DecodeError): 400 "bad-request",
+        ("the body is not the expected JSON: {error}"), SEE_DOCS;
+    BodyCutOff: 400 "bad-request", ("the body was cut off"), "send it again";
+    Unauthorized: 401 "unauthorized", ("this needs a valid token"),
+        "send Authorization: Bearer with the root token or a site's token";
+    Forbidden: 403 "forbidden", ("the token does not allow this"),
+        "use a token of this site with the scope, or the root token";
+    NotFound(missing: Missing): 404 "not-found",
+        ("there is no such {}", missing.texts().0), missing.texts().1;
+    /// The methods that the path has.
+    MethodNotAllowed(methods: Vec<&'static Method>): 405 "method-not-allowed",
+        ("the call has no such method"), "see the Allow header";
+    HostnameTaken: 409 "exists", ("this hostname belongs to another site"),
+        "remove it from the site that has it first";
+    /// The record of a stage that won.
+    LostRace(winner: Box<LiveRecord>): 409 "lost-race",
+        ("{} was activated in the meantime by {} (change {})",
+            winner.deployment, winner.by, winner.seq),
+        LOST_RACE;
+    RecordChanged: 409 "lost-race", ("the record was changed in the meantime"), LOST_RACE;
     /// The stages that serve the deployment.
-    StillLive(Vec<StageName>),
-    BeingDeleted,
-    DefaultSite,
-    NothingToRollBack,
-    /// The maximum length of the body in bytes.
-    TooLarge(u64),
-    ObjectTooLarge(StoreKind),
-    BodyCutOff,
-    /// The position of a blob in its batch, and the hash that it should have.
-    HashMismatch(usize, ContentHash),
-    MissingBlobs(Vec<ContentHash>),
-    Manifest(ManifestError),
+    StillLive(stages: Vec<StageName>): 409 "still-live",
+        ("the deployment is live on {}",
+            stages.iter().map(StageName::as_str).collect::<Vec<_>>().join(", ")),
+        "publish something else there, promote or roll back first";
+    BeingDeleted: 409 "being-deleted", ("the site is being deleted"),
+        "run selvedge sites delete NAME until it is done";
+    DefaultSite: 409 "default-site", ("this is the DEFAULT_SITE"),
+        "the base domain serves it; add --allow-default to delete it";
+    NothingToRollBack: 409 "nothing-to-roll-back",
+        ("there is no earlier deployment to return to"),
+        "name a deployment: selvedge rollback --site S ID";
+    MissingBlobs(hashes: Vec<ContentHash>): 409 "missing-blobs",
+        ("{} blobs are not stored yet", hashes.len()),
+        "upload the missing blobs, then commit again";
+    /// The entity tag of the current object, if there is one.
+    PreconditionFailed(etag: Option<String>): 412 "precondition-failed",
+        ("{}", match etag {
+            Some(etag) => format!("the object has changed: its entity tag is {etag}"),
+            None => "there is no such object by now".to_owned(),
+        }),
+        "read the current object, then decide again";
+    TooLarge(bytes_max: u64): 413 "too-large",
+        ("the body is larger than {bytes_max} bytes"), "split it, or keep it out of the site";
+    ObjectTooLarge(store: StoreKind): 413 "too-large",
+        ("the object is larger than {} bytes", store.blob_bytes_max()),
+        match store {
+            StoreKind::R2 => "send it in parts, as selvedge objects put does",
+            StoreKind::Kv => "KV takes no larger values, but R2 does",
+        };
+    Invalid(invalid: Invalid): 422 "invalid", ("{}", invalid.texts().0), invalid.texts().1;
+    Manifest(error: ManifestError): 422 "invalid", ("{error}"), SAME_VERSION;
     /// The id that the manifest has.
-    OtherDeployment(DeploymentId),
-    UpstreamNotAllowed(Upstream),
+    OtherDeployment(id: DeploymentId): 422 "invalid",
+        ("the manifest is that of {id}"), SAME_VERSION;
+    /// The position of a blob in its batch, and the hash that it should have.
+    HashMismatch(at: usize, hash: ContentHash): 422 "hash-mismatch",
+        ("blob {at} does not hash to {hash}"),
+        "the file changed or the upload was damaged; send it again";
+    UpstreamNotAllowed(upstream: Upstream): 422 "upstream-not-allowed",
+        ("this server does not allow the upstream {upstream}"),
+        "ask the operator to add it to ALLOWED_ORIGINS";
     /// The store did not take a write.
-    NotStored(Fault),
-    Unavailable(Fault),
+    NotStored(fault: Fault): 503 "not-stored",
+        ("the store {}", match fault {
+            Fault::TimedOut => "did not complete the write in time",
+            _ => "refused the write",
+        }),
+        "check that the store has room (of make dev: the disk of STATE_DIR), then try again; \
+            no deployment was changed";
+    Unavailable(fault: Fault): 503 "unavailable", ("{fault}"),
+        match fault {
+            Fault::Missing => "bind a bucket or a namespace in wrangler.toml",
+            _ => "try again in a moment",
+        };
 }
 
 /// Defines an enum with two texts per variant, the second of which is a hint.
@@ -181,7 +257,7 @@ impl AdminError {
     /// there were too many changes at once.
     pub fn of_ban(self) -> Self {
         match self {
-            Self::LostRace(_) => Self::Unavailable(Fault::Busy),
+            Self::LostRace(_) | Self::RecordChanged => Self::Unavailable(Fault::Busy),
             error => error,
         }
     }
@@ -199,7 +275,7 @@ impl AdminError {
 
     fn detail(&self) -> Option<Detail<'_>> {
         Some(match self {
-            Self::LostRace(Some(winner)) => Detail::Winner {
+            Self::LostRace(winner) => Detail::Winner {
                 deployment: &winner.deployment,
                 seq: winner.seq,
                 by: &winner.by,
@@ -210,120 +286,6 @@ impl AdminError {
             Self::PreconditionFailed(etag) => Detail::Etag(etag.as_deref()),
             _ => return None,
         })
-    }
-
-    /// Returns the status, the code and the hint; the message is the `Display` form.
-    fn row(&self) -> (u16, &'static str, &'static str) {
-        let see_docs = "see docs/admin-api.md for the form of the call";
-        let same_version = "publish with a command line of this worker's version";
-        match self {
-            Self::Name(_) | Self::Object(_) | Self::Json(_) => (400, "bad-request", see_docs),
-            Self::BodyCutOff => (400, "bad-request", "send it again"),
-            Self::Unauthorized => {
-                let hint = "send Authorization: Bearer with the root token or a site's token";
-                (401, "unauthorized", hint)
-            }
-            Self::Forbidden => {
-                (403, "forbidden", "use a token of this site with the scope, or the root token")
-            }
-            Self::NotFound(missing) => (404, "not-found", missing.texts().1),
-            Self::MethodNotAllowed(_) => (405, "method-not-allowed", "see the Allow header"),
-            Self::HostnameTaken => (409, "exists", "remove it from the site that has it first"),
-            Self::LostRace(_) => {
-                (409, "lost-race", "check the live deployment, then publish again or promote")
-            }
-            Self::StillLive(_) => {
-                (409, "still-live", "publish something else there, promote or roll back first")
-            }
-            Self::BeingDeleted => {
-                (409, "being-deleted", "run selvedge sites delete NAME until it is done")
-            }
-            Self::DefaultSite => {
-                (409, "default-site", "the base domain serves it; add --allow-default to delete it")
-            }
-            Self::NothingToRollBack => {
-                (409, "nothing-to-roll-back", "name a deployment: selvedge rollback --site S ID")
-            }
-            Self::MissingBlobs(_) => {
-                (409, "missing-blobs", "upload the missing blobs, then commit again")
-            }
-            Self::PreconditionFailed(_) => {
-                (412, "precondition-failed", "read the current object, then decide again")
-            }
-            Self::TooLarge(_) => (413, "too-large", "split it, or keep it out of the site"),
-            Self::ObjectTooLarge(StoreKind::R2) => {
-                (413, "too-large", "send it in parts, as selvedge objects put does")
-            }
-            Self::ObjectTooLarge(StoreKind::Kv) => {
-                (413, "too-large", "KV takes no larger values, but R2 does")
-            }
-            Self::Invalid(invalid) => (422, "invalid", invalid.texts().1),
-            Self::Manifest(_) | Self::OtherDeployment(_) => (422, "invalid", same_version),
-            Self::HashMismatch(..) => {
-                (422, "hash-mismatch", "the file changed or the upload was damaged; send it again")
-            }
-            Self::UpstreamNotAllowed(_) => {
-                (422, "upstream-not-allowed", "ask the operator to add it to ALLOWED_ORIGINS")
-            }
-            Self::NotStored(_) => {
-                let hint = "check that the store has room (of make dev: the disk of STATE_DIR), \
-                            then try again; no deployment was changed";
-                (503, "not-stored", hint)
-            }
-            Self::Unavailable(Fault::Missing) => {
-                (503, "unavailable", "bind a bucket or a namespace in wrangler.toml")
-            }
-            Self::Unavailable(_) => (503, "unavailable", "try again in a moment"),
-        }
-    }
-}
-
-impl fmt::Display for AdminError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unauthorized => f.write_str("this needs a valid token"),
-            Self::Forbidden => f.write_str("the token does not allow this"),
-            Self::NotFound(missing) => write!(f, "there is no such {}", missing.texts().0),
-            Self::MethodNotAllowed(_) => f.write_str("the call has no such method"),
-            Self::Name(error) => error.fmt(f),
-            Self::Object(error) => error.fmt(f),
-            Self::Json(error) => write!(f, "the body is not the expected JSON: {error}"),
-            Self::Invalid(invalid) => f.write_str(invalid.texts().0),
-            Self::HostnameTaken => f.write_str("this hostname belongs to another site"),
-            Self::LostRace(Some(winner)) => {
-                let LiveRecord { deployment, by, seq, .. } = &**winner;
-                write!(f, "{deployment} was activated in the meantime by {by} (change {seq})")
-            }
-            Self::LostRace(None) => f.write_str("the record was changed in the meantime"),
-            Self::StillLive(stages) => {
-                let names: Vec<&str> = stages.iter().map(StageName::as_str).collect();
-                write!(f, "the deployment is live on {}", names.join(", "))
-            }
-            Self::BeingDeleted => f.write_str("the site is being deleted"),
-            Self::DefaultSite => f.write_str("this is the DEFAULT_SITE"),
-            Self::NothingToRollBack => f.write_str("there is no earlier deployment to return to"),
-            Self::PreconditionFailed(Some(etag)) => {
-                write!(f, "the object has changed: its entity tag is {etag}")
-            }
-            Self::PreconditionFailed(None) => f.write_str("there is no such object by now"),
-            Self::TooLarge(bytes_max) => write!(f, "the body is larger than {bytes_max} bytes"),
-            Self::ObjectTooLarge(store) => {
-                write!(f, "the object is larger than {} bytes", store.blob_bytes_max())
-            }
-            Self::BodyCutOff => f.write_str("the body was cut off"),
-            Self::HashMismatch(at, hash) => write!(f, "blob {at} does not hash to {hash}"),
-            Self::MissingBlobs(hashes) => write!(f, "{} blobs are not stored yet", hashes.len()),
-            Self::Manifest(error) => error.fmt(f),
-            Self::OtherDeployment(id) => write!(f, "the manifest is that of {id}"),
-            Self::UpstreamNotAllowed(upstream) => {
-                write!(f, "this server does not allow the upstream {upstream}")
-            }
-            Self::NotStored(Fault::TimedOut) => {
-                f.write_str("the store did not complete the write in time")
-            }
-            Self::NotStored(_) => f.write_str("the store refused the write"),
-            Self::Unavailable(fault) => fault.fmt(f),
-        }
     }
 }
 
@@ -345,6 +307,13 @@ wrap! {
     Invalid => Invalid,
     Missing => NotFound,
     Fault => Unavailable,
+}
+
+impl From<Option<LiveRecord>> for AdminError {
+    /// Returns the error for a lost race against a record, which may be gone.
+    fn from(winner: Option<LiveRecord>) -> Self {
+        winner.map_or(Self::RecordChanged, |winner| Self::LostRace(Box::new(winner)))
+    }
 }
 
 impl From<Unavailable> for AdminError {

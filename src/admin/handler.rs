@@ -6,13 +6,15 @@ use serde::de::DeserializeOwned;
 use crate::admin::auth::Caller;
 use crate::admin::error::{Invalid, Result};
 use crate::cache::tiers::Tiers;
+use crate::ports::Ports;
 use crate::ports::bodies::ResponseBody;
 use crate::ports::settings::{Settings, StoreKind};
-use crate::ports::{ObjectMeta, Ports};
+use crate::serve::draft::Draft;
 use crate::serve::request::{Request, RequestHeader};
 use crate::site::codec;
 use crate::site::config::StageKind;
 use crate::site::ids::{SiteName, StageName};
+use crate::wire::headers::Headers;
 use crate::wire::query;
 
 /// Maximum length of a JSON request body in bytes: enough for 10,000 hashes.
@@ -20,19 +22,29 @@ const JSON_BYTES_MAX: usize = 1024 * 1024;
 /// Seconds that KV may take to show a write, on top of the bound of live records.
 const KV_LAG_SECS: u64 = 60;
 
-/// The result of a call.
-pub enum Answer<P: Ports> {
-    /// A status and encoded JSON.
-    Json(u16, String),
-    /// Stored bytes and their length.
-    Bytes(ResponseBody<P>, u64),
-    Object(ObjectMeta, ResponseBody<P>),
+/// Returns a JSON response.
+pub fn respond<P: Ports>(status: u16, body: &impl Serialize) -> Draft<P> {
+    json_draft(status, codec::encode(body))
 }
 
-impl<P: Ports> Answer<P> {
-    pub fn json(status: u16, body: &impl Serialize) -> Self {
-        Self::Json(status, codec::encode(body))
-    }
+pub fn json_draft<P: Ports>(status: u16, mut json: String) -> Draft<P> {
+    json.push('\n');
+    let headers = described("application/json", json.len() as u64);
+    Draft::new(status, headers, ResponseBody::Bytes(json.into_bytes()))
+}
+
+/// Returns a response with stored bytes.
+pub fn octets<P: Ports>(body: ResponseBody<P>, length: u64) -> Draft<P> {
+    let mut headers = described("application/octet-stream", length);
+    headers.set("content-disposition", "attachment");
+    Draft::new(200, headers, body)
+}
+
+fn described(media_type: &'static str, length: u64) -> Headers {
+    let mut headers = Headers::with_capacity(8);
+    headers.set("content-type", media_type);
+    headers.set("content-length", length.to_string());
+    headers
 }
 
 pub struct Handler<'a, P: Ports> {

@@ -2,14 +2,15 @@
 //!
 //! The record of a hostname says which site it belongs to; the site record only lists it.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::admin::error::{AdminError, Invalid, Missing, Result};
-use crate::admin::handler::{Answer, Handler};
+use crate::admin::handler::{Handler, respond};
 use crate::admin::records::add;
 use crate::ports::{Condition, Ports, Written};
 use crate::serve::destination::Destination;
+use crate::serve::draft::Draft;
 use crate::site::ids::StageName;
 use crate::site::keys;
 use crate::site::records::site::{HOSTS_MAX, HostEntry, HostRecord};
@@ -21,19 +22,13 @@ struct MapHost {
     stage: StageName,
 }
 
-#[derive(Serialize)]
-struct MappedHost<'a> {
-    host: &'a Hostname,
-    stage: Option<&'a StageName>,
-}
-
 impl<P: Ports> Handler<'_, P> {
-    pub async fn list_hosts(&self) -> Result<Answer<P>> {
+    pub async fn list_hosts(&self) -> Result<Draft<P>> {
         let record = self.site_record().await?;
-        Ok(Answer::json(200, &json!({ "hosts": record.hosts })))
+        Ok(respond(200, &json!({ "hosts": record.hosts })))
     }
 
-    pub async fn map_host(&self, host: &str) -> Result<Answer<P>> {
+    pub async fn map_host(&self, host: &str) -> Result<Draft<P>> {
         let host = self.custom_host(host)?;
         let MapHost { stage } = self.json().await?;
         let (_, condition) = self.own_host(&host).await?;
@@ -46,10 +41,10 @@ impl<P: Ports> Handler<'_, P> {
         }
         self.tiers.memory.hosts.keep(host.clone(), record, self.tiers.ports.now());
         self.note_host(&host, Some(&stage)).await?;
-        Ok(Answer::json(200, &MappedHost { host: &host, stage: Some(&stage) }))
+        Ok(respond(200, &json!({"host": host, "stage": stage})))
     }
 
-    pub async fn unmap_host(&self, host: &str) -> Result<Answer<P>> {
+    pub async fn unmap_host(&self, host: &str) -> Result<Draft<P>> {
         let host = self.custom_host(host)?;
         let (owner, _) = self.own_host(&host).await?;
         self.usable_site().await?;
@@ -58,7 +53,7 @@ impl<P: Ports> Handler<'_, P> {
         }
         self.delete_host(&host).await?;
         self.note_host(&host, None).await?;
-        Ok(Answer::json(200, &MappedHost { host: &host, stage: None }))
+        Ok(respond(200, &json!({"host": host, "stage": null})))
     }
 
     fn custom_host(&self, text: &str) -> Result<Hostname> {

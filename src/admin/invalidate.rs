@@ -5,12 +5,14 @@
 //! refresh that read the old object is banned with it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::admin::collections::ObjectId;
 use crate::admin::error::{AdminError, Invalid, Result};
-use crate::admin::handler::{Answer, Handler};
+use crate::admin::handler::{Handler, respond};
 use crate::cache::live;
 use crate::ports::{Fault, Ports};
+use crate::serve::draft::Draft;
 use crate::site::collection::{CollectionName, ObjectName};
 use crate::site::config::StageKind;
 use crate::site::ids::StageName;
@@ -27,13 +29,6 @@ const PAUSES_MS: [u64; 4] = [200, 400, 800, 1_600];
 #[serde(deny_unknown_fields)]
 struct Invalidate {
     names: Option<Vec<String>>,
-}
-
-#[derive(Serialize)]
-struct Invalidated<'a> {
-    collection: &'a CollectionName,
-    invalidated: bool,
-    effective_within_secs: u64,
 }
 
 /// The members of a response that describe the edge copies of a changed object.
@@ -54,17 +49,17 @@ struct Warning {
 
 impl<P: Ports> Handler<'_, P> {
     /// Invalidates objects of a collection by name, or all of them.
-    pub async fn invalidate_objects(&self, collection: CollectionName) -> Result<Answer<P>> {
+    pub async fn invalidate_objects(&self, collection: CollectionName) -> Result<Draft<P>> {
         let Invalidate { names } = self.json().await?;
         let scopes = scopes(&collection, names.as_deref())?;
         self.served(&collection).await?;
         self.ban_everywhere(&scopes).await?;
-        let invalidated = Invalidated {
-            collection: &collection,
-            invalidated: true,
-            effective_within_secs: self.permanent_bound_secs(),
-        };
-        Ok(Answer::json(200, &invalidated))
+        let invalidated = json!({
+            "collection": collection,
+            "invalidated": true,
+            "effective_within_secs": self.permanent_bound_secs(),
+        });
+        Ok(respond(200, &invalidated))
     }
 
     /// Whether a change is to invalidate edge copies: true unless `?invalidate=false`.

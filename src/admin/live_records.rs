@@ -59,7 +59,7 @@ impl<P: Ports> Handler<'_, P> {
             }
         }
         let winner = self.versioned_live(stage).await?;
-        Err(AdminError::LostRace(winner.map(|(record, _)| Box::new(record))))
+        Err(winner.map(|(record, _)| record).into())
     }
 
     /// Like [`Handler::change_live`], for a stage that must have a live record.

@@ -32,14 +32,14 @@ use serde::Serialize;
 
 use crate::admin::auth::{Caller, caller};
 use crate::admin::blobs::{BATCH_BLOBS_MAX, BATCH_BYTES_MAX, MISSING_HASHES_MAX};
-use crate::admin::calls::{Operation, Resource, SiteOperation as Op};
+use crate::admin::calls::{Operation as Op, Resource};
 use crate::admin::collections::ObjectId;
+use crate::admin::credentials::{KEYS, TOKENS};
 use crate::admin::error::{AdminError, Missing, Result};
-use crate::admin::handler::{Answer, Handler, permanent_bound_secs};
+use crate::admin::handler::{Handler, json_draft, permanent_bound_secs, respond};
 use crate::admin::sites::list_sites;
 use crate::cache::tiers::Tiers;
 use crate::ports::Ports;
-use crate::ports::bodies::ResponseBody;
 use crate::ports::settings::Settings;
 use crate::serve::destination::RESERVED;
 use crate::serve::draft::Draft;
@@ -49,9 +49,6 @@ use crate::site::api::{Limits, Server};
 use crate::site::collection::CollectionName;
 use crate::site::deployment::manifest::{PATHS_MAX, ROOT_BYTES_MAX};
 use crate::site::ids::{ContentHash, DeploymentId, StageName};
-use crate::wire::headers::Headers;
-
-const OCTETS: &str = "application/octet-stream";
 
 #[derive(Serialize)]
 struct HealthReport<'a> {
@@ -63,24 +60,11 @@ struct HealthReport<'a> {
 
 /// Answers a request below the reserved prefix.
 pub async fn answer<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>) -> Response<P> {
-    let draft = match dispatch(tiers, request).await {
-        Ok(Answer::Json(status, json)) => json_draft(status, json),
-        Ok(Answer::Bytes(body, length)) => {
-            let mut headers = described(OCTETS, length);
-            headers.set("content-disposition", "attachment");
-            Draft::new(200, headers, body)
-        }
-        Ok(Answer::Object(meta, body)) => {
-            let mut headers = described(OCTETS, meta.length);
-            object_headers::describe(&meta, &mut headers);
-            Draft::new(200, headers, body)
-        }
-        Err(error) => error_draft(&error),
-    };
+    let draft = dispatch(tiers, request).await.unwrap_or_else(|error| error_draft(&error));
     finish(request.recipient(), draft.detail("admin"), Stage::Siteless)
 }
 
-async fn dispatch<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>) -> Result<Answer<P>> {
+async fn dispatch<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>) -> Result<Draft<P>> {
     let path = request.path.decoded().strip_prefix(RESERVED).unwrap_or_default();
     let caller = match path.split('/').next() {
         Some("v1") => caller(tiers, request).await?,
@@ -100,33 +84,34 @@ async fn dispatch<P: Ports>(tiers: &Tiers<P>, request: &Request<'_>) -> Result<A
     if !caller.may(call.access, site.as_ref()) {
         return Err(AdminError::Forbidden);
     }
-    match (call.operation, site) {
-        (Operation::Health, _) => Ok(health(tiers)),
-        (Operation::About, _) => Ok(Answer::json(200, &about(tiers.ports.settings()))),
-        (Operation::ListSites, _) => list_sites(&tiers.ports).await,
-        (Operation::Site(operation), Some(site)) => {
-            let handler = Handler { tiers, request, caller, site };
-            handler.run(operation, resource.after_site()).await
-        }
-        (Operation::Site(_), None) => Err(Missing::Site.into()),
-    }
+    let Some(site) = site else {
+        return match call.operation {
+            Op::Health => Ok(health(tiers)),
+            Op::About => Ok(respond(200, &about(tiers.ports.settings()))),
+            Op::ListSites => list_sites(&tiers.ports).await,
+            _ => Err(Missing::Site.into()),
+        };
+    };
+    let handler = Handler { tiers, request, caller, site };
+    handler.run(call.operation, resource.after_site()).await
 }
 
 impl<P: Ports> Handler<'_, P> {
-    async fn run(&self, operation: Op, [one, two]: [&str; 2]) -> Result<Answer<P>> {
+    async fn run(&self, operation: Op, [one, two]: [&str; 2]) -> Result<Draft<P>> {
         let collection = || CollectionName::parse(one);
         let object = || ObjectId::parse(&self.site, one, two);
         // Boxed, so that a request does not carry room for the largest of them.
-        let answer: Pin<Box<dyn Future<Output = Result<Answer<P>>> + '_>> = match operation {
+        let draft: Pin<Box<dyn Future<Output = Result<Draft<P>>> + '_>> = match operation {
+            Op::Health | Op::About | Op::ListSites => return Err(Missing::Call.into()),
             Op::GetSite => Box::pin(self.get_site()),
             Op::CreateSite => Box::pin(self.create_site()),
             Op::DeleteSite => Box::pin(self.delete_site()),
-            Op::ListTokens => Box::pin(self.list_tokens()),
+            Op::ListTokens => Box::pin(self.list_credentials(&TOKENS)),
             Op::CreateToken => Box::pin(self.create_token()),
-            Op::RevokeToken => Box::pin(self.revoke_token(one)),
-            Op::ListKeys => Box::pin(self.list_keys()),
+            Op::RevokeToken => Box::pin(self.revoke_credential(&TOKENS, one)),
+            Op::ListKeys => Box::pin(self.list_credentials(&KEYS)),
             Op::CreateKey => Box::pin(self.create_key()),
-            Op::RevokeKey => Box::pin(self.revoke_key(one)),
+            Op::RevokeKey => Box::pin(self.revoke_credential(&KEYS, one)),
             Op::ListHosts => Box::pin(self.list_hosts()),
             Op::MapHost => Box::pin(self.map_host(one)),
             Op::UnmapHost => Box::pin(self.unmap_host(one)),
@@ -156,12 +141,12 @@ impl<P: Ports> Handler<'_, P> {
             Op::DeleteObject => Box::pin(self.delete_object(object()?)),
             Op::InvalidateObjects => Box::pin(self.invalidate_objects(collection()?)),
         };
-        answer.await
+        draft.await
     }
 }
 
 /// Returns whether the worker can serve, for probes, and nothing that needs a token.
-fn health<P: Ports>(tiers: &Tiers<P>) -> Answer<P> {
+fn health<P: Ports>(tiers: &Tiers<P>) -> Draft<P> {
     let settings = tiers.ports.settings();
     let missing = tiers.ports.missing_binding();
     let status = if missing.is_none() { 200 } else { 503 };
@@ -171,7 +156,7 @@ fn health<P: Ports>(tiers: &Tiers<P>) -> Answer<P> {
         invalid_vars: &settings.invalid,
         admin: settings.admin_token.is_some(),
     };
-    Answer::json(status, &report)
+    respond(status, &report)
 }
 
 fn about(settings: &Settings) -> Server {
@@ -192,13 +177,6 @@ fn about(settings: &Settings) -> Server {
     }
 }
 
-fn json_draft<P: Ports>(status: u16, json: String) -> Draft<P> {
-    let mut bytes = json.into_bytes();
-    bytes.push(b'\n');
-    let headers = described("application/json", bytes.len() as u64);
-    Draft::new(status, headers, ResponseBody::Bytes(bytes))
-}
-
 fn error_draft<P: Ports>(error: &AdminError) -> Draft<P> {
     let mut draft = json_draft(error.status(), error.body());
     match error {
@@ -213,11 +191,4 @@ fn error_draft<P: Ports>(error: &AdminError) -> Draft<P> {
         _ => {}
     }
     draft
-}
-
-fn described(media_type: &'static str, length: u64) -> Headers {
-    let mut headers = Headers::with_capacity(8);
-    headers.set("content-type", media_type);
-    headers.set("content-length", length.to_string());
-    headers
 }

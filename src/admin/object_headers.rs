@@ -1,7 +1,10 @@
 //! Parses the headers of a change to an object, and writes those of a response with one.
 
 use crate::admin::error::{Invalid, Result};
-use crate::ports::ObjectMeta;
+use crate::admin::handler::octets;
+use crate::ports::bodies::ResponseBody;
+use crate::ports::{ObjectMeta, Ports};
+use crate::serve::draft::Draft;
 use crate::site::collection::ObjectName;
 use crate::site::records::ban;
 use crate::wire::etag::{Member, members};
@@ -82,14 +85,15 @@ pub fn tags(headers: &Headers) -> Result<String> {
     Ok(joined)
 }
 
-/// Sets the headers that describe an object; browsers save it, whatever its type.
-pub fn describe(meta: &ObjectMeta, headers: &mut Headers) {
-    headers.set("content-disposition", "attachment");
-    headers.set("etag", meta.etag.clone());
-    headers.set("selvedge-media-type", meta.media_type.clone());
+/// Returns the response with an object; browsers save it, whatever its type.
+pub fn draft<P: Ports>(meta: ObjectMeta, body: ResponseBody<P>) -> Draft<P> {
+    let mut draft = octets(body, meta.length);
+    draft.headers.set("etag", meta.etag);
+    draft.headers.set("selvedge-media-type", meta.media_type);
     if !meta.tags.is_empty() {
-        headers.set("selvedge-tags", meta.tags.clone());
+        draft.headers.set("selvedge-tags", meta.tags);
     }
+    draft
 }
 
 #[cfg(test)]

@@ -7,12 +7,13 @@ use serde::Serialize;
 
 use crate::admin::collections::{ObjectId, Served};
 use crate::admin::error::{AdminError, Invalid, Result};
-use crate::admin::handler::{Answer, Handler};
+use crate::admin::handler::{Handler, respond};
 use crate::admin::invalidate::CopiesView;
 use crate::admin::object_headers::{self, Precondition};
 use crate::ports::bodies::ResponseBody;
 use crate::ports::deadline::{persistently, within};
 use crate::ports::{Condition, Object, ObjectMeta, ObjectWritten, Ports};
+use crate::serve::draft::Draft;
 use crate::serve::request::RequestHeader;
 use crate::site::collection::{CollectionName, ObjectName};
 use crate::site::keys;
@@ -58,7 +59,7 @@ struct ObjectView<'a> {
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn put_object(&self, object: ObjectId) -> Result<Answer<P>> {
+    pub async fn put_object(&self, object: ObjectId) -> Result<Draft<P>> {
         let (ports, settings) = (&self.tiers.ports, self.settings());
         let (precondition, invalidates) = (self.precondition()?, self.invalidates()?);
         let length = self.content_length()?;
@@ -89,21 +90,23 @@ impl<P: Ports> Handler<'_, P> {
         }
     }
 
-    pub async fn get_object(&self, object: ObjectId) -> Result<Answer<P>> {
+    pub async fn get_object(&self, object: ObjectId) -> Result<Draft<P>> {
         if self.request.method == Method::HEAD {
             let meta = self.object_meta(&object).await?;
             let Some(meta) = meta else { return Err(self.absent(&object).await) };
-            return Ok(Answer::Object(meta, ResponseBody::Empty));
+            return Ok(object_headers::draft(meta, ResponseBody::Empty));
         }
         let (ports, ms) = self.store();
         match persistently(ports, ms, || ports.object_read(&object.key, None, None)).await? {
-            Some(Object::Found(meta, body)) => Ok(Answer::Object(meta, ResponseBody::Stream(body))),
+            Some(Object::Found(meta, body)) => {
+                Ok(object_headers::draft(meta, ResponseBody::Stream(body)))
+            }
             Some(Object::NotModified(_)) | None => Err(self.absent(&object).await),
         }
     }
 
     /// Deletes an object. No store deletes conditionally, so the precondition is checked first.
-    pub async fn delete_object(&self, object: ObjectId) -> Result<Answer<P>> {
+    pub async fn delete_object(&self, object: ObjectId) -> Result<Draft<P>> {
         let invalidates = self.invalidates()?;
         if self.check_precondition(&object).await?.is_none() {
             return Err(self.absent(&object).await);
@@ -112,10 +115,10 @@ impl<P: Ports> Handler<'_, P> {
         self.delete(&object.key).await?;
         let ttl_secs = served.map_or(0, |served| self.copies_ttl_secs(&served));
         let copies = self.invalidate_copies(&object, invalidates, ttl_secs).await;
-        Ok(Answer::json(200, &DeletedObject { name: &object.name, deleted: true, copies }))
+        Ok(respond(200, &DeletedObject { name: &object.name, deleted: true, copies }))
     }
 
-    pub async fn list_objects(&self, collection: CollectionName) -> Result<Answer<P>> {
+    pub async fn list_objects(&self, collection: CollectionName) -> Result<Draft<P>> {
         let raw = ["/", &self.query("prefix").unwrap_or_default()].concat();
         let prefix = RequestPath::parse(&raw);
         let prefix = prefix.map_err(|_| Invalid::ListPrefix)?;
@@ -139,7 +142,7 @@ impl<P: Ports> Handler<'_, P> {
         let objects = page.objects.iter();
         let objects = objects.filter_map(|(key, meta)| Some(view(key.strip_prefix(&root)?, meta)));
         let list = ObjectList { objects: objects.collect(), cursor: page.cursor.as_deref() };
-        Ok(Answer::json(200, &list))
+        Ok(respond(200, &list))
     }
 
     async fn object_meta(&self, object: &ObjectId) -> Result<Option<ObjectMeta>> {
@@ -183,11 +186,11 @@ impl<P: Ports> Handler<'_, P> {
         etag: &str,
         length: u64,
         invalidates: bool,
-    ) -> Answer<P> {
+    ) -> Draft<P> {
         let ttl_secs = self.copies_ttl_secs(served);
         let copies = self.invalidate_copies(object, invalidates, ttl_secs).await;
         let (name, url) = (&object.name, self.object_url(served, &object.name));
-        Answer::json(200, &WrittenObject { name, etag, length, url, copies })
+        respond(200, &WrittenObject { name, etag, length, url, copies })
     }
 }
 

@@ -5,8 +5,9 @@
 use serde::Deserialize;
 
 use crate::admin::error::{AdminError, Invalid, Result};
-use crate::admin::handler::{Answer, Handler};
+use crate::admin::handler::{Handler, respond};
 use crate::ports::Ports;
+use crate::serve::draft::Draft;
 use crate::site::api::Purged;
 use crate::site::collection::CollectionName;
 use crate::site::ids::StageName;
@@ -29,7 +30,7 @@ struct Purge {
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn purge(&self) -> Result<Answer<P>> {
+    pub async fn purge(&self) -> Result<Draft<P>> {
         let body: Purge = self.json().await?;
         let scope = scope(&body)?;
         let ban = Ban { at_ms: self.tiers.ports.now(), scope };
@@ -43,7 +44,7 @@ impl<P: Ports> Handler<'_, P> {
             scope: ban.scope,
             effective_within_secs: self.bound_secs(record.kind),
         };
-        Ok(Answer::json(200, &purged))
+        Ok(respond(200, &purged))
     }
 }
 

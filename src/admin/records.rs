@@ -107,7 +107,7 @@ impl<P: Ports> Handler<'_, P> {
                 return Ok(());
             }
         }
-        Err(AdminError::LostRace(None))
+        Err(AdminError::RecordChanged)
     }
 }
 

@@ -6,21 +6,16 @@ use std::collections::BTreeMap;
 
 use crate::admin::credentials::CredentialView;
 use crate::admin::error::Result;
-use crate::admin::handler::{Answer, Handler};
+use crate::admin::handler::{Handler, respond};
 use crate::admin::records::list_all;
 use crate::ports::{Condition, Ports, Written};
+use crate::serve::draft::Draft;
 use crate::site::api::StageView;
 use crate::site::ids::{SiteName, StageName};
 use crate::site::keys;
 use crate::site::records::site::{Deletion, HostEntry, SiteRecord};
 use crate::site::records::takedown::Takedown;
 use crate::wire::time::UnixMillis;
-
-#[derive(Serialize)]
-struct CreatedSite<'a> {
-    site: &'a SiteName,
-    created: bool,
-}
 
 #[derive(Serialize)]
 struct SiteDetails<'a> {
@@ -34,15 +29,15 @@ struct SiteDetails<'a> {
     deletion: Option<&'a Deletion>,
 }
 
-pub async fn list_sites<P: Ports>(ports: &P) -> Result<Answer<P>> {
+pub async fn list_sites<P: Ports>(ports: &P) -> Result<Draft<P>> {
     let prefix = keys::sites_prefix();
     let keys = list_all(ports, prefix).await?;
     let names: Vec<_> = keys.iter().filter_map(|key| key.strip_prefix(prefix)).collect();
-    Ok(Answer::json(200, &json!({ "sites": names })))
+    Ok(respond(200, &json!({ "sites": names })))
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn get_site(&self) -> Result<Answer<P>> {
+    pub async fn get_site(&self) -> Result<Draft<P>> {
         let record = self.site_record().await?;
         let details = SiteDetails {
             site: &record.site,
@@ -53,11 +48,11 @@ impl<P: Ports> Handler<'_, P> {
             takedowns: &record.takedowns,
             deletion: record.deletion.as_ref(),
         };
-        Ok(Answer::json(200, &details))
+        Ok(respond(200, &details))
     }
 
     /// Creates the site if there is none of the name.
-    pub async fn create_site(&self) -> Result<Answer<P>> {
+    pub async fn create_site(&self) -> Result<Draft<P>> {
         let site = &self.site;
         let record = SiteRecord::new(site.clone(), self.tiers.ports.now());
         let bytes = record.to_bytes();
@@ -67,6 +62,6 @@ impl<P: Ports> Handler<'_, P> {
             self.usable_site().await?;
         }
         let status = if created { 201 } else { 200 };
-        Ok(Answer::json(status, &CreatedSite { site, created }))
+        Ok(respond(status, &json!({"site": site, "created": created})))
     }
 }

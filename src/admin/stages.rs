@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::admin::error::{AdminError, Missing, Result};
-use crate::admin::handler::{Answer, Handler};
+use crate::admin::handler::{Handler, respond};
 use crate::ports::{Fault, Ports};
+use crate::serve::draft::Draft;
 use crate::site::api::{Activate, Activated, StageView};
 use crate::site::deployment::manifest::Manifest;
 use crate::site::ids::{DeploymentId, StageName};
@@ -29,23 +30,23 @@ struct Promote {
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn get_stage(&self, stage: StageName) -> Result<Answer<P>> {
+    pub async fn get_stage(&self, stage: StageName) -> Result<Draft<P>> {
         let record = self.live_record(&stage).await?;
-        Ok(Answer::json(200, &self.view(record)))
+        Ok(respond(200, &self.view(record)))
     }
 
     /// Lists the live and the retained deployments of every stage.
-    pub async fn list_deployments(&self) -> Result<Answer<P>> {
+    pub async fn list_deployments(&self) -> Result<Draft<P>> {
         self.usable_site().await?;
-        Ok(Answer::json(200, &json!({ "stages": self.stage_views().await? })))
+        Ok(respond(200, &json!({ "stages": self.stage_views().await? })))
     }
 
-    pub async fn activate(&self, stage: StageName) -> Result<Answer<P>> {
+    pub async fn activate(&self, stage: StageName) -> Result<Draft<P>> {
         let Activate { deployment, expected_seq } = self.json().await?;
         self.make_live(&stage, &deployment, Move::Forward, expected_seq).await
     }
 
-    pub async fn roll_back(&self, stage: StageName) -> Result<Answer<P>> {
+    pub async fn roll_back(&self, stage: StageName) -> Result<Draft<P>> {
         let body: RollBack = self.json().await?;
         let current = self.live_record(&stage).await?;
         let target = body.deployment.as_ref().or(current.rollback_target());
@@ -53,7 +54,7 @@ impl<P: Ports> Handler<'_, P> {
         self.make_live(&stage, target, Move::Back, Some(current.seq)).await
     }
 
-    pub async fn promote(&self) -> Result<Answer<P>> {
+    pub async fn promote(&self) -> Result<Draft<P>> {
         let Promote { from, to } = self.json().await?;
         let from = self.live_record(&from).await?;
         self.make_live(&to, &from.deployment, Move::Forward, None).await
@@ -86,7 +87,7 @@ impl<P: Ports> Handler<'_, P> {
         deployment: &DeploymentId,
         direction: Move,
         expected_seq: Option<u64>,
-    ) -> Result<Answer<P>> {
+    ) -> Result<Draft<P>> {
         let site_record = self.usable_site().await?;
         let root = self.stored_root(deployment).await?;
         let root = root.ok_or(Missing::Deployment)?;
@@ -106,7 +107,7 @@ impl<P: Ports> Handler<'_, P> {
             let is_expected = |seq| current.map_or(seq == 0, |record| record.is_still(seq));
             match activation.apply(current) {
                 Change::Write(_) if !expected_seq.is_none_or(is_expected) => {
-                    Err(AdminError::LostRace(current.cloned().map(Box::new)))
+                    Err(current.cloned().into())
                 }
                 change => Ok(change),
             }
@@ -120,7 +121,7 @@ impl<P: Ports> Handler<'_, P> {
         };
         let effective_within_secs = self.bound_secs(record.kind);
         let live = self.view(record);
-        Ok(Answer::json(200, &Activated { live, changed, effective_within_secs }))
+        Ok(respond(200, &Activated { live, changed, effective_within_secs }))
     }
 
     /// Makes sure that nothing which a new live record needs was deleted meanwhile.

@@ -3,13 +3,14 @@
 //! A takedown does not change what stages serve live, so the response names the stages that still
 //! serve a hidden file.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::admin::error::{Invalid, Missing, Result};
-use crate::admin::handler::{Answer, Handler};
+use crate::admin::handler::{Handler, respond};
 use crate::admin::records::{add, remove};
 use crate::ports::Ports;
+use crate::serve::draft::Draft;
 use crate::site::api::TakenDown;
 use crate::site::deployment::manifest::{Manifest, ShardPlace};
 use crate::site::ids::{DeploymentId, StageName};
@@ -25,20 +26,13 @@ struct NewTakedown {
     path: TakedownPath,
 }
 
-#[derive(Serialize)]
-struct Undone<'a> {
-    path: &'a TakedownPath,
-    undone: bool,
-    effective_within_secs: u64,
-}
-
 impl<P: Ports> Handler<'_, P> {
-    pub async fn list_takedowns(&self) -> Result<Answer<P>> {
+    pub async fn list_takedowns(&self) -> Result<Draft<P>> {
         let takedowns = self.usable_site().await?.takedowns;
-        Ok(Answer::json(200, &json!({ "takedowns": takedowns })))
+        Ok(respond(200, &json!({ "takedowns": takedowns })))
     }
 
-    pub async fn take_down(&self) -> Result<Answer<P>> {
+    pub async fn take_down(&self) -> Result<Draft<P>> {
         let NewTakedown { path } = self.json().await?;
         let by = self.caller.name().to_owned();
         let new = Takedown { path, at_ms: self.tiers.ports.now(), by };
@@ -58,19 +52,22 @@ impl<P: Ports> Handler<'_, P> {
         let effective_within_secs = self.permanent_bound_secs();
         let status = if changed { 201 } else { 200 };
         let taken_down = TakenDown { takedown, changed, effective_within_secs, live_on, unchecked };
-        Ok(Answer::json(status, &taken_down))
+        Ok(respond(status, &taken_down))
     }
 
-    pub async fn undo_takedown(&self) -> Result<Answer<P>> {
+    pub async fn undo_takedown(&self) -> Result<Draft<P>> {
         let path = self.query("path").and_then(|text| TakedownPath::parse(&text));
         let path = path.ok_or(Invalid::TakedownPath)?;
         self.update_site(&mut |record| {
             remove(&mut record.takedowns, Missing::Takedown, |takedown| takedown.path == path)
         })
         .await?;
-        let effective_within_secs = self.permanent_bound_secs();
-        let undone = Undone { path: &path, undone: true, effective_within_secs };
-        Ok(Answer::json(200, &undone))
+        let undone = json!({
+            "path": path,
+            "undone": true,
+            "effective_within_secs": self.permanent_bound_secs(),
+        });
+        Ok(respond(200, &undone))
     }
 
     /// Returns the stages whose live deployment has a hidden file, and those that are unknown.

@@ -7,10 +7,11 @@ use serde_json::json;
 
 use crate::admin::collections::ObjectId;
 use crate::admin::error::{AdminError, Invalid, Missing, Result};
-use crate::admin::handler::{Answer, Handler};
+use crate::admin::handler::{Handler, respond};
 use crate::ports::deadline::{persistently, within};
 use crate::ports::settings::StoreKind;
 use crate::ports::{Ports, UploadedPart};
+use crate::serve::draft::Draft;
 
 /// Maximum number of parts of an upload: R2's limit.
 const PARTS_MAX: u16 = 10_000;
@@ -23,17 +24,17 @@ struct Finish {
 }
 
 impl<P: Ports> Handler<'_, P> {
-    pub async fn begin_upload(&self, object: ObjectId) -> Result<Answer<P>> {
+    pub async fn begin_upload(&self, object: ObjectId) -> Result<Draft<P>> {
         self.check_store()?;
         let meta = self.declared(&object, 0)?;
         self.served(&object.collection).await?;
         let (ports, ms) = self.store();
         let upload = within(ports, ms, ports.upload_begin(&object.key, &meta)).await;
         let upload = upload.map_err(AdminError::of_write)?;
-        Ok(Answer::json(201, &json!({ "upload": upload })))
+        Ok(respond(201, &json!({ "upload": upload })))
     }
 
-    pub async fn put_part(&self, object: ObjectId) -> Result<Answer<P>> {
+    pub async fn put_part(&self, object: ObjectId) -> Result<Draft<P>> {
         let upload = self.upload_id()?;
         let number = self.query("part").and_then(|text| text.parse().ok());
         let number = number.filter(|number| (1..=PARTS_MAX).contains(number));
@@ -51,12 +52,12 @@ impl<P: Ports> Handler<'_, P> {
         let etag = within(ports, settings.deadlines.upload_ms, part).await;
         let etag = etag.map_err(AdminError::of_write)?;
         let etag = etag.ok_or(Missing::Upload)?;
-        Ok(Answer::json(200, &UploadedPart { number, etag }))
+        Ok(respond(200, &UploadedPart { number, etag }))
     }
 
     /// Makes an object of the parts. No store does so conditionally, so the precondition is checked
     /// first.
-    pub async fn finish_upload(&self, object: ObjectId) -> Result<Answer<P>> {
+    pub async fn finish_upload(&self, object: ObjectId) -> Result<Draft<P>> {
         let upload = self.upload_id()?;
         self.check_store()?;
         let invalidates = self.invalidates()?;
@@ -74,12 +75,12 @@ impl<P: Ports> Handler<'_, P> {
         Ok(self.written(&object, &served, &meta.etag, meta.length, invalidates).await)
     }
 
-    pub async fn abort_upload(&self, object: ObjectId) -> Result<Answer<P>> {
+    pub async fn abort_upload(&self, object: ObjectId) -> Result<Draft<P>> {
         let upload = self.upload_id()?;
         self.check_store()?;
         let (ports, ms) = self.store();
         persistently(ports, ms, || ports.upload_drop(&object.key, &upload)).await?;
-        Ok(Answer::json(200, &json!({ "dropped": true })))
+        Ok(respond(200, &json!({ "dropped": true })))
     }
 
     fn upload_id(&self) -> Result<String> {

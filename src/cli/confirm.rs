@@ -19,9 +19,8 @@ fn confirm_from(
 ) -> Result<(), Failure> {
     if !is_terminal {
         let message = "this needs confirmation, and there is no terminal";
-        let mut failure = Failure::refused("not-confirmed", message, "add --yes to go ahead");
-        failure.why = Some(effect.trim_end().replace('\n', "\n  ").into());
-        return Err(failure);
+        let failure = Failure::refused("not-confirmed", message, "add --yes to go ahead");
+        return Err(failure.because(effect.trim_end().replace('\n', "\n  ")));
     }
     eprint!("{effect}{question} [y/N] ");
     let mut answer = String::new();

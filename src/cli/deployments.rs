@@ -1,5 +1,8 @@
 //! `selvedge deployments`, `promote` and `rollback`.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::cli::args::{DeploymentsAction, DeploymentsArgs};
@@ -7,9 +10,13 @@ use crate::cli::confirm::confirm;
 use crate::cli::output::{Output, in_force, table, time};
 use crate::publish::client::Client;
 use crate::publish::failure::Failure;
-use crate::publish::{manage, removal};
 use crate::site::api::{Activated, StageView};
 use crate::site::ids::{DeploymentId, SiteName, StageName};
+
+#[derive(Deserialize)]
+struct Stages {
+    stages: BTreeMap<StageName, StageView>,
+}
 
 pub fn run(args: &DeploymentsArgs, client: &Client, site: &SiteName) -> Result<Output, Failure> {
     let stage = match &args.action {
@@ -21,7 +28,13 @@ pub fn run(args: &DeploymentsArgs, client: &Client, site: &SiteName) -> Result<O
         Some(DeploymentsAction::List { stage }) => stage.as_ref().or(args.stage.as_ref()),
         None => args.stage.as_ref(),
     };
-    let stages = manage::deployments(client, site, stage)?;
+    let stages: Vec<StageView> = match stage {
+        Some(stage) => client.live(site, stage)?.into_iter().collect(),
+        None => {
+            let found: Stages = client.get(&format!("/sites/{site}/deployments"))?;
+            found.stages.into_values().collect()
+        }
+    };
     let by_stage = stages.iter().map(|live| (live.stage.to_string(), json!(live)));
     let by_stage: serde_json::Map<_, _> = by_stage.collect();
     let json = json!({"site": site, "stages": by_stage});
@@ -34,16 +47,35 @@ pub fn promote(
     from: &StageName,
     to: &StageName,
 ) -> Result<Output, Failure> {
-    Ok(activated(&manage::promote(client, site, from, to)?))
+    let body = json!({"from": from, "to": to});
+    Ok(activated(&client.send("POST", &format!("/sites/{site}/promote"), &body)?))
 }
 
+/// Returns a stage to a deployment, or to the previous one.
 pub fn roll_back(
     client: &Client,
     site: &SiteName,
     stage: &StageName,
     deployment: Option<&DeploymentId>,
 ) -> Result<Output, Failure> {
-    Ok(activated(&manage::roll_back(client, site, stage, deployment)?))
+    let target = match deployment {
+        Some(deployment) => deployment.clone(),
+        // With an explicit target, a retry does not go back twice.
+        None => previous(client, site, stage)?,
+    };
+    let path = format!("/sites/{site}/stages/{stage}/rollback");
+    Ok(activated(&client.send("POST", &path, &json!({ "deployment": target }))?))
+}
+
+fn previous(client: &Client, site: &SiteName, stage: &StageName) -> Result<DeploymentId, Failure> {
+    let hint = "`selvedge deployments` lists all deployments";
+    let live = client.live(site, stage)?.ok_or_else(|| {
+        Failure::refused("not-found", format!("nothing has been published to {stage}"), hint)
+    })?;
+    let target = live.retained.into_iter().find(|retained| !retained.rolled_back);
+    target.map(|retained| retained.deployment).ok_or_else(|| {
+        Failure::refused("not-found", format!("{stage} has no deployment to return to"), hint)
+    })
 }
 
 fn forget(
@@ -61,9 +93,9 @@ fn forget(
         );
         confirm(&effect, "Forget it?")?;
     }
-    let forgotten = removal::forget(client, site, id)?;
-    let text = format!("{id} is forgotten\n{}", in_force(forgotten.effective_within_secs));
-    Ok(Output { json: json!(forgotten), text })
+    let seconds = client.remove(&format!("/sites/{site}/deployments/{id}"))?;
+    let json = json!({"deployment": id, "effective_within_secs": seconds});
+    Ok(Output { json, text: format!("{id} is forgotten\n{}", in_force(seconds)) })
 }
 
 fn activated(activated: &Activated) -> Output {

@@ -12,9 +12,7 @@ mod deployments;
 mod purge;
 mod takedown;
 mod sites;
-mod tokens;
-mod keys;
-mod hosts;
+mod access;
 mod objects;
 
 use std::io::Write;
@@ -94,9 +92,9 @@ fn dispatch(cli: &Cli) -> Result<Output, Failure> {
         Command::Purge(args) => purge::run(args, client, site),
         Command::Takedown(args) => takedown::run(args, client, site),
         Command::Sites { action } => sites::run(action.as_ref(), client, progress),
-        Command::Tokens { action } => tokens::run(action.as_ref(), client, site),
-        Command::Keys { action } => keys::run(action.as_ref(), client, site),
-        Command::Hosts { action } => hosts::run(action.as_ref(), client, site),
+        Command::Tokens { action } => access::tokens(action.as_ref(), client, site),
+        Command::Keys { action } => access::keys(action.as_ref(), client, site),
+        Command::Hosts { action } => access::hosts(action.as_ref(), client, site),
         Command::Objects(args) => objects::run(args, global.json, client, site, progress),
     }
 }

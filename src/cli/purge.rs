@@ -6,7 +6,6 @@ use crate::cli::args::{PurgeArgs, PurgeScope};
 use crate::cli::output::{Output, in_force, time};
 use crate::publish::client::Client;
 use crate::publish::failure::Failure;
-use crate::publish::manage;
 use crate::site::api::Purged;
 use crate::site::ids::SiteName;
 use crate::site::records::ban::{BanScope, BannedObject};
@@ -17,7 +16,9 @@ pub fn run(args: &PurgeArgs, client: &Client, site: &SiteName) -> Result<Output,
         .or_else(|| prefix.clone().map(BanScope::Prefix))
         .or_else(|| tag.clone().map(BanScope::Tag))
         .or_else(|| collection.clone().map(BanScope::Collection));
-    let purged = manage::purge(client, site, &args.stage, &scope.unwrap_or(BanScope::All))?;
+    let mut body = scope.map_or(json!({ "all": true }), |scope| json!(scope));
+    body["stage"] = json!(args.stage);
+    let purged = client.send("POST", &format!("/sites/{site}/purge"), &body)?;
     Ok(Output { json: json!(purged), text: summary(&purged) })
 }
 

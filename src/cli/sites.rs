@@ -1,5 +1,8 @@
 //! `selvedge sites`.
 
+use std::thread;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::cli::args::{DeleteSiteArgs, SitesAction};
@@ -10,12 +13,13 @@ use crate::publish::client::Client;
 use crate::publish::failure::Failure;
 use crate::publish::progress::Progress;
 use crate::publish::text::counted;
-use crate::publish::{manage, removal};
 use crate::site::api::DeletionStep;
 use crate::site::ids::SiteName;
 
 /// How often progress is shown while a large site is deleted: every ten thousand blobs on R2.
 const CALLS_PER_NOTE: u64 = 10;
+/// Maximum pause between two calls of a deletion, so that progress is shown.
+const PAUSE_SECS_MAX: u64 = 5;
 
 pub fn run(
     action: Option<&SitesAction>,
@@ -24,14 +28,14 @@ pub fn run(
 ) -> Result<Output, Failure> {
     match action {
         None | Some(SitesAction::List) => {
-            Ok(Output::list(manage::sites(client)?, "sites", &["site"]))
+            Ok(Output::list(client.get("/sites")?, "sites", &["site"]))
         }
         Some(SitesAction::Create { name }) => {
-            let json = manage::create_site(client, name)?;
+            let json = client.send("PUT", &format!("/sites/{name}"), &json!({}))?;
             Ok(Output { json, text: format!("{name} exists\n") })
         }
         Some(SitesAction::Show { name }) => {
-            let json = manage::site(client, name)?;
+            let json: Value = client.get(&format!("/sites/{name}"))?;
             let text = serde_json::to_string_pretty(&json).unwrap_or_default() + "\n";
             Ok(Output { json, text })
         }
@@ -46,7 +50,7 @@ fn delete(
 ) -> Result<Output, Failure> {
     let DeleteSiteArgs { name, yes, allow_default } = args;
     if !yes {
-        let site = manage::site(client, name)?;
+        let site = client.get(&format!("/sites/{name}"))?;
         confirm(&effect(name, &site, client.server()?.live_bound_secs), "Delete it?")?;
     }
     let (mut phase, mut calls, mut count) = (String::new(), 0_u64, 0);
@@ -65,9 +69,39 @@ fn delete(
             progress.note(&format!("deleting {phase}: {count} so far"));
         }
     };
-    let deleted = removal::delete_site(client, name, *allow_default, &mut report)?;
+    let deleted = delete_all(client, name, *allow_default, &mut report)?;
     let json = json!({"site": name, "deleted": true, "things": deleted});
     Ok(Output { json, text: format!("{name} is deleted\n") })
+}
+
+/// Deletes a site in several calls, and returns the number of things deleted. An interrupted
+/// deletion can be continued.
+fn delete_all(
+    client: &Client,
+    site: &SiteName,
+    allow_default: bool,
+    report: &mut dyn FnMut(&DeletionStep),
+) -> Result<u64, Failure> {
+    let query = if allow_default { "?allow_default=true" } else { "" };
+    let call = format!("/sites/{site}{query}");
+    let (mut deleted, mut has_begun) = (0, false);
+    loop {
+        let answer = match client.delete(&call) {
+            Ok(Some(answer)) => answer,
+            Ok(None) => return Ok(deleted),
+            // The answer to the last call was lost.
+            Err(failure) if has_begun && &*failure.code == "not-found" => return Ok(deleted),
+            Err(failure) => return Err(failure),
+        };
+        let step: DeletionStep = client.parse(&call, &answer.body)?;
+        has_begun = true;
+        deleted += step.deleted;
+        report(&step);
+        if step.done {
+            return Ok(deleted);
+        }
+        thread::sleep(Duration::from_secs(step.wait_secs.min(PAUSE_SECS_MAX)));
+    }
 }
 
 fn waiting(seconds: u64) -> String {

@@ -9,21 +9,21 @@ use crate::cli::confirm::confirm;
 use crate::cli::output::{Output, in_force, time};
 use crate::publish::client::Client;
 use crate::publish::failure::Failure;
-use crate::publish::removal;
 use crate::site::api::TakenDown;
 use crate::site::ids::{SiteName, StageName};
-use crate::site::records::takedown::Takedown;
+use crate::site::records::takedown::{Takedown, TakedownPath};
+use crate::wire::query;
 
 pub fn run(args: &TakedownArgs, client: &Client, site: &SiteName) -> Result<Output, Failure> {
+    let list = &format!("/sites/{site}/takedowns");
     let Some(path) = &args.path else {
-        let json = removal::takedowns(client, site)?;
-        return Ok(Output::list(json, "takedowns", &["path", "at_ms", "by"]));
+        return Ok(Output::list(client.get(list)?, "takedowns", &["path", "at_ms", "by"]));
     };
     if args.undo {
-        let undone = removal::undo(client, site, path)?;
-        let shown = undone.path.clone().unwrap_or_default();
-        let text = format!("{shown} is shown again\n{}", in_force(undone.effective_within_secs));
-        return Ok(Output { json: json!(undone), text });
+        let path = normal(path)?;
+        let seconds = client.remove(&format!("{list}?path={}", query::encode(&path)))?;
+        let text = format!("{path} is shown again\n{}", in_force(seconds));
+        return Ok(Output { json: json!({"path": path, "effective_within_secs": seconds}), text });
     }
     if !args.yes {
         let seconds = client.server()?.live_bound_secs;
@@ -34,8 +34,16 @@ pub fn run(args: &TakedownArgs, client: &Client, site: &SiteName) -> Result<Outp
         );
         confirm(&effect, "Take it down?")?;
     }
-    let taken_down = removal::take_down(client, site, path)?;
+    let taken_down = client.send("POST", list, &json!({ "path": normal(path)? }))?;
     Ok(Output { json: json!(taken_down), text: summary(&taken_down, site) })
+}
+
+/// Returns the text form of a path to take down.
+fn normal(path: &str) -> Result<String, Failure> {
+    let hint = "write it as /private/report.pdf, or /private/* for a folder: no host, no query";
+    let parsed = TakedownPath::parse(path)
+        .ok_or_else(|| Failure::refused("bad-path", format!("{path:?} is not a path"), hint))?;
+    Ok(parsed.to_text())
 }
 
 fn summary(taken_down: &TakenDown, site: &SiteName) -> String {

@@ -4,21 +4,22 @@
 //! trusted: blobs are hashed again before they are sent, and an index that is damaged or of another
 //! version is ignored. Without a cache, all files are read and encoded, with the same result.
 //!
-//! The index is binary, because as JSON it takes a second to read for 100,000 files.
+//! The index is not JSON, which takes a second to read for 100,000 files.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::publish::clock;
 use crate::publish::encode::{ENCODER_VERSION, Effort};
-use crate::publish::pack::{BlobPlace, PackWriter};
+use crate::publish::pack::{self, BlobPlace, PackWriter};
 use crate::publish::scan::Stat;
-use crate::site::deployment::asset::REPRESENTATIONS_MAX;
 use crate::site::ids::ContentHash;
 use crate::wire::coding::Coding;
 
@@ -27,17 +28,20 @@ use crate::wire::coding::Coding;
 pub const SETTLED_NANOS: i128 = 2_000_000_000;
 /// Maximum number of packs. Beyond this, the smallest are dropped.
 const PACKS_MAX: usize = 64;
-const MAGIC: &[u8; 4] = b"SVC1";
-const NO_PACK: u32 = u32::MAX;
+/// Increases when the format of the index changes.
+const MAGIC: &[u8; 4] = b"SVC2";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+type Files = HashMap<String, KnownFile>;
+type Encodings = HashMap<ContentHash, Vec<Encoded>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownFile {
     pub stat: Stat,
     pub hash: ContentHash,
     pub is_secret: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Encoded {
     pub coding: Coding,
     pub length: u64,
@@ -48,11 +52,12 @@ pub struct Encoded {
 #[derive(Debug, Default)]
 pub struct Cache {
     folder: Option<PathBuf>,
-    packs: Vec<PathBuf>,
+    /// Folder of the packs: the cache's, or a spool.
+    packs: PathBuf,
     /// By published path.
-    pub files: HashMap<String, KnownFile>,
+    pub files: Files,
     /// Encodings worth keeping, by the hash of the content.
-    pub encodings: HashMap<ContentHash, Vec<Encoded>>,
+    pub encodings: Encodings,
 }
 
 impl Cache {
@@ -64,24 +69,19 @@ impl Cache {
 
     pub fn open_at(folder: PathBuf) -> Self {
         let index = fs::read(folder.join("index")).ok();
-        let mut cache = index.and_then(|bytes| parse(&bytes, &folder)).unwrap_or_default();
-        cache.folder = Some(folder);
-        cache
+        let (files, encodings) = index.and_then(|bytes| parse(&bytes)).unwrap_or_default();
+        Self { packs: folder.clone(), folder: Some(folder), files, encodings }
     }
 
-    /// Returns a writer for encoded bytes and the number of its pack. Without a folder, it writes
-    /// to the spool.
-    pub fn new_pack(&mut self, spool: &Spool) -> (PackWriter, u32) {
-        let writer = match &self.folder {
-            Some(folder) if fs::create_dir_all(folder).is_ok() => PackWriter::new(folder),
-            _ => PackWriter::new(&spool.folder),
-        };
-        self.packs.push(writer.path().to_owned());
-        (writer, self.packs.len() as u32 - 1)
+    /// Returns a writer for encoded bytes. Without a folder, it writes to the spool.
+    pub fn new_pack(&mut self, spool: &Spool) -> PackWriter {
+        let folder = self.folder.as_ref().filter(|folder| fs::create_dir_all(folder).is_ok());
+        self.packs = folder.unwrap_or(&spool.folder).clone();
+        PackWriter::new(&self.packs)
     }
 
-    pub fn pack(&self, place: BlobPlace) -> Option<&Path> {
-        self.packs.get(place.pack as usize).map(PathBuf::as_path)
+    pub fn read(&self, place: BlobPlace, length: u64) -> io::Result<Vec<u8>> {
+        pack::read(&pack::path(&self.packs, place.pack), place.offset, length)
     }
 
     /// Forgets a file and the encodings of its content.
@@ -94,87 +94,49 @@ impl Cache {
     pub fn save(&mut self) -> io::Result<()> {
         let Some(folder) = self.folder.clone() else { return Ok(()) };
         fs::create_dir_all(&folder)?;
-        self.drop_packs();
+        let used = self.drop_packs();
         let temporary = folder.join(format!("index.{:x}", std::process::id()));
-        fs::write(&temporary, self.to_bytes())?;
+        fs::write(&temporary, self.to_bytes()?)?;
         fs::rename(&temporary, folder.join("index"))?;
-        self.remove_unused_packs(&folder);
-        Ok(())
-    }
-
-    /// Stops using packs that are mostly waste, and the smallest if there are too many.
-    fn drop_packs(&mut self) {
-        let mut used = vec![0_u64; self.packs.len()];
-        for encoded in self.encodings.values().flatten() {
-            if let Some(bytes) = encoded.place.and_then(|place| used.get_mut(place.pack as usize)) {
-                *bytes += encoded.length;
-            }
-        }
-        let size = |pack: &PathBuf| fs::metadata(pack).map_or(0, |metadata| metadata.len());
-        let mut kept: Vec<usize> = (0..self.packs.len())
-            .filter(|at| used[*at] > 0 && used[*at] * 2 >= size(&self.packs[*at]))
-            .collect();
-        kept.sort_by_key(|at| std::cmp::Reverse(used[*at]));
-        kept.truncate(PACKS_MAX);
-        for encoded in self.encodings.values_mut().flatten() {
-            encoded.place = encoded.place.filter(|place| kept.contains(&(place.pack as usize)));
-        }
-    }
-
-    fn remove_unused_packs(&self, folder: &Path) {
-        let used: Vec<_> = self.used_packs().map(|at| &self.packs[at as usize]).collect();
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
             let is_pack = path.extension().is_some_and(|extension| extension == "pack");
-            if is_pack && !used.contains(&&path) {
+            if is_pack && !used.contains(&path) {
                 // Another publish that is using it encodes the files again.
                 let _ = fs::remove_file(path);
             }
         }
+        Ok(())
     }
 
-    fn used_packs(&self) -> impl Iterator<Item = u32> {
-        let places = self.encodings.values().flatten().filter_map(|encoded| encoded.place);
-        places.map(|place| place.pack).collect::<BTreeSet<_>>().into_iter()
-    }
-
-    fn to_bytes(&self) -> Vec<u8> {
-        let packs: Vec<u32> = self.used_packs().collect();
-        let mut out = Vec::with_capacity(64 + self.files.len() * 300);
-        out.extend_from_slice(MAGIC);
-        out.extend_from_slice(&ENCODER_VERSION.to_le_bytes());
-        push_count(&mut out, packs.len());
-        for at in &packs {
-            let name = self.packs[*at as usize].file_name().unwrap_or_default();
-            push_text(&mut out, &name.to_string_lossy());
-        }
-        push_count(&mut out, self.files.len());
-        for (path, known) in &self.files {
-            push_text(&mut out, path);
-            out.extend_from_slice(&known.stat.size.to_le_bytes());
-            out.extend_from_slice(&known.stat.modified_nanos.to_le_bytes());
-            out.extend_from_slice(&known.stat.changed_nanos.to_le_bytes());
-            out.extend_from_slice(&known.stat.inode.to_le_bytes());
-            out.extend_from_slice(&known.hash.0);
-            out.push(u8::from(known.is_secret));
-        }
-        push_count(&mut out, self.encodings.len());
-        for (content, encodings) in &self.encodings {
-            out.extend_from_slice(&content.0);
-            out.push(encodings.len() as u8);
-            for encoded in encodings {
-                out.push(encoded.coding.code());
-                out.extend_from_slice(&encoded.length.to_le_bytes());
-                out.extend_from_slice(&encoded.hash.0);
-                let position = encoded.place.and_then(|p| packs.binary_search(&p.pack).ok());
-                let pack = position.map_or(NO_PACK, |position| position as u32);
-                out.extend_from_slice(&pack.to_le_bytes());
-                out.extend_from_slice(&encoded.place.map_or(0, |p| p.offset).to_le_bytes());
+    /// Stops using packs that are mostly waste, and the smallest if there are too many. Returns the
+    /// others.
+    fn drop_packs(&mut self) -> Vec<PathBuf> {
+        let mut used: HashMap<u64, u64> = HashMap::new();
+        for encoded in self.encodings.values().flatten() {
+            if let Some(place) = encoded.place {
+                *used.entry(place.pack).or_default() += encoded.length;
             }
         }
-        let sum = Sha256::digest(&out);
-        out.extend_from_slice(&sum);
-        out
+        let path = |pack| pack::path(&self.packs, pack);
+        let size = |pack| fs::metadata(path(pack)).map_or(0, |metadata| metadata.len());
+        let mut kept: Vec<_> =
+            used.into_iter().filter(|(pack, bytes)| *bytes * 2 >= size(*pack)).collect();
+        kept.sort_by_key(|(_, bytes)| Reverse(*bytes));
+        kept.truncate(PACKS_MAX);
+        let is_kept = |place: &BlobPlace| kept.iter().any(|(pack, _)| *pack == place.pack);
+        for encoded in self.encodings.values_mut().flatten() {
+            encoded.place = encoded.place.filter(is_kept);
+        }
+        kept.iter().map(|(pack, _)| path(*pack)).collect()
+    }
+
+    fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        let index = (ENCODER_VERSION, &self.files, &self.encodings);
+        let mut bytes = postcard::to_extend(&index, MAGIC.to_vec()).map_err(io::Error::other)?;
+        let sum = Sha256::digest(&bytes);
+        bytes.extend_from_slice(&sum);
+        Ok(bytes)
     }
 }
 
@@ -184,16 +146,10 @@ pub struct Spool {
     folder: PathBuf,
 }
 
-impl Spool {
-    pub fn new() -> Self {
-        let name = format!("selvedge-{:x}-{:x}", std::process::id(), clock::unix_nanos());
-        Self { folder: env::temp_dir().join(name) }
-    }
-}
-
 impl Default for Spool {
     fn default() -> Self {
-        Self::new()
+        let name = format!("selvedge-{:x}-{:x}", std::process::id(), clock::unix_nanos());
+        Self { folder: env::temp_dir().join(name) }
     }
 }
 
@@ -214,91 +170,19 @@ fn folder_for(published: &Path, effort: Effort) -> Option<PathBuf> {
     Some(base.join("selvedge").join(name).join(effort.word()))
 }
 
-fn push_count(out: &mut Vec<u8>, count: usize) {
-    out.extend_from_slice(&(count as u32).to_le_bytes());
-}
-
-fn push_text(out: &mut Vec<u8>, text: &str) {
-    out.extend_from_slice(&(text.len() as u16).to_le_bytes());
-    out.extend_from_slice(text.as_bytes());
-}
-
-fn parse(bytes: &[u8], folder: &Path) -> Option<Cache> {
+fn parse(bytes: &[u8]) -> Option<(Files, Encodings)> {
     let (content, sum) = bytes.split_last_chunk::<32>()?;
     if Sha256::digest(content).as_slice() != sum {
         return None;
     }
-    let mut reader = IndexReader(content);
-    if reader.array::<4>()? != *MAGIC || u32::from_le_bytes(reader.array()?) != ENCODER_VERSION {
-        return None;
-    }
-    let mut cache = Cache::default();
-    for _ in 0..reader.count()? {
-        let name = reader.text()?;
-        // A name, not a path: an index never leads out of its folder.
-        cache.packs.push(folder.join(Path::new(name).file_name()?));
-    }
-    for _ in 0..reader.count()? {
-        let path = reader.text()?.to_owned();
-        let stat = Stat {
-            size: u64::from_le_bytes(reader.array()?),
-            modified_nanos: i128::from_le_bytes(reader.array()?),
-            changed_nanos: i128::from_le_bytes(reader.array()?),
-            inode: u64::from_le_bytes(reader.array()?),
-        };
-        let hash = ContentHash(reader.array()?);
-        let is_secret = reader.array::<1>()? != [0];
-        cache.files.insert(path, KnownFile { stat, hash, is_secret });
-    }
-    for _ in 0..reader.count()? {
-        let content = ContentHash(reader.array()?);
-        let [count] = reader.array()?;
-        if usize::from(count) >= REPRESENTATIONS_MAX {
-            return None;
-        }
-        let encodings: Option<Vec<_>> =
-            (0..count).map(|_| reader.encoded(cache.packs.len())).collect();
-        cache.encodings.insert(content, encodings?);
-    }
-    Some(cache)
-}
-
-struct IndexReader<'a>(&'a [u8]);
-
-impl<'a> IndexReader<'a> {
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (array, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*array)
-    }
-
-    fn count(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn text(&mut self) -> Option<&'a str> {
-        let length = u16::from_le_bytes(self.array()?);
-        let (text, rest) = self.0.split_at_checked(usize::from(length))?;
-        self.0 = rest;
-        std::str::from_utf8(text).ok()
-    }
-
-    fn encoded(&mut self, packs: usize) -> Option<Encoded> {
-        let [coding] = self.array()?;
-        let coding = Coding::from_code(coding)?;
-        let length = u64::from_le_bytes(self.array()?);
-        let hash = ContentHash(self.array()?);
-        let pack = u32::from_le_bytes(self.array()?);
-        let offset = u64::from_le_bytes(self.array()?);
-        let place = ((pack as usize) < packs).then_some(BlobPlace { pack, offset });
-        Some(Encoded { coding, length, hash, place })
-    }
+    let index = content.strip_prefix(MAGIC)?;
+    let (version, files, encodings) = postcard::from_bytes::<(u32, _, _)>(index).ok()?;
+    (version == ENCODER_VERSION).then_some((files, encodings))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publish::pack;
 
     struct Folder(PathBuf);
 
@@ -319,13 +203,12 @@ mod tests {
 
     fn filled(folder: &Folder) -> Cache {
         let mut cache = Cache::open_at(folder.0.clone());
-        let (writer, pack) = cache.new_pack(&Spool::new());
-        let offset = writer.append(b"encoded").unwrap();
+        let writer = cache.new_pack(&Spool::default());
+        let place = Some(writer.append(b"encoded").unwrap());
         writer.flush().unwrap();
         let stat = Stat { size: 9, modified_nanos: 1, changed_nanos: 2, inode: 3 };
         let hash = ContentHash::of(b"content");
         cache.files.insert("/a".into(), KnownFile { stat, hash, is_secret: false });
-        let place = Some(BlobPlace { pack, offset });
         let encoded = ContentHash::of(b"encoded");
         let encoded = Encoded { coding: Coding::Brotli, length: 7, hash: encoded, place };
         cache.encodings.insert(hash, vec![encoded]);
@@ -340,9 +223,7 @@ mod tests {
         let again = Cache::open_at(folder.0.clone());
         assert_eq!(again.files, cache.files);
         let encoded = again.encodings[&ContentHash::of(b"content")][0];
-        let place = encoded.place.unwrap();
-        let bytes = pack::read(again.pack(place).unwrap(), place.offset, 7);
-        assert_eq!(bytes.unwrap(), b"encoded");
+        assert_eq!(again.read(encoded.place.unwrap(), 7).unwrap(), b"encoded");
     }
 
     #[test]
@@ -351,10 +232,10 @@ mod tests {
         filled(&folder).save().unwrap();
         let whole = fs::read(folder.0.join("index")).unwrap();
         for at in 0..whole.len() {
-            assert!(parse(&whole[..at], &folder.0).is_none(), "cut at {at}");
+            assert!(parse(&whole[..at]).is_none(), "cut at {at}");
             let mut flipped = whole.clone();
             flipped[at] ^= 1;
-            assert!(parse(&flipped, &folder.0).is_none(), "flipped at {at}");
+            assert!(parse(&flipped).is_none(), "flipped at {at}");
         }
     }
 
@@ -376,17 +257,17 @@ mod tests {
         let mut cache = filled(&folder);
         cache.save().unwrap();
         let place = cache.encodings[&ContentHash::of(b"content")][0].place.unwrap();
-        let pack = cache.pack(place).unwrap().to_owned();
-        assert!(pack::read(&pack, 1, 7).is_err(), "past the end");
-        assert!(pack::read(&pack, u64::MAX, 7).is_err());
-        fs::remove_file(&pack).unwrap();
-        assert!(pack::read(&pack, 0, 7).is_err());
+        let read = |offset| cache.read(BlobPlace { offset, ..place }, 7);
+        assert!(read(1).is_err(), "past the end");
+        assert!(read(u64::MAX).is_err());
+        fs::remove_file(pack::path(&folder.0, place.pack)).unwrap();
+        assert!(read(0).is_err());
     }
 
     #[test]
     fn a_spool_leaves_nothing_behind() {
-        let spool = Spool::new();
-        let (writer, _) = Cache::default().new_pack(&spool);
+        let spool = Spool::default();
+        let writer = Cache::default().new_pack(&spool);
         writer.append(b"x").unwrap();
         let path = writer.path().to_owned();
         assert!(path.exists());

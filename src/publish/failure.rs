@@ -121,14 +121,21 @@ impl Failure {
         if matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
             let hint = "free space on that disk; XDG_CACHE_HOME and TMPDIR move the cache and \
                         temporary files to another";
-            let mut failure = Self::failed("disk-full", format!("{what}: the disk is full"), hint);
-            failure.why = Some(cause.to_string().into());
-            return failure;
+            let message = format!("{what}: the disk is full");
+            return Self::failed("disk-full", message, hint).because(cause.to_string());
         }
         let hint = "check that the file exists, its permissions, and the free space on the disk";
-        let mut failure = Self::failed("io", what.to_string(), hint);
-        failure.why = Some(cause.to_string().into());
-        failure
+        Self::failed("io", what.to_string(), hint).because(cause.to_string())
+    }
+
+    /// Adds a cause, after those that are known already.
+    pub fn because(mut self, cause: impl Into<Box<str>>) -> Self {
+        let cause = cause.into();
+        self.why = Some(match self.why {
+            Some(known) => format!("{known}; {cause}").into(),
+            None => cause,
+        });
+        self
     }
 
     pub fn invalid_folder(mut problems: Vec<Problem>) -> Self {

@@ -13,7 +13,7 @@ use crate::publish::cache::{Cache, Encoded, KnownFile, SETTLED_NANOS, Spool};
 use crate::publish::clock;
 use crate::publish::encode::{self, ENCODE_BYTES_MAX, Effort};
 use crate::publish::failure::{Failure, Problem};
-use crate::publish::pack::{BlobPlace, PackWriter};
+use crate::publish::pack::PackWriter;
 use crate::publish::private_keys::{self, HEAD_BYTES};
 use crate::publish::progress::{Progress, Unit};
 use crate::publish::scan::{ScannedFile, Stat};
@@ -56,7 +56,7 @@ pub fn ingest(
     spool: &Spool,
     options: IngestOptions<'_>,
 ) -> Result<Ingested, Failure> {
-    let (pack, pack_number) = cache.new_pack(spool);
+    let pack = cache.new_pack(spool);
     let step = options.progress.step("reading", files.len() as u64, Unit::Files);
     let mut ingested = Ingested::default();
     let mut last_save = clock::now();
@@ -70,7 +70,7 @@ pub fn ingest(
         if chunk.is_empty() {
             break;
         }
-        let worker = Worker { cache, pack: &pack, pack_number, options };
+        let worker = Worker { cache, pack: &pack, options };
         let results: Vec<_> = chunk
             .into_par_iter()
             .map(|(file, media_type)| {
@@ -146,7 +146,6 @@ fn absorb(
 struct Worker<'a> {
     cache: &'a Cache,
     pack: &'a PackWriter,
-    pack_number: u32,
     options: IngestOptions<'a>,
 }
 
@@ -232,14 +231,14 @@ impl Worker<'_> {
             if !encode::is_worth_keeping(*coding, encoded.len() as u64, kept) {
                 continue;
             }
-            let offset = self.pack.append(&encoded).map_err(|cause| {
+            let place = self.pack.append(&encoded).map_err(|cause| {
                 IngestError::Failure(Failure::io(self.pack.path().display(), &cause))
             })?;
             encodings.push(Encoded {
                 coding: *coding,
                 length: encoded.len() as u64,
                 hash: ContentHash::of(&encoded),
-                place: Some(BlobPlace { pack: self.pack_number, offset }),
+                place: Some(place),
             });
         }
         Ok(encodings)

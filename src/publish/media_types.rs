@@ -64,7 +64,7 @@ pub fn apply(files: &mut [(ScannedFile, String)], rules: &[Located<TypeRule>]) -
 mod tests {
     use super::*;
     use crate::publish::scan::Stat;
-    use crate::site::rules::header_op::Origin;
+    use crate::site::rules::pattern::Language;
     use crate::wire::media_type::of_path;
 
     #[track_caller]
@@ -72,7 +72,7 @@ mod tests {
         let scanned =
             ScannedFile { path: file.to_owned(), file: file.into(), stat: Stat::default() };
         let mut files = [(scanned, of_path(file).to_owned())];
-        let rule = TypeRule::parse(pattern, Origin::HeadersFile, written).unwrap();
+        let rule = TypeRule::parse(pattern, Language::Rules, written).unwrap();
         let rules = [Located { file: "_headers".to_owned(), line: 2, rule }];
         let warnings = apply(&mut files, &rules);
         assert_eq!(files[0].1, expected.unwrap_or(of_path(file)), "{file} {pattern} {written}");
@@ -119,7 +119,7 @@ mod tests {
         let rules = ["text/plain", "text/html; charset=utf-8"].map(|value| Located {
             file: "_headers".to_owned(),
             line: 2,
-            rule: TypeRule::parse("/*", Origin::HeadersFile, value).unwrap(),
+            rule: TypeRule::parse("/*", Language::Rules, value).unwrap(),
         });
         assert_eq!(apply(&mut files, &rules), []);
         assert_eq!(files[0].1, "text/html; charset=utf-8");

@@ -1,4 +1,4 @@
-//! Publishes a folder, and manages sites on a server.
+//! Publishes a folder to a server.
 //!
 //! A publish:
 //!
@@ -32,8 +32,7 @@ pub mod manifest;
 pub mod lint;
 pub mod diff;
 pub mod upload;
-pub mod manage;
-pub mod removal;
+pub mod takedowns;
 pub mod objects;
 pub mod client;
 pub mod parallel;

@@ -170,9 +170,7 @@ impl Objects<'_> {
         let answer = answer.map_err(|cause| {
             let message = "the object is changed, but older edge copies are not invalidated";
             let hint = format!("selvedge purge --site {site} --collection {collection}");
-            let mut failure = Failure::failed("not-invalidated", message, &hint);
-            failure.why = Some(cause.message.into());
-            failure
+            Failure::failed("not-invalidated", message, hint).because(cause.message)
         })?;
         Ok(answer["effective_within_secs"].as_u64().unwrap_or(0))
     }
@@ -189,11 +187,7 @@ impl Objects<'_> {
         match (changed, self.invalidate(names)) {
             (Ok(changed), Ok(_)) => Ok(changed),
             (Ok(_), Err(failure)) | (Err(failure), Ok(_)) => Err(failure),
-            (Err(mut failure), Err(also)) => {
-                let why = failure.why.take().map(|why| format!("{why}; ")).unwrap_or_default();
-                failure.why = Some(format!("{why}{}", also.message).into());
-                Err(failure)
-            }
+            (Err(failure), Err(also)) => Err(failure.because(also.message)),
         }
     }
 
@@ -413,8 +407,5 @@ fn walk(
 
 fn refused(name: &str, why: &str) -> Failure {
     let hint = "choose another name: selvedge objects put FILE NAME";
-    let mut failure =
-        Failure::refused("bad-name", format!("{name:?} is not a valid object name"), hint);
-    failure.why = Some(why.into());
-    failure
+    Failure::refused("bad-name", format!("{name:?} is not a valid object name"), hint).because(why)
 }

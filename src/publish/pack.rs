@@ -7,19 +7,22 @@ use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use crate::publish::clock;
 
 /// The position of a blob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlobPlace {
-    /// Index in the cache's list of packs.
-    pub pack: u32,
+    /// When the pack was begun, in nanoseconds: its name.
+    pub pack: u64,
     pub offset: u64,
 }
 
 /// Writes a pack, from several threads.
 #[derive(Debug)]
 pub struct PackWriter {
+    pack: u64,
     path: PathBuf,
     state: Mutex<Option<State>>,
 }
@@ -33,25 +36,26 @@ struct State {
 impl PackWriter {
     /// Names a new pack. The file is created with its first blob.
     pub fn new(folder: &Path) -> Self {
-        let name = format!("{:x}-{:x}.pack", clock::unix_nanos(), std::process::id());
-        Self { path: folder.join(name), state: Mutex::new(None) }
+        let pack = clock::unix_nanos() as u64;
+        Self { pack, path: path(folder, pack), state: Mutex::new(None) }
     }
 
-    /// Appends a blob and returns its offset.
-    pub fn append(&self, blob: &[u8]) -> io::Result<u64> {
+    pub fn append(&self, blob: &[u8]) -> io::Result<BlobPlace> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.is_none() {
-            if let Some(folder) = self.path.parent() {
-                fs::create_dir_all(folder)?;
+        let state = match &mut *state {
+            Some(state) => state,
+            none => {
+                if let Some(folder) = self.path.parent() {
+                    fs::create_dir_all(folder)?;
+                }
+                let file = BufWriter::with_capacity(1 << 20, File::create_new(&self.path)?);
+                none.insert(State { file, length: 0 })
             }
-            let file = BufWriter::with_capacity(1 << 20, File::create_new(&self.path)?);
-            *state = Some(State { file, length: 0 });
-        }
-        let Some(state) = state.as_mut() else { return Ok(0) };
+        };
         state.file.write_all(blob)?;
         let offset = state.length;
         state.length += blob.len() as u64;
-        Ok(offset)
+        Ok(BlobPlace { pack: self.pack, offset })
     }
 
     /// Makes all appended blobs readable.
@@ -63,6 +67,11 @@ impl PackWriter {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Returns the file of a pack.
+pub fn path(folder: &Path, pack: u64) -> PathBuf {
+    folder.join(format!("{pack:x}.pack"))
 }
 
 /// Reads a blob.

@@ -17,7 +17,7 @@ use crate::publish::manifest;
 use crate::publish::options::{CachePlace, Extent, OnLostRace, PublishOptions};
 use crate::publish::prepare::{self, Folder};
 use crate::publish::progress::Progress;
-use crate::publish::removal;
+use crate::publish::takedowns;
 use crate::publish::upload::{self, Blob, UploadError, Uploader};
 use crate::site::api::{Activate, Activated, Committed, Server, StageView};
 use crate::site::deployment::asset::Class;
@@ -122,7 +122,7 @@ struct Sent {
 impl Publish<'_> {
     fn round(&self, cache: &mut Cache) -> Result<Published, UploadError> {
         // Holds encoded bytes that no cache keeps until they are sent.
-        let spool = Spool::new();
+        let spool = Spool::default();
         let prepared = self.prepare(cache, &spool)?;
         let blobs = upload::blobs(&prepared.folder.files, &prepared.built);
         let sent = self.send(&prepared, &blobs, cache)?;
@@ -235,7 +235,7 @@ impl Publish<'_> {
         let committed: Committed = self.client.parse(&path, &answer.body)?;
         published.deployment_url = Some(committed.url);
         let files = prepared.folder.files.iter().map(|file| file.scanned.path.as_str());
-        published.warnings.extend(removal::warnings(&committed.takedowns, &options.site, files));
+        published.warnings.extend(takedowns::warnings(&committed.takedowns, &options.site, files));
         if options.extent == Extent::Commit {
             return Ok(());
         }
@@ -316,8 +316,8 @@ fn lost_race(failure: Failure, winner: &Value, options: &PublishOptions) -> Fail
         "lost-race",
         format!("{} changed meanwhile: {by} activated {deployment}", options.stage),
         "check what is live now, then publish again, or add --force to replace it",
-    );
-    lost.why = Some("the other deployment is live; yours is stored".into());
+    )
+    .because("the other deployment is live; yours is stored");
     lost.detail = failure.detail;
     lost
 }

@@ -8,6 +8,10 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::{DirEntry, WalkBuilder, WalkState};
+use serde::{Deserialize, Serialize};
+
 use crate::publish::config::CONFIG_FILE_NAMES;
 use crate::publish::config::settings::Loaded;
 use crate::publish::failure::{Failure, Problem};
@@ -15,13 +19,11 @@ use crate::publish::lint::other_hosts::{HostFile, Treatment};
 use crate::publish::paths::{self, JUNK, RESERVED, WELL_KNOWN};
 use crate::publish::text::{bytes, in_shell};
 use crate::site::deployment::manifest::PATHS_MAX;
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use ignore::{DirEntry, WalkBuilder, WalkState};
 
 /// File metadata that changes with the content.
 ///
 /// Tools that preserve the modification time can't set the time of the status change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Stat {
     pub size: u64,
     pub modified_nanos: i128,
@@ -62,13 +64,9 @@ pub struct Scan {
 
 pub fn scan(folder: &Path, loaded: &Loaded, file_bytes_max: u64) -> Result<Scan, Failure> {
     let unreadable = |cause: std::io::Error| {
-        let mut failure = Failure::refused(
-            "invalid-folder",
-            format!("{} can't be published", folder.display()),
-            "name the folder that holds the built site",
-        );
-        failure.why = Some(cause.to_string().into());
-        failure
+        let message = format!("{} can't be published", folder.display());
+        let hint = "name the folder that holds the built site";
+        Failure::refused("invalid-folder", message, hint).because(cause.to_string())
     };
     let root = folder.canonicalize().map_err(unreadable)?;
     fs::read_dir(&root).map_err(unreadable)?;
@@ -149,7 +147,7 @@ fn visit(
     let entry = match entry {
         Ok(entry) => entry,
         Err(error) => {
-            report(Finding::Problem(walk_problem(&rules.root, &error)));
+            report(Finding::Problem(walk_problem(&rules.root, None, &error)));
             return WalkState::Continue;
         }
     };
@@ -266,10 +264,8 @@ impl Rules {
 fn patterns(root: &Path, lines: &[String]) -> Result<Gitignore, Failure> {
     let broken = |line: &str, error: ignore::Error| {
         let hint = "write it as in a .gitignore file";
-        let mut failure =
-            Failure::refused("invalid-folder", format!("{line:?} is not a pattern"), hint);
-        failure.why = Some(error.to_string().into());
-        failure
+        let message = format!("{line:?} is not a pattern");
+        Failure::refused("invalid-folder", message, hint).because(error.to_string())
     };
     let mut builder = GitignoreBuilder::new(root);
     for line in lines {
@@ -290,40 +286,28 @@ fn stays_inside(root: &Path, link: &Path) -> bool {
     link.canonicalize().is_ok_and(|target| target.starts_with(root))
 }
 
-fn walk_problem(root: &Path, error: &ignore::Error) -> Problem {
-    let (path, hint) = match unwrapped(error) {
-        (_, ignore::Error::Loop { child, .. }) => {
-            (Some(child.clone()), "remove the symbolic link: it points to a folder above it")
+/// `path`: the innermost path known so far.
+fn walk_problem(root: &Path, path: Option<&Path>, error: &ignore::Error) -> Problem {
+    let (path, cause, hint) = match error {
+        ignore::Error::WithPath { path, err } => return walk_problem(root, Some(path), err),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
+            return walk_problem(root, path, err);
         }
-        (path, _) => (path, "check that it exists, its permissions, and the target of the link"),
+        ignore::Error::Loop { child, .. } => {
+            let hint = "remove the symbolic link: it points to a folder above it";
+            (Some(child.as_path()), "a loop of symbolic links".to_owned(), hint)
+        }
+        other => {
+            let hint = "check that it exists, its permissions, and the target of the link";
+            let io = other.io_error().map(ToString::to_string);
+            (path, io.unwrap_or_else(|| other.to_string()), hint)
+        }
     };
-    let shown_path = path.map(|p| shown(p.strip_prefix(root).unwrap_or(&p)));
     Problem {
-        path: shown_path,
-        message: format!("can't be read: {}", innermost(error)),
+        path: path.map(|path| shown(path.strip_prefix(root).unwrap_or(path))),
+        message: format!("can't be read: {cause}"),
         hint: hint.into(),
         ..Problem::default()
-    }
-}
-
-fn unwrapped(error: &ignore::Error) -> (Option<PathBuf>, &ignore::Error) {
-    match error {
-        ignore::Error::WithPath { path, err } => {
-            let (inner, err) = unwrapped(err);
-            (inner.or_else(|| Some(path.clone())), err)
-        }
-        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
-            unwrapped(err)
-        }
-        other => (None, other),
-    }
-}
-
-fn innermost(error: &ignore::Error) -> String {
-    match unwrapped(error).1 {
-        ignore::Error::Io(cause) => cause.to_string(),
-        ignore::Error::Loop { .. } => "a loop of symbolic links".into(),
-        other => other.to_string(),
     }
 }
 

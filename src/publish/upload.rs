@@ -13,7 +13,6 @@ use crate::publish::client::payload::Payload;
 use crate::publish::encode::{self, Effort};
 use crate::publish::failure::Failure;
 use crate::publish::ingest::IngestedFile;
-use crate::publish::pack;
 use crate::publish::parallel::in_flight;
 use crate::publish::progress::{Progress, Step, Unit};
 use crate::publish::scan::Stat;
@@ -146,8 +145,7 @@ impl Uploader<'_> {
     }
 
     fn kept(&self, encoded: &Encoded) -> Option<Vec<u8>> {
-        let place = encoded.place?;
-        let bytes = pack::read(self.cache.pack(place)?, place.offset, encoded.length).ok()?;
+        let bytes = self.cache.read(encoded.place?, encoded.length).ok()?;
         (ContentHash::of(&bytes) == encoded.hash).then_some(bytes)
     }
 

@@ -18,21 +18,16 @@ mod tests {
 
     #[test]
     fn only_a_single_token_is_accepted() {
-        let rows = [
-            ("Bearer abc", Some("abc")),
-            ("bearer a-b_c.d", Some("a-b_c.d")),
-            ("Bearer", None),
-            ("Bearer ", None),
-            ("Bearer  abc", None),
-            ("Bearer abc ", None),
-            ("Bearer a, Bearer b", None),
-            ("Basic abc", None),
-            ("Token abc", None),
-            ("Bearer a%00", None),
-            ("", None),
+        let rows: [(Option<&str>, &[&str]); 4] = [
+            (Some("abc"), &["Bearer abc"]),
+            (Some("a-b_c.d"), &["bearer a-b_c.d"]),
+            (None, &["Bearer", "Bearer ", "Bearer  abc", "Bearer abc ", "Bearer a, Bearer b"]),
+            (None, &["Basic abc", "Token abc", "Bearer a%00", ""]),
         ];
-        for (value, expected) in rows {
-            assert_eq!(bearer(value), expected, "{value:?}");
+        for (expected, values) in rows {
+            for value in values {
+                assert_eq!(bearer(value), expected, "{value:?}");
+            }
         }
         let long = format!("Bearer {}", "a".repeat(TOKEN_BYTES_MAX + 1));
         assert_eq!(bearer(&long), None);

@@ -3,7 +3,6 @@
 //! Parsed by hand so that malformed input never permits anything: a directive that can't be parsed
 //! counts if it restricts, and a lifetime that can't be parsed is zero.
 
-use crate::wire::dictionary::{Member, Value};
 use crate::wire::text::{OWS, is_token_byte};
 use crate::wire::time::DeltaSeconds;
 
@@ -77,67 +76,48 @@ impl ResponseDirectives {
         let mut parsed = ResponseDirectives::default();
         for Directive { name, form } in directives(value) {
             let name = name.to_ascii_lowercase();
-            if let Some(lifetime) = parsed.lifetime(&name) {
-                *lifetime = Some(Seconds::parse(form).or_shorter(*lifetime));
-                continue;
-            }
             let name = match &*name {
                 "public" if form == Form::Malformed => continue,
                 // The same restriction, without the permission of RFC 9111 section 3.5.
                 "must-revalidate" if form == Form::Malformed => "proxy-revalidate",
                 name => name,
             };
-            if let Some(flag) = parsed.flag(name) {
-                *flag = true;
+            match parsed.slot(name) {
+                Some(Slot::Lifetime(lifetime)) => {
+                    *lifetime = Some(Seconds::parse(form).or_shorter(*lifetime));
+                }
+                Some(Slot::Flag(flag)) => *flag = true,
+                None => {}
             }
         }
         parsed
     }
 
-    /// Converts the members of a targeted header (RFC 9213 section 2.1).
-    ///
-    /// A lifetime of the wrong type is invalid; any other directive counts unless it is false.
-    pub fn of_members(members: &[Member<'_>]) -> ResponseDirectives {
-        let mut parsed = ResponseDirectives::default();
-        for Member { key, value } in members {
-            if let Some(lifetime) = parsed.lifetime(key) {
-                let seconds = match value {
-                    Value::Integer(number) => u64::try_from(*number).ok(),
-                    Value::Boolean(_) | Value::Other => None,
-                };
-                let valid = |seconds| Seconds::Valid(DeltaSeconds::saturating_from(seconds));
-                // Of members with the same key, the last one counts (RFC 8941 section 3.2).
-                *lifetime = Some(seconds.map_or(Seconds::Invalid, valid));
-            } else if let Some(flag) = parsed.flag(key) {
-                *flag = *value != Value::Boolean(false);
-            }
-        }
-        parsed
+    /// Returns the slot of a directive, given in lower case.
+    pub fn slot(&mut self, name: &str) -> Option<Slot<'_>> {
+        Some(match name {
+            "max-age" => Slot::Lifetime(&mut self.max_age),
+            "s-maxage" => Slot::Lifetime(&mut self.s_maxage),
+            "stale-while-revalidate" => Slot::Lifetime(&mut self.stale_while_revalidate),
+            "stale-if-error" => Slot::Lifetime(&mut self.stale_if_error),
+            "no-cache" => Slot::Flag(&mut self.no_cache),
+            "no-store" => Slot::Flag(&mut self.no_store),
+            "private" => Slot::Flag(&mut self.private),
+            "public" => Slot::Flag(&mut self.public),
+            "must-revalidate" => Slot::Flag(&mut self.must_revalidate),
+            "proxy-revalidate" => Slot::Flag(&mut self.proxy_revalidate),
+            "must-understand" => Slot::Flag(&mut self.must_understand),
+            "immutable" => Slot::Flag(&mut self.immutable),
+            _ => return None,
+        })
     }
+}
 
-    fn lifetime(&mut self, name: &str) -> Option<&mut Option<Seconds>> {
-        match name {
-            "max-age" => Some(&mut self.max_age),
-            "s-maxage" => Some(&mut self.s_maxage),
-            "stale-while-revalidate" => Some(&mut self.stale_while_revalidate),
-            "stale-if-error" => Some(&mut self.stale_if_error),
-            _ => None,
-        }
-    }
-
-    fn flag(&mut self, name: &str) -> Option<&mut bool> {
-        match name {
-            "no-cache" => Some(&mut self.no_cache),
-            "no-store" => Some(&mut self.no_store),
-            "private" => Some(&mut self.private),
-            "public" => Some(&mut self.public),
-            "must-revalidate" => Some(&mut self.must_revalidate),
-            "proxy-revalidate" => Some(&mut self.proxy_revalidate),
-            "must-understand" => Some(&mut self.must_understand),
-            "immutable" => Some(&mut self.immutable),
-            _ => None,
-        }
-    }
+/// The value of one directive.
+#[derive(Debug)]
+pub enum Slot<'s> {
+    Lifetime(&'s mut Option<Seconds>),
+    Flag(&'s mut bool),
 }
 
 impl RequestDirectives {
@@ -250,7 +230,6 @@ fn after_quoted_string(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::{RequestDirectives, ResponseDirectives, Seconds};
-    use crate::wire::dictionary;
     use crate::wire::time::DeltaSeconds;
 
     fn valid(seconds: u32) -> Option<Seconds> {
@@ -261,50 +240,30 @@ mod tests {
 
     #[test]
     fn lifetimes_are_valid_or_invalid() {
-        let rows = [
-            ("", None),
-            ("max-age=60", valid(60)),
-            ("MAX-Age=60", valid(60)),
-            (" , max-age=60\t,", valid(60)),
-            ("max-age=003600", valid(3600)),
-            ("max-age=2147483647", valid(2_147_483_647)),
-            ("max-age=2147483648", valid(1 << 31)),
-            ("max-age=99999999999999999999999", valid(1 << 31)),
-            ("max-age=0", valid(0)),
-            ("max-age", INVALID),
-            ("max-age=", INVALID),
-            ("max-age=-1", INVALID),
-            ("max-age=+1", INVALID),
-            ("max-age=a60", INVALID),
-            ("max-age=60a", INVALID),
-            ("max-age=60.0", INVALID),
-            ("max-age=60 1", INVALID),
-            ("max-age=60;x", INVALID),
-            ("max-age =60", INVALID),
-            ("max-age= 60", INVALID),
-            ("max-age=\"60\"", INVALID),
-            ("max-age='60'", INVALID),
-            ("x-max-age=60", None),
-            ("max-age-x=60", None),
-            ("max-age=600, max-age=0", valid(0)),
-            ("max-age=0, max-age=600", valid(0)),
-            ("max-age=600, max-age=x", INVALID),
-            ("max-age=x, max-age=600", INVALID),
-            ("max-age=1, extension=\"max-age=3600\"", valid(1)),
-            ("extension=\"max-age=3600\", max-age=1", valid(1)),
-            ("extension=\"a\\\", max-age=3600\", max-age=1", valid(1)),
-            ("extension=\"max-age=3600\"", None),
-            ("extension=\"max-age=9\", Max-Age=60, no-cache", valid(60)),
-            ("extension=\"x\"y, max-age=1", INVALID),
-            ("extension=\"x, max-age=1", INVALID),
-            ("max-age=1, extension=\"x", valid(1)),
-            ("extension='x, max-age=1", valid(1)),
-            ("=, max-age=1", valid(1)),
+        let rows: [(Option<Seconds>, &[&str]); 16] = [
+            (None, &["", "x-max-age=60", "max-age-x=60", "extension=\"max-age=3600\""]),
+            (valid(60), &["max-age=60", "MAX-Age=60", " , max-age=60\t,"]),
+            (valid(60), &["extension=\"max-age=9\", Max-Age=60, no-cache"]),
+            (valid(3600), &["max-age=003600"]),
+            (valid(2_147_483_647), &["max-age=2147483647"]),
+            (valid(1 << 31), &["max-age=2147483648", "max-age=99999999999999999999999"]),
+            (valid(0), &["max-age=0", "max-age=600, max-age=0", "max-age=0, max-age=600"]),
+            (INVALID, &["max-age", "max-age=", "max-age=-1", "max-age=+1", "max-age=a60"]),
+            (INVALID, &["max-age=60a", "max-age=60.0", "max-age=60 1", "max-age=60;x"]),
+            (INVALID, &["max-age =60", "max-age= 60", "max-age=\"60\"", "max-age='60'"]),
+            (INVALID, &["max-age=600, max-age=x", "max-age=x, max-age=600"]),
+            (INVALID, &["extension=\"x\"y, max-age=1", "extension=\"x, max-age=1"]),
+            (valid(1), &["max-age=1, extension=\"max-age=3600\""]),
+            (valid(1), &["extension=\"max-age=3600\", max-age=1"]),
+            (valid(1), &["extension=\"a\\\", max-age=3600\", max-age=1"]),
+            (valid(1), &["max-age=1, extension=\"x", "extension='x, max-age=1", "=, max-age=1"]),
         ];
-        for (value, expected) in rows {
-            assert_eq!(ResponseDirectives::parse(value).max_age, expected, "{value:?}");
-            let targeted = value.to_ascii_lowercase().replace("max-age", "stale-if-error");
-            assert_eq!(ResponseDirectives::parse(&targeted).stale_if_error, expected, "{value:?}");
+        for (expected, texts) in rows {
+            for text in texts {
+                assert_eq!(ResponseDirectives::parse(text).max_age, expected, "{text:?}");
+                let other = text.to_ascii_lowercase().replace("max-age", "stale-if-error");
+                assert_eq!(ResponseDirectives::parse(&other).stale_if_error, expected, "{text:?}");
+            }
         }
     }
 
@@ -354,30 +313,6 @@ mod tests {
         assert!(said("private=\"set-cookie\"").private && said("no-cache=\"a, b\"").no_cache);
         let held = said("extension=\"max-age=9\", Max-Age=60, no-cache");
         assert!(held.no_cache && !held.no_store);
-    }
-
-    #[test]
-    fn members_are_converted() {
-        let rows = [
-            ("max-age=60", valid(60)),
-            ("max-age=99999999999", valid(1 << 31)),
-            ("max-age=-1", INVALID),
-            ("max-age=1.0", INVALID),
-            ("max-age=\"60\"", INVALID),
-            ("max-age", INVALID),
-            ("max-age=60, max-age=5", valid(5)),
-            ("max-age=5, max-age=60", valid(60)),
-            ("max-age=60;a=1", valid(60)),
-        ];
-        for (value, expected) in rows {
-            let members = dictionary::parse(value).unwrap();
-            assert_eq!(ResponseDirectives::of_members(&members).max_age, expected, "{value}");
-        }
-        let said = |value| ResponseDirectives::of_members(&dictionary::parse(value).unwrap());
-        assert!(said("no-store").no_store && said("no-store=1").no_store);
-        assert!(said("private=\"a\"").private);
-        assert!(!said("no-store=?0").no_store);
-        assert_eq!(said("s-maxage=1, stale-while-revalidate=2").s_maxage, valid(1));
     }
 
     #[test]

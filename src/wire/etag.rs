@@ -1,5 +1,7 @@
 //! Entity tags, and the lists of them in `If-Match` and `If-None-Match` (RFC 9110 section 8.8.3).
 
+use std::iter;
+
 use crate::wire::text::OWS;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,43 +40,30 @@ pub enum Member<'a> {
 
 /// Returns the members of `If-Match` or `If-None-Match`, without malformed ones (RFC 9110 sections
 /// 5.6.1, 13.1.1 and 13.1.2).
-pub fn members(value: &str) -> Members<'_> {
-    match value.trim_matches(OWS) {
-        "*" => Members { rest: "", any: true },
-        rest => Members { rest, any: false },
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct Members<'a> {
-    rest: &'a str,
-    any: bool,
-}
-
-impl<'a> Iterator for Members<'a> {
-    type Item = Member<'a>;
-
-    fn next(&mut self) -> Option<Member<'a>> {
-        if std::mem::take(&mut self.any) {
-            return Some(Member::Any);
-        }
+pub fn members(value: &str) -> impl Iterator<Item = Member<'_>> {
+    let (any, mut rest) = match value.trim_matches(OWS) {
+        "*" => (Some(Member::Any), ""),
+        tags => (None, tags),
+    };
+    let tags = iter::from_fn(move || {
         loop {
-            self.rest = self.rest.trim_start_matches(|c| c == ',' || OWS.contains(&c));
-            if self.rest.is_empty() {
+            rest = rest.trim_start_matches(|c| c == ',' || OWS.contains(&c));
+            if rest.is_empty() {
                 return None;
             }
-            let Some((tag, after)) = take_tag(self.rest) else {
-                self.rest = after_comma(self.rest);
+            let Some((tag, after)) = take_tag(rest) else {
+                rest = after_comma(rest);
                 continue;
             };
             let after = after.trim_start_matches(OWS);
             if after.is_empty() || after.starts_with(',') {
-                self.rest = after;
+                rest = after;
                 return Some(Member::Tag(tag));
             }
-            self.rest = after_comma(after);
+            rest = after_comma(after);
         }
-    }
+    });
+    any.into_iter().chain(tags)
 }
 
 /// Splits an entity tag off the front of `text`.

@@ -67,23 +67,18 @@ mod tests {
 
     #[test]
     fn malformed_escapes_are_rejected() {
-        let rows = [
-            ("", Some("")),
-            ("a%20b", Some("a b")),
-            ("%C3%a9", Some("\u{e9}")),
-            ("%2541", Some("%41")),
-            ("a+b", Some("a+b")),
-            ("%", None),
-            ("a%4", None),
-            ("%g0", None),
-            ("%0g", None),
-            ("%+1", None),
-            ("%%41", None),
-            ("%4\u{e9}", None),
-            ("%ff", None),
+        let rows: [(Option<&str>, &[&str]); 6] = [
+            (Some(""), &[""]),
+            (Some("a b"), &["a%20b"]),
+            (Some("\u{e9}"), &["%C3%a9"]),
+            (Some("%41"), &["%2541"]),
+            (Some("a+b"), &["a+b"]),
+            (None, &["%", "a%4", "%g0", "%0g", "%+1", "%%41", "%4\u{e9}", "%ff"]),
         ];
-        for (text, expected) in rows {
-            assert_eq!(percent_decode(text).as_deref(), expected, "{text:?}");
+        for (expected, texts) in rows {
+            for text in texts {
+                assert_eq!(percent_decode(text).as_deref(), expected, "{text:?}");
+            }
         }
     }
 }

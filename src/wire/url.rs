@@ -144,25 +144,18 @@ mod tests {
 
     #[test]
     fn ambiguous_urls_are_rejected() {
-        let rows = [
-            ("", UrlError::Scheme),
-            ("/a", UrlError::Scheme),
-            ("//a/b", UrlError::Scheme),
-            ("http:/a", UrlError::Scheme),
-            ("ftp://a/", UrlError::Scheme),
-            (" http://a/", UrlError::Scheme),
-            ("http://", UrlError::Authority(HostError::Empty)),
-            ("http:///a", UrlError::Authority(HostError::Empty)),
-            ("http://?a", UrlError::Authority(HostError::Empty)),
-            ("http://a@t/b", UrlError::Authority(HostError::Byte(1))),
-            ("http://a:b@t/b", UrlError::Authority(HostError::Port)),
-            ("http://[::1]/b", UrlError::Authority(HostError::Port)),
-            ("http://*.t/b", UrlError::Authority(HostError::Byte(0))),
-            ("http://a, b/", UrlError::Authority(HostError::Byte(1))),
-            ("http://t\\.evil/a", UrlError::Backslash),
+        let rows: [(UrlError, &[&str]); 6] = [
+            (UrlError::Scheme, &["", "/a", "//a/b", "http:/a", "ftp://a/", " http://a/"]),
+            (UrlError::Authority(HostError::Empty), &["http://", "http:///a", "http://?a"]),
+            (UrlError::Authority(HostError::Byte(1)), &["http://a@t/b", "http://a, b/"]),
+            (UrlError::Authority(HostError::Port), &["http://a:b@t/b", "http://[::1]/b"]),
+            (UrlError::Authority(HostError::Byte(0)), &["http://*.t/b"]),
+            (UrlError::Backslash, &["http://t\\.evil/a"]),
         ];
-        for (url, error) in rows {
-            assert_eq!(split(url), Err(error), "{url:?}");
+        for (expected, urls) in rows {
+            for url in urls {
+                assert_eq!(split(url), Err(expected), "{url:?}");
+            }
         }
     }
 

@@ -4,9 +4,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BUILD, ROOT } from "../../scripts/lib.mjs";
-import { OPTIONS, lines, startAction } from "./action.mjs";
+import { OPTIONS, lines, measure } from "./action.mjs";
 import { compare, expectation, score, table, tally, total, updated } from "./score.mjs";
-import { PINNED, loadSuite, runTests, startOrigin, testsById, withDependencies } from "./suite.mjs";
+import { PINNED, loadSuite, testsById, withDependencies } from "./suite.mjs";
 
 const EXPECTED = join(ROOT, "tests/conformance/expected.json");
 const REPORT = join(BUILD, "conformance.json");
@@ -37,20 +37,6 @@ function show({ id, group, kind, name, outcome, message }, wanted) {
   if (wanted?.reason) console.log(`    expected: ${wanted.reason}`);
 }
 
-async function measure(suite, ids) {
-  const origin = await startOrigin(suite);
-  try {
-    const worker = await startAction(origin.url, { bare: has("bare") });
-    try {
-      return await runTests(suite, worker.url, ids);
-    } finally {
-      await worker.stop();
-    }
-  } finally {
-    await origin.stop();
-  }
-}
-
 function report({ version }, groups, tests) {
   mkdirSync(BUILD, { recursive: true });
   writeJson(REPORT, {
@@ -71,7 +57,8 @@ if (unknown.length) {
   process.exit(1);
 }
 
-const results = await measure(suite, only ? withDependencies(suite, only) : [...tests.keys()]);
+const ids = only ? withDependencies(suite, only) : [...tests.keys()];
+const results = await measure(suite, ids, { bare: has("bare") });
 const outcomes = score(tests, results);
 const expected = JSON.parse(readFileSync(EXPECTED, "utf8"));
 const all = entries(suite, results, outcomes);

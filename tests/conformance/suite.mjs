@@ -2,11 +2,11 @@
 
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { ROOT, freePort } from "../../scripts/lib.mjs";
+import { get } from "../e2e/lib/client.mjs";
 import { scratch } from "../e2e/lib/worker.mjs";
 
 /** The version that package.json pins. */
@@ -66,17 +66,6 @@ export function withDependencies(suite, ids) {
   return [...chosen];
 }
 
-function isListening(port) {
-  return new Promise((answer) => {
-    const socket = connect({ host: "127.0.0.1", port });
-    socket.once("error", () => answer(false));
-    socket.once("connect", () => {
-      socket.destroy();
-      answer(true);
-    });
-  });
-}
-
 /** Starts the suite's origin server; resolves to `{url, stop}`. */
 export async function startOrigin(suite) {
   const port = await freePort();
@@ -94,7 +83,8 @@ export async function startOrigin(suite) {
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill);
   const ended = new Promise((resolved) => child.once("exit", resolved));
-  for (let tries = 0; !(await isListening(port)); tries += 1) {
+  const isListening = () => get(port, "localhost", "/").catch(() => null);
+  for (let tries = 0; !(await isListening()); tries += 1) {
     if (tries > 200 || child.exitCode !== null) {
       throw new Error(`the suite's server does not listen: exit code ${child.exitCode}`);
     }

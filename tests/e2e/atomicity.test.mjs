@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { publish } from "./lib/cli.mjs";
 import { sha256 } from "./lib/fixture.mjs";
-import { BASE, start, suiteWorker } from "./lib/worker.mjs";
+import { start, suiteWorker } from "./lib/worker.mjs";
 
 const CLIENTS = 6;
 const SWITCHES = 50;
@@ -112,14 +112,5 @@ describe("atomicity", () => {
     assert.ok(state.loads >= CLIENTS, `${state.loads} page loads`);
     t.diagnostic(`${state.loads} page loads`);
     assert.equal(deploymentOf(await worker.get("shop", "/")), history.at(-1).id);
-  });
-
-  test("a sandbox serves a deploy from the very next request on", async () => {
-    for (let n = 1; n <= 5; n += 1) {
-      const { deployment } = await publish(worker, "shop", files(10 + n), { stage: "sandbox" });
-      const response = await worker.get(`sandbox--shop.${BASE}`, "/");
-      assert.equal(deploymentOf(response), deployment);
-      assert.equal(versionOf(response), 10 + n);
-    }
   });
 });

@@ -2,11 +2,11 @@
 // a constant 503.
 
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { test } from "node:test";
 import { AT_ONCE, matches, wellFormed } from "./lib/check.mjs";
 import { publish } from "./lib/cli.mjs";
 import { RANGE_BYTES } from "./lib/fixture.mjs";
-import { start } from "./lib/worker.mjs";
+import { scratch, start } from "./lib/worker.mjs";
 
 const FILES = {
   "index.html": `<!doctype html>${"page ".repeat(500)}`,
@@ -41,11 +41,7 @@ async function look(worker) {
   return found;
 }
 
-/** A test with its own worker. */
-function testWith(name, options, work) {
-  test(name, () => withWorker(options, work));
-}
-
+/** Calls `work` with a worker that has the site, and a function that requests a path of it. */
 async function withWorker(options, work) {
   const worker = await start(options);
   try {
@@ -56,16 +52,32 @@ async function withWorker(options, work) {
   }
 }
 
-describe("best effort", () => {
-  test("caches that work, are empty, or lose entries give the same responses", async () => {
-    const looks = async (worker) => [await look(worker), await look(worker), await look(worker)];
-    const caches = ["on", "empty", "flaky"].map((cache) => withWorker({ cache }, looks));
-    const [first, ...others] = (await Promise.all(caches)).flat();
-    for (const round of others) assert.deepEqual(round, first);
-  });
+test("caches that work, are empty, or lose entries give the same responses", async () => {
+  const looks = async (worker) => [await look(worker), await look(worker), await look(worker)];
+  const caches = ["on", "empty", "flaky"].map((cache) => withWorker({ cache }, looks));
+  const [first, ...others] = (await Promise.all(caches)).flat();
+  for (const round of others) assert.deepEqual(round, first);
+});
 
-  const failing = { cache: "on", vars: AT_ONCE };
-  testWith("a store that fails: stale responses, or a 503", failing, async (worker, get) => {
+test("a second request is answered by a nearer tier", () =>
+  withWorker({ cache: "on" }, async (_, get) => {
+    const first = await get("/");
+    const second = await get("/");
+    matches(second, { "cache-status": /^selvedge; hit; ttl=\d+; detail=(memory|edge)$/ });
+    assert.deepEqual(second.headers.stable(), first.headers.stable());
+    assert.deepEqual(second.body, first.body);
+  }));
+
+test("everything is still there after a restart", async () => {
+  const options = { state: scratch("selvedge-state-") };
+  const earlier = await withWorker(options, look);
+  const worker = await start(options);
+  const later = await look(worker).finally(() => worker.stop());
+  assert.deepEqual(later, earlier);
+});
+
+test("a store that fails: stale responses, or a 503", () =>
+  withWorker({ cache: "on", vars: AT_ONCE }, async (worker, get) => {
     const warm = matches(await get("/"), { status: 200 });
     await worker.shim({ failing: 1 });
     const stale = matches(await get("/"), { status: 200, "cache-status": /stale-if-error/ });
@@ -76,38 +88,12 @@ describe("best effort", () => {
     assert.equal(unknown.status, 503);
     await worker.shim({ failing: 0 });
     assert.equal((await get("/range.bin")).status, 200);
-  });
+  }));
 
-  const hanging = { cache: "empty", vars: AT_ONCE };
-  testWith("a store that hangs: a 503 within seconds", hanging, async (worker, get) => {
+test("a store that hangs: a 503 within seconds", () =>
+  withWorker({ cache: "empty", vars: AT_ONCE }, async (worker, get) => {
     await worker.shim({ failing: 1, failure: "hang" });
     const since = Date.now();
     assert.equal((await get("/")).status, 503);
     assert.ok(Date.now() - since < 5000, `${Date.now() - since} ms`);
-  });
-
-  testWith("one store read in ten fails: few errors", { cache: "on" }, async (worker, get) => {
-    await worker.shim({ failing: 0.1, seed: 3 });
-    let failed = 0;
-    for (let i = 0; i < 200; i += 1) {
-      const path = i % 2 ? "/about" : "/assets/app.3f2a91bc.js";
-      const response = await get(path);
-      if (response.status !== 200) failed += 1;
-      else assert.equal(response.text, i % 2 ? FILES["about.html"] : FILES[path.slice(1)]);
-    }
-    assert.ok(failed <= 4, `${failed} of 200 failed`);
-  });
-
-  testWith("missing paths read no blob", { cache: "on" }, async (worker, get) => {
-    await get("/");
-    await get("/nothing");
-    await worker.shim({ serving: [] });
-    for (let i = 0; i < 50; i += 1) {
-      const missing = await worker.get("best", `/nothing-${i}?q=${i}`, { method: "HEAD" });
-      assert.equal(missing.status, 404);
-      assert.equal((await worker.get("best", `/about.html?${i}`)).status, 307);
-    }
-    const { serving } = await worker.shim();
-    assert.deepEqual(serving.filter((operation) => operation.includes("blob/")), []);
-  });
-});
+  }));

@@ -1,12 +1,17 @@
-// Only the real host selects the site, the stage or the deployment.
+// The real host alone selects the site, the stage or the deployment, and sites share nothing. The
+// site of the base host is the one that ships.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { ROOT } from "../../scripts/lib.mjs";
 import { AT_ONCE, matches, wellFormed } from "./lib/check.mjs";
 import { command, publish } from "./lib/cli.mjs";
-import { BASE, start, suiteWorker } from "./lib/worker.mjs";
+import { sha256, siteToken } from "./lib/fixture.mjs";
+import { BASE, STORE, start, suiteWorker } from "./lib/worker.mjs";
 
 const page = (name) => ({ "index.html": `<!doctype html>page ${name}` });
+const SECRET = "SECRET of beta";
 const CUSTOM = "shop.example.com";
 
 describe("hosts", () => {
@@ -17,98 +22,89 @@ describe("hosts", () => {
       first = await publish(worker, "alpha", page("alpha 1"));
       await publish(worker, "alpha", page("alpha 2"));
       await publish(worker, "alpha", page("alpha staging"), { stage: "staging" });
-      await publish(worker, "beta", page("beta"));
-      await publish(worker, "www", page("www"));
+      await publish(worker, "beta", { ...page("beta"), "secret.txt": SECRET });
+      await publish(worker, "www", join(ROOT, "www"));
       await command(worker, ["hosts", "--site", "alpha", "add", CUSTOM]);
     },
   );
-  const get = async (host, path = "/", headers = {}) =>
-    wellFormed(await worker.get(host, path, { headers }), `${host}${path}`);
+  const get = async (host, path = "/") =>
+    wellFormed(await worker.get(host, path), `${host}${path}`);
 
-  const HOSTS = [
-    ["a site", `alpha.${BASE}`, /page alpha 2$/],
-    ["its name in upper case", `ALPHA.${BASE}`, /page alpha 2$/],
-    ["with a port", `alpha.${BASE}:1234`, /page alpha 2$/],
-    ["with a trailing dot", `alpha.${BASE}.`, /page alpha 2$/],
-    ["another site", `beta.${BASE}`, /page beta$/],
-    ["the base host", BASE, /page www$/],
-    ["a stage", `staging--alpha.${BASE}`, /page alpha staging$/],
-    ["a custom hostname", CUSTOM, /page alpha 2$/],
-    ["a custom hostname in upper case", "Shop.Example.COM", /page alpha 2$/],
-  ];
-  for (const [name, host, text] of HOSTS) {
-    test(`${name}: ${host}`, async () => {
-      matches(await get(host), { status: 200, text });
-    });
-  }
-
-  test("a deployment has its own address, whatever is live", async () => {
-    const response = await get(`${first.deployment}--alpha.${BASE}`);
-    matches(response, { status: 200, text: /page alpha 1$/, "x-robots-tag": "noindex" });
+  test("each host has its own page, and all but production's are noindex", async () => {
+    const rows = [
+      [`alpha.${BASE}`, /page alpha 2$/, null],
+      [`ALPHA.${BASE}`, /page alpha 2$/, null],
+      [`alpha.${BASE}:1234`, /page alpha 2$/, null],
+      [`alpha.${BASE}.`, /page alpha 2$/, null],
+      [`beta.${BASE}`, /page beta$/, null],
+      [BASE, /<!doctype html>/i, null],
+      [`WWW.${BASE}.`, /<!doctype html>/i, null],
+      [CUSTOM, /page alpha 2$/, null],
+      ["Shop.Example.COM", /page alpha 2$/, null],
+      [`staging--alpha.${BASE}`, /page alpha staging$/, "noindex"],
+      [`${first.deployment}--alpha.${BASE}`, /page alpha 1$/, "noindex"],
+    ];
+    for (const [host, text, robots] of rows) {
+      matches(await get(host), { status: 200, text, "x-robots-tag": robots }, host);
+    }
   });
 
-  test("all stages but production are noindex", async () => {
-    matches(await get("alpha"), { "x-robots-tag": null });
-    matches(await get(`staging--alpha.${BASE}`), { "x-robots-tag": "noindex" });
+  test("every file that the welcome page links to has the type of its name", async () => {
+    const page = matches(await get(BASE), { "content-type": "text/html; charset=utf-8" });
+    const links = page.text.matchAll(/(?:src|href)="(\/[^"#?]+\.[a-z0-9]+)"/g);
+    const paths = [...links].map(([, path]) => path);
+    assert.ok(paths.length >= 3, `${paths}`);
+    for (const path of paths) {
+      const file = matches(await get(BASE, path), { status: 200 }, path);
+      assert.notEqual(file.headers.value("content-type"), "application/octet-stream", path);
+    }
   });
 
-  const UNKNOWN = [
-    "nosuch",
-    "nosuch--alpha",
-    `${"d".padEnd(26, "a")}--nosuch`,
-    "alpha--alpha",
-    "--alpha",
-    "alpha--",
-    "constructor",
-    "a",
-    "x.alpha",
-  ];
-  for (const label of UNKNOWN) {
-    test(`${label}.${BASE} is unknown: no-store, no site's bytes`, async () => {
+  test("the admin API needs a token, and reports health, sites and deployments", async () => {
+    const health = await worker.get(BASE, "/.selvedge/health");
+    assert.deepEqual([health.status, JSON.parse(health.text).ok], [200, true]);
+    const about = await worker.api("GET", "");
+    assert.deepEqual([about.json.store, about.json.base_domain], [STORE, BASE]);
+    const refused = wellFormed(await worker.api("GET", "", undefined, null), "401");
+    assert.deepEqual([refused.status, refused.json.error.code], [401, "unauthorized"]);
+    assert.match(JSON.stringify(await command(worker, ["sites"])), /"alpha"/);
+    const deployments = await command(worker, ["deployments", "--site", "alpha"]);
+    assert.match(JSON.stringify(deployments), new RegExp(first.deployment));
+  });
+
+  test("an unknown host gets no-store and no site's bytes", async () => {
+    for (const label of ["nosuch", "alpha--alpha", "--alpha", "alpha--", "a", "x.alpha"]) {
       const response = await get(`${label}.${BASE}`);
       // A label that begins or ends with a hyphen makes the hostname invalid.
-      matches(response, { status: [400, 404, 421], "cache-control": "no-store" });
+      matches(response, { status: [400, 404, 421], "cache-control": "no-store" }, label);
       assert.ok(!response.text.includes("page "));
       assert.ok(!response.text.includes(`${label}.`));
-    });
-  }
-
-  test("the fresh host rejects requests without a valid key", async () => {
-    for (const headers of [{}, { "x-api-key": "slk_alpha_x_y" }, { authorization: "Bearer x" }]) {
-      const response = await get(`fresh--alpha.${BASE}`, "/", headers);
-      const expected = { "cache-control": "no-store", "www-authenticate": "Bearer" };
-      matches(response, { status: 401, ...expected });
     }
   });
 
-  test("an unmapped host gets a 421", async () => {
-    assert.equal((await get("www.example.org")).status, 421);
+  test("serving a site touches no key of another in the store or the cache", async () => {
+    await worker.shim({ reset: true });
+    for (const path of ["/", "/nothing", "/secret.txt", "/x/../y", "/%2e%2e/beta"]) {
+      assert.ok(!(await get("alpha", path)).text.includes("beta"), path);
+    }
+    const { serving, cacheKeys } = await worker.shim();
+    assert.deepEqual([...serving, ...cacheKeys].filter((key) => /\bbeta\b/.test(key)), []);
+    assert.deepEqual(serving.filter((key) => !/\balpha\b/.test(key) && !/host\//.test(key)), []);
   });
 
-  const HEADERS = [
-    "X-Forwarded-Host",
-    "X-Host",
-    "X-Original-Host",
-    "X-Forwarded-Server",
-    "X-Tenant",
-    "X-Site",
-    "Forwarded",
-  ];
-  for (const name of HEADERS) {
-    test(`${name} selects nothing`, async () => {
-      const value = name === "Forwarded" ? `host=beta.${BASE}` : `beta.${BASE}`;
-      matches(await get("alpha", "/", { [name]: value }), { text: /page alpha 2$/ });
-    });
-  }
-
-  test("/.selvedge/ is reserved on every host", async () => {
-    const paths = ["/.selvedge/health", "/.selvedge/v1/sites", "/.selvedge", "/.selvedge/"];
-    for (const path of [...paths, "/%2eselvedge/v1"]) {
-      matches(await get("alpha", path), { status: 404, "cache-control": "no-store" }, path);
+  test("blobs of another site are missing", async () => {
+    const body = { prefix: "", hashes: [sha256(SECRET)] };
+    for (const [site, expected] of Object.entries({ alpha: body.hashes, beta: [] })) {
+      const { token } = await siteToken(worker, site);
+      const { json } = await worker.api("POST", `/sites/${site}/blobs/missing`, body, token);
+      assert.deepEqual(json.missing, expected);
     }
   });
 
-  test("a removed hostname is unknown again", async () => {
+  test("a hostname can't be taken from another site, and is unknown once removed", async () => {
+    const taken = await worker.api("PUT", `/sites/beta/hosts/${CUSTOM}`, { stage: "production" });
+    assert.deepEqual([taken.status, taken.json.error.code], [409, "exists"]);
+    matches(await get(CUSTOM), { text: /page alpha 2$/ });
     await command(worker, ["hosts", "--site", "alpha", "remove", CUSTOM]);
     assert.equal((await get(CUSTOM)).status, 421);
   });

@@ -6,9 +6,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AT_ONCE } from "./lib/check.mjs";
+import { AT_ONCE, matches, wellFormed } from "./lib/check.mjs";
 import { command, folder, publish, selvedge } from "./lib/cli.mjs";
-import { siteToken } from "./lib/fixture.mjs";
 import { start, suiteWorker } from "./lib/worker.mjs";
 
 const worker = suiteWorker(() => start({ vars: AT_ONCE }));
@@ -80,14 +79,6 @@ describe("uploads", () => {
     assert.deepEqual(ops.filter(isWrite), []);
   });
 
-  test("a site's own token publishes to that site only", async () => {
-    const { token } = await siteToken(worker, "sent", ["publish"]);
-    await publish(worker, "sent", dir, { token });
-    const other = await selvedge(worker, ["publish", dir, "--site", "other"], { token });
-    assert.notEqual(other.code, 0);
-    assert.equal(other.json.error.code, "forbidden");
-  });
-
   test("an invalid token is refused before anything is uploaded", async () => {
     const ops = await operationsOf(async () => {
       const args = ["publish", dir, "--site", "sent"];
@@ -150,12 +141,45 @@ describe("interruptions", () => {
   });
 });
 
-describe("a store that fails sometimes", () => {
-  test("does not stop a publish", async () => {
-    await worker.shim({ reset: true, failing: 0.05, seed: 7 });
-    const dir = folder({ "index.html": "<!doctype html>through", ...incompressible(50) });
-    await publish(worker, "through", dir);
-    await worker.shim({ reset: true });
-    assert.match((await worker.get("through", "/")).text, /through/);
+test("a store that fails sometimes does not stop a publish", async () => {
+  await worker.shim({ reset: true, failing: 0.05, seed: 7 });
+  const dir = folder({ "index.html": "<!doctype html>through", ...incompressible(50) });
+  await publish(worker, "through", dir);
+  await worker.shim({ reset: true });
+  assert.match((await worker.get("through", "/")).text, /through/);
+});
+
+test("a single-page application with Netlify's files", async () => {
+  const page = "<!doctype html>shell";
+  const { notes, warnings } = await publish(worker, "spa", {
+    "index.html": "<!doctype html>prerendered",
+    "200.html": page,
+    "404.html": "<!doctype html>shell of 404",
+    "assets/app.js": "console.log(1)",
+    _redirects: "/old /new 301\n/*  /200.html  200\n",
   });
+  assert.deepEqual([warnings.length, notes.length, notes[0].line], [0, 1, 2]);
+  /** path, Sec-Fetch-Mode, expected response. */
+  const rows = [
+    ["/", "navigate", { status: 200, text: "<!doctype html>prerendered" }],
+    ["/users/7/edit", "navigate", { status: 200, text: page }],
+    ["/assets/app.js", "no-cors", { status: 200, text: "console.log(1)" }],
+    ["/assets/gone.js", "no-cors", { status: 404 }],
+    ["/old", "navigate", { status: 301 }],
+  ];
+  for (const [path, mode, expected] of rows) {
+    const response = await worker.get("spa", path, { headers: { "sec-fetch-mode": mode } });
+    matches(wellFormed(response, path), expected, path);
+  }
+});
+
+test("a folder with a mistake is refused with its line, and nothing is published", async () => {
+  const dir = folder({ "index.html": "home", _headers: "/*\n  Basic-Auth: user:secret\n" });
+  const { code, json, stdout } = await selvedge(worker, ["publish", dir, "--site", "secret"]);
+  assert.equal(code, 1);
+  const [problem] = json.error.problems;
+  assert.equal(problem.line, 2);
+  assert.match(problem.message, /every visitor/);
+  assert.doesNotMatch(stdout, /user:secret/);
+  assert.equal((await worker.get("secret", "/")).status, 421);
 });

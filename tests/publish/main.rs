@@ -146,7 +146,7 @@ fn only_changed_files_are_sent() {
     let (folder, server) = (Folder::filled(), Server::start());
     let first = folder.publish(&server).unwrap();
     for cache in [folder.options().cache, CachePlace::Nowhere] {
-        server.fail(|_, _, _| Fault::None);
+        server.reset();
         let options = PublishOptions { cache, ..folder.options() };
         let again = publish(&options, &server, 1).unwrap();
         assert_eq!(again.deployment, first.deployment);
@@ -171,7 +171,7 @@ fn a_large_site_has_shards_and_asks_little() {
     let first = folder.publish(&server).unwrap();
     assert!(first.blobs_sent > 7_500, "{}", first.blobs_sent);
     folder.write("d7/page7.html", b"edited");
-    server.fail(|_, _, _| Fault::None);
+    server.reset();
     let edited = folder.publish(&server).unwrap();
     assert_eq!(edited.blobs_sent, 2, "the page, too short to be encoded, and its shard");
     let fetched = |state: &mut server::State| {
@@ -204,7 +204,7 @@ fn an_interrupted_publish_changes_nothing_and_can_be_resumed() {
         assert_eq!(failure.ending, Ending::Failed, "{failure}");
         assert_eq!(server.live("www", "production"), before, "crash at request {crash_at}");
         let sent_before = server.with(|state| state.received.len());
-        server.fail(|_, _, _| Fault::None);
+        server.reset();
         let rest = folder.publish(&server).unwrap();
         assert_eq!(rest.blobs_sent + sent_before, 6, "crash at request {crash_at}");
         crash_at += 1;
@@ -217,8 +217,7 @@ fn a_request_whose_answer_is_lost_is_retried() {
     let (folder, server) = (Folder::filled(), Server::start());
     for lost in 0..20 {
         folder.write("index.html", format!("version {lost}").as_bytes());
-        server
-            .fail(move |number, _, _| if number == lost { Fault::LostAnswer } else { Fault::None });
+        server.fail_at(lost, Fault::LostAnswer);
         let published = folder.publish(&server).unwrap();
         assert!(published.activated, "answer {lost} lost");
         let live = server.live("www", "production").unwrap();
@@ -252,9 +251,8 @@ fn busy_and_flaky_servers() {
     assert_eq!((failure.ending, &*failure.code), (Ending::Failed, "unavailable"));
     assert_eq!(failure.why.as_deref(), Some("6 attempts were made"));
     // A full store stays full, so there are only a few attempts.
-    server.fail(|_, _, path| match path.contains("/blobs") && !path.ends_with("/missing") {
-        true => Fault::Refused("not-stored"),
-        false => Fault::None,
+    server.fail_where(Fault::Refused("not-stored"), |_, path| {
+        path.contains("/blobs") && !path.ends_with("/missing")
     });
     folder.write("page1.html", page(999).as_bytes());
     let failure = folder.publish(&server).unwrap_err();
@@ -267,15 +265,14 @@ fn a_lost_race_names_the_winner() {
     let (folder, server) = (Folder::filled(), Server::start());
     folder.publish(&server).unwrap();
     folder.write("index.html", b"mine");
-    server
-        .fail(|_, _, path| if path.ends_with("/missing") { Fault::LostRace } else { Fault::None });
+    server.fail_where(Fault::LostRace, |_, path| path.ends_with("/missing"));
     let result = folder.publish(&server);
     let failure = result.unwrap_err();
     assert_eq!((failure.ending, &*failure.code), (Ending::Refused, "lost-race"));
     assert!(failure.message.contains("someone") && failure.message.contains(WINNER), "{failure}");
     assert_eq!(failure.to_json()["error"]["winner"]["seq"], 2);
     assert_eq!(server.live("www", "production").unwrap().0, WINNER);
-    server.fail(|_, _, _| Fault::None);
+    server.reset();
     let forced = PublishOptions { on_lost_race: OnLostRace::Replace, ..folder.options() };
     assert_eq!(publish(&forced, &server, 1).unwrap().seq, Some(3));
 }
@@ -453,7 +450,7 @@ fn upstreams_are_checked_before_anything_is_sent() {
     let toml = |text: &str| fs::write(folder.0.join("selvedge.toml"), text).unwrap();
     toml("[[actions]]\nprefix = \"/a\"\norigin = \"https://other.test\"\n");
     for extent in [Extent::DryRun, Extent::Activate] {
-        server.fail(|_, _, _| Fault::None);
+        server.reset();
         let options = PublishOptions { extent, ..folder.options() };
         let failure = publish(&options, &server, 1).unwrap_err();
         let problem = &failure.problems[0];
@@ -489,16 +486,20 @@ fn private_keys_need_permission_each_time() {
     assert_eq!(&*folder.publish(&server).unwrap_err().code, "invalid-folder");
 }
 
-fn selvedge(folder: &Folder, url: &str, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_selvedge"))
+fn command(folder: &Folder, url: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+    command
         .args(arguments)
         .current_dir(&folder.0)
         .env("XDG_CACHE_HOME", folder.0.join("user-cache"))
         .env("SELVEDGE_URL", url)
         .env("SELVEDGE_TOKEN", "root")
-        .env_remove("SELVEDGE_SITE")
-        .output()
-        .unwrap()
+        .env_remove("SELVEDGE_SITE");
+    command
+}
+
+fn selvedge(folder: &Folder, url: &str, arguments: &[&str]) -> Output {
+    command(folder, url, arguments).output().unwrap()
 }
 
 /// Runs a command, checks its exit code and parts of its output, and returns the output.
@@ -511,12 +512,17 @@ fn check(
     parts: &[&str],
 ) -> String {
     let output = selvedge(folder, &server.url, arguments);
-    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let text = text(&output);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
     for part in parts {
         assert!(text.contains(part), "{arguments:?}: {part} in {text}");
     }
     text
+}
+
+/// Returns standard output, then standard error.
+fn text(output: &Output) -> String {
+    String::from_utf8([&*output.stdout, &*output.stderr].concat()).unwrap()
 }
 
 fn json(output: &Output) -> Value {
@@ -596,7 +602,7 @@ fn purges() {
         check(&folder, &server, &arguments, 1, &[]);
     }
     // The first answer is lost. A repeated purge is harmless.
-    server.fail(|number, _, _| if number == 0 { Fault::LostAnswer } else { Fault::None });
+    server.fail_at(0, Fault::LostAnswer);
     check(&folder, &server, &["purge", "--site", "www", "--all"], 0, &[]);
 }
 
@@ -625,9 +631,7 @@ fn the_built_in_collection_gives_way_to_files() {
         let named = said.lines().find(|line| line.starts_with("note: /public"));
         assert_eq!(named.is_some(), note.is_some(), "{said}");
         assert!(note.is_none_or(|note| named.is_some_and(|line| line.starts_with(note))), "{said}");
-        let (id, _) = server.live("www", "production").unwrap();
-        let root = server.with(|state| state.sites["www"].roots[&id].clone());
-        let manifest = selvedge::site::deployment::manifest::Manifest::parse(&root).unwrap();
+        let manifest = server.manifest("www");
         let collections = &manifest.head().config.collections;
         let names: Vec<&str> = collections.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, expected, "{files:?}");
@@ -673,8 +677,7 @@ fn exit_codes_and_messages() {
     ];
     for (url, arguments, code, words) in rows {
         let output = selvedge(&folder, url, arguments);
-        let text = [output.stdout.clone(), output.stderr.clone()].concat();
-        let text = String::from_utf8(text).unwrap();
+        let text = text(&output);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
         assert!(text.contains(words), "{arguments:?}: {text}");
     }

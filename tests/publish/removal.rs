@@ -134,12 +134,12 @@ fn a_lost_answer_is_not_a_failure() {
             server.with(|state| {
                 state.sites.get_mut("www").unwrap().takedowns = vec!["/x".into()];
             });
-            server.fail(move |n, _, _| if n == lost { Fault::LostAnswer } else { Fault::None });
+            server.fail_at(lost, Fault::LostAnswer);
             check(&folder, &server, command, 0, &[]);
         }
     }
     let (folder, server, first) = published();
-    server.fail(|n, _, _| if n == 0 { Fault::LostAnswer } else { Fault::None });
+    server.fail_at(0, Fault::LostAnswer);
     let forget = ["deployments", "forget", &first, "--yes", "--site", "www"];
     check(&folder, &server, &forget, 0, &["within 30 s"]);
 }

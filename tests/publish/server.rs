@@ -72,9 +72,7 @@ pub struct Server {
 
 impl Server {
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(Mutex::new(State {
+        Self::listen(Arc::new(Mutex::new(State {
             sites: BTreeMap::new(),
             requests: Vec::new(),
             received: Vec::new(),
@@ -83,20 +81,42 @@ impl Server {
             is_silent: false,
             is_dead: false,
             faults: Box::new(|_, _, _| Fault::None),
-        }));
-        Self::listen(listener, Self { url, state })
+        })))
+    }
+
+    /// Forgets the requests so far, and answers all further ones.
+    pub fn reset(&self) {
+        self.fail(|_, _, _| Fault::None);
+    }
+
+    /// Treats the request with this number, from 0 on, in another way.
+    pub fn fail_at(&self, at: usize, fault: Fault) {
+        self.fail(move |number, _, _| if number == at { fault } else { Fault::None });
+    }
+
+    /// Treats requests in another way by their method and path.
+    pub fn fail_where(
+        &self,
+        fault: Fault,
+        mut is_treated: impl FnMut(&str, &str) -> bool + Send + 'static,
+    ) {
+        self.fail(move |_, method, path| match is_treated(method, path) {
+            true => fault,
+            false => Fault::None,
+        });
     }
 
     /// Listens again after a [`Fault::Death`], at another address, with the same state.
     pub fn restart(&self) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         self.with(|state| (state.is_silent, state.is_dead) = (false, false));
-        self.fail(|_, _, _| Fault::None);
-        Self::listen(listener, Self { url, state: self.state.clone() })
+        self.reset();
+        Self::listen(self.state.clone())
     }
 
-    fn listen(listener: TcpListener, server: Self) -> Self {
+    fn listen(state: Arc<Mutex<State>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = Self { url, state };
         let accepting = server.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {

@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Output;
 use std::thread;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use selvedge::publish::progress::Silent;
 use selvedge::publish::run::publish;
 
 use super::server::{Fault, Server};
-use super::{Folder, noise, selvedge};
+use super::{Folder, noise, selvedge, text};
 
 /// Maximum duration of a command without an answer from the server.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -59,10 +58,6 @@ fn speaking_tls() -> String {
         let description = if first[..read].first() == Some(&0x16) { 40 } else { 70 };
         let _ = stream.write_all(&[0x15, 3, 3, 0, 2, 2, description]);
     })
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8([output.stdout.clone(), output.stderr.clone()].concat()).unwrap()
 }
 
 #[test]

@@ -86,9 +86,8 @@ impl AttemptError {
                 None => "check the spelling of --url, and the network (DNS)".to_owned(),
             };
             let message = format!("cannot resolve the host name of `{url}`");
-            let mut error = Self::unreachable(Retry::IfHeard, message, &hint);
-            error.failure.why = Some(cause.into());
-            return error;
+            let failure = Failure::failed("unreachable", message, hint).because(cause);
+            return Self::new(Retry::IfHeard, failure);
         }
         let hint = |remote| if endpoint.is_local { LOCAL_HINT } else { remote };
         if let Some(cause) = not_connected(error, cause) {
@@ -163,12 +162,10 @@ impl AttemptError {
 
     /// Returns the failure of a call after a number of attempts.
     pub fn into_failure(self, attempts: u32) -> Failure {
-        let mut failure = *self.failure;
-        if attempts > 1 {
-            let why = failure.why.map(|why| format!("{why}; ")).unwrap_or_default();
-            failure.why = Some(format!("{why}{attempts} attempts were made").into());
+        match attempts {
+            0 | 1 => *self.failure,
+            _ => self.failure.because(format!("{attempts} attempts were made")),
         }
-        failure
     }
 }
 
@@ -179,9 +176,7 @@ pub fn silent(endpoint: &Endpoint, why: String, limit: Duration) -> Failure {
         true => "check whether `make dev` still runs, and what it prints",
         false => "check the network and the server's health: GET /.selvedge/health",
     };
-    let mut failure = Failure::failed("unreachable", message, hint);
-    failure.why = Some(why.into());
-    failure
+    Failure::failed("unreachable", message, hint).because(why)
 }
 
 /// Returns the failure for an answer that is not the JSON of the API.
@@ -190,9 +185,7 @@ pub fn unexpected(endpoint: &Endpoint, path: &str, error: &serde_json::Error) ->
         "`{}` is not a Selvedge server of this version: unexpected answer to {path}",
         endpoint.url
     );
-    let mut failure = Failure::failed("bad-answer", message, NOT_SELVEDGE_HINT);
-    failure.why = Some(error.to_string().into());
-    failure
+    Failure::failed("bad-answer", message, NOT_SELVEDGE_HINT).because(error.to_string())
 }
 
 /// Explains the kind of token used, if the server refuses it.

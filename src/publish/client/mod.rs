@@ -14,8 +14,8 @@ use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use ureq::http::{Method, Request, Response};
 use ureq::{Agent, Body, BodyReader, SendBody};
 
@@ -74,6 +74,12 @@ pub struct ApiResponse {
     /// `Content-Length`, also of an answer to HEAD.
     pub length: u64,
     pub body: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+struct Removed {
+    #[serde(default)]
+    effective_within_secs: u64,
 }
 
 impl Client {
@@ -165,6 +171,17 @@ impl Client {
             Ok(answer) => Ok(Some(answer)),
             Err(failure) if &*failure.code == "not-found" && self.calls() > before + 1 => Ok(None),
             Err(failure) => Err(failure),
+        }
+    }
+
+    /// Deletes something, and returns the seconds until that is in force everywhere.
+    pub fn remove(&self, path: &str) -> Result<u64, Failure> {
+        match self.delete(path)? {
+            Some(answer) => {
+                let removed: Removed = self.parse(path, &answer.body)?;
+                Ok(removed.effective_within_secs)
+            }
+            None => Ok(self.server()?.live_bound_secs),
         }
     }
 

@@ -19,13 +19,8 @@ const LEFT_MIN: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub struct Watchdog {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
     limit: Duration,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug)]
@@ -57,11 +52,11 @@ impl Watchdog {
             was_heard: false,
             is_expired: false,
         };
-        let shared = Arc::new(Shared { limit, state: Mutex::new(state) });
-        let (watched, agent) = (Arc::downgrade(&shared), agent.clone());
+        let state = Arc::new(Mutex::new(state));
+        let (watched, agent) = (Arc::downgrade(&state), agent.clone());
         // Without a thread, the timeouts of single calls remain.
-        let _ = thread::Builder::new().spawn(move || watch(&watched, agent));
-        Self { shared }
+        let _ = thread::Builder::new().spawn(move || watch(&watched, limit, agent));
+        Self { limit, state }
     }
 
     /// Runs a function that waits for the server; its time counts as silence.
@@ -99,13 +94,13 @@ impl Watchdog {
     }
 
     pub fn limit(&self) -> Duration {
-        self.shared.limit
+        self.limit
     }
 
     /// Returns how long the server may be silent from now, at least a second.
     pub fn left(&self) -> Duration {
         let silence = self.lock().silence(clock::now());
-        self.shared.limit.saturating_sub(silence).max(LEFT_MIN.min(self.shared.limit))
+        self.limit.saturating_sub(silence).max(LEFT_MIN.min(self.limit))
     }
 
     fn change(&self, change: impl FnOnce(&mut State, Instant)) {
@@ -113,20 +108,16 @@ impl Watchdog {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.shared)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn lock(shared: &Shared) -> MutexGuard<'_, State> {
-    shared.state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn watch(watched: &Weak<Shared>, agent: Agent) {
+fn watch(watched: &Weak<Mutex<State>>, limit: Duration, agent: Agent) {
     loop {
         thread::sleep(POLL);
-        let Some(shared) = watched.upgrade() else { return };
-        let mut state = lock(&shared);
-        if state.silence(clock::now()) >= shared.limit {
+        let Some(state) = watched.upgrade() else { return };
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.silence(clock::now()) >= limit {
             state.is_expired = true;
             drop(state);
             return agent.shutdown();

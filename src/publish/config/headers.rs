@@ -1,7 +1,7 @@
 //! Header rules of all configuration files.
 
 use crate::publish::config::routes::within;
-use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
+use crate::site::rules::header_op::{HeaderOp, PROTECTED, Touch};
 use crate::site::rules::header_policy::{check_name, check_value, is_disallowed};
 use crate::site::rules::pattern::{Language, Pattern};
 use crate::site::rules::{HEADER_RULES_MAX, HeaderRule, HeaderRules};
@@ -38,7 +38,7 @@ impl ConfiguredHeaders {
             self.touches.push(report.locate(*at, touch));
         }
         let ops = ops.into_iter().map(|(_, op)| op).collect();
-        match HeaderRule::parse(selector, Origin::Selector, ops) {
+        match HeaderRule::parse(selector, Language::Selector, ops) {
             // All of its operations were refused or are types.
             Ok(rule) if rule.ops().next().is_none() => {}
             Ok(rule) => self.rules.push(report.locate(line, rule)),
@@ -117,7 +117,7 @@ fn media_type(
             return None;
         }
     };
-    match TypeRule::parse(selector, Origin::Selector, value) {
+    match TypeRule::parse(selector, Language::Selector, value) {
         Ok(rule) => return Some(report.locate(line, rule)),
         // The header rule is refused for its pattern.
         Err(_) if Pattern::parse(selector, Language::Selector).is_err() => {}

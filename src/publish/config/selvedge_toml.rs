@@ -217,15 +217,10 @@ fn publish(source: &mut TomlSource, root: &DeTable, settings: &mut PublishSettin
 
 fn redirect(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut SelvedgeToml) {
     source.check_keys(table, "[[redirects]]", &["from", "to", "status"]);
-    let from = source.string(table, "from");
-    let to = source.string(table, "to");
+    let remedy = "Write both: from = \"/old/*\" and to = \"/new/:splat\".";
+    let from = source.required((line, table), "from", "redirect", remedy);
+    let to = source.required((line, table), "to", "redirect", remedy);
     let status = source.integer(table, "status");
-    for key in ["from", "to"] {
-        if table.get(key).is_none() {
-            let remedy = "Write both: from = \"/old/*\" and to = \"/new/:splat\".";
-            source.report.error(line, format!("the redirect has no `{key}`"), remedy);
-        }
-    }
     let (Some((line, from)), Some((_, to))) = (from, to) else { return };
     if table.get("status").is_some() && status.is_none() {
         return;
@@ -243,7 +238,8 @@ fn redirect(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut Selv
 
 fn headers(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut SelvedgeToml) {
     source.check_keys(table, "[[headers]]", &["for", "set", "append", "unset"]);
-    let selector = source.string(table, "for");
+    let remedy = "Write the paths it applies to, as in for = \"/docs/*\".";
+    let selector = source.required((line, table), "for", "header rule", remedy);
     let mut ops = Vec::new();
     for (line, name) in source.strings(table, "unset") {
         let op = HeaderOp::Unset(name.to_ascii_lowercase());
@@ -256,13 +252,7 @@ fn headers(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut Selve
             ops.extend(headers::checked(&mut source.report, line, &name, op));
         }
     }
-    let Some((line, selector)) = selector else {
-        if table.get("for").is_none() {
-            let remedy = "Write the paths it applies to, as in for = \"/docs/*\".";
-            source.report.error(line, "the header rule has no `for`", remedy);
-        }
-        return;
-    };
+    let Some((line, selector)) = selector else { return };
     if ["set", "append", "unset"].iter().all(|key| table.get(*key).is_none()) {
         let remedy = "Write set, append or unset, or remove the rule.";
         source.report.warning(line, "the header rule does nothing", remedy);

@@ -57,7 +57,7 @@ pub struct Sources {
 
 pub fn action(source: &mut TomlSource, line: u32, table: &DeTable, sources: &mut Sources) {
     source.check_keys(table, "[[actions]]", &ACTION_KEYS);
-    let prefix = prefix(source, line, table, "action");
+    let prefix = prefix(source, (line, table), "action", "/api/");
     let upstream = upstream(source, line, table);
     let first = source.boolean(table, "first").unwrap_or_default();
     let cap = source.duration(table, "cap", CAP_SECS_MAX);
@@ -86,8 +86,8 @@ pub fn action(source: &mut TomlSource, line: u32, table: &DeTable, sources: &mut
 
 pub fn collection(source: &mut TomlSource, line: u32, table: &DeTable, sources: &mut Sources) {
     source.check_keys(table, "[[collections]]", &COLLECTION_KEYS);
-    let name = name(source, line, table);
-    let prefix = prefix(source, line, table, "collection");
+    let name = name(source, (line, table));
+    let prefix = prefix(source, (line, table), "collection", "/public/");
     let windows = windows(source, line, table);
     let browser = browser(source, table);
     let fresh = source.boolean(table, "fresh").unwrap_or_default();
@@ -116,16 +116,12 @@ pub fn collection(source: &mut TomlSource, line: u32, table: &DeTable, sources: 
 
 fn prefix(
     source: &mut TomlSource,
-    line: u32,
-    table: &DeTable,
+    at: OnLine<&DeTable>,
     what: &str,
+    example: &str,
 ) -> Option<OnLine<PathPrefix>> {
-    if table.get("prefix").is_none() {
-        let example = if what == "action" { "/api/" } else { "/public/" };
-        let remedy = format!("Write the paths it serves, as in prefix = \"{example}\".");
-        source.report.error(line, format!("the {what} has no `prefix`"), remedy);
-    }
-    let (line, text) = source.string(table, "prefix")?;
+    let remedy = format!("Write the paths it serves, as in prefix = \"{example}\".");
+    let (line, text) = source.required(at, "prefix", what, &remedy)?;
     if let Some(sign) = text.chars().find(|next| "*?#".contains(*next)) {
         let message = format!("the prefix \"{text}\" holds `{sign}`");
         let plain = text.split(sign).next().filter(|text| !text.is_empty()).unwrap_or("/");
@@ -133,14 +129,8 @@ fn prefix(
         source.report.error(line, message, remedy);
         return None;
     }
-    match PathPrefix::parse(&text) {
-        Ok(prefix) => Some((line, prefix)),
-        Err(_) => {
-            let remedy = "Write a path such as \"/api/\", not below \"/.selvedge/\".";
-            source.report.error(line, format!("\"{text}\" is not a path prefix"), remedy);
-            None
-        }
-    }
+    let remedy = "Write a path such as \"/api/\", not below \"/.selvedge/\".";
+    source.parsed((line, &text), "a path prefix", remedy, PathPrefix::parse)
 }
 
 fn upstream(source: &mut TomlSource, line: u32, table: &DeTable) -> Option<OnLine<Upstream>> {
@@ -157,24 +147,17 @@ fn upstream(source: &mut TomlSource, line: u32, table: &DeTable) -> Option<OnLin
         }
         (Some(_), None) => {
             let (line, text) = source.string(table, "origin")?;
-            match Upstream::parse(&text) {
-                Ok(origin @ Upstream::Origin { .. }) => Some((line, origin)),
-                _ => {
-                    let message = format!("\"{text}\" is not an origin");
-                    source.report.error(line, message, origin_remedy(&text));
-                    None
-                }
-            }
+            let parse = |text: &str| match Upstream::parse(text) {
+                Ok(origin @ Upstream::Origin { .. }) => Ok(origin),
+                _ => Err(()),
+            };
+            source.parsed((line, &text), "an origin", &origin_remedy(&text), parse)
         }
         (None, Some(_)) => {
             let (line, name) = source.string(table, "service")?;
-            let service = Upstream::parse(&format!("service:{name}")).ok();
-            if service.is_none() {
-                let message = format!("\"{name}\" is not the name of a service binding");
-                let remedy = "Write letters, digits and `_`, as the operator's wrangler.toml does.";
-                source.report.error(line, message, remedy);
-            }
-            service.map(|service| (line, service))
+            let parse = |name: &str| Upstream::parse(&format!("service:{name}"));
+            let remedy = "Write letters, digits and `_`, as the operator's wrangler.toml does.";
+            source.parsed((line, &name), "the name of a service binding", remedy, parse)
         }
     }
 }
@@ -245,18 +228,12 @@ fn methods(source: &mut TomlSource, table: &DeTable) -> Vec<String> {
     methods
 }
 
-fn name(source: &mut TomlSource, line: u32, table: &DeTable) -> Option<CollectionName> {
-    if table.get("name").is_none() {
-        let remedy = "Write its name for the command line, as in name = \"public\".";
-        source.report.error(line, "the collection has no `name`", remedy);
-    }
-    let (line, text) = source.string(table, "name")?;
-    let name = CollectionName::parse(&text).ok();
-    if name.is_none() {
-        let remedy = "Write 1 to 32 of a-z, 0-9 and hyphens, not at either end.";
-        source.report.error(line, format!("\"{text}\" is not a collection name"), remedy);
-    }
-    name
+fn name(source: &mut TomlSource, at: OnLine<&DeTable>) -> Option<CollectionName> {
+    let remedy = "Write its name for the command line, as in name = \"public\".";
+    let (line, text) = source.required(at, "name", "collection", remedy)?;
+    let remedy = "Write 1 to 32 of a-z, 0-9 and hyphens, not at either end.";
+    let name = source.parsed((line, &text), "a collection name", remedy, CollectionName::parse);
+    name.map(|(_, name)| name)
 }
 
 /// Returns `edge_ttl`, `stale_while_revalidate` and `stale_if_error`.

@@ -87,6 +87,35 @@ impl TomlSource {
         self.value(key, table.get(key)?, "a string, in quotes", text)
     }
 
+    /// Returns the string of a key that the table of a `what` must have.
+    pub fn required(
+        &mut self,
+        (line, table): OnLine<&DeTable>,
+        key: &str,
+        what: &str,
+        remedy: &str,
+    ) -> Option<OnLine<String>> {
+        if table.get(key).is_none() {
+            self.report.error(line, format!("the {what} has no `{key}`"), remedy);
+        }
+        self.string(table, key)
+    }
+
+    /// Parses the text of a line, or reports that it is not a `what`.
+    pub fn parsed<T, E>(
+        &mut self,
+        (line, text): OnLine<&str>,
+        what: &str,
+        remedy: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<OnLine<T>> {
+        let parsed = parse(text).ok();
+        if parsed.is_none() {
+            self.report.error(line, format!("\"{text}\" is not {what}"), remedy);
+        }
+        parsed.map(|parsed| (line, parsed))
+    }
+
     pub fn boolean(&mut self, table: &DeTable, key: &str) -> Option<bool> {
         let wanted = "true or false, without quotes";
         self.value(key, table.get(key)?, wanted, DeValue::as_bool).map(|(_, flag)| flag)
@@ -110,16 +139,12 @@ impl TomlSource {
         let line = self.line(&value.span());
         let secs = match value.get_ref() {
             DeValue::Integer(_) => self.integer(table, key)?.1,
-            DeValue::String(text) => match duration_secs(text) {
-                Some(secs) => secs,
-                None => {
-                    let message = format!("\"{text}\" is not a duration");
-                    let remedy =
-                        "Write a whole number and its unit: \"90s\", \"5m\", \"24h\", \"30d\".";
-                    self.report.error(line, message, remedy);
-                    return None;
-                }
-            },
+            DeValue::String(text) => {
+                let remedy =
+                    "Write a whole number and its unit: \"90s\", \"5m\", \"24h\", \"30d\".";
+                let parse = |text: &str| duration_secs(text).ok_or(());
+                self.parsed((line, text), "a duration", remedy, parse)?.1
+            }
             _ => return self.value(key, value, "a duration such as \"24h\"", |_| None),
         };
         match u32::try_from(secs) {

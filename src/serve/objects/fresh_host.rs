@@ -18,7 +18,7 @@ use crate::serve::objects::uncached;
 use crate::serve::request::{Request, RequestHeader};
 use crate::serve::response::{Response, Stage, finish};
 use crate::site::ids::{SiteName, StageName};
-use crate::site::records::site::{ApiKey, TokenText};
+use crate::site::records::site::{Credential, TokenText};
 use crate::site::records::view::SiteView;
 use crate::wire::bearer::{TOKEN_BYTES_MAX, bearer};
 
@@ -76,18 +76,18 @@ async fn key<P: Ports>(
     tiers: &Tiers<P>,
     request: &Request<'_>,
     site: &SiteName,
-) -> Result<Option<ApiKey>> {
+) -> Result<Option<Credential>> {
     let Some(shown) = shown(request) else { return Ok(None) };
     // A token that can't be a key of this site costs no read.
     let text = TokenText::parse_key(&shown).filter(|text| text.site == *site);
     let Some(text) = text else { return Ok(None) };
     let (now, fresh_ms) = (tiers.ports.now(), tiers.ports.settings().live.fresh_ms);
     let view = view_of(tiers, site, fresh_ms).await?;
-    if let Some(key) = text.key_of(&view.keys, now) {
+    if let Some(key) = text.find(&view.keys, now) {
         return Ok(Some(key.clone()));
     }
     let view = view_of(tiers, site, fresh_ms.min(NEW_KEY_MS)).await?;
-    Ok(text.key_of(&view.keys, now).cloned())
+    Ok(text.find(&view.keys, now).cloned())
 }
 
 /// Returns the key in the headers; two that differ count as none.
@@ -132,7 +132,7 @@ async fn view_of<P: Ports>(
 }
 
 /// Applies the runtime's rate limiter to a key, or this isolate's own if that fails.
-async fn limited<P: Ports>(tiers: &Tiers<P>, site: &SiteName, key: &ApiKey) -> Admission {
+async fn limited<P: Ports>(tiers: &Tiers<P>, site: &SiteName, key: &Credential) -> Admission {
     let (settings, now) = (tiers.ports.settings(), tiers.ports.now());
     // The name contains nothing of the request, so that no spelling gets a separate limit.
     let name = format!("fresh/{site}/{}", key.id);

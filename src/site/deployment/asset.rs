@@ -14,31 +14,26 @@ pub const MEDIA_TYPE_BYTES_MAX: usize = 255;
 
 const WANTED: &str = "an asset needs an identity representation and a media type that can be sent";
 
-/// Decides how long an asset is cached, and whether it outlives its deployment.
+/// Decides how long an asset is cached, and whether it outlives its deployment. The numbers are
+/// stored in manifests, and must never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    Html,
+    Html = 0,
     /// The name changes with the content: cached for a year, and still served after a deployment
     /// that lacks it.
-    Fingerprinted,
+    Fingerprinted = 1,
     /// The name may have a hash: revalidated, but still served after a deployment that lacks it.
-    Retained,
+    Retained = 3,
     /// The name looks fingerprinted, but the content changed under it.
-    Mutable,
-    Other,
+    Mutable = 4,
+    Other = 2,
 }
 
 impl Class {
-    /// Returns the byte of the class in a manifest; it must never change.
+    /// Returns the byte of the class in a manifest.
     pub fn code(self) -> u8 {
-        match self {
-            Self::Html => 0,
-            Self::Fingerprinted => 1,
-            Self::Other => 2,
-            Self::Retained => 3,
-            Self::Mutable => 4,
-        }
+        self as u8
     }
 
     /// Converts a byte of a manifest; an unknown class is treated as `Other`, the safe choice.

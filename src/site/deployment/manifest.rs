@@ -18,12 +18,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::site::codec::{self, DecodeError};
+use crate::site::codec;
 use crate::site::config::{NotFoundMode, SiteConfig};
 use crate::site::deployment::asset::Asset;
 use crate::site::deployment::shard::{self, PATH_BYTES_MAX, SHARD_BYTES_MAX, Shard, path_hash};
 use crate::site::ids::{ContentHash, DeploymentId};
-use crate::site::rules::mistake::Mistake;
 
 /// Largest root in bytes: read once per isolate and deployment.
 pub const ROOT_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -45,33 +44,26 @@ pub const APPLICATION_PAGES: [&str; 2] = ["/200.html", "/index.html"];
 
 const MAGIC: [u8; 4] = *b"SVM1";
 
+/// The reason why a manifest can't be parsed or built.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ManifestError {
-    /// Does not begin with `SVM1`, or ends within its head.
-    Shape,
-    TooLarge,
-    Head(DecodeError),
-    /// Not a power of two up to [`SHARDS_MAX`].
-    ShardCount(usize),
-    Shard(&'static str),
-    Rules(Mistake),
-    /// The bytes do not hash to the requested id.
-    Id,
+pub struct ManifestError(Box<str>);
+
+impl ManifestError {
+    fn new(reason: impl fmt::Display) -> Self {
+        Self(reason.to_string().into())
+    }
 }
 
 impl fmt::Display for ManifestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Shape => f.write_str("not a manifest of version 1"),
-            Self::TooLarge => write!(f, "the manifest root is larger than {ROOT_BYTES_MAX} bytes"),
-            Self::Head(error) => write!(f, "the manifest's head is broken: {error}"),
-            Self::ShardCount(count) => write!(f, "{count} shards: must be a power of two"),
-            Self::Shard(error) => f.write_str(error),
-            Self::Rules(error) => error.fmt(f),
-            Self::Id => f.write_str("the manifest does not hash to its id"),
-        }
+        f.write_str(&self.0)
     }
 }
+
+impl std::error::Error for ManifestError {}
+
+const WRONG_SHAPE: &str = "not a manifest of version 1";
+const WRONG_ID: &str = "the manifest does not hash to its id";
 
 /// The JSON part of the root.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,22 +106,22 @@ impl Manifest {
     /// Parses and checks a root, because tenants upload roots.
     pub fn parse(root: &[u8]) -> Result<Self, ManifestError> {
         if root.len() > ROOT_BYTES_MAX {
-            return Err(ManifestError::TooLarge);
+            let reason = format!("the manifest root is larger than {ROOT_BYTES_MAX} bytes");
+            return Err(ManifestError::new(reason));
         }
-        let (magic, rest) = root.split_first_chunk::<4>().ok_or(ManifestError::Shape)?;
-        let (length, rest) = rest.split_first_chunk::<4>().ok_or(ManifestError::Shape)?;
-        if *magic != MAGIC {
-            return Err(ManifestError::Shape);
-        }
-        let length = u32::from_le_bytes(*length) as usize;
-        let (head, tail) = rest.split_at_checked(length).ok_or(ManifestError::Shape)?;
-        let head: Head = codec::decode_object(head).map_err(ManifestError::Head)?;
-        head.config.check().map_err(ManifestError::Rules)?;
+        let (head, tail) = split(root).ok_or_else(|| ManifestError::new(WRONG_SHAPE))?;
+        let head: Head = codec::decode_object(head).map_err(|error| {
+            ManifestError::new(format_args!("the manifest's head is broken: {error}"))
+        })?;
+        head.config.check().map_err(ManifestError::new)?;
         let count = head.shards.len();
         let inline = match count {
-            0 => Some(Shard::parse(tail.to_vec()).map_err(ManifestError::Shard)?),
+            0 => Some(Shard::parse(tail.to_vec()).map_err(ManifestError::new)?),
             _ if count.is_power_of_two() && count <= SHARDS_MAX => None,
-            _ => return Err(ManifestError::ShardCount(count)),
+            _ => {
+                let reason = format_args!("{count} shards: must be a power of two");
+                return Err(ManifestError::new(reason));
+            }
         };
         Ok(Self { id: DeploymentId::of_root(root), head, inline, size_bytes: root.len() })
     }
@@ -137,7 +129,7 @@ impl Manifest {
     /// Parses a root and checks that it hashes to `id`.
     pub fn parse_as(id: &DeploymentId, root: &[u8]) -> Result<Self, ManifestError> {
         let manifest = Self::parse(root)?;
-        if manifest.id == *id { Ok(manifest) } else { Err(ManifestError::Id) }
+        if manifest.id == *id { Ok(manifest) } else { Err(ManifestError::new(WRONG_ID)) }
     }
 
     pub fn id(&self) -> &DeploymentId {
@@ -227,40 +219,6 @@ pub struct BuiltManifest {
     pub shards: Vec<Blob>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BuildError {
-    /// The path is too long, or its media type can't be sent.
-    Path(String),
-    TooManyPaths(usize),
-    TooManyNotFoundPages(usize),
-    RootTooLarge(usize),
-    TooManyShards,
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Path(path) => {
-                write!(f, "{path}: the path is longer than {PATH_BYTES_MAX} bytes; shorten it")
-            }
-            Self::TooManyPaths(count) => {
-                write!(f, "{count} paths: a deployment has {PATHS_MAX} at most; split the site")
-            }
-            Self::TooManyNotFoundPages(count) => write!(
-                f,
-                "{count} pages named 404.html: at most {NOT_FOUND_PAGES_MAX}; keep those that differ"
-            ),
-            Self::RootTooLarge(bytes) => write!(
-                f,
-                "the manifest root takes {bytes} bytes of {ROOT_BYTES_MAX}; use fewer redirects or rules"
-            ),
-            Self::TooManyShards => f.write_str("the paths are too long for so many; shorten them"),
-        }
-    }
-}
-
-impl std::error::Error for BuildError {}
-
 impl ManifestBuilder {
     pub fn new(config: SiteConfig) -> Self {
         Self { config, assets: BTreeMap::new(), application_page: None }
@@ -277,9 +235,12 @@ impl ManifestBuilder {
     }
 
     /// Encodes the manifest; the same input yields the same bytes.
-    pub fn build(self) -> Result<BuiltManifest, BuildError> {
+    pub fn build(self) -> Result<BuiltManifest, ManifestError> {
         if self.assets.len() > PATHS_MAX {
-            return Err(BuildError::TooManyPaths(self.assets.len()));
+            let count = self.assets.len();
+            return Err(ManifestError::new(format_args!(
+                "{count} paths: a deployment has {PATHS_MAX} at most; split the site"
+            )));
         }
         let mut head = self.head()?;
         let whole = write_shard(self.assets.iter())?;
@@ -295,10 +256,10 @@ impl ManifestBuilder {
             }
             count = count.saturating_mul(2);
         }
-        Err(BuildError::TooManyShards)
+        Err(ManifestError::new("the paths are too long for so many; shorten them"))
     }
 
-    fn head(&self) -> Result<Head, BuildError> {
+    fn head(&self) -> Result<Head, ManifestError> {
         let not_found_pages: BTreeMap<_, _> = self
             .assets
             .iter()
@@ -308,7 +269,11 @@ impl ManifestBuilder {
             })
             .collect();
         if not_found_pages.len() > NOT_FOUND_PAGES_MAX {
-            return Err(BuildError::TooManyNotFoundPages(not_found_pages.len()));
+            let count = not_found_pages.len();
+            return Err(ManifestError::new(format_args!(
+                "{count} pages named 404.html: at most {NOT_FOUND_PAGES_MAX}; keep those that \
+                 differ"
+            )));
         }
         let (application_page, application_path) = match self.config.not_found {
             NotFoundMode::SinglePageApplication => {
@@ -336,7 +301,7 @@ impl ManifestBuilder {
     }
 
     /// Encodes `count` shards; `None` if one is too large.
-    fn spread(&self, count: usize) -> Result<Option<Vec<Blob>>, BuildError> {
+    fn spread(&self, count: usize) -> Result<Option<Vec<Blob>>, ManifestError> {
         let mut parts: Vec<Vec<(&String, &Asset)>> = vec![Vec::new(); count];
         for (path, asset) in &self.assets {
             if let Some(part) = parts.get_mut(shard_index(path, count)) {
@@ -355,6 +320,12 @@ impl ManifestBuilder {
     }
 }
 
+/// Splits a root into its head and its shard.
+fn split(root: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = root.strip_prefix(&MAGIC)?.split_first_chunk()?;
+    rest.split_at_checked(u32::from_le_bytes(*length) as usize)
+}
+
 fn shard_index(path: &str, count: usize) -> usize {
     let mask = (count as u64).saturating_sub(1);
     usize::try_from(path_hash(stem(path)) & mask).unwrap_or(0)
@@ -362,19 +333,29 @@ fn shard_index(path: &str, count: usize) -> usize {
 
 fn write_shard<'a>(
     entries: impl Iterator<Item = (&'a String, &'a Asset)> + Clone,
-) -> Result<Vec<u8>, BuildError> {
+) -> Result<Vec<u8>, ManifestError> {
     let too_long = |(path, _): &(&String, &Asset)| path.len() > PATH_BYTES_MAX;
     let culprit = entries.clone().find(too_long).map(|(path, _)| path.clone());
-    shard::write(entries.map(|(path, asset)| (path.as_str(), asset)))
-        .ok_or(BuildError::Path(culprit.unwrap_or_default()))
+    shard::write(entries.map(|(path, asset)| (path.as_str(), asset))).ok_or_else(|| {
+        let path = culprit.unwrap_or_default();
+        ManifestError::new(format_args!(
+            "{path}: the path is longer than {PATH_BYTES_MAX} bytes; shorten it"
+        ))
+    })
 }
 
-fn finish(head: &Head, inline: &[u8], shards: Vec<Blob>) -> Result<BuiltManifest, BuildError> {
+fn finish(head: &Head, inline: &[u8], shards: Vec<Blob>) -> Result<BuiltManifest, ManifestError> {
     let head = codec::encode(head);
-    let length = u32::try_from(head.len()).map_err(|_| BuildError::RootTooLarge(head.len()))?;
+    let too_large = |bytes: usize| {
+        ManifestError::new(format_args!(
+            "the manifest root takes {bytes} bytes of {ROOT_BYTES_MAX}; use fewer redirects or \
+             rules"
+        ))
+    };
+    let length = u32::try_from(head.len()).map_err(|_| too_large(head.len()))?;
     let root = [MAGIC.as_slice(), &length.to_le_bytes(), head.as_bytes(), inline].concat();
     if root.len() > ROOT_BYTES_MAX {
-        return Err(BuildError::RootTooLarge(root.len()));
+        return Err(too_large(root.len()));
     }
     Ok(BuiltManifest { id: DeploymentId::of_root(&root), root, shards })
 }
@@ -410,22 +391,17 @@ mod tests {
 
     #[test]
     fn spellings_share_a_stem() {
-        let rows = [
-            ("/", ""),
-            ("/index.html", ""),
-            ("/a", "/a"),
-            ("/a/", "/a"),
-            ("/a.html", "/a"),
-            ("/a/index.html", "/a"),
-            ("/a/index/index.html", "/a"),
-            ("/a.html.html", "/a"),
-            ("/a.html/index.html", "/a"),
-            ("/index", ""),
-            ("/xindex", "/xindex"),
-            ("/a.js", "/a.js"),
+        let rows: [(&str, &[&str]); 5] = [
+            ("", &["/", "/index.html", "/index"]),
+            ("/a", &["/a", "/a/", "/a.html", "/a/index.html", "/a/index/index.html"]),
+            ("/a", &["/a.html.html", "/a.html/index.html"]),
+            ("/xindex", &["/xindex"]),
+            ("/a.js", &["/a.js"]),
         ];
-        for (path, expected) in rows {
-            assert_eq!(stem(path), expected, "{path}");
+        for (expected, paths) in rows {
+            for path in paths {
+                assert_eq!(stem(path), expected, "{path}");
+            }
         }
     }
 
@@ -501,12 +477,15 @@ mod tests {
             assert!(Manifest::parse(&root[..length]).is_err() || length >= 8, "{length}");
         }
         let other = DeploymentId::of_root(b"other");
-        assert_eq!(Manifest::parse_as(&other, &root), Err(ManifestError::Id));
-        assert_eq!(Manifest::parse(&vec![0; ROOT_BYTES_MAX + 1]), Err(ManifestError::TooLarge));
-        assert_eq!(Manifest::parse(b"SVM2\0\0\0\0"), Err(ManifestError::Shape));
+        let error = |parsed: Result<Manifest, ManifestError>| parsed.unwrap_err().to_string();
+        assert_eq!(error(Manifest::parse_as(&other, &root)), WRONG_ID);
+        let large = error(Manifest::parse(&vec![0; ROOT_BYTES_MAX + 1]));
+        assert_eq!(large, "the manifest root is larger than 2097152 bytes");
+        assert_eq!(error(Manifest::parse(b"SVM2\0\0\0\0")), WRONG_SHAPE);
         let mut builder = ManifestBuilder::default();
         let long = format!("/{}", "a".repeat(PATH_BYTES_MAX));
         builder.insert(&long, asset("x"));
-        assert_eq!(builder.build().map(|b| b.id), Err(BuildError::Path(long)));
+        let error = builder.build().unwrap_err().to_string();
+        assert_eq!(error, format!("{long}: the path is longer than 1024 bytes; shorten it"));
     }
 }

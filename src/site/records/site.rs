@@ -37,26 +37,17 @@ pub enum Scope {
     Read,
 }
 
+/// A token, or a key of the fresh host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Token {
-    /// Identifies the token in lists and in its text.
+pub struct Credential {
+    /// Identifies the credential in lists and in its text.
     pub id: String,
     pub name: String,
     /// SHA-256 of the text.
     pub hash: ContentHash,
-    pub scopes: Vec<Scope>,
-    pub created_ms: UnixMillis,
-    pub expires_ms: Option<UnixMillis>,
-}
-
-/// A key of a site's fresh host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApiKey {
-    /// Identifies the key in lists and in its text.
-    pub id: String,
-    pub name: String,
-    /// SHA-256 of the text.
-    pub hash: ContentHash,
+    /// `None` for a key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<Scope>>,
     pub created_ms: UnixMillis,
     pub expires_ms: Option<UnixMillis>,
 }
@@ -73,9 +64,9 @@ pub struct SiteRecord {
     pub site: SiteName,
     pub created_ms: UnixMillis,
     #[serde(default)]
-    pub tokens: Vec<Token>,
+    pub tokens: Vec<Credential>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub keys: Vec<ApiKey>,
+    pub keys: Vec<Credential>,
     #[serde(default)]
     pub hosts: Vec<HostEntry>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -134,27 +125,14 @@ impl<'a> TokenText<'a> {
         (!id.is_empty() && !secret.is_empty()).then_some(Self { site, id, text })
     }
 
-    /// Finds the unexpired key with this text.
-    pub fn key_of<'k>(&self, keys: &'k [ApiKey], now: UnixMillis) -> Option<&'k ApiKey> {
-        let hash = self.hash();
-        keys.iter().find(|key| self.is(&hash, &key.id, &key.hash, key.expires_ms, now))
-    }
-
-    fn hash(&self) -> ContentHash {
-        ContentHash::of(self.text.as_bytes())
-    }
-
-    fn is(
-        &self,
-        own: &ContentHash,
-        id: &str,
-        hash: &ContentHash,
-        expires_ms: Option<UnixMillis>,
-        now: UnixMillis,
-    ) -> bool {
-        id == self.id
-            && equal_in_constant_time(&hash.0, &own.0)
-            && expires_ms.is_none_or(|expires| now < expires)
+    /// Finds the unexpired credential with this text.
+    pub fn find<'c>(&self, among: &'c [Credential], now: UnixMillis) -> Option<&'c Credential> {
+        let hash = ContentHash::of(self.text.as_bytes());
+        among.iter().find(|credential| {
+            credential.id == self.id
+                && equal_in_constant_time(&credential.hash.0, &hash.0)
+                && credential.expires_ms.is_none_or(|expires| now < expires)
+        })
     }
 }
 
@@ -180,20 +158,12 @@ impl SiteRecord {
     pub fn to_bytes(&self) -> Vec<u8> {
         codec::encode(self).into_bytes()
     }
-
-    /// Finds the unexpired token with a text.
-    pub fn token(&self, text: &TokenText<'_>, now: UnixMillis) -> Option<&Token> {
-        let hash = text.hash();
-        self.tokens
-            .iter()
-            .find(|token| text.is(&hash, &token.id, &token.hash, token.expires_ms, now))
-    }
 }
 
-impl Token {
+impl Credential {
     pub fn allows(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope)
-            || (scope == Scope::Read && self.scopes.contains(&Scope::Publish))
+        let scopes = self.scopes.as_deref().unwrap_or_default();
+        scopes.contains(&scope) || (scope == Scope::Read && scopes.contains(&Scope::Publish))
     }
 }
 
@@ -224,30 +194,15 @@ fn equal_in_constant_time(one: &[u8; 32], other: &[u8; 32]) -> bool {
 mod tests {
     use super::*;
 
-    fn record() -> SiteRecord {
-        let token = |id: &str, scopes: &[Scope], expires_ms| Token {
+    fn credential(id: &str, prefix: &str, expires_ms: Option<u64>) -> Credential {
+        Credential {
             id: id.to_owned(),
             name: id.to_owned(),
-            hash: ContentHash::of(format!("slv_aa_{id}_secret").as_bytes()),
-            scopes: scopes.to_vec(),
+            hash: ContentHash::of(format!("{prefix}aa_{id}_secret").as_bytes()),
+            scopes: Some(vec![Scope::Publish]),
             created_ms: UnixMillis(0),
-            expires_ms,
-        };
-        SiteRecord {
-            tokens: vec![
-                token("pub", &[Scope::Publish], None),
-                token("old", &[Scope::Publish], Some(UnixMillis(10))),
-            ],
-            ..SiteRecord::new(SiteName::parse("aa").unwrap(), UnixMillis(0))
+            expires_ms: expires_ms.map(UnixMillis),
         }
-    }
-
-    #[track_caller]
-    fn check(text: &str, now: u64, expected: Option<&str>) {
-        let record = record();
-        let parsed = TokenText::parse(text);
-        let found = parsed.as_ref().and_then(|text| record.token(text, UnixMillis(now)));
-        assert_eq!(found.map(|token| token.id.as_str()), expected, "{text} at {now}");
     }
 
     #[test]
@@ -261,28 +216,29 @@ mod tests {
 
     #[test]
     fn only_the_exact_unexpired_text_is_a_token() {
-        check("slv_aa_pub_secret", 0, Some("pub"));
-        check("slv_aa_pub_secreT", 0, None);
-        check("slv_aa_pub_secret ", 0, None);
-        check("slv_aa_pub_", 0, None);
-        check("slv_aa_pub", 0, None);
-        check("slv_aa_old_secret", 9, Some("old"));
-        check("slv_aa_old_secret", 10, None);
-        check("slv_aa_none_secret", 0, None);
-        check("slv_bb_pub_secret", 0, None);
-        check("", 0, None);
+        let tokens = [credential("pub", "slv_", None), credential("old", "slv_", Some(10))];
+        let rows = [
+            ("slv_aa_pub_secret", 0, Some("pub")),
+            ("slv_aa_pub_secreT", 0, None),
+            ("slv_aa_pub_secret ", 0, None),
+            ("slv_aa_pub_", 0, None),
+            ("slv_aa_pub", 0, None),
+            ("slv_aa_old_secret", 9, Some("old")),
+            ("slv_aa_old_secret", 10, None),
+            ("slv_aa_none_secret", 0, None),
+            ("slv_bb_pub_secret", 0, None),
+            ("", 0, None),
+        ];
+        for (text, now, expected) in rows {
+            let parsed = TokenText::parse(text);
+            let found = parsed.and_then(|text| text.find(&tokens, UnixMillis(now)));
+            assert_eq!(found.map(|token| token.id.as_str()), expected, "{text} at {now}");
+        }
     }
 
     #[test]
     fn keys_and_tokens_are_not_interchangeable() {
-        let key = |text: &str, expires_ms| ApiKey {
-            id: "build".to_owned(),
-            name: "build".to_owned(),
-            hash: ContentHash::of(text.as_bytes()),
-            created_ms: UnixMillis(0),
-            expires_ms,
-        };
-        let keys = [key("slk_aa_build_secret", Some(UnixMillis(10)))];
+        let keys = [credential("build", "slk_", Some(10))];
         let rows = [
             ("slk_aa_build_secret", 9, true),
             ("slk_aa_build_secret", 10, false),
@@ -294,7 +250,7 @@ mod tests {
         ];
         for (text, now, opens) in rows {
             let parsed = TokenText::parse_key(text);
-            let found = parsed.and_then(|text| text.key_of(&keys, UnixMillis(now)));
+            let found = parsed.and_then(|text| text.find(&keys, UnixMillis(now)));
             assert_eq!(found.is_some(), opens, "{text} at {now}");
         }
         assert_eq!(TokenText::parse("slk_aa_pub_secret"), None);
@@ -303,7 +259,7 @@ mod tests {
 
     #[test]
     fn scopes_do_not_imply_each_other() {
-        let token = &record().tokens[0];
+        let token = credential("pub", "slv_", None);
         assert!(token.allows(Scope::Publish) && token.allows(Scope::Read));
         assert!(!token.allows(Scope::Purge) && !token.allows(Scope::Write));
     }

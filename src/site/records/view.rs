@@ -1,13 +1,13 @@
 //! The part of the site record that requests depend on: API keys, takedowns, and whether the site
 //! exists.
 
-use crate::site::records::site::{ApiKey, SiteRecord};
+use crate::site::records::site::{Credential, SiteRecord};
 use crate::site::records::takedown::{self, Takedown};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteView {
     /// Keys of the fresh host.
-    pub keys: Vec<ApiKey>,
+    pub keys: Vec<Credential>,
     /// Whether the site exists and is not being deleted.
     pub exists: bool,
     takedowns: Vec<Takedown>,

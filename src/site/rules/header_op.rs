@@ -4,27 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::site::rules::header_policy::{check_name, check_value};
 use crate::site::rules::mistake::Mistake;
-use crate::site::rules::pattern::Language;
-
-/// The source of a header rule. It decides the pattern language and how rules combine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Origin {
-    /// `_headers`: a header that an earlier rule of the file set is appended to, and captures fill
-    /// values.
-    HeadersFile,
-    /// `selvedge.toml` or App Builder: a later rule overrides.
-    Selector,
-}
-
-impl Origin {
-    pub fn language(self) -> Language {
-        match self {
-            Self::HeadersFile => Language::Rules,
-            Self::Selector => Language::Selector,
-        }
-    }
-}
 
 /// A change to the headers of a response; names are lower-case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -104,25 +104,18 @@ mod tests {
     fn names_are_checked() {
         let (long, longer) =
             ("x".repeat(HEADER_NAME_BYTES_MAX), "x".repeat(HEADER_NAME_BYTES_MAX + 1));
-        let rows = [
-            ("x-frame-options", ""),
-            ("content-disposition", ""),
-            ("x-robots-tag", ""),
-            ("strict-transport-security", ""),
-            (&*long, ""),
-            (&*longer, "is not a header name"),
-            ("", "is not a header name"),
-            ("a b", "is not a header name"),
-            ("a:", "is not a header name"),
-            ("é", "is not a header name"),
-            ("X-A", "is not in lower case"),
-            ("etag", "can't be changed by a site"),
-            ("cf-ray", "can't be changed by a site"),
-            ("proxy-authenticate", "can't be changed by a site"),
-            ("selvedge-deployment", "can't be changed by a site"),
+        let rows: [(&str, &[&str]); 6] = [
+            ("", &["x-frame-options", "content-disposition", "x-robots-tag"]),
+            ("", &["strict-transport-security", &*long]),
+            ("is not a header name", &[&*longer, "", "a b", "a:", "é"]),
+            ("is not in lower case", &["X-A"]),
+            ("can't be changed by a site", &["etag", "cf-ray", "proxy-authenticate"]),
+            ("can't be changed by a site", &["selvedge-deployment"]),
         ];
-        for (name, expected) in rows {
-            assert_eq!(message(check_name(name)), expected, "{name}");
+        for (expected, names) in rows {
+            for name in names {
+                assert_eq!(message(check_name(name)), expected, "{name}");
+            }
         }
         for name in DISALLOWED {
             assert_eq!(message(check_name(name)), "can't be changed by a site", "{name}");

@@ -18,7 +18,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::site::codec::at_most;
-use crate::site::rules::header_op::{HeaderOp, Origin};
+use crate::site::rules::header_op::HeaderOp;
 use crate::site::rules::mistake::Mistake;
 use crate::site::rules::pattern::{Captures, Language, Pattern};
 use crate::site::rules::template::{Purpose, Target, Template, push_path};
@@ -203,7 +203,6 @@ impl<'de> Deserialize<'de> for Redirects {
 #[serde(try_from = "UncheckedRule", into = "UncheckedRule")]
 pub struct HeaderRule {
     pattern: Pattern,
-    origin: Origin,
     /// With a template if the value depends on captures.
     ops: Vec<(HeaderOp, Option<Template>)>,
 }
@@ -212,14 +211,15 @@ pub struct HeaderRule {
 struct UncheckedRule {
     #[serde(rename = "for")]
     pattern: String,
-    origin: Origin,
+    #[serde(rename = "origin")]
+    language: Language,
     ops: Vec<HeaderOp>,
 }
 
 impl TryFrom<UncheckedRule> for HeaderRule {
     type Error = Mistake;
     fn try_from(rule: UncheckedRule) -> Result<Self, Mistake> {
-        Self::parse(&rule.pattern, rule.origin, rule.ops)
+        Self::parse(&rule.pattern, rule.language, rule.ops)
     }
 }
 
@@ -227,25 +227,25 @@ impl From<HeaderRule> for UncheckedRule {
     fn from(rule: HeaderRule) -> Self {
         let pattern = rule.pattern.as_str().to_owned();
         let ops = rule.ops.into_iter().map(|(op, _)| op).collect();
-        Self { pattern, origin: rule.origin, ops }
+        Self { pattern, language: rule.pattern.language(), ops }
     }
 }
 
 impl HeaderRule {
-    pub fn parse(pattern: &str, origin: Origin, ops: Vec<HeaderOp>) -> Result<Self, Mistake> {
+    pub fn parse(pattern: &str, language: Language, ops: Vec<HeaderOp>) -> Result<Self, Mistake> {
         check_count(ops.len(), "headers in one rule", HEADER_OPS_MAX)?;
-        let pattern = parse_pattern(pattern, origin.language())?;
+        let pattern = parse_pattern(pattern, language)?;
         for op in &ops {
             op.check().map_err(|mistake| mistake.of(format_args!("the header `{}`", op.name())))?;
         }
         let compile = |op: HeaderOp| {
             // The captures of a selector have no names.
-            let value = op.value().filter(|_| origin == Origin::HeadersFile);
+            let value = op.value().filter(|_| language == Language::Rules);
             let template = value.map(|value| Template::parse(value, pattern.names()));
             (op, template.filter(|template| template.as_text().is_none()))
         };
         let ops = ops.into_iter().map(compile).collect();
-        Ok(Self { pattern, origin, ops })
+        Ok(Self { pattern, ops })
     }
 
     pub fn pattern(&self) -> &Pattern {
@@ -264,10 +264,10 @@ impl HeaderRule {
         file: Option<&'s str>,
     ) -> Option<Captures<'s>> {
         let by_path = self.pattern.matches(host, path);
-        match self.origin {
-            Origin::HeadersFile => by_path,
+        match self.pattern.language() {
+            Language::Rules => by_path,
             // Selectors name files: `*.html` means pages at any of their addresses.
-            Origin::Selector => by_path.or_else(|| self.pattern.matches(host, file?)),
+            Language::Selector => by_path.or_else(|| self.pattern.matches(host, file?)),
         }
     }
 }
@@ -318,7 +318,7 @@ impl HeaderRules {
                 let value = expand(op, template.as_ref(), &captures);
                 let Some(left) = room.checked_sub(value.len()) else { continue };
                 room = left;
-                let in_file = rule.origin == Origin::HeadersFile;
+                let in_file = rule.pattern.language() == Language::Rules;
                 match op {
                     HeaderOp::Unset(_) => headers.remove(name),
                     HeaderOp::Append(..) => headers.append(name.to_owned(), value),
@@ -393,9 +393,9 @@ mod tests {
     /// Parses `file /* x-a=1 -x-b +x-c=2`: a rule that sets, unsets and appends.
     fn rule(text: &str) -> HeaderRule {
         let mut words = text.split(' ');
-        let origin = match words.next() {
-            Some("file") => Origin::HeadersFile,
-            _ => Origin::Selector,
+        let language = match words.next() {
+            Some("file") => Language::Rules,
+            _ => Language::Selector,
         };
         let op = |word: &str| match (word.strip_prefix('-'), word.split_once('=')) {
             (None, Some((name, value))) => match name.strip_prefix('+') {
@@ -404,7 +404,7 @@ mod tests {
             },
             (name, _) => unset(name.unwrap()),
         };
-        HeaderRule::parse(words.next().unwrap(), origin, words.map(op).collect()).unwrap()
+        HeaderRule::parse(words.next().unwrap(), language, words.map(op).collect()).unwrap()
     }
 
     /// Applies the rules to `/docs/a`, served from `/docs/a.html`, with `x-a: policy`.
@@ -448,7 +448,8 @@ mod tests {
     #[test]
     fn bytes_added_are_bounded() {
         let value = "v".repeat(1_024);
-        let rule = HeaderRule::parse("/*", Origin::Selector, vec![append("x-b", &value)]).unwrap();
+        let rule =
+            HeaderRule::parse("/*", Language::Selector, vec![append("x-b", &value)]).unwrap();
         let rules = HeaderRules::new(vec![rule; HEADER_RULES_MAX]).unwrap();
         let mut headers = Headers::new();
         rules.apply("h", "/", None, false, &mut headers);
@@ -494,7 +495,7 @@ mod tests {
         assert!(Redirects::new(exact(REDIRECTS_STATIC_MAX + 1)).is_err());
         assert!(Redirects::new(pattern(REDIRECTS_PATTERN_MAX)).is_ok());
         assert!(Redirects::new(pattern(REDIRECTS_PATTERN_MAX + 1)).is_err());
-        let rule = |ops| HeaderRule::parse("/*", Origin::Selector, vec![set("x-a", "1"); ops]);
+        let rule = |ops| HeaderRule::parse("/*", Language::Selector, vec![set("x-a", "1"); ops]);
         assert!(rule(HEADER_OPS_MAX).is_ok());
         assert!(rule(HEADER_OPS_MAX + 1).is_err());
         let rules = |count| HeaderRules::new(vec![rule(1).unwrap(); count]);

@@ -5,6 +5,8 @@
 //! `selvedge.toml` and App Builder write selectors: `/*`, `/dir/*`, `/dir/*.html`, `*.js`, `/file`.
 //! Neither has alternation, character classes or escapes.
 
+use serde::{Deserialize, Serialize};
+
 use crate::site::rules::matching::{CAPTURES_MAX, Piece, Values, match_pieces};
 use crate::site::rules::mistake::Mistake;
 use crate::wire::percent::percent_decode;
@@ -15,11 +17,16 @@ pub const PATTERN_BYTES_MAX: usize = 2_048;
 /// The name under which a splat is captured.
 pub const SPLAT_NAME: &str = "splat";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The language of a pattern, which also decides how header rules combine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Language {
-    /// `_headers` and `_redirects`: an optional `https://host`, one `*`, placeholders `:name`.
+    /// `_headers` and `_redirects`: an optional `https://host`, one `*`, placeholders `:name`. A
+    /// header that an earlier rule set is appended to, and captures fill values.
+    #[serde(rename = "headers-file")]
     Rules,
-    /// App Builder and `selvedge.toml` headers: one `*`, which may come first.
+    /// App Builder and `selvedge.toml` headers: one `*`, which may come first. A later rule
+    /// overrides.
     Selector,
 }
 
@@ -382,33 +389,25 @@ mod tests {
     fn mistakes_are_named() {
         let long = format!("/{}", "a".repeat(PATTERN_BYTES_MAX));
         let many: String = (0..=CAPTURES_MAX).map(|n| format!("/:n{n}")).collect();
-        let rows = [
-            (&*long, "is longer than 2048 bytes"),
-            ("", "does not begin with `/`"),
-            ("a", "does not begin with `/`"),
-            ("*.js", "does not begin with `/`"),
-            ("http://a/b", "begins with a scheme other than `https://`"),
-            ("https:///b", "has an invalid hostname"),
-            ("https://a b/c", "has an invalid hostname"),
-            ("https://user@a/c", "has an invalid hostname"),
-            ("https://a:80/c", "has a port in its host"),
-            ("/a?b", "has a query or a fragment"),
-            ("/a#b", "has a query or a fragment"),
-            ("/*/*", "has more than one `*`"),
-            ("/:splat/*", "has more than one `*`"),
-            ("/:a/:a", "has `:a` more than once"),
-            (&*many, "has more than 16 placeholders"),
-            ("/%", "has an invalid percent-encoding"),
-            ("/%ff", "has an invalid percent-encoding"),
-            ("/a\\b", "has a backslash or a control character"),
-            ("/%00", "has a backslash or a control character"),
-            ("/a//b", "has `//`, `.` or `..`, which no request path has"),
-            ("/../b", "has `//`, `.` or `..`, which no request path has"),
-            ("/%2e/b", "has `//`, `.` or `..`, which no request path has"),
+        let rows: [(&str, &[&str]); 12] = [
+            ("is longer than 2048 bytes", &[&*long]),
+            ("does not begin with `/`", &["", "a", "*.js"]),
+            ("begins with a scheme other than `https://`", &["http://a/b"]),
+            ("has an invalid hostname", &["https:///b", "https://a b/c", "https://user@a/c"]),
+            ("has a port in its host", &["https://a:80/c"]),
+            ("has a query or a fragment", &["/a?b", "/a#b"]),
+            ("has more than one `*`", &["/*/*", "/:splat/*"]),
+            ("has `:a` more than once", &["/:a/:a"]),
+            ("has more than 16 placeholders", &[&*many]),
+            ("has an invalid percent-encoding", &["/%", "/%ff"]),
+            ("has a backslash or a control character", &["/a\\b", "/%00"]),
+            ("has `//`, `.` or `..`, which no request path has", &["/a//b", "/../b", "/%2e/b"]),
         ];
-        for (text, expected) in rows {
-            let mistake = Pattern::parse(text, Language::Rules).unwrap_err();
-            assert_eq!(mistake.to_string(), expected, "{text}");
+        for (expected, texts) in rows {
+            for text in texts {
+                let mistake = Pattern::parse(text, Language::Rules).unwrap_err();
+                assert_eq!(mistake.to_string(), expected, "{text}");
+            }
         }
         assert!(Pattern::parse(&long[..PATTERN_BYTES_MAX], Language::Rules).is_ok());
         assert!(Pattern::parse(&many[..many.len() - 5], Language::Rules).is_ok());

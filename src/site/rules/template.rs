@@ -397,31 +397,24 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        let rows = [
-            ("", "begins with neither `/` nor `https://`"),
-            ("b", "begins with neither `/` nor `https://`"),
-            ("http://h/", "begins with neither `/` nor `https://`"),
-            ("javascript:alert(1)", "begins with neither `/` nor `https://`"),
-            ("//h/", "begins with `//`, which names a host"),
-            ("/\\h", "has a backslash or a control character"),
-            ("/a\r\nb", "has a backslash or a control character"),
-            ("/%5Ch", "has a backslash or a control character"),
-            ("/%0d", "has a backslash or a control character"),
-            ("https://", "has an invalid hostname"),
-            ("https://user@h/", "has an invalid hostname"),
-            ("https://h:/", "has an invalid hostname"),
-            ("https://h:123456/", "has an invalid hostname"),
-            ("https://:x.h/", "has a placeholder in its host"),
-            ("https://h:x/", "has a placeholder in its host"),
-            ("/:splat", "has `:splat`, but the pattern has no `*`"),
-            ("/:y", "has `:y`, which the pattern does not capture"),
-            ("/%", "has an invalid percent-encoding"),
-            ("/a/../b", "has `.` or `..`, which no request path has"),
-            ("/a/%2E%2e", "has `.` or `..`, which no request path has"),
+        let rows: [(&str, &[&str]); 11] = [
+            ("begins with neither `/` nor `https://`", &["", "b", "http://h/"]),
+            ("begins with neither `/` nor `https://`", &["javascript:alert(1)"]),
+            ("begins with `//`, which names a host", &["//h/"]),
+            ("has a backslash or a control character", &["/\\h", "/a\r\nb", "/%5Ch", "/%0d"]),
+            ("has an invalid hostname", &["https://", "https://user@h/", "https://h:/"]),
+            ("has an invalid hostname", &["https://h:123456/"]),
+            ("has a placeholder in its host", &["https://:x.h/", "https://h:x/"]),
+            ("has `:splat`, but the pattern has no `*`", &["/:splat"]),
+            ("has `:y`, which the pattern does not capture", &["/:y"]),
+            ("has an invalid percent-encoding", &["/%"]),
+            ("has `.` or `..`, which no request path has", &["/a/../b", "/a/%2E%2e"]),
         ];
-        for (text, expected) in rows {
-            let mistake = Target::parse(text, &["x".into()], Purpose::Location).unwrap_err();
-            assert_eq!(mistake.to_string(), expected, "{text}");
+        for (expected, texts) in rows {
+            for text in texts {
+                let mistake = Target::parse(text, &["x".into()], Purpose::Location).unwrap_err();
+                assert_eq!(mistake.to_string(), expected, "{text}");
+            }
         }
         let elsewhere = Target::parse("https://h/", &[], Purpose::Rewrite);
         assert_eq!(elsewhere.unwrap_err().to_string(), "is on another host, with status 200");

@@ -4,7 +4,7 @@
 //! and `! Name` lines. Two differences: lines that are silently skipped there are reported here,
 //! and if a pattern occurs twice, both rules apply, while there the last replaces the others.
 
-use crate::site::rules::header_op::{HeaderOp, Origin, PROTECTED, Touch};
+use crate::site::rules::header_op::{HeaderOp, PROTECTED, Touch};
 use crate::site::rules::header_policy::{check_name, check_value, is_disallowed};
 use crate::site::rules::pattern::{Language, Pattern, SPLAT_NAME};
 use crate::site::rules::template::unknown_name;
@@ -151,7 +151,7 @@ impl Parser {
         if block.pattern.is_none() {
             return;
         }
-        match TypeRule::parse(&block.text, Origin::HeadersFile, value) {
+        match TypeRule::parse(&block.text, Language::Rules, value) {
             Ok(rule) => self.found.types.push(self.report.locate(number, rule)),
             Err(mistake) => self.report.mistake(number, &mistake),
         }
@@ -182,7 +182,7 @@ impl Parser {
         }
         // Headers are unset before others are set, as on Workers Static Assets.
         ops.sort_by_key(|op| !matches!(op, HeaderOp::Unset(_)));
-        match HeaderRule::parse(&text, Origin::HeadersFile, ops) {
+        match HeaderRule::parse(&text, Language::Rules, ops) {
             Ok(rule) => self.found.rules.push(self.report.locate(line, rule)),
             Err(mistake) => self.report.mistake(line, &mistake),
         }

@@ -4,10 +4,9 @@
 //! the manifest. So a rule has to select files, not hosts.
 
 use crate::site::deployment::manifest::spellings;
-use crate::site::rules::header_op::Origin;
 use crate::site::rules::mistake::Mistake;
 use crate::site::rules::parse_pattern;
-use crate::site::rules::pattern::Pattern;
+use crate::site::rules::pattern::{Language, Pattern};
 use crate::wire::media_type::is_media_type;
 
 pub const CONTENT_TYPE: &str = "content-type";
@@ -24,8 +23,8 @@ pub struct TypeRule {
 }
 
 impl TypeRule {
-    pub fn parse(pattern: &str, origin: Origin, media_type: &str) -> Result<Self, Mistake> {
-        let pattern = parse_pattern(pattern, origin.language())?;
+    pub fn parse(pattern: &str, language: Language, media_type: &str) -> Result<Self, Mistake> {
+        let pattern = parse_pattern(pattern, language)?;
         if pattern.has_host() {
             return Err(Mistake::new(
                 "the pattern of a `Content-Type` has a host",
@@ -73,17 +72,17 @@ mod tests {
             ("/:x/y", "/b/y", true),
         ];
         for (pattern, file, expected) in rows {
-            let rule = TypeRule::parse(pattern, Origin::HeadersFile, "text/plain").unwrap();
+            let rule = TypeRule::parse(pattern, Language::Rules, "text/plain").unwrap();
             assert_eq!(rule.matches(file), expected, "{pattern} {file}");
         }
-        let rule = TypeRule::parse("*.bin", Origin::Selector, "text/plain").unwrap();
+        let rule = TypeRule::parse("*.bin", Language::Selector, "text/plain").unwrap();
         assert!(rule.matches("/a/b.bin"));
     }
 
     #[test]
     fn mistakes_are_named() {
         let of = |pattern, value| {
-            let parsed = TypeRule::parse(pattern, Origin::HeadersFile, value);
+            let parsed = TypeRule::parse(pattern, Language::Rules, value);
             parsed.unwrap_err().to_string()
         };
         let host = of("https://a.test/*", "text/plain");

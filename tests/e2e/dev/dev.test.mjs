@@ -16,17 +16,8 @@ import { scratch } from "../lib/worker.mjs";
 
 /** Maximum time from a dead worker to one that answers: three probes, an end and a start. */
 const AGAIN_MS_MAX = 60_000;
-const BROWSER_OPTIONS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-dev-shm-usage",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--virtual-time-budget=5000",
+const { args: BROWSER_OPTIONS } = JSON.parse(readFileSync(join(ROOT, "webdriver.json"), "utf8"))[
+  "goog:chromeOptions"
 ];
 const wranglerOn = (port) => `wrangler.js dev --ip 127.0.0.1 --port ${port}`;
 
@@ -67,7 +58,8 @@ describe("make dev", () => {
     const browser = onPath(...BROWSERS);
     if (browser) {
       const profile = `--user-data-dir=${scratch("selvedge-browser-")}`;
-      const args = [...BROWSER_OPTIONS, profile, "--dump-dom", `http://www.localhost:${port}/`];
+      const page = `http://www.localhost:${port}/`;
+      const args = [...BROWSER_OPTIONS, profile, "--virtual-time-budget=5000", "--dump-dom", page];
       const options = { maxBuffer: 1 << 24, timeout: 60_000 };
       const { stdout } = await promisify(execFile)(browser, args, options);
       // The page's script inserts these from the headers of its own response.

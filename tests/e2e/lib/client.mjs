@@ -74,24 +74,10 @@ export function parsed(text) {
   }
 }
 
-/** Whether `received` is one complete response, and no other is to come. */
-function isWhole(received, sent) {
-  const end = received.indexOf("\r\n\r\n");
-  if (end < 0) return false;
-  const head = received.subarray(0, end).toString("latin1");
-  const body = received.subarray(end + 4);
-  if (/^HTTP\/1\.[01] 100/.test(head)) return false;
-  const isBodiless = /^HTTP\/1\.[01] (204|304)/.test(head);
-  if (sent.subarray(0, 4).toString("latin1") === "HEAD" || isBodiless) return true;
-  if (/\r\ntransfer-encoding: *chunked/i.test(head))
-    return body.subarray(-5).toString() === "0\r\n\r\n";
-  const length = head.match(/\r\ncontent-length: *(\d+)/i);
-  if (!length || body.length < Number(length[1])) return false;
-  // If a request was pipelined, wait until the connection closes.
-  return !sent.toString("latin1").includes("\r\n\r\nGET");
-}
-
-/** Sends exactly `bytes`; resolves to the reply as `{bytes, ms}`. Never rejects. */
+/**
+ * Sends exactly `bytes`; resolves to `{bytes, ms}`, all that is received until the connection
+ * closes or is idle for `timeoutMs`. Never rejects.
+ */
 export function send(port, bytes, timeoutMs = 4000) {
   return new Promise((resolve) => {
     const since = Date.now();
@@ -105,10 +91,7 @@ export function send(port, bytes, timeoutMs = 4000) {
     socket.on("error", finish);
     socket.on("close", finish);
     socket.on("connect", () => socket.write(bytes));
-    socket.on("data", (data) => {
-      received = Buffer.concat([received, data]);
-      if (isWhole(received, bytes)) finish();
-    });
+    socket.on("data", (data) => (received = Buffer.concat([received, data])));
   });
 }
 

@@ -11,11 +11,6 @@ export const RANGE_BYTES = Buffer.from(
   Array.from({ length: 1000 }, (_, i) => (i * 7 + (i >> 8)) & 0xff),
 );
 
-const PNG = Buffer.from(
-  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
-  "base64",
-);
-
 const REWRITE = 'html = "rewrite"\n';
 
 export const SITE_A = {
@@ -23,9 +18,7 @@ export const SITE_A = {
   "index.html": "<!doctype html><title>A</title>MARK-A-INDEX",
   "docs/index.html": "<!doctype html><title>docs</title>MARK-A-DOCS",
   "range.bin": RANGE_BYTES,
-  "empty.txt": "",
   "app.abc123.js": "console.log('MARK-A-JS');",
-  "photo.png": PNG,
   "b/c.txt": "MARK-A-BC",
 };
 

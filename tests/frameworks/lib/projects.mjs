@@ -16,14 +16,15 @@ const within = (folder, files) =>
   each(Object.entries(files), ([path, content]) => [`${folder}/${path}`, content]);
 
 /**
- * Completes a project. Its sources also have ordinary files in the folder `copied`, an image at
- * `photo` if that is set, and the files that `generate` returns.
+ * Completes a project. The first part of its name is the folder of its tools. Its sources also have
+ * ordinary files in the folder `copied`, an image at `photo` if that is set, and the files that
+ * `generate` returns. `out` is the folder of the build.
  */
-function project({ name, tools = name, copied, photo, generate = () => ({}), ...rest }) {
+function project({ copied = "public", photo, generate = () => ({}), ...rest }) {
   const image = (edition) => (photo ? { [photo]: png(edition === "first" ? 1 : 5001) } : {});
   return {
-    name,
-    tools,
+    tools: rest.name.split("-")[0],
+    out: "dist",
     ...rest,
     generate: (edition) => ({
       ...within(copied, ordinary(edition)),
@@ -87,15 +88,12 @@ function vite(name, count) {
   const copied = new Set(Object.keys(among("assets", "first")));
   return project({
     name,
-    tools: "vite",
     packages: ["vite", "react"],
-    copied: "public",
     generate: (edition) => ({
       ...reactPages(count, edition),
       ...within("public", among("assets", edition)),
     }),
     build: [["vite", "build", "--logLevel", "warn"]],
-    out: "dist",
     isHashed: (path) => path.startsWith("assets/") && !copied.has(path),
     pages: ["/", ...names(3).slice(1).map((page) => `/#/${page}`)],
   });
@@ -106,12 +104,9 @@ function esbuild(name, count, isWhole) {
   const isEntry = (path) => /^(main|admin)\.(js|css)(\.map)?$/.test(path);
   return project({
     name,
-    tools: "esbuild",
     packages: ["esbuild", "react"],
-    copied: "public",
     generate: (edition) => lazyReactPages(count, edition),
     build: [["node", "build.mjs", isWhole ? "hashed" : "default"]],
-    out: "dist",
     isHashed: isWhole
       ? under("static/")
       : (path) => !COPIED.has(path) && !path.endsWith(".html") && !isEntry(path),
@@ -131,9 +126,7 @@ function angular(name, count) {
     `export class Page${i} {}\n`;
   return project({
     name,
-    tools: "angular",
     packages: ["@angular/core", "@angular/build"],
-    copied: "public",
     photo: "src/photo.png",
     generate: (edition) => ({
       ...each(pages, (page, i) => [`src/app/pages/${page}.ts`, component(page, i, edition)]),
@@ -153,9 +146,7 @@ function next(name, count, bundler) {
   const load = (one, i) => `const W${i} = dynamic(() => import("./widgets/${one}"));\n`;
   return project({
     name,
-    tools: "next",
     packages: ["next", "react"],
-    copied: "public",
     photo: "app/photo.png",
     generate: (edition) => ({
       ...each(names(count), (one) => [
@@ -177,7 +168,6 @@ function next(name, count, bundler) {
 function sveltekit(name, count) {
   return project({
     name,
-    tools: "sveltekit",
     packages: ["@sveltejs/kit", "svelte", "vite"],
     copied: "static",
     photo: "src/lib/photo.png",
@@ -202,9 +192,7 @@ function astro(name, count) {
   const load = (one, i) => `const W${i} = lazy(() => import("./widgets/${one}.jsx"));\n`;
   return project({
     name,
-    tools: "astro",
     packages: ["astro", "react"],
-    copied: "public",
     photo: "src/photo.png",
     generate: (edition) => ({
       ...each(names(count), (one) => [
@@ -217,7 +205,6 @@ function astro(name, count) {
         listOf(count, "Suspense"),
     }),
     build: [["astro", "build"]],
-    out: "dist",
     isHashed: under("_astro/"),
     pages: ["/", "/about/", "/guides/step-2/"],
   });
@@ -229,16 +216,13 @@ function parcel(name, count) {
   const cache = ["--no-cache", "--cache-dir", ".parcel-cache"];
   return project({
     name,
-    tools: "parcel",
     packages: ["parcel", "react"],
-    copied: "public",
     photo: "src/photo.png",
     generate: (edition) => lazyReactPages(count, edition),
     build: [
       ["parcel", "build", ...entries, "--dist-dir", "dist", ...cache, "--log-level", "warn"],
       ["cp", "-r", "public/.", "dist"],
     ],
-    out: "dist",
     isHashed: (path) => !COPIED.has(path) && !path.endsWith(".html"),
     pages: ["/", "/about", `/#/${names(count).at(-1)}`],
   });
@@ -249,9 +233,7 @@ function nuxt(name, count) {
   const widgets = Array.from({ length: count }, (_, i) => `widget ${i}`);
   return project({
     name,
-    tools: "nuxt",
     packages: ["nuxt", "vue"],
-    copied: "public",
     photo: "app/photo.png",
     generate: (edition) => ({
       ...each(widgets, (one, i) => [
@@ -273,7 +255,6 @@ function nuxt(name, count) {
 const vitepress = project({
   name: "vitepress",
   packages: ["vitepress", "vue"],
-  copied: "public",
   photo: "photo.png",
   build: [["vitepress", "build"]],
   out: ".vitepress/dist",
@@ -296,7 +277,6 @@ const docusaurus = project({
 const storybook = project({
   name: "storybook",
   packages: ["storybook", "vite"],
-  copied: "public",
   generate: (edition) =>
     each(names(12), (name) => {
       const title = `Widgets/${name.replaceAll(/[^a-z0-9]/gi, " ")}`;
@@ -307,7 +287,6 @@ const storybook = project({
       return [`src/${name}.stories.jsx`, story];
     }),
   build: [["storybook", "build", "--output-dir", "dist", "--disable-telemetry"]],
-  out: "dist",
   // Vite's output. Files in `sb-*` ship with Storybook under fixed names.
   isHashed: under("assets/"),
   pages: ["/", "/?path=/story/widgets-account--plain", "/iframe.html?id=widgets-account--plain"],
@@ -316,7 +295,6 @@ const storybook = project({
 const eleventy = project({
   name: "eleventy",
   packages: ["@11ty/eleventy"],
-  copied: "public",
   build: [["eleventy", "--quiet"]],
   out: "_site",
   // Output of the bundle plugin.
@@ -343,7 +321,6 @@ const MATERIAL =
 function mkdocs(name, config, packages, isHashed) {
   return project({
     name,
-    tools: "mkdocs",
     packages,
     copied: "docs",
     photo: "docs/photo.png",

@@ -1,39 +1,26 @@
 // Prints the results as a Markdown table.
 
-const HEADS = [
-  "Build",
-  "Made with",
-  "Files",
-  "Hashed",
-  "`immutable`",
-  "Wrongly `immutable`",
-  "Replaced by the rebuild",
-  "Old hashed files still there",
-  "Links followed",
-  "Redirected",
-  "Bytes compared",
-];
-
 const number = (value) => (value ?? 0).toLocaleString("en-US");
 
-function cells({ project, versions, ...row }) {
-  return [
-    `\`${project.name}\``,
-    versions.join(", "),
-    number(row.files),
-    number(row.hashed),
-    number(row.immutable),
-    number(row.mistaken),
-    number(row.gone),
-    `${number(row.old)} of ${number(row.hashed)}`,
-    number(row.links),
-    number(row.redirected),
-    number(row.bytes),
-  ];
-}
+/** Heading -> cell of a row. */
+const COLUMNS = {
+  Build: ({ project }) => `\`${project.name}\``,
+  "Made with": ({ versions }) => versions.join(", "),
+  Files: ({ files }) => number(files),
+  Hashed: ({ hashed }) => number(hashed),
+  "`immutable`": ({ immutable }) => number(immutable),
+  "Wrongly `immutable`": ({ mistaken }) => number(mistaken),
+  "Replaced by the rebuild": ({ gone }) => number(gone),
+  "Old hashed files still there": ({ old, hashed }) => `${number(old)} of ${number(hashed)}`,
+  "Links followed": ({ links }) => number(links),
+  Redirected: ({ redirected }) => number(redirected),
+  "Bytes compared": ({ bytes }) => number(bytes),
+};
 
 /** Returns the rows as a table. */
 export function markdown(rows) {
-  const lines = [HEADS, ["---", "---", ...HEADS.slice(2).map(() => "---:")], ...rows.map(cells)];
+  const heads = Object.keys(COLUMNS);
+  const cells = rows.map((row) => Object.values(COLUMNS).map((cell) => cell(row)));
+  const lines = [heads, ["---", "---", ...heads.slice(2).map(() => "---:")], ...cells];
   return lines.map((line) => `| ${line.join(" | ")} |\n`).join("");
 }
