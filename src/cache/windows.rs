@@ -80,14 +80,11 @@ pub fn timing(kind: StageKind, read_ms: UnixMillis, windows: &LiveWindows) -> Ti
     Timing {
         requested_ms: read_ms,
         received_ms: read_ms,
-        initial_age_ms: 0,
         lifetime_ms: fresh_ms,
         while_revalidate_ms: stale_ms.saturating_sub(fresh_ms),
-        if_error_ms: 0,
         if_lost_ms: life_ms.saturating_sub(fresh_ms),
         life_ms,
-        always_validate: false,
-        never_stale: false,
+        ..Timing::default()
     }
 }
 

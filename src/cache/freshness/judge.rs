@@ -9,7 +9,7 @@ use crate::wire::time::{DeltaSeconds, UnixMillis};
 /// For how long a stored response may be used, and how.
 ///
 /// `lifetime_ms` and the windows after it are ages, counted from when the response was generated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timing {
     pub requested_ms: UnixMillis,
     pub received_ms: UnixMillis,

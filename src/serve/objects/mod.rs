@@ -159,14 +159,12 @@ impl<P: Ports> CachedObject<'_, P> {
         let timing = Timing {
             requested_ms: asked_ms,
             received_ms: asked_ms,
-            initial_age_ms: 0,
             lifetime_ms: edge_ttl.millis(),
             while_revalidate_ms: stale_while_revalidate.millis(),
             if_error_ms: stale_if_error.millis(),
             if_lost_ms: stale_if_error.millis(),
             life_ms: life_ms.min(DeltaSeconds(OBJECT_LIFE_SECS_MAX).millis()),
-            always_validate: false,
-            never_stale: false,
+            ..Timing::default()
         };
         Entry { status: 200, headers, timing, length: meta.length, complete: None }
     }
