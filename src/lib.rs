@@ -25,6 +25,20 @@
 //! `wire <- site <- ports <- cache <- serve <- admin <- pipeline <- edge` and
 //! `wire <- site <- publish <- cli`. `ARCHITECTURE.md` has the map and the invariants.
 
+#![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
+// Nothing that answers a request may panic.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::string_slice
+    )
+)]
+
 pub mod wire;
 pub mod site;
 pub mod ports;
@@ -33,8 +47,11 @@ pub mod serve;
 pub mod admin;
 pub mod pipeline;
 #[cfg(target_arch = "wasm32")]
+#[allow(clippy::arithmetic_side_effects)]
 pub mod edge;
 #[cfg(not(target_arch = "wasm32"))]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::string_slice)]
 pub mod publish;
 #[cfg(not(target_arch = "wasm32"))]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::string_slice)]
 pub mod cli;

@@ -3,19 +3,6 @@
 //! [`freshness`] decides, as pure functions. [`tiers`] reads immutable content; [`variants`] reads
 //! and writes the cache entries of objects and actions; [`windows`] keeps records.
 
-#![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
-        clippy::string_slice
-    )
-)]
-
 pub mod freshness;
 pub mod entry;
 pub mod variants;

@@ -3,19 +3,6 @@
 //! Tests implement them over memory, with failures and delays on demand. An implementation decides
 //! nothing: it does what it is asked, or returns a [`Fault`].
 
-#![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
-        clippy::string_slice
-    )
-)]
-
 pub mod bodies;
 pub mod body;
 pub mod client;

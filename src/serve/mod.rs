@@ -3,19 +3,6 @@
 //! A source (a deployment, a collection, an action) makes a [`draft::Draft`], in which
 //! [`present`] decides the status; [`response::finish`] makes the response of it.
 
-#![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
-        clippy::string_slice
-    )
-)]
-
 pub mod destination;
 pub mod request;
 pub mod error;

@@ -3,19 +3,6 @@
 //! Pure values and their formats, shared by the worker and the command line. Whatever comes from a
 //! store or a tenant is parsed here, once, into types that are always valid.
 
-#![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
-        clippy::string_slice
-    )
-)]
-
 pub mod ids;
 pub mod keys;
 pub mod codec;

@@ -2,18 +2,6 @@
 //!
 //! Every parser is total and pure: it accepts any input, reads no clock, does no I/O and never
 //! panics.
-#![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
-        clippy::string_slice
-    )
-)]
 
 pub mod text;
 pub mod percent;
