@@ -8,7 +8,6 @@ pub mod error;
 pub mod auth;
 pub mod handler;
 pub mod records;
-pub mod live_records;
 pub mod sites;
 pub mod hosts;
 pub mod credentials;
