@@ -25,7 +25,8 @@
 //! `wire <- site <- ports <- cache <- serve <- admin <- pipeline <- edge` and
 //! `wire <- site <- publish <- cli`. `ARCHITECTURE.md` has the map and the invariants.
 
-// Nothing on the request path may panic.
+#![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
+// Nothing that answers a request may panic.
 #![cfg_attr(
     not(test),
     deny(
@@ -49,8 +50,8 @@ pub mod pipeline;
 #[allow(clippy::arithmetic_side_effects)]
 pub mod edge;
 #[cfg(not(target_arch = "wasm32"))]
-#[allow(clippy::restriction)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::string_slice)]
 pub mod publish;
 #[cfg(not(target_arch = "wasm32"))]
-#[allow(clippy::restriction)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::string_slice)]
 pub mod cli;

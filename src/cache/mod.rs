@@ -3,8 +3,6 @@
 //! [`freshness`] decides, as pure functions. [`tiers`] reads immutable content; [`variants`] reads
 //! and writes the cache entries of objects and actions; [`windows`] keeps records.
 
-#![forbid(unsafe_code)]
-
 pub mod freshness;
 pub mod entry;
 pub mod variants;

@@ -3,7 +3,6 @@
 //! Tests implement them over memory, with failures and delays on demand. An implementation decides
 //! nothing: it does what it is asked, or returns a [`Fault`].
 
-#![forbid(unsafe_code)]
 // An isolate has one thread, so no caller needs a future to be `Send`.
 #![allow(async_fn_in_trait)]
 

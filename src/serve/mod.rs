@@ -3,8 +3,6 @@
 //! A source (a deployment, a collection, an action) makes a [`draft::Draft`], in which
 //! [`present`] decides the status; [`response::finish`] makes the response of it.
 
-#![forbid(unsafe_code)]
-
 pub mod destination;
 pub mod request;
 pub mod error;

@@ -3,8 +3,6 @@
 //! Pure values and their formats, shared by the worker and the command line. Whatever comes from a
 //! store or a tenant is parsed here, once, into types that are always valid.
 
-#![forbid(unsafe_code)]
-
 pub mod ids;
 pub mod keys;
 pub mod codec;
