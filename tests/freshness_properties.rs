@@ -315,7 +315,7 @@ proptest! {
         let mut sent = first.clone();
         for update in updates.into_iter().map(Some).chain([None]) {
             if let Ok(timing) = first.ours(&policy, &headers) {
-                // Generation, as the last message alone tells it.
+                // When it was generated, according to the last message.
                 let sent = sent.headers();
                 let aged = sent.value("age").and_then(DeltaSeconds::parse);
                 let date = sent.value("date").and_then(|at| date::parse(at, NOW.seconds()));

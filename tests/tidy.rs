@@ -63,12 +63,7 @@ fn sources() -> Vec<(String, String)> {
 #[test]
 fn only_the_rim_names_a_runtime() {
     let banned = [
-        "worker::",
-        "worker_sys",
-        "js_sys",
-        "web_sys",
-        "wasm_bindgen",
-        "getrandom",
+        "worker::", "worker_sys", "js_sys", "web_sys", "wasm_bindgen", "getrandom",
         "console_error_panic_hook",
     ];
     let test_attribute = |line: &str| line.contains("wasm_bindgen_test");

@@ -98,18 +98,8 @@ mod tests {
     use HttpError::*;
 
     const ERRORS: [HttpError; 13] = [
-        BadRequest,
-        Unauthorized,
-        NotFound,
-        MethodNotAllowed,
-        PreconditionFailed,
-        TooLong,
-        RangeNotSatisfiable,
-        Misdirected,
-        TooManyRequests,
-        BadGateway,
-        Unavailable,
-        GatewayTimeout,
+        BadRequest, Unauthorized, NotFound, MethodNotAllowed, PreconditionFailed, TooLong,
+        RangeNotSatisfiable, Misdirected, TooManyRequests, BadGateway, Unavailable, GatewayTimeout,
         LoopDetected,
     ];
 

@@ -65,8 +65,8 @@ impl fmt::Display for Coding {
 ///
 /// The greatest weight wins, then the shortest. Identity competes only if the client names it: a
 /// client that lists a coding wants it. If everything is rejected, the choice is identity, which
-/// the RFC allows, because a 406 helps nobody. A malformed member counts as absent; of two for one
-/// coding, the last counts.
+/// the RFC allows, because no client is better off with a 406. A malformed member counts as absent;
+/// of two for one coding, the last counts.
 pub fn negotiate(
     accept_encoding: Option<&str>,
     available: impl Iterator<Item = (Coding, u64)>,

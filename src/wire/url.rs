@@ -1,7 +1,7 @@
 //! Splits the request URL into scheme, authority, path and query.
 //!
-//! Not a WHATWG parser: nothing is resolved, decoded or repaired. The runtime may build the URL by
-//! pasting the Host header in front of the request target, so a URL that another parser could
+//! Unlike a WHATWG parser it resolves, decodes and repairs nothing. The runtime may build the URL
+//! by pasting the Host header in front of the request target, so a URL that another parser could
 //! split differently is rejected.
 
 use crate::wire::host::{self, HostError};

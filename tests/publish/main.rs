@@ -539,22 +539,9 @@ fn json_output() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let object = json(&output);
     let members = [
-        "deployment",
-        "site",
-        "stage",
-        "url",
-        "deployment_url",
-        "files",
-        "bytes",
-        "blobs_sent",
-        "bytes_sent",
-        "blobs_kept",
-        "activated",
-        "seq",
-        "effective_within_secs",
-        "warnings",
-        "notes",
-        "seconds",
+        "deployment", "site", "stage", "url", "deployment_url", "files", "bytes", "blobs_sent",
+        "bytes_sent", "blobs_kept", "activated", "seq", "effective_within_secs", "warnings",
+        "notes", "seconds",
     ];
     for member in members {
         assert!(!object[member].is_null(), "{member} in {object}");

@@ -182,15 +182,8 @@ fn source_folders() {
 #[test]
 fn files_of_other_hosts_are_left_out_with_a_warning() {
     let names = [
-        "_routes.json",
-        "netlify.toml",
-        "vercel.json",
-        "staticwebapp.config.json",
-        "firebase.json",
-        ".htaccess",
-        "web.config",
-        "AUTH",
-        "CNAME",
+        "_routes.json", "netlify.toml", "vercel.json", "staticwebapp.config.json", "firebase.json",
+        ".htaccess", "web.config", "AUTH", "CNAME",
     ];
     for name in names {
         let (server, warnings, _) = published(&[INDEX, (name, "secret")]);

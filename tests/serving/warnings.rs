@@ -123,14 +123,8 @@ impl Site {
 }
 
 const FILES: [&str; 8] = [
-    "/index.html",
-    "/about.html",
-    "/docs/index.html",
-    "/docs/guide.html",
-    "/docs/data.json",
-    "/app.js",
-    "/404.html",
-    "/content/page.html",
+    "/index.html", "/about.html", "/docs/index.html", "/docs/guide.html", "/docs/data.json",
+    "/app.js", "/404.html", "/content/page.html",
 ];
 
 #[test]

@@ -16,22 +16,8 @@ const SHARED_CONTENTS: usize = 8;
 const SHARED_BYTES: usize = 1_000;
 
 const WORDS: [&str; 16] = [
-    "guide",
-    "reference",
-    "install",
-    "release",
-    "network",
-    "storage",
-    "module",
-    "example",
-    "quick",
-    "start",
-    "format",
-    "header",
-    "cache",
-    "route",
-    "image",
-    "index",
+    "guide", "reference", "install", "release", "network", "storage", "module", "example", "quick",
+    "start", "format", "header", "cache", "route", "image", "index",
 ];
 
 /// The paths of a site, `/`-rooted; the first ones are `/index.html`, `/404.html`, `/page.html`.

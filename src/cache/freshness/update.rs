@@ -5,16 +5,8 @@ use crate::wire::headers::Headers;
 
 /// Hop-by-hop headers (RFC 9110 section 7.6.1, RFC 9111 section 3.1).
 const HOP_BY_HOP: [&str; 10] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authentication-info",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authentication-info",
+    "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
 ];
 
 /// Headers that a 304 does not change: they describe the stored body (RFC 9111 section 3.2).
@@ -100,21 +92,9 @@ mod tests {
     #[test]
     fn a_304_replaces_what_it_sends() {
         let replaced = [
-            "test-header",
-            "content-foo",
-            "cache-control",
-            "content-location",
-            "content-security-policy",
-            "content-type",
-            "clear-site-data",
-            "expires",
-            "public-key-pins",
-            "set-cookie",
-            "set-cookie2",
-            "last-modified",
-            "vary",
-            "age",
-            "date",
+            "test-header", "content-foo", "cache-control", "content-location",
+            "content-security-policy", "content-type", "clear-site-data", "expires",
+            "public-key-pins", "set-cookie", "set-cookie2", "last-modified", "vary", "age", "date",
         ];
         let kept = ["content-encoding", "content-length", "content-md5", "content-range", "etag"];
         let hops = ["connection", "keep-alive", "te", "transfer-encoding", "upgrade"];

@@ -28,20 +28,8 @@ pub const FILE_NAME: &str = "selvedge.toml";
 pub const EDGE_TTL_SECS_MAX: u32 = 31_536_000;
 
 const ROOT_KEYS: [&str; 14] = [
-    "html",
-    "not_found",
-    "redirect_status",
-    "profile",
-    "edge_ttl",
-    "fingerprint",
-    "stages",
-    "headers",
-    "redirects",
-    "actions",
-    "collections",
-    "public",
-    "types",
-    "publish",
+    "html", "not_found", "redirect_status", "profile", "edge_ttl", "fingerprint", "stages",
+    "headers", "redirects", "actions", "collections", "public", "types", "publish",
 ];
 
 type MakeOp = fn(String, String) -> HeaderOp;

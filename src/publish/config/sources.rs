@@ -20,28 +20,13 @@ use crate::site::source::diagnostic::Located;
 use crate::wire::time::DeltaSeconds;
 
 const ACTION_KEYS: [&str; 10] = [
-    "prefix",
-    "origin",
-    "service",
-    "first",
-    "cap",
-    "timeout",
-    "idle_timeout",
-    "heuristic",
-    "set_cookie",
-    "methods",
+    "prefix", "origin", "service", "first", "cap", "timeout", "idle_timeout", "heuristic",
+    "set_cookie", "methods",
 ];
 
 const COLLECTION_KEYS: [&str; 9] = [
-    "name",
-    "prefix",
-    "edge_ttl",
-    "stale_while_revalidate",
-    "stale_if_error",
-    "browser",
-    "fresh",
-    "access",
-    "active",
+    "name", "prefix", "edge_ttl", "stale_while_revalidate", "stale_if_error", "browser", "fresh",
+    "access", "active",
 ];
 
 /// Common methods, to find typos.

@@ -11,12 +11,8 @@ use serde_json::Value;
 
 /// Manifests of Vite, webpack plugins, webpack's `--json`, Django, Phoenix and Parcel.
 const MANIFESTS: [&str; 6] = [
-    ".vite/manifest.json",
-    "asset-manifest.json",
-    "stats.json",
-    "staticfiles.json",
-    "cache_manifest.json",
-    "parcel-manifest.json",
+    ".vite/manifest.json", "asset-manifest.json", "stats.json", "staticfiles.json",
+    "cache_manifest.json", "parcel-manifest.json",
 ];
 /// Maximum size of a manifest: webpack's statistics of a large project have some 10 MB.
 const MANIFEST_BYTES_MAX: u64 = 32 << 20;

@@ -19,32 +19,12 @@ const DATE_LENGTH: usize = 8;
 
 /// The letters that often follow each letter in English words and program names.
 const FOLLOWERS: [&str; 26] = [
-    "bcdfghiklmnprstuvwxyz",
-    "abceijlorstuy",
-    "aceehiklorstuy",
-    "adegijlmorsuvy",
-    "abcdefgilmnopqrstvwxy",
-    "aefilorstuy",
-    "aeghilmnorsuy",
-    "aeilortuy",
-    "abcdefgklmnoprstvxz",
-    "aeosu",
-    "aeinsy",
-    "adefilmopstuvy",
-    "abeimnopsuy",
-    "acdefgiklnostuvy",
-    "abcdefgiklmnoprstuvwxy",
-    "adehiloprstuy",
-    "u",
-    "abcdefgiklmnoprstuvwy",
-    "abcdefhiklmnopqstuwy",
-    "acdehilmoprstuwy",
-    "abcdefgilmnoprst",
-    "aeioy",
-    "adehinorsl",
-    "aceiopty",
-    "aeilmnopst",
-    "aeioyz",
+    "bcdfghiklmnprstuvwxyz", "abceijlorstuy", "aceehiklorstuy", "adegijlmorsuvy",
+    "abcdefgilmnopqrstvwxy", "aefilorstuy", "aeghilmnorsuy", "aeilortuy", "abcdefgklmnoprstvxz",
+    "aeosu", "aeinsy", "adefilmopstuvy", "abeimnopsuy", "acdefgiklnostuvy",
+    "abcdefgiklmnoprstuvwxy", "adehiloprstuy", "u", "abcdefgiklmnoprstuvwy",
+    "abcdefhiklmnopqstuwy", "acdehilmoprstuwy", "abcdefgilmnoprst", "aeioy", "adehinorsl",
+    "aceiopty", "aeilmnopst", "aeioyz",
 ];
 
 /// How certainly a token is random.

@@ -26,27 +26,12 @@ const PAGE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Files at the root of a source folder, but not of a built site.
 const SOURCE_FILES: [&str; 8] = [
-    "Cargo.toml",
-    "go.mod",
-    "pyproject.toml",
-    "Gemfile",
-    "_config.yml",
-    "mkdocs.yml",
-    "book.toml",
+    "Cargo.toml", "go.mod", "pyproject.toml", "Gemfile", "_config.yml", "mkdocs.yml", "book.toml",
     "angular.json",
 ];
 /// Folders that generators build into. `public` is last: for some it holds sources.
 const BUILD_FOLDERS: [&str; 10] = [
-    "dist",
-    "build",
-    "out",
-    "_site",
-    ".output/public",
-    "site",
-    "book",
-    "docs",
-    "browser",
-    "public",
+    "dist", "build", "out", "_site", ".output/public", "site", "book", "docs", "browser", "public",
 ];
 /// Maximum number of folders looked at below `dist`: Angular builds into `dist/NAME/browser`.
 const APPLICATIONS_MAX: usize = 16;

@@ -14,19 +14,9 @@ use crate::wire::headers::Headers;
 /// Headers that tell an upstream about the client, or ask it for another address or method. Only
 /// the gateway may send them, and those that start with [`SPOOFED_PREFIXES`].
 const SPOOFED: [&str; 13] = [
-    "forwarded",
-    "x-real-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "client-ip",
-    "true-client-ip",
-    "x-host",
-    "x-http-host-override",
-    "x-rewrite-url",
-    "x-method-override",
-    "x-http-method",
-    "x-http-method-override",
-    "x-middleware-subrequest",
+    "forwarded", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "client-ip", "true-client-ip",
+    "x-host", "x-http-host-override", "x-rewrite-url", "x-method-override", "x-http-method",
+    "x-http-method-override", "x-middleware-subrequest",
 ];
 const SPOOFED_PREFIXES: [&str; 4] = ["x-forwarded", "x-original-", "x-envoy-", "cf-"];
 

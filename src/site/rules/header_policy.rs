@@ -14,32 +14,10 @@ pub const HEADER_VALUE_BYTES_MAX: usize = 4_096;
 /// Headers that belong to the server: framing, validators, caching, connection and diagnostics.
 /// `x-robots-tag` is absent: it belongs to the site on production, and is ignored elsewhere.
 const DISALLOWED: [&str; 26] = [
-    "accept-ranges",
-    "age",
-    "allow",
-    "alt-svc",
-    "cache-status",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-range",
-    "content-type",
-    "date",
-    "etag",
-    "expires",
-    "keep-alive",
-    "last-modified",
-    "location",
-    "server",
-    "set-cookie",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "vary",
-    "via",
-    "x-cache",
-    "x-cache-control",
+    "accept-ranges", "age", "allow", "alt-svc", "cache-status", "connection", "content-encoding",
+    "content-length", "content-range", "content-type", "date", "etag", "expires", "keep-alive",
+    "last-modified", "location", "server", "set-cookie", "te", "trailer", "transfer-encoding",
+    "upgrade", "vary", "via", "x-cache", "x-cache-control",
 ];
 
 /// Prefixes of names that belong to the server or the platform.

@@ -64,7 +64,7 @@ impl Step {
         Ok(Self { line: self.line, head, more })
     }
 
-    /// What stands behind the first word, and what behind `=>`.
+    /// Returns the arguments of the step, and the expectation after `=>`.
     pub fn command(&self) -> (&str, Option<&str>) {
         let (_, rest) = first_word(&self.head);
         match rest.rsplit_once("=>") {

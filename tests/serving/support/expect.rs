@@ -1,4 +1,5 @@
-//! What a case expects of a response: `=> STATUS [BODY] [(MEMBER)] [COUNTER=N]` and lines of `<`.
+//! Checks a response against the expectations of a case: `=> STATUS [BODY] [(MEMBER)] [COUNTER=N]`
+//! and lines of `<`.
 
 use serde_json::Value;
 
@@ -123,7 +124,8 @@ impl Seen {
         list.iter().map(|member| member.pointer(rest).cloned()).collect()
     }
 
-    /// What `save NAME SOURCE` keeps: a header, a member by its JSON pointer, `json` or `body`.
+    /// Returns the value that `save NAME SOURCE` keeps: a header, a member by its JSON pointer,
+    /// `json` or `body`.
     pub fn source(&self, source: &str) -> String {
         if let Some(source) = source.strip_prefix("encoded ") {
             return selvedge::wire::query::encode(&self.source(source));

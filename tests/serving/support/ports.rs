@@ -8,9 +8,9 @@ use std::task::Poll;
 use selvedge::ports::deadline::within;
 use selvedge::ports::settings::{Settings, StoreKind};
 use selvedge::ports::{
-    Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, EdgeEntry as Found, Fault,
-    Fetch, Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Result,
-    Store, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written,
+    Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, EdgeEntry, Fault, Fetch,
+    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Result, Store,
+    Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written,
 };
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
@@ -123,7 +123,7 @@ impl SimPorts {
         }
     }
 
-    async fn edge_entry(&self, key: &Key) -> Result<Option<EdgeEntry>> {
+    async fn edge_entry(&self, key: &Key) -> Result<Option<StoredEntry>> {
         let op = if is_response(key) { Op::StoredFind } else { Op::EdgeLookup };
         let trouble = self.enter(op, key.as_str()).await?;
         let mut found = self.world.edge_lookup(&self.colo, key.as_str());
@@ -350,9 +350,9 @@ impl Store for SimPorts {
 }
 
 impl EdgeCache for SimPorts {
-    async fn edge_find(&self, key: &Key) -> Result<Option<Found<Stream>>> {
+    async fn edge_find(&self, key: &Key) -> Result<Option<EdgeEntry<Stream>>> {
         let found = self.edge_entry(key).await?;
-        Ok(found.map(|entry| Found { head: entry.head, body: Stream::of(entry.bytes) }))
+        Ok(found.map(|entry| EdgeEntry { head: entry.head, body: Stream::of(entry.bytes) }))
     }
 
     async fn edge_hold(&self, key: &Key) -> Result<Option<Bytes>> {
@@ -430,10 +430,10 @@ impl Bodies for SimPorts {
 
 /// An entry of an edge tier.
 #[derive(Debug, Clone)]
-pub struct EdgeEntry {
+pub struct StoredEntry {
     pub head: String,
     pub bytes: Bytes,
     pub until: UnixMillis,
 }
 
-pub type EdgeTier = BTreeMap<String, EdgeEntry>;
+pub type EdgeTier = BTreeMap<String, StoredEntry>;

@@ -29,7 +29,7 @@ pub struct Isolate {
 }
 
 impl Isolate {
-    /// A cold isolate in a data centre of its own.
+    /// Returns a cold isolate in another data centre.
     pub fn new(world: &World) -> Self {
         Self::within(world, &Rc::new(RefCell::default()))
     }
@@ -227,7 +227,7 @@ impl Response {
         self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// What does not depend on when and how it was answered.
+    /// Returns the response without the headers that depend on when and how it was answered.
     pub fn lasting(&self) -> Self {
         let passing = ["date", "age", "cache-status"];
         let mut lasting = self.clone();

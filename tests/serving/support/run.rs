@@ -20,7 +20,7 @@ use checks::{is_below, lasting};
 /// Nothing, or what was expected.
 type Outcome = Result<(), String>;
 
-/// What happens to the work behind a response.
+/// The fate of the work behind a response.
 #[derive(Clone, Copy)]
 enum Behind {
     Run,

@@ -12,7 +12,7 @@ use selvedge::ports::settings::Settings;
 use selvedge::ports::{Fault, UpstreamRequest};
 use selvedge::wire::time::{DeltaSeconds, UnixMillis};
 
-use super::ports::{EdgeEntry, EdgeTier};
+use super::ports::{EdgeTier, StoredEntry};
 use super::upstream::{Answer, Answers};
 
 pub type Bytes = Rc<Vec<u8>>;
@@ -282,7 +282,7 @@ impl World {
 
     // The edge tier.
 
-    pub fn edge_lookup(&self, colo: &Colo, key: &str) -> Option<EdgeEntry> {
+    pub fn edge_lookup(&self, colo: &Colo, key: &str) -> Option<StoredEntry> {
         match self.temper.get() {
             EdgeTemper::AlwaysEmpty => return None,
             EdgeTemper::Vanishing(percent) if self.happens(percent) => {
@@ -296,7 +296,7 @@ impl World {
 
     pub fn edge_store(&self, colo: &Colo, key: &str, head: &str, bytes: Bytes, ttl: DeltaSeconds) {
         let entry =
-            EdgeEntry { head: head.to_owned(), bytes, until: self.now().plus(ttl.millis()) };
+            StoredEntry { head: head.to_owned(), bytes, until: self.now().plus(ttl.millis()) };
         colo.borrow_mut().insert(key.to_owned(), entry);
     }
 
