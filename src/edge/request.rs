@@ -46,7 +46,8 @@ impl RequestText {
     fn line(&self, number: usize) -> &str {
         let start = self.starts.get(number).copied().unwrap_or_default();
         // The line feed between two lines is in neither.
-        let end = self.starts.get(number + 1).map_or(self.text.len(), |next| next - 1);
+        let end =
+            self.starts.get(number + 1).map_or(self.text.len(), |next| next.saturating_sub(1));
         self.text.get(start..end).unwrap_or_default()
     }
 }
