@@ -43,10 +43,10 @@ function endToEnd(files, env, minutes = 5) {
 
 const E2E = testFiles("tests/e2e");
 const SUITES = [
-  ["fmt", "formatting", cargo("fmt", "--check")],
-  ["clippy", "lints, native", cargo("clippy", "--all-targets", ...LINTS)],
+  ["fmt", "formatting", cargo("fmt", "--all", "--check")],
+  ["clippy", "lints, native", cargo("clippy", "--workspace", "--all-targets", ...LINTS)],
   ["clippy-wasm", "lints, wasm32", cargo("clippy", "--lib", "--target", WASM_TARGET, ...LINTS)],
-  ["native", "native tests", cargo("test")],
+  ["native", "native tests", cargo("test", "--workspace")],
   ["browser", "the pure suite on wasm32 in Chromium", browser],
   ["r2", "end to end, R2", endToEnd(E2E, { SELVEDGE_TEST_STORE: "r2" })],
   ["kv", "end to end, KV", endToEnd(E2E, { SELVEDGE_TEST_STORE: "kv" })],

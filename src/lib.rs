@@ -46,7 +46,7 @@ pub mod cache;
 pub mod serve;
 pub mod admin;
 pub mod pipeline;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "edge"))]
 #[allow(clippy::arithmetic_side_effects)]
 pub mod edge;
 #[cfg(not(target_arch = "wasm32"))]

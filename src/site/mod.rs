@@ -9,6 +9,7 @@ pub mod codec;
 pub mod api;
 pub mod action;
 pub mod collection;
+pub mod media;
 pub mod config;
 pub mod rules;
 pub mod deployment;
