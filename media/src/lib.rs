@@ -10,4 +10,5 @@
 
 #![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
 
+pub mod drawing;
 pub mod image;
