@@ -22,8 +22,8 @@ pub use edge_cache::{EdgeCache, EdgeContent, EdgeEntry};
 pub use fault::{Fault, Result};
 pub use isolate::{BodyFault, Clock, Isolate};
 pub use store::{
-    Blob, Condition, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Store, Upload,
-    UploadedPart, Versioned, Written,
+    Blob, Condition, Listing, Object, ObjectBody, ObjectMeta, ObjectPage, ObjectWritten, Store,
+    Upload, UploadedPart, Versioned, Written,
 };
 pub use upstream::{Fetch, UpstreamRequest, UpstreamResponse};
 

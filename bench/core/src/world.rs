@@ -12,7 +12,7 @@ use selvedge::pipeline::handle;
 use selvedge::ports::settings::Settings;
 use selvedge::ports::{
     Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, EdgeEntry, Fault, Fetch,
-    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Result, Store,
+    Isolate, Listing, Object, ObjectBody, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Result, Store,
     Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written,
 };
 use selvedge::serve::request::{RequestHeader, RequestHeaders};
@@ -215,7 +215,13 @@ impl Store for InMemory {
         Err(Fault::Missing)
     }
 
-    async fn object_write(&self, _: &Key, _: &ObjectMeta, _: &Condition) -> Result<ObjectWritten> {
+    async fn object_write(
+        &self,
+        _: &Key,
+        _: ObjectBody<'_, Rc<[u8]>>,
+        _: &ObjectMeta,
+        _: &Condition,
+    ) -> Result<ObjectWritten> {
         Err(Fault::Missing)
     }
 

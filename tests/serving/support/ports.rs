@@ -9,8 +9,8 @@ use selvedge::ports::deadline::within;
 use selvedge::ports::settings::{Settings, StoreKind};
 use selvedge::ports::{
     Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, EdgeEntry, Fault, Fetch,
-    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Result, Store,
-    Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written,
+    Isolate, Listing, Object, ObjectBody, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports,
+    Result, Store, Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written,
 };
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
@@ -287,12 +287,17 @@ impl Store for SimPorts {
     async fn object_write(
         &self,
         key: &Key,
+        body: ObjectBody<'_, Bytes>,
         meta: &ObjectMeta,
         condition: &Condition,
     ) -> Result<ObjectWritten> {
+        let body = match body {
+            ObjectBody::RequestBody => &self.body,
+            ObjectBody::Held(bytes) => bytes,
+        };
         let etag = |bytes: &[u8]| Some(object_of(bytes)?.0.etag);
-        let is_met = self.put(key, &object(meta, &self.body), condition, etag).await?;
-        Ok(if is_met { ObjectWritten::Done(etag_of(&self.body)) } else { ObjectWritten::Lost })
+        let is_met = self.put(key, &object(meta, body), condition, etag).await?;
+        Ok(if is_met { ObjectWritten::Done(etag_of(body)) } else { ObjectWritten::Lost })
     }
 
     async fn object_list(
