@@ -15,6 +15,7 @@ mod r2;
 mod kv;
 mod cache;
 mod upstream;
+mod media;
 pub mod streams;
 pub mod bindings;
 pub mod bytes;
