@@ -19,7 +19,6 @@ use crate::site::ids::ContentHash;
 use crate::wire::headers::Headers;
 use crate::wire::time::UnixMillis;
 
-/// The name of the rate limiter's binding.
 const RATE_LIMIT: &str = "FRESH_LIMIT";
 /// Deadline of work behind a response: the runtime ends it after 30 s.
 const BEHIND_DEADLINE_MS: u64 = 25_000;
