@@ -36,7 +36,6 @@ use crate::edge::runtime::Runtime;
 use crate::pipeline::handle;
 use crate::ports::settings::Settings;
 
-/// State that an isolate keeps between requests.
 struct Isolate {
     settings: Rc<Settings>,
     memory: Rc<Memory<ArrayBuffer>>,

@@ -308,7 +308,8 @@ impl Store for SimPorts {
         cursor: Option<&str>,
         count_max: u32,
     ) -> Result<ObjectPage> {
-        let (keys, cursor) = self.page(prefix, cursor, count_max as usize).await?;
+        let (keys, cursor) =
+            self.page(prefix, cursor, LIST_PAGE_KEYS.min(count_max as usize)).await?;
         let meta = |key: &String| Some(object_of(self.world.history(key).last()?)?.0);
         let objects = keys.iter().filter_map(|key| Some((key.clone(), meta(key)?))).collect();
         Ok(ObjectPage { objects, cursor })
