@@ -10,4 +10,8 @@
 
 #![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
 
+pub mod geometry;
 pub mod image;
+
+#[cfg(test)]
+mod testing;
