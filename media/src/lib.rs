@@ -12,6 +12,7 @@
 
 pub mod geometry;
 pub mod image;
+pub mod resize;
 
 #[cfg(test)]
 mod testing;
