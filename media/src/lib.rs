@@ -11,3 +11,7 @@
 #![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
 
 pub mod image;
+pub mod parts;
+pub mod pieces;
+#[cfg(target_arch = "wasm32")]
+pub mod edge;
