@@ -14,7 +14,7 @@ help: ## list the targets
 setup: ## install missing tools
 	@node scripts/setup.mjs
 
-build: ## build the worker (build/worker) and the command line (target/release/selvedge)
+build: ## build the workers (build/worker, build/media) and the command line (target/release/selvedge)
 	@node scripts/build.mjs
 
 dev: ## run a CDN with a site on this machine (PORT, STATE_DIR, STORE=kv)
@@ -49,4 +49,4 @@ fmt: ## format the code
 	@cargo fmt
 
 clean: ## remove build output; keeps tools and data
-	@rm -rf target build/worker build/worker.new build/test
+	@rm -rf target build/worker build/worker.new build/media build/media.new build/test

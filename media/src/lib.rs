@@ -12,7 +12,11 @@
 
 pub mod geometry;
 pub mod image;
+pub mod parts;
+pub mod pieces;
 pub mod resize;
+#[cfg(target_arch = "wasm32")]
+pub mod edge;
 
 #[cfg(test)]
 mod testing;
