@@ -10,8 +10,10 @@
 
 #![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
 
+pub mod adjust;
 pub mod geometry;
 pub mod image;
+pub mod layer;
 pub mod resize;
 
 #[cfg(test)]
