@@ -9,12 +9,14 @@ use selvedge::site::media::transformation::{
 
 use crate::image::Size;
 
-/// Most pixels of a rendition: 16 binary megapixels, 64 MiB of them with alpha.
-pub const PIXELS_MAX: u64 = 16 << 20;
-/// Most pixels of an AVIF, because libaom takes about 32 bytes of memory for each. Full HD fits.
-pub const AVIF_PIXELS_MAX: u64 = 2 << 20;
-/// Most pixels of all frames of an animation together: each is quantised, a second for 20 million.
-pub const ANIMATION_PIXELS_MAX: u64 = 48 << 20;
+/// Most pixels of a rendition.
+pub const PIXELS_MAX: u64 = 16_000_000;
+/// Most pixels of an AVIF: libaom takes 67 MiB of memory for them.
+pub const AVIF_PIXELS_MAX: u64 = 2_000_000;
+/// Most pixels of a WebP: libwebp takes 66 MiB of memory for them.
+pub const WEBP_PIXELS_MAX: u64 = 6_000_000;
+/// Most pixels of all frames of an animation together: each is quantised.
+pub const ANIMATION_PIXELS_MAX: u64 = 50_000_000;
 /// Largest side that a thumbhash is computed from; it keeps 7 frequencies at most.
 pub const THUMBHASH_SIDE_MAX: u32 = 100;
 /// Largest side that a source is reduced to where only its colours are of interest.
@@ -155,6 +157,7 @@ impl Limits {
         let side = u32::from(SIDE_MAX);
         match transformation.format {
             Wanted::Format(Format::Avif) => Self { side, pixels: AVIF_PIXELS_MAX },
+            Wanted::Format(Format::Webp) => Self { side, pixels: WEBP_PIXELS_MAX },
             // Layers and filters are in pixels of the rendition, so they come before reducing it.
             Wanted::Format(Format::Thumbhash) if !has_pixel_units(transformation) => {
                 Self { side: THUMBHASH_SIDE_MAX, pixels: PIXELS_MAX }
@@ -440,11 +443,11 @@ mod tests {
         10000x10  fill   100  100  -     10000x10  100x1     100x100
         1000x14   clip   100  -    -     1000x14   100x1     100x1
         9000x100  max    9000 -    -     9000x100  4096x46   4096x46
-        100x100   clip   5000 -    -     100x100   4096x4096 4096x4096
+        100x100   clip   5000 -    -     100x100   4000x4000 4000x4000
         100x100   crop   5000 2500 -     100x50    4096x2048 4096x2048
         100x100   fill   5000 2500 -     100x100   2048x2048 4096x2048
         100x100   scale  5000 2500 -     100x100   4096x2048 4096x2048
-        100x100   crop   4096 4096 -     100x100   4096x4096 4096x4096
+        100x100   crop   4096 4096 -     100x100   4000x4000 4000x4000
         400x300   max    0    0    0:1   400x300   400x300   400x300
     ";
 
@@ -558,16 +561,19 @@ mod tests {
             };
             Steps::new(&transformation, size(10, 10), frames).output
         };
-        let (avif, gif) = (Wanted::Format(Format::Avif), Wanted::Format(Format::Gif));
-        assert_eq!(of(avif, 2048, 1024, 1), size(2048, 1024));
-        assert_eq!(of(avif, 1920, 1080, 1), size(1920, 1080));
-        assert_eq!(of(avif, 2048, 1025, 1), size(2047, 1024));
-        assert_eq!(of(avif, 4096, 4096, 1), size(1448, 1448));
+        let [avif, webp, gif] = [Format::Avif, Format::Webp, Format::Gif].map(Wanted::Format);
+        assert_eq!(of(avif, 2000, 1000, 1), size(2000, 1000));
+        assert_eq!(of(avif, 2000, 1001, 1), size(1999, 1000));
+        assert_eq!(of(avif, 4096, 4096, 1), size(1414, 1414));
+        assert_eq!(of(webp, 3000, 2000, 1), size(3000, 2000));
+        assert_eq!(of(webp, 4096, 4096, 1), size(2449, 2449));
+        assert_eq!(of(Wanted::Format(Format::Png), 4000, 4000, 1), size(4000, 4000));
+        assert_eq!(of(Wanted::Format(Format::Png), 4001, 4000, 1), size(4000, 3999));
         let auto = Wanted::Auto { avif: true, webp: true };
-        assert_eq!(of(auto, 2048, 1025, 1), size(2048, 1025));
-        assert_eq!(of(gif, 1024, 1024, 48), size(1024, 1024));
-        assert_eq!(of(auto, 1024, 1024, 49), size(1013, 1013));
-        assert_eq!(of(Wanted::Format(Format::Jpg), 1024, 1024, 49), size(1024, 1024));
+        assert_eq!(of(auto, 4000, 4000, 1), size(4000, 4000));
+        assert_eq!(of(gif, 1000, 1000, 50), size(1000, 1000));
+        assert_eq!(of(auto, 1000, 1000, 51), size(990, 990));
+        assert_eq!(of(Wanted::Format(Format::Jpg), 1000, 1000, 51), size(1000, 1000));
         assert_eq!(of(gif, 1024, 1024, usize::MAX), size(1, 1));
         let thumbhash = Wanted::Format(Format::Thumbhash);
         assert_eq!(of(thumbhash, 100, 50, 1), size(100, 50));
