@@ -10,4 +10,9 @@
 
 #![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
 
+pub mod geometry;
 pub mod image;
+pub mod resize;
+
+#[cfg(test)]
+mod testing;
