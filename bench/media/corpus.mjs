@@ -33,7 +33,7 @@ const original = (name) => ({ make: (photos) => readFileSync(photos[name]) });
 const small = (finish) => ({ make: (photos) => finish(cut(photos.bowl, SMALL)).toBuffer() });
 
 /** The pixels of `image` stored so that `orientation` turns them upright. */
-function turned(image, orientation) {
+export function turned(image, orientation) {
   const steps = [
     () => image,
     () => image.flop(),
