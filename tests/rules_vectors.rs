@@ -59,11 +59,10 @@ fn check_redirect(index: usize, row: &Vector, text: &str, path: &str) {
 
 #[track_caller]
 fn check_headers(index: usize, row: &Vector, text: &str, path: &str) {
-    let headers_file::HeadersFile { rules, diagnostics, .. } =
-        headers_file::parse("_headers", text);
+    let (lines, diagnostics) = headers_file::parse("_headers", text);
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
     assert_eq!(errors.count(), 0, "row {index}: {diagnostics:?}");
-    let rules = HeaderRules::new(rules.into_iter().map(|located| located.rule).collect());
+    let rules = HeaderRules::new(lines.rules.into_iter().map(|located| located.rule).collect());
     let mut headers = Headers::new();
     rules.unwrap().apply("fakehost", path, None, false, &mut headers);
     for (name, expected) in &row.response_headers {
@@ -81,8 +80,9 @@ fn mistakes_are_reported_with_their_line() {
     assert_eq!(found.rules.len(), 1);
     let printed = found.diagnostics[0].to_string();
     assert!(printed.starts_with("_redirects:2: 418 is not the status of a redirect"), "{printed}");
-    let found = headers_file::parse("_headers", "/docs/*\n  X-Frame-Options: DENY\n  ! Server\n");
-    assert_eq!(found.rules.len(), 1);
-    let printed = found.diagnostics[0].to_string();
+    let text = "/docs/*\n  X-Frame-Options: DENY\n  ! Server\n";
+    let (lines, diagnostics) = headers_file::parse("_headers", text);
+    assert_eq!(lines.rules.len(), 1);
+    let printed = diagnostics[0].to_string();
     assert!(printed.starts_with("_headers:3: warning: the header `server` can't be changed"));
 }

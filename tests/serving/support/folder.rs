@@ -69,7 +69,7 @@ impl Folder {
     }
 
     pub fn headers_file(mut self, text: &str) -> Self {
-        let rules = headers_file::parse("_headers", text).rules;
+        let rules = headers_file::parse("_headers", text).0.rules;
         self.config.headers =
             HeaderRules::new(rules.into_iter().map(|r| r.rule).collect()).unwrap();
         self
