@@ -13,7 +13,7 @@ pub const OVERLAYS_MAX: usize = 4;
 ///
 /// The order of the steps is `rect`, `rotate`, `flip`, resizing with `fit`, `blur`, `sharpen`,
 /// overlays, text, encoding. The source's EXIF orientation is applied before all of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Transformation {
     /// In output pixels: the device pixel ratio is applied.
     pub width: Option<u16>,
@@ -170,6 +170,12 @@ pub enum Wanted {
         avif: bool,
         webp: bool,
     },
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self::Auto { avif: false, webp: false }
+    }
 }
 
 /// An image on top of the source.
