@@ -15,6 +15,7 @@ pub mod encode;
 pub mod geometry;
 pub mod image;
 pub mod layer;
+pub mod render;
 pub mod resize;
 
 #[cfg(test)]
