@@ -14,9 +14,13 @@ pub mod adjust;
 pub mod encode;
 pub mod geometry;
 pub mod image;
+pub mod parts;
+pub mod pieces;
 pub mod layer;
 pub mod render;
 pub mod resize;
+#[cfg(target_arch = "wasm32")]
+pub mod edge;
 
 #[cfg(test)]
 mod testing;

@@ -75,7 +75,6 @@ impl Demand {
     }
 }
 
-/// The name of immutable content.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ContentKey {
     Manifest(SiteName, DeploymentId),
@@ -83,7 +82,6 @@ pub enum ContentKey {
     Blob(SiteName, ContentHash),
 }
 
-/// Immutable content.
 #[derive(Debug, Clone)]
 pub enum Content<H> {
     Manifest(Rc<Manifest>),
@@ -92,7 +90,6 @@ pub enum Content<H> {
     Blob(H, usize),
 }
 
-/// The memory tier of an isolate.
 pub struct Memory<H> {
     pub live: RecordMap<StageKey, LiveRecord>,
     pub hosts: RecordMap<Hostname, HostRecord>,
@@ -109,7 +106,6 @@ pub struct Memory<H> {
 }
 
 impl<H: Clone> Memory<H> {
-    /// Returns an empty memory with a budget for content.
     pub fn new(bytes_max: usize) -> Self {
         Self {
             live: RecordMap::default(),
@@ -126,7 +122,6 @@ impl<H: Clone> Memory<H> {
         }
     }
 
-    /// Counts a request of a key against its rate limit.
     pub fn take(&self, key: &str, rate: Rate, now: UnixMillis) -> Admission {
         self.limiter.borrow_mut().take(key, rate, now)
     }
@@ -195,7 +190,6 @@ impl<H: Clone> Memory<H> {
         self.breaker.borrow().is_closed(now)
     }
 
-    /// Notes whether a lookup in the edge tier succeeded.
     pub fn note_edge(&self, ok: bool, now: UnixMillis) {
         self.breaker.borrow_mut().note(ok, now);
     }

@@ -36,7 +36,6 @@ pub struct Variants<P: Ports> {
     pub request: Headers,
 }
 
-/// The result of a lookup.
 pub enum Lookup<B> {
     /// The body may be incomplete ([`Entry::complete`]).
     Fresh(Entry, B),
@@ -48,7 +47,6 @@ pub enum Lookup<B> {
 }
 
 impl<P: Ports> Variants<P> {
-    /// Looks up the entry for the request and judges it.
     pub async fn find(&self, judge: impl Fn(&Entry) -> Freshness) -> Lookup<P::Body> {
         let (entry, body) = match self.entry().await {
             Ok(found) => found,

@@ -74,7 +74,6 @@ impl<'a, P: Ports> SiteHeaders<'a, P> {
         Self { is_indexed: false, ..self }
     }
 
-    /// Completes the headers of an asset.
     pub fn apply(
         &self,
         status: u16,

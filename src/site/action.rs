@@ -169,8 +169,11 @@ impl fmt::Display for PathPrefix {
 #[serde(try_from = "String", into = "String")]
 pub enum Upstream {
     /// An origin (RFC 6454 section 4); the port is `None` if it is the scheme's default.
-    Origin { scheme: Scheme, host: Hostname, port: Option<u16> },
-    /// A service binding of the worker.
+    Origin {
+        scheme: Scheme,
+        host: Hostname,
+        port: Option<u16>,
+    },
     Service(String),
 }
 

@@ -124,8 +124,8 @@ impl Weights {
 /// The weight of a member without one: 1, in thousandths.
 const WEIGHT_MAX: u16 = 1000;
 
-/// Parses `q=` and 0 or 1 with at most three decimals, in thousandths.
-fn parse_weight(parameter: &str) -> Option<u16> {
+/// Parses `q=` and 0 or 1 with at most three decimals, in thousandths (RFC 9110 section 12.4.2).
+pub fn parse_weight(parameter: &str) -> Option<u16> {
     let (name, value) = parameter.trim_matches(OWS).split_once('=')?;
     if !name.eq_ignore_ascii_case("q") {
         return None;

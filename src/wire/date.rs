@@ -6,7 +6,6 @@
 use crate::wire::text::push_number;
 use crate::wire::time::UnixSeconds;
 
-/// Length of an IMF-fixdate.
 const IMF_BYTES: usize = 29;
 
 /// 9999-12-31T23:59:59Z, the last instant with a four-digit year.

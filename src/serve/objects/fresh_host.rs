@@ -10,7 +10,7 @@ use crate::cache::tiers::{Tier, Tiers};
 use crate::cache::windows::RecordKey;
 use crate::ports::deadline::within;
 use crate::ports::limiter::{Admission, WINDOW_SECS};
-use crate::ports::{Fault, Ports, Result};
+use crate::ports::{Fault, Ports, RateLimit, Result};
 use crate::serve::draft::Draft;
 use crate::serve::error::HttpError;
 use crate::serve::headers::SiteHeaders;
@@ -136,7 +136,13 @@ async fn limited<P: Ports>(tiers: &Tiers<P>, site: &SiteName, key: &Credential) 
     let (settings, now) = (tiers.ports.settings(), tiers.ports.now());
     // The name contains nothing of the request, so that no spelling gets a separate limit.
     let name = format!("fresh/{site}/{}", key.id);
-    match within(&tiers.ports, settings.deadlines.edge_ms, tiers.ports.limit(&name)).await {
+    match within(
+        &tiers.ports,
+        settings.deadlines.edge_ms,
+        tiers.ports.limit(RateLimit::Fresh, &name),
+    )
+    .await
+    {
         Ok(true) => Admission::Pass,
         // It does not say for how long; its window ends at the next full minute at the latest.
         Ok(false) => Admission::Wait(WINDOW_SECS.saturating_sub(now.seconds().0 % WINDOW_SECS)),

@@ -59,6 +59,7 @@ pub fn operation(word: &str) -> Result<Option<Op>, String> {
         Op::StoredKeep,
         Op::Fetch,
         Op::Limit,
+        Op::Render,
     ];
     let name = word.replace('-', "");
     let found = all.into_iter().find(|op| format!("{op:?}").eq_ignore_ascii_case(&name));

@@ -12,6 +12,7 @@ use super::case_file::{
 use super::expect::{Seen, ensure};
 use super::faults;
 use super::folder::{Built, publish};
+use super::media::Manner;
 use super::response::{Isolate, Response};
 use super::upstream_rules::Rules;
 use super::world::{Bytes, START_MS, World};
@@ -193,6 +194,7 @@ impl<'a> Run<'a> {
             "edge" => self.world.temper.set(faults::temper(rest)?),
             "heal" => self.world.heal(),
             "limit" => self.world.limit_per_minute.set(Some(number(rest)? as u32)),
+            "media" => *self.world.manner.borrow_mut() = Manner::parse(rest)?,
             "lose" => self.world.missing.set(Some(rest.to_owned().leak())),
             "remove" => self.world.remove(rest),
             "corrupt" => self.corrupt(rest),
