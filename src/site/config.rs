@@ -10,6 +10,8 @@ use crate::site::action::{ACTIONS_MAX, Action};
 use crate::site::collection::{COLLECTIONS_MAX, Collection, CollectionError, ObjectName};
 use crate::site::deployment::fingerprint::may_be_fingerprinted;
 use crate::site::ids::StageName;
+use crate::site::media::check::check as check_media;
+use crate::site::media::config::MediaConfig;
 use crate::site::rules::mistake::Mistake;
 use crate::site::rules::{HeaderRules, Redirects, check_count};
 use crate::wire::path::file_extension;
@@ -130,6 +132,9 @@ pub struct SiteConfig {
     /// In order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub collections: Vec<Collection>,
+    /// Renditions, if the site has a `[media]` table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media: Option<MediaConfig>,
     pub redirects: Redirects,
     pub headers: HeaderRules,
 }
@@ -146,6 +151,7 @@ impl Default for SiteConfig {
             stages: BTreeMap::new(),
             actions: Vec::new(),
             collections: Vec::new(),
+            media: None,
             redirects: Redirects::default(),
             headers: HeaderRules::default(),
         }
@@ -255,6 +261,7 @@ impl SiteConfig {
             };
             checked.map_err(mistake)?;
         }
+        self.media.as_ref().map_or(Ok(()), check_media)?;
         self.redirects.check()?;
         self.headers.check()
     }

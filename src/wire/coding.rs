@@ -124,8 +124,8 @@ impl Weights {
 /// The weight of a member without one: 1, in thousandths.
 const WEIGHT_MAX: u16 = 1000;
 
-/// Parses `q=` and 0 or 1 with at most three decimals, in thousandths.
-fn parse_weight(parameter: &str) -> Option<u16> {
+/// Parses `q=` and 0 or 1 with at most three decimals, in thousandths (RFC 9110 section 12.4.2).
+pub fn parse_weight(parameter: &str) -> Option<u16> {
     let (name, value) = parameter.trim_matches(OWS).split_once('=')?;
     if !name.eq_ignore_ascii_case("q") {
         return None;
@@ -207,22 +207,18 @@ mod tests {
 
     #[test]
     fn weights_are_strict() {
-        let rows = [
-            ("q=0", Some(0)),
-            ("q=0.", Some(0)),
-            ("q=0.5", Some(500)),
-            ("q=0.05", Some(50)),
-            ("q=0.999", Some(999)),
-            ("q=1", Some(1000)),
-            ("q=1.000", Some(1000)),
-            ("q=01", None),
-            ("q=.5", None),
-            ("q= 1", None),
-            ("q=1e0", None),
-            ("q=0.\u{661}", None),
+        let rows: [(Option<u16>, &[&str]); 6] = [
+            (Some(0), &["q=0", "q=0."]),
+            (Some(50), &["q=0.05"]),
+            (Some(500), &["q=0.5"]),
+            (Some(999), &["q=0.999"]),
+            (Some(1000), &["q=1", "q=1.000"]),
+            (None, &["q=01", "q=.5", "q= 1", "q=1e0", "q=0.\u{661}"]),
         ];
-        for (parameter, weight) in rows {
-            assert_eq!(parse_weight(parameter), weight, "{parameter:?}");
+        for (weight, parameters) in rows {
+            for parameter in parameters {
+                assert_eq!(parse_weight(parameter), weight, "{parameter:?}");
+            }
         }
     }
 

@@ -9,6 +9,7 @@ pub mod url;
 pub mod host;
 pub mod path;
 pub mod query;
+pub mod hmac;
 pub mod coding;
 pub mod etag;
 pub mod precondition;

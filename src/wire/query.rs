@@ -6,14 +6,19 @@ use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
 use crate::wire::percent::VALUE;
 
-/// Returns the decoded value of the first parameter called `name`; empty if it has no `=`.
+/// Returns the decoded value of the first parameter called `name`.
+pub fn value(query: &str, name: &str) -> Option<String> {
+    pairs(query).find_map(|(key, value)| (key == name).then_some(value))
+}
+
+/// Returns the decoded names and values of all parameters in order; a value without `=` is empty.
 ///
 /// `+` is a space and invalid UTF-8 becomes U+FFFD, as in WHATWG URL section 5.1
 /// (application/x-www-form-urlencoded parsing).
-pub fn value(query: &str, name: &str) -> Option<String> {
-    query.split('&').find_map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (!pair.is_empty() && decode(key) == name).then(|| decode(value))
+pub fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(name), decode(value))
     })
 }
 

@@ -6,3 +6,15 @@
 
 pub mod transformation;
 pub mod plan;
+pub mod config;
+pub mod error;
+pub mod value;
+pub mod parameter;
+pub mod canonical;
+pub mod accept;
+pub mod size;
+pub mod draft;
+pub mod grammar;
+pub mod signature;
+pub mod address;
+pub mod check;

@@ -13,7 +13,7 @@ pub const OVERLAYS_MAX: usize = 4;
 ///
 /// The order of the steps is `rect`, `rotate`, `flip`, resizing with `fit`, `blur`, `sharpen`,
 /// overlays, text, encoding. The source's EXIF orientation is applied before all of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Transformation {
     /// In output pixels: the device pixel ratio is applied.
     pub width: Option<u16>,
@@ -138,6 +138,28 @@ pub enum Format {
     Json,
 }
 
+const MEDIA_TYPES: [(Format, &str); 7] = [
+    (Format::Avif, "image/avif"),
+    (Format::Webp, "image/webp"),
+    (Format::Jpg, "image/jpeg"),
+    (Format::Png, "image/png"),
+    (Format::Gif, "image/gif"),
+    (Format::Thumbhash, "application/octet-stream"),
+    (Format::Json, "application/json"),
+];
+
+impl Format {
+    pub fn media_type(self) -> &'static str {
+        let found = MEDIA_TYPES.iter().find(|(format, _)| *format == self);
+        found.map_or("", |(_, media_type)| media_type)
+    }
+
+    pub fn of_media_type(text: &str) -> Option<Self> {
+        let found = MEDIA_TYPES.iter().find(|(_, media_type)| *media_type == text);
+        found.map(|(format, _)| *format)
+    }
+}
+
 /// The format that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -148,6 +170,12 @@ pub enum Wanted {
         avif: bool,
         webp: bool,
     },
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self::Auto { avif: false, webp: false }
+    }
 }
 
 /// An image on top of the source.
