@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::fontdb::Database;
-use resvg::usvg::roxmltree::{Document, ParsingOptions};
-use resvg::usvg::{FontResolver, ImageHrefResolver, Options, Tree};
+use resvg::usvg::roxmltree::{self, Document, ParsingOptions};
+use resvg::usvg::{Error, FontResolver, ImageHrefResolver, Options, Tree};
 
 use crate::{Drawn, Fault};
 
@@ -30,7 +30,13 @@ pub fn parse(svg: &[u8], font: Option<Vec<u8>>) -> Result<Tree, Fault> {
     if is_too_deep(&document) {
         return Err(Fault::TooComplex);
     }
-    Tree::from_xmltree(&document, &options_with(font)?).map_err(|_| Fault::Broken)
+    Tree::from_xmltree(&document, &options_with(font)?).map_err(|error| match error {
+        // More than a million elements, or 1,024 levels, of which `use` repeats most.
+        Error::ElementsLimitReached | Error::ParsingFailed(roxmltree::Error::NodesLimitReached) => {
+            Fault::TooComplex
+        }
+        _ => Fault::Broken,
+    })
 }
 
 fn is_too_deep(document: &Document) -> bool {

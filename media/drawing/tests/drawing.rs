@@ -139,6 +139,13 @@ fn elements_are_nested_up_to_a_depth() {
 }
 
 #[test]
+fn repeated_elements_are_bounded() {
+    let circle = "<g id=\"a\"><use href=\"#b\"/></g><g id=\"b\"><use href=\"#c\"/></g>\
+                  <g id=\"c\"><use href=\"#a\"/></g>";
+    assert_eq!(drawn(&image(circle)), Err(Fault::TooComplex));
+}
+
+#[test]
 fn documents_are_bounded() {
     let padded = |bytes: usize| {
         let image = image("<rect width=\"8\" height=\"8\" fill=\"red\"/>");
