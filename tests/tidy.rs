@@ -47,6 +47,7 @@ fn nowhere(files: &[(String, String)], is_wrong: impl Fn(&str, &str) -> bool) {
 fn workers() -> Vec<(String, String)> {
     let mut all = files("src", &["rs"]);
     all.extend(files("media/src", &["rs"]));
+    all.extend(files("media/drawing/src", &["rs"]));
     all
 }
 

@@ -11,6 +11,7 @@
 #![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
 
 pub mod adjust;
+pub mod drawing;
 pub mod encode;
 pub mod geometry;
 pub mod image;
