@@ -1,21 +1,13 @@
-// The files that the media worker imports beside its own module.
+// The encoders that the media worker imports when it first needs them.
 
 import { join } from "node:path";
 import { ROOT } from "./lib.mjs";
 
 const PACKAGES = join(ROOT, "node_modules/@jsquash");
-const SOURCES = join(ROOT, "media/src/edge/modules");
-
-const OWN = ["avif.mjs", "emscripten.mjs", "kept.mjs", "webp.mjs"];
 const ENCODERS = ["avif/codec/enc/avif_enc", "webp/codec/enc/webp_enc_simd"];
 
-/** Returns each file as `{from, name}`: all go into the folder of the worker's entry module. */
-export function modules() {
-  return [
-    ...OWN.map((name) => ({ from: join(SOURCES, name), name })),
-    ...ENCODERS.flatMap((path) => [".js", ".wasm"].map((end) => path + end)).map((path) => ({
-      from: join(PACKAGES, path),
-      name: path.split("/").at(-1),
-    })),
-  ];
+/** Returns each file: its path in the build, and where it comes from. */
+export function encoders() {
+  const paths = ENCODERS.flatMap((path) => [`${path}.js`, `${path}.wasm`]);
+  return paths.map((path) => [`modules/${path.split("/").at(-1)}`, join(PACKAGES, path)]);
 }

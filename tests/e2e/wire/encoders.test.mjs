@@ -5,7 +5,7 @@ import { copyFileSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { modules } from "../../../scripts/media_modules.mjs";
+import { MEDIA, filesOf } from "../../../scripts/lib.mjs";
 import { decode, picture, similarity } from "../lib/images.mjs";
 import { configText, esModule, freePorts, serve, workerService } from "../lib/workerd.mjs";
 
@@ -55,8 +55,9 @@ describe("the encoders on bare workerd", () => {
   before(async () => {
     const folder = mkdtempSync(join(tmpdir(), "selvedge-encoders-"));
     writeFileSync(join(folder, "front.mjs"), FRONT);
-    const parts = modules().map(({ from, name }) => {
-      copyFileSync(from, join(folder, name));
+    const built = join(MEDIA, "modules");
+    const parts = filesOf(built).map((name) => {
+      copyFileSync(join(built, name), join(folder, name));
       return name.endsWith(".wasm")
         ? `(name = "./${name}", wasm = embed "${name}")`
         : esModule(`./${name}`, name);
