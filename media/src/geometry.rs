@@ -332,7 +332,8 @@ fn centred(thousandths: u16, length: u32, whole: u32) -> u32 {
     u32::try_from(start).unwrap_or_default()
 }
 
-fn turned(size: Size, rotate: Rotation) -> Size {
+/// Returns the size that an image has after rotation.
+pub fn turned(size: Size, rotate: Rotation) -> Size {
     match rotate {
         Rotation::None | Rotation::Half => size,
         Rotation::Quarter | Rotation::ThreeQuarters => {
@@ -362,16 +363,12 @@ fn before_turning(window: Window, view: Size, rotate: Rotation, flip: Flip) -> W
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{PLAIN, text};
+    use crate::testing::{PLAIN, any_transformation, fit, text};
     use proptest::prelude::*;
     use selvedge::site::media::transformation::Rect;
 
     const fn size(width: u32, height: u32) -> Size {
         Size { width, height }
-    }
-
-    fn fit(name: &str) -> Fit {
-        serde_json::from_value(name.into()).unwrap()
     }
 
     fn number(text: &str) -> Option<u16> {
@@ -607,30 +604,6 @@ mod tests {
             ..PLAIN
         };
         assert_eq!(of(json, 4000, 3000), (size(128, 96), size(128, 96)));
-    }
-
-    fn any_transformation() -> impl Strategy<Value = Transformation> {
-        let side = || prop_oneof![1..50_u16, 1..5000_u16, any::<u16>()];
-        let fits = prop::sample::select(vec!["max", "clip", "crop", "fill", "scale", "min"]);
-        let ratio = (side(), side()).prop_map(|(width, height)| Ratio { width, height });
-        let rect = (side(), side(), side(), side());
-        let rect = rect.prop_map(|(x, y, width, height)| Rect { x, y, width, height });
-        let options = (
-            prop::option::of(side()),
-            prop::option::of(side()),
-            prop::option::of(ratio),
-            prop::option::of(rect),
-        );
-        let rotations =
-            vec![Rotation::None, Rotation::Quarter, Rotation::Half, Rotation::ThreeQuarters];
-        let turns = (prop::sample::select(rotations), any::<bool>(), any::<bool>());
-        let focus = (0..=1000_u16, 0..=1000_u16).prop_map(|(x, y)| Focus::Point { x, y });
-        (options, fits, turns, focus).prop_map(|(options, name, turns, focus)| {
-            let (width, height, ratio, rect) = options;
-            let (rotate, horizontal, vertical) = turns;
-            let (fit, flip) = (fit(name), Flip { horizontal, vertical });
-            Transformation { width, height, ratio, rect, fit, rotate, flip, focus, ..PLAIN }
-        })
     }
 
     fn any_size() -> impl Strategy<Value = Size> {

@@ -34,11 +34,13 @@ impl Area {
         Self { x: 0, y: 0, size }
     }
 
-    /// The part of the rendition that text goes into.
-    pub fn of_text(bounds: Option<Rect>, output: Size) -> Self {
-        let Some(Rect { x, y, width, height }) = bounds else { return Self::whole(output) };
-        let size = Size { width: width.into(), height: height.into() };
-        Self { x: x.into(), y: y.into(), size }
+    /// The part of the rendition that text goes into, if there is any.
+    pub fn of_text(bounds: Option<Rect>, output: Size) -> Option<Self> {
+        let Some(rect) = bounds else { return Some(Self::whole(output)) };
+        let (x, y) = (u32::from(rect.x), u32::from(rect.y));
+        let width = output.width.saturating_sub(x).min(rect.width.into());
+        let height = output.height.saturating_sub(y).min(rect.height.into());
+        (width > 0 && height > 0).then_some(Self { x, y, size: Size { width, height } })
     }
 }
 
@@ -202,6 +204,22 @@ mod tests {
         assert_eq!(image.pixels, [3, 4, 5, 6, 7, 8, 9, 10, 11]);
         composite(&mut image, &layer, whole, align(Along::End, Along::End), 100);
         assert_eq!(image.pixels, [6, 7, 8, 9, 10, 11, 12, 13, 14]);
+    }
+
+    #[test]
+    fn text_is_within_the_rendition() {
+        let of = |x, y, width, height| {
+            let rect = Rect { x, y, width, height };
+            let area = Area::of_text(Some(rect), size(100, 50))?;
+            Some((area.x, area.y, area.size.width, area.size.height))
+        };
+        assert_eq!(of(10, 20, 30, 10), Some((10, 20, 30, 10)));
+        assert_eq!(of(0, 0, 100, 50), Some((0, 0, 100, 50)));
+        assert_eq!(of(99, 49, 65535, 65535), Some((99, 49, 1, 1)));
+        assert_eq!(of(100, 0, 10, 10), None);
+        assert_eq!(of(0, 50, 10, 10), None);
+        assert_eq!(of(0, 0, 0, 10), None);
+        assert_eq!(Area::of_text(None, size(100, 50)).unwrap().size, size(100, 50));
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod image;
 pub mod parts;
 pub mod pieces;
 pub mod layer;
+pub mod render;
 pub mod resize;
 #[cfg(target_arch = "wasm32")]
 pub mod edge;

@@ -49,7 +49,7 @@ static ENCODED: LazyLock<[u8; 65536 >> INDEX_SHIFT]> = LazyLock::new(|| {
 });
 
 /// A part of an image in fractions of pixels.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Part {
     pub left: f64,
     pub top: f64,
@@ -73,18 +73,32 @@ impl Part {
     pub fn whole(size: Size) -> Self {
         Self { left: 0.0, top: 0.0, width: size.width.into(), height: size.height.into() }
     }
+
+    fn is_whole(self, size: Size) -> bool {
+        self == Self::whole(size)
+    }
+}
+
+/// Resizes a part of an image; the whole of an image that has the size already stays as it is.
+pub fn resize(image: Image, part: Part, size: Size) -> Image {
+    if part.is_whole(size) && image.size() == size { image } else { resized(&image, part, size) }
 }
 
 /// Resizes a part of an image.
-pub fn resize(image: Image, part: Part, size: Size) -> Image {
-    let is_whole = part.left == 0.0 && part.top == 0.0 && image.size() == size;
-    if is_whole && part.width == f64::from(size.width) && part.height == f64::from(size.height) {
-        return image;
-    }
+pub fn resized(image: &Image, part: Part, size: Size) -> Image {
     match image.layout {
-        Layout::Rgb => resize_as::<Opaque>(&image, part, size, STRIP_BYTES),
-        Layout::Rgba => resize_as::<Transparent>(&image, part, size, STRIP_BYTES),
+        Layout::Rgb => resize_as::<Opaque>(image, part, size, STRIP_BYTES),
+        Layout::Rgba => resize_as::<Transparent>(image, part, size, STRIP_BYTES),
     }
+}
+
+/// Bytes that resizing takes besides the image.
+pub fn working_bytes(image: &Image, part: Part, size: Size) -> u64 {
+    if part.is_whole(size) && image.size() == size {
+        return 0;
+    }
+    // The strip in linear light, premultiplied, resized across, and resized.
+    size.pixels() * image.layout.channels() as u64 + 4 * STRIP_BYTES as u64
 }
 
 /// A pixel layout and its conversion to and from linear light.

@@ -1,7 +1,9 @@
 //! Values that unit tests share.
 
+use proptest::prelude::*;
 use selvedge::site::media::transformation::{
-    Align, Along, Colour, Fit, Flip, Focus, Format, Rotation, Text, Transformation, Wanted,
+    Align, Along, Colour, Fit, Flip, Focus, Format, Ratio, Rect, Rotation, Text, Transformation,
+    Wanted,
 };
 
 use crate::image::{Image, Layout};
@@ -51,4 +53,32 @@ pub fn text(value: &str) -> Text {
         bounds: None,
         align: Align { x: Along::Middle, y: Along::Middle },
     }
+}
+
+pub fn fit(name: &str) -> Fit {
+    serde_json::from_value(name.into()).unwrap()
+}
+
+pub fn any_transformation() -> impl Strategy<Value = Transformation> {
+    let side = || prop_oneof![1..50_u16, 1..5000_u16, any::<u16>()];
+    let fits = prop::sample::select(vec!["max", "clip", "crop", "fill", "scale", "min"]);
+    let ratio = (side(), side()).prop_map(|(width, height)| Ratio { width, height });
+    let rect = (side(), side(), side(), side());
+    let rect = rect.prop_map(|(x, y, width, height)| Rect { x, y, width, height });
+    let options = (
+        prop::option::of(side()),
+        prop::option::of(side()),
+        prop::option::of(ratio),
+        prop::option::of(rect),
+    );
+    let rotations =
+        vec![Rotation::None, Rotation::Quarter, Rotation::Half, Rotation::ThreeQuarters];
+    let turns = (prop::sample::select(rotations), any::<bool>(), any::<bool>());
+    let focus = (0..=1000_u16, 0..=1000_u16).prop_map(|(x, y)| Focus::Point { x, y });
+    (options, fits, turns, focus).prop_map(|(options, name, turns, focus)| {
+        let (width, height, ratio, rect) = options;
+        let (rotate, horizontal, vertical) = turns;
+        let (fit, flip) = (fit(name), Flip { horizontal, vertical });
+        Transformation { width, height, ratio, rect, fit, rotate, flip, focus, ..PLAIN }
+    })
 }

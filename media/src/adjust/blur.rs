@@ -12,6 +12,9 @@ const LANES: usize = 16;
 
 /// Blurs with a standard deviation in tenths of a pixel.
 pub fn blur(image: &mut Image, sigma_tenths: u16) {
+    if sigma_tenths == 0 {
+        return;
+    }
     let translucent = !image.is_opaque();
     if translucent {
         premultiply(&mut image.pixels);
@@ -29,9 +32,6 @@ pub fn blur(image: &mut Image, sigma_tenths: u16) {
 
 /// Blurs interleaved channels.
 pub(super) fn blur_plane<const CHANNELS: usize>(pixels: &mut [u8], width: usize, sigma: f64) {
-    if sigma <= 0.0 || width == 0 {
-        return;
-    }
     let filter = Filter::new(sigma);
     let stride = width * CHANNELS;
     let mut across = Line::default();
@@ -254,9 +254,11 @@ mod tests {
 
     #[test]
     fn nothing_is_asked() {
-        let image = pattern(30, 20, Layout::Rgb);
-        let mut same = image.clone();
-        blur(&mut same, 0);
-        assert!(same == image);
+        for layout in [Layout::Rgb, Layout::Rgba] {
+            let image = pattern(30, 20, layout);
+            let mut same = image.clone();
+            blur(&mut same, 0);
+            assert!(same == image);
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::image::{Image, Layout};
 
 /// Most pixels that Huffman tables are optimised for: 9 bytes of memory each, because all
 /// coefficients are kept until the tables are known. Files become 2 to 6 % smaller.
-const OPTIMISED_PIXELS_MAX: u64 = 4_000_000;
+pub(super) const OPTIMISED_PIXELS_MAX: u64 = 4_000_000;
 
 /// Encodes an image; its alpha channel is ignored.
 pub fn encode(image: &Image, quality: Option<u8>) -> Vec<u8> {
@@ -90,7 +90,6 @@ mod tests {
             // Standard tables: 12 codes of DC luma, and so on, in 420 bytes of segments.
             let tables: usize = segments(&bytes, 0xc4).iter().sum();
             assert_eq!(tables < 400, is_optimised, "{tables}");
-            assert_eq!(decoded(&bytes).1.height, height as u16);
         }
     }
 

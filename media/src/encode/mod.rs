@@ -60,9 +60,22 @@ pub fn choose(wanted: Wanted, output: Size, is_animated: bool, is_opaque: bool) 
     }
 }
 
-/// Returns whether a format has transparency.
-pub fn has_alpha(format: Format) -> bool {
-    format != Format::Jpg
+/// Bytes that encoding takes besides the image.
+pub fn working_bytes(format: Format, output: Size) -> u64 {
+    let pixels = output.pixels();
+    let per_pixel = match format {
+        // Another memory.
+        Format::Avif | Format::Webp => 0,
+        // Planes and coefficients.
+        Format::Jpg if pixels <= jpeg::OPTIMISED_PIXELS_MAX => 9,
+        Format::Jpg => 1,
+        // The file, at worst.
+        Format::Png => 4,
+        // With alpha, the frame before and what was seen of it, and indices.
+        Format::Gif => 14,
+        Format::Thumbhash | Format::Json => 1,
+    };
+    pixels * per_pixel
 }
 
 /// Quality for a module.

@@ -53,9 +53,9 @@ fn encode_palette(image: &Image, palette: Palette) -> Vec<u8> {
     let rgb: Vec<u8> = sorted().flat_map(|[red, green, blue, _]| [red, green, blue]).collect();
     let alpha: Vec<u8> = sorted().map(|colour| colour[3]).take_while(|a| *a < 255).collect();
     let depth = match colours.len() {
-        ..=2 => BitDepth::One,
-        ..=4 => BitDepth::Two,
-        ..=16 => BitDepth::Four,
+        0..=2 => BitDepth::One,
+        3..=4 => BitDepth::Two,
+        5..=16 => BitDepth::Four,
         _ => BitDepth::Eight,
     };
     let bits = depth as usize;
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn every_pixel_is_kept() {
-        let half = |at: usize| if at % 2 == 0 { 255 } else { 100 };
+        let half = |at: usize| if at.is_multiple_of(2) { 255 } else { 100 };
         let grey = Image {
             width: 300,
             height: 2,
