@@ -50,3 +50,14 @@ pub struct Size {
     pub width: u32,
     pub height: u32,
 }
+
+impl Size {
+    pub fn pixels(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+
+    /// Returns the size after shrinking by a factor. A part of a pixel at the edge is a pixel.
+    pub fn shrunk(self, factor: u32) -> Self {
+        Self { width: self.width.div_ceil(factor), height: self.height.div_ceil(factor) }
+    }
+}

@@ -11,3 +11,9 @@
 #![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
 
 pub mod image;
+pub mod fault;
+pub mod limits;
+pub mod input;
+pub mod exif;
+pub mod probe;
+pub mod decode;
