@@ -16,18 +16,13 @@ import { basename, dirname, join } from "node:path";
 import { budget, sizes } from "./budget.mjs";
 import { CLI, MEDIA, ROOT, TOOLS, WASM_TARGET, WORKER } from "./lib.mjs";
 import { Explained, filesOf, main, newest, node, run, say, step } from "./lib.mjs";
+import { MEDIA_FLAGS, drawing } from "./drawing_module.mjs";
 import { encoders } from "./media_modules.mjs";
 import { npmPackages, rustTarget, wasmBindgen } from "./setup.mjs";
 
 /**
- * The linear memory of the media worker: its budget for an image, 80 MiB, and working memory. An
- * isolate has 128 MiB, and dies with all its requests beyond them; this traps one request instead.
- */
-const MEDIA_MEMORY_BYTES_MAX = 96 * 1024 * 1024;
-
-/**
  * The workers. `flags` are added to those of .cargo/config.toml, `features` to WASM_FEATURES, and
- * `modules` returns the paths and files that are copied.
+ * `modules` resolves to the paths and files that are copied.
  */
 const MAIN = {
   title: "the worker",
@@ -40,7 +35,7 @@ const MAIN = {
   // Nothing is inlined: functions with few locals resemble each other, so the result compresses 5 %
   // better.
   optimisations: ["--no-inline=*", "-O3"],
-  modules: () => [],
+  modules: async () => [],
 };
 const RENDERER = {
   title: "the media worker",
@@ -48,13 +43,10 @@ const RENDERER = {
   profile: "media",
   edge: join(ROOT, "media/src/edge"),
   out: MEDIA,
-  flags: [
-    "-Ctarget-feature=+simd128",
-    `-Clink-arg=--max-memory=${MEDIA_MEMORY_BYTES_MAX}`,
-  ],
+  flags: MEDIA_FLAGS,
   features: ["simd"],
   optimisations: ["-O3"],
-  modules: encoders,
+  modules: async () => [...encoders(), await drawing()],
 };
 
 /** Features that rustc enables for this target. wasm-opt must accept these and use no others. */
@@ -134,7 +126,7 @@ async function bind(worker) {
   const { title, edge, out } = worker;
   const module = moduleOf(worker);
   if (!existsSync(module)) throw new Explained(`cargo left no ${module}`);
-  const others = worker.modules();
+  const others = await worker.modules();
   const inputs = [module, edge, join(ROOT, "scripts/build.mjs"), ...others.map(([, from]) => from)];
   if (newest(join(out, "index.mjs")) > Math.max(...inputs.map(newest))) return;
   const made = `${out}.new`;

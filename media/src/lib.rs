@@ -23,6 +23,7 @@ pub mod geometry;
 pub mod resize;
 pub mod adjust;
 pub mod layer;
+pub mod drawing;
 pub mod encode;
 pub mod render;
 #[cfg(target_arch = "wasm32")]

@@ -1,83 +1,34 @@
 // The encoders of the media worker on bare workerd, which allows no code from strings and no fetch.
 
 import assert from "node:assert/strict";
-import { copyFileSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { MEDIA, filesOf } from "../../../scripts/lib.mjs";
+import { encoders } from "../../../scripts/media_modules.mjs";
 import { decode, picture, similarity } from "../lib/images.mjs";
-import { configText, esModule, freePorts, serve, workerService } from "../lib/workerd.mjs";
+import { serveModules } from "../lib/modules.mjs";
 
 const MIB = 2 ** 20;
 
-/** Exposes the encoders, and reports the largest linear memory and the number of instances. */
+/** Exposes the encoders. */
 const FRONT = `
-
-const { Instance } = WebAssembly;
-WebAssembly.Instance = class extends Instance {
-  constructor(module, imports) {
-    super(module, imports);
-    WebAssembly.latest = Object.values(this.exports).find((it) => it instanceof WebAssembly.Memory);
-  }
-};
-export default {
-  async fetch(request) {
-    const url = new URL(request.url);
-    if (url.pathname === "/") return new Response("ready");
-    const { instantiated } = await import("./kept.mjs");
-    const { encodeWebp } = await import("./webp.mjs");
-    const { encodeAvif } = await import("./avif.mjs");
-    const encode = { "/webp": encodeWebp, "/avif": encodeAvif }[url.pathname];
-    const [width, height, channels, quality] = JSON.parse(url.searchParams.get("args"));
-    const pixels = new Uint8Array(await request.arrayBuffer());
-    let body;
-    let status = 200;
-    try {
-      body = await encode(pixels, width, height, channels, quality);
-    } catch (fault) {
-      body = String(fault);
-      status = 500;
-    }
-    const bytes = WebAssembly.latest?.buffer.byteLength ?? 0;
-    return new Response(body, {
-      status,
-      headers: { "memory-bytes": String(bytes), instances: String(instantiated()) },
-    });
-  },
-};
+import { encodeWebp } from "./modules/webp.mjs";
+import { encodeAvif } from "./modules/avif.mjs";
+const encoders = { "/webp": encodeWebp, "/avif": encodeAvif };
+export async function answer(url, bytes) {
+  const { pathname, searchParams } = new URL(url);
+  const args = JSON.parse(searchParams.get("args"));
+  return [await encoders[pathname](bytes, ...args), {}];
+}
 `;
 
 describe("the encoders on bare workerd", () => {
-  let ports;
   let server;
-
   before(async () => {
-    const folder = mkdtempSync(join(tmpdir(), "selvedge-encoders-"));
-    writeFileSync(join(folder, "front.mjs"), FRONT);
-    const built = join(MEDIA, "modules");
-    const parts = filesOf(built).map((name) => {
-      copyFileSync(join(built, name), join(folder, name));
-      return name.endsWith(".wasm")
-        ? `(name = "./${name}", wasm = embed "${name}")`
-        : esModule(`./${name}`, name);
-    });
-    ports = await freePorts("media");
-    const media = workerService({ modules: [esModule("front.mjs"), ...parts] });
-    server = await serve(folder, configText({ media }, ports), ports.media);
+    server = await serveModules(FRONT, encoders());
   });
   after(() => server?.stop());
 
-  async function encode(format, pixels, ...args) {
-    const url = `http://127.0.0.1:${ports.media}/${format}?args=${JSON.stringify(args)}`;
-    const response = await fetch(url, { method: "POST", body: pixels });
-    return {
-      status: response.status,
-      bytes: Buffer.from(await response.arrayBuffer()),
-      memory: Number(response.headers.get("memory-bytes")),
-      instances: Number(response.headers.get("instances")),
-    };
-  }
+  const encode = (format, pixels, ...args) =>
+    server.post(`/${format}?args=${JSON.stringify(args)}`, pixels);
 
   // Decibels. Both halve the chroma, which the chequered blue channel shows.
   const FORMATS = [
