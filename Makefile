@@ -6,7 +6,7 @@ STATE_DIR ?= .wrangler/state
 STORE ?= r2
 export PORT STATE_DIR STORE
 
-.PHONY: help setup build dev test test-long test-frameworks bench conformance clean fmt fuzz
+.PHONY: help setup build dev test test-long test-frameworks bench bench-media conformance clean fmt fuzz
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,7 +14,7 @@ help: ## list the targets
 setup: ## install missing tools
 	@node scripts/setup.mjs
 
-build: ## build the worker (build/worker) and the command line (target/release/selvedge)
+build: ## build the workers (build/worker, build/media) and the command line (target/release/selvedge)
 	@node scripts/build.mjs
 
 dev: ## run a CDN with a site on this machine (PORT, STATE_DIR, STORE=kv)
@@ -32,6 +32,10 @@ test-frameworks: ## build, publish and crawl projects of Vite, Next, Hugo etc. (
 bench: ## measure the cost of a request; writes bench/results.json and a plot
 	@node bench/run.mjs --save
 
+bench-media: setup ## compare the media worker with sharp; writes bench/media/results.json
+	@npm ci --prefix bench/media --no-audit --no-fund --loglevel=error
+	@node_modules/node/bin/node bench/media/run.mjs --save
+
 conformance: ## run the public HTTP cache tests (SUITE=folder, ARGS="--only=ID --verbose --bare")
 	@node scripts/conformance.mjs $(ARGS)
 
@@ -45,4 +49,4 @@ fmt: ## format the code
 	@cargo fmt
 
 clean: ## remove build output; keeps tools and data
-	@rm -rf target build/worker build/worker.new build/test
+	@rm -rf target build/worker build/worker.new build/media build/media.new build/test

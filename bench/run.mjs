@@ -19,7 +19,7 @@ import { cpus, tmpdir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { measured, sizes } from "../scripts/budget.mjs";
 import { build } from "../scripts/build.mjs";
-import { ROOT, main, run, say } from "../scripts/lib.mjs";
+import { ROOT, WORKER, main, run, say } from "../scripts/lib.mjs";
 import { start } from "./contestants.mjs";
 import { core } from "./core.mjs";
 import { get } from "../tests/e2e/lib/client.mjs";
@@ -183,7 +183,7 @@ main(async () => {
     scale: scaled,
     vectors,
     core_ns,
-    size: { ...sizes(), ...(await measured()) },
+    size: { ...sizes(WORKER), ...(await measured(WORKER, "selvedge")) },
     gaps: GAPS,
   };
   console.log(tables(results));

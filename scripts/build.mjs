@@ -1,22 +1,55 @@
-// Builds the worker into build/worker and the command line into target/release/selvedge. Steps
-// whose inputs did not change are skipped, and independent steps run in parallel. `--worker` builds
-// the worker alone: wrangler.toml has it as the build command.
+// Builds the two workers into build/worker and build/media, and the command line into
+// target/release/selvedge. Steps whose inputs did not change are skipped, and independent steps run
+// in parallel. `--worker` and `--media` build one worker alone: the build commands of wrangler.toml
+// and media/wrangler.toml.
 
 import {
   copyFileSync,
   existsSync,
   mkdirSync,
   readFileSync,
-  readdirSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { budget, sizes } from "./budget.mjs";
-import { BUILD, CLI, ROOT, TOOLS, WASM_TARGET, WORKER } from "./lib.mjs";
-import { Explained, main, newest, node, run, say, step } from "./lib.mjs";
+import { CLI, MEDIA, ROOT, TOOLS, WASM_TARGET, WORKER } from "./lib.mjs";
+import { Explained, filesOf, main, newest, node, run, say, step } from "./lib.mjs";
 import { npmPackages, rustTarget, wasmBindgen } from "./setup.mjs";
+
+/**
+ * The linear memory of the media worker: its budget for an image, 80 MiB, and working memory. An
+ * isolate has 128 MiB, and dies with all its requests beyond them; this traps one request instead.
+ */
+const MEDIA_MEMORY_BYTES_MAX = 96 * 1024 * 1024;
+
+/** The workers. `features` are added to WASM_FEATURES, and `flags` to those of .cargo/config.toml. */
+const MAIN = {
+  title: "the worker",
+  crate: "selvedge",
+  profile: "release",
+  edge: join(ROOT, "src/edge"),
+  out: WORKER,
+  flags: [],
+  features: [],
+  // Nothing is inlined: functions with few locals resemble each other, so the result compresses 5 %
+  // better.
+  optimisations: ["--no-inline=*", "-O3"],
+};
+const RENDERER = {
+  title: "the media worker",
+  crate: "selvedge-media",
+  profile: "media",
+  edge: join(ROOT, "media/src/edge"),
+  out: MEDIA,
+  flags: [
+    "-Ctarget-feature=+simd128",
+    `-Clink-arg=--max-memory=${MEDIA_MEMORY_BYTES_MAX}`,
+  ],
+  features: ["simd"],
+  optimisations: ["-O3"],
+};
 
 /** Features that rustc enables for this target. wasm-opt must accept these and use no others. */
 const WASM_FEATURES = [
@@ -30,26 +63,37 @@ const WASM_FEATURES = [
   "sign-ext",
 ];
 
-const MODULE = join(ROOT, "target", WASM_TARGET, "release/selvedge.wasm");
-
-/** Runs cargo; prints its time only if it compiles something. */
+/** Runs a cargo command; prints its time only if it compiles something. */
 async function cargo(name, args) {
   const since = Date.now();
   const timer = setTimeout(() => say(`${name} ...`), 1500);
   try {
-    await run("cargo", ["build", "--quiet", ...args]);
+    await run("cargo", [...args, "--quiet"]);
   } finally {
     clearTimeout(timer);
   }
   if (Date.now() - since > 1500) say(`${name}: ${((Date.now() - since) / 1000).toFixed(1)} s`);
 }
 
-function compileWorker() {
-  return cargo("cargo build: the worker", ["--release", "--lib", "--target", WASM_TARGET]);
+/** Returns the name of a worker's library, and of the files that are made of it. */
+const libraryOf = ({ crate }) => crate.replace("-", "_");
+
+const moduleOf = (worker) =>
+  join(ROOT, "target", WASM_TARGET, worker.profile, `${libraryOf(worker)}.wasm`);
+
+/**
+ * Compiles a worker. Cargo adds `flags` to those of its configuration file. With the other type of
+ * the library, an `rlib`, it would skip the link-time optimisation without a word.
+ */
+function compile({ title, crate, profile, flags }) {
+  const config = `target.${WASM_TARGET}.rustflags=${JSON.stringify(flags)}`;
+  const args = ["rustc", "--lib", "--crate-type", "cdylib", "--package", crate];
+  const how = ["--profile", profile, "--target", WASM_TARGET, "--config", config];
+  return cargo(`cargo build: ${title}`, [...args, ...how]);
 }
 
 async function compileCli() {
-  await cargo("cargo build: the command line", ["--profile", "cli", "--bin", "selvedge"]);
+  await cargo("cargo build: the command line", ["build", "--profile", "cli", "--bin", "selvedge"]);
   const built = join(ROOT, "target/cli/selvedge");
   if (newest(CLI) >= newest(built)) return;
   mkdirSync(join(ROOT, "target/release"), { recursive: true });
@@ -62,8 +106,7 @@ async function compileCli() {
  * Moves the modules that the generated code imports from `snippets/<hash>` beside it, so that the
  * entry module imports the same glue.js. The wasm itself still refers to them by the longer names.
  */
-function flattenSnippets(out) {
-  const file = join(out, "selvedge.js");
+function flattenSnippets(file, out) {
   const code = readFileSync(file, "utf8");
   const flat = code.replace(/from (["'])\.\/(snippets\/[^"']*\.js)\1/g, (_, quote, path) => {
     const name = path.includes("/src/edge/") ? basename(path) : path.replaceAll("/", "-");
@@ -74,20 +117,17 @@ function flattenSnippets(out) {
   rmSync(join(out, "snippets"), { recursive: true, force: true });
 }
 
-async function bindWorker() {
-  const edge = join(ROOT, "src/edge");
-  const inputs = [
-    MODULE,
-    join(edge, "entry.mjs"),
-    join(edge, "glue.js"),
-    join(ROOT, "scripts/build.mjs"),
-  ];
-  if (newest(join(WORKER, "index.mjs")) > Math.max(...inputs.map(newest))) return;
-  if (!existsSync(MODULE)) throw new Explained(`cargo left no ${MODULE}`);
-  const out = join(BUILD, "worker.new");
-  rmSync(out, { recursive: true, force: true });
-  mkdirSync(out, { recursive: true });
-  await step("wasm-bindgen", () =>
+/** Makes the modules of a worker from its compiled library and its JavaScript. */
+async function bind(worker) {
+  const { title, edge, out } = worker;
+  const module = moduleOf(worker);
+  if (!existsSync(module)) throw new Explained(`cargo left no ${module}`);
+  const inputs = [module, edge, join(ROOT, "scripts/build.mjs")];
+  if (newest(join(out, "index.mjs")) > Math.max(...inputs.map(newest))) return;
+  const made = `${out}.new`;
+  rmSync(made, { recursive: true, force: true });
+  mkdirSync(made, { recursive: true });
+  await step(`wasm-bindgen: ${title}`, () =>
     run(join(TOOLS, "bin/wasm-bindgen"), [
       "--target",
       "web",
@@ -95,24 +135,28 @@ async function bindWorker() {
       "--omit-default-module-path",
       "--experimental-reset-state-function",
       "--out-dir",
-      out,
+      made,
       "--out-name",
-      "selvedge",
-      MODULE,
+      libraryOf(worker),
+      module,
     ]),
   );
-  flattenSnippets(out);
-  await step("wasm-opt -O3", () => optimise(join(out, "selvedge_bg.wasm")));
-  copyFileSync(join(edge, "entry.mjs"), join(out, "index.mjs"));
-  await minify(out);
-  moveInto(out, WORKER);
-  say(`the worker is ${(sizes().gzip_bytes / 1024).toFixed(0)} KiB compressed`);
+  flattenSnippets(join(made, `${libraryOf(worker)}.js`), made);
+  await step(`wasm-opt: ${title}`, () => optimise(worker, made));
+  for (const path of filesOf(edge).filter((path) => /\.m?js$/.test(path))) {
+    const to = join(made, path === "entry.mjs" ? "index.mjs" : path);
+    mkdirSync(dirname(to), { recursive: true });
+    copyFileSync(join(edge, path), to);
+  }
+  await minify(made);
+  moveInto(made, out);
+  say(`${title} is ${(sizes(out).gzip_bytes / 1024).toFixed(0)} KiB compressed`);
 }
 
 /** Removes white space and comments from the modules, and shortens local names. */
 async function minify(out) {
   const { transformSync } = await import("esbuild");
-  for (const name of readdirSync(out).filter((name) => /\.m?js$/.test(name))) {
+  for (const name of filesOf(out).filter((path) => /\.m?js$/.test(path))) {
     const { code } = transformSync(readFileSync(join(out, name), "utf8"), {
       format: "esm",
       minify: true,
@@ -122,45 +166,52 @@ async function minify(out) {
   }
 }
 
-/**
- * Optimises the wasm in place. Nothing is inlined: functions with few locals resemble each other,
- * so the result compresses 5 % better.
- */
-async function optimise(file) {
-  const features = WASM_FEATURES.map((name) => `--enable-${name}`);
+/** Optimises a worker's wasm in place. */
+async function optimise(worker, out) {
+  const file = join(out, `${libraryOf(worker)}_bg.wasm`);
+  const features = [...WASM_FEATURES, ...worker.features].map((name) => `--enable-${name}`);
   const tool = join(ROOT, "node_modules/binaryen/bin/wasm-opt");
-  await run(node(), [tool, "--no-inline=*", "-O3", ...features, file, "-o", `${file}.opt`]);
+  await run(node(), [tool, ...worker.optimisations, ...features, file, "-o", `${file}.opt`]);
   renameSync(`${file}.opt`, file);
 }
 
 /** Moves each file, the entry module last, because a running `wrangler dev` watches the folder. */
 function moveInto(from, to) {
   mkdirSync(to, { recursive: true });
-  for (const name of readdirSync(to)) {
-    if (!existsSync(join(from, name))) rmSync(join(to, name), { recursive: true });
+  for (const path of filesOf(to)) {
+    if (!existsSync(join(from, path))) rmSync(join(to, path));
   }
-  const names = readdirSync(from).sort((a, b) => (a === "index.mjs") - (b === "index.mjs"));
-  for (const name of names) renameSync(join(from, name), join(to, name));
+  const paths = filesOf(from).sort((a, b) => (a === "index.mjs") - (b === "index.mjs"));
+  for (const path of paths) {
+    mkdirSync(dirname(join(to, path)), { recursive: true });
+    renameSync(join(from, path), join(to, path));
+  }
   rmSync(from, { recursive: true, force: true });
 }
 
-/** Starts to build the worker; returns promises of the Rust toolchain and of the worker. */
-function start() {
+/** Starts to build workers; returns promises of the Rust toolchain and of the workers. */
+function start(...workers) {
   const packages = npmPackages();
   // Before any cargo, because rustup may have to install the toolchain, and can do so only once.
   const toolchain = rustTarget();
   const tools = Promise.all([packages, toolchain.then(wasmBindgen)]);
-  const worker = Promise.all([tools, toolchain.then(compileWorker)]).then(bindWorker);
-  return { toolchain, worker };
+  const built = workers.map(async (worker) => {
+    await Promise.all([tools, toolchain.then(() => compile(worker))]);
+    await bind(worker);
+  });
+  return { toolchain, built: Promise.all(built) };
 }
 
 /** Builds everything, and installs missing tools meanwhile. */
 export async function build() {
-  const { toolchain, worker } = start();
-  await Promise.all([worker, toolchain.then(compileCli)]);
+  const { toolchain, built } = start(MAIN, RENDERER);
+  await Promise.all([built, toolchain.then(compileCli)]);
   await budget();
 }
 
+const WORKERS = { "--worker": MAIN, "--media": RENDERER };
+
 if (import.meta.main ?? process.argv[1].endsWith("build.mjs")) {
-  main(process.argv.includes("--worker") ? () => start().worker : build);
+  const one = WORKERS[process.argv[2]];
+  main(one ? () => start(one).built : build);
 }

@@ -97,6 +97,7 @@ function start(inspectorPort) {
   const args = [
     join(ROOT, "node_modules/wrangler/bin/wrangler.js"),
     ...["dev", "--ip", "127.0.0.1", "--port", String(PORT)],
+    ...["--config", "wrangler.toml", "--config", "media/wrangler.toml"],
     ...["--inspector-port", String(inspectorPort), "--persist-to", STATE_DIR],
     ...Object.entries(VARS).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
     ...["--show-interactive-dev-session=false", "--log-level", "info"],

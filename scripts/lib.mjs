@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 export const ROOT = resolve(fileURLToPath(import.meta.url), "../..");
 export const BUILD = join(ROOT, "build");
 export const WORKER = join(BUILD, "worker");
+export const MEDIA = join(BUILD, "media");
 export const TOOLS = join(BUILD, "tools");
 export const CLI = join(ROOT, "target/release/selvedge");
 export const WASM_TARGET = "wasm32-unknown-unknown";
@@ -45,6 +46,14 @@ export function newest(path) {
   const stat = statSync(path);
   if (!stat.isDirectory()) return stat.mtimeMs;
   return Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name))));
+}
+
+/** Returns the paths of all files below `folder`, relative to it. */
+export function filesOf(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    if (!entry.isDirectory()) return [entry.name];
+    return filesOf(join(folder, entry.name)).map((path) => `${entry.name}/${path}`);
+  });
 }
 
 /** Resolves to `port` of 127.0.0.1 if it is free (0: any free port), else to null. */

@@ -9,6 +9,8 @@ import { chromedriver } from "./chromium.mjs";
 import { ROOT, WASM_TARGET, main, node, run, say, seconds } from "./lib.mjs";
 
 const LINTS = ["--", "-D", "warnings"];
+/** The libraries of the two workers. */
+const BOTH = ["--workspace", "--lib"];
 
 /** Returns the test files in `folder`. */
 function testFiles(folder) {
@@ -45,7 +47,7 @@ const E2E = testFiles("tests/e2e");
 const SUITES = [
   ["fmt", "formatting", cargo("fmt", "--all", "--check")],
   ["clippy", "lints, native", cargo("clippy", "--workspace", "--all-targets", ...LINTS)],
-  ["clippy-wasm", "lints, wasm32", cargo("clippy", "--lib", "--target", WASM_TARGET, ...LINTS)],
+  ["clippy-wasm", "lints, wasm32", cargo("clippy", ...BOTH, "--target", WASM_TARGET, ...LINTS)],
   ["native", "native tests", cargo("test", "--workspace")],
   ["browser", "the pure suite on wasm32 in Chromium", browser],
   ["r2", "end to end, R2", endToEnd(E2E, { SELVEDGE_TEST_STORE: "r2" })],

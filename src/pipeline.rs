@@ -31,7 +31,6 @@ use crate::wire::url::{self, Scheme};
 /// Probes come from inside, possibly without HTTPS.
 const HEALTH: &str = "/.selvedge/health";
 
-/// Returns the response to a request.
 pub async fn handle<P: Ports>(
     ports: P,
     memory: Rc<Memory<P::Held>>,

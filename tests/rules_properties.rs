@@ -221,7 +221,7 @@ proptest! {
         path in request_path(),
     ) {
         let text = format!("{pattern}\n  {name}: {value}\n  X-Path: a:splat :id\n/*\n {name}: :splat\n");
-        let rules = headers_file::parse("_headers", &text).rules;
+        let rules = headers_file::parse("_headers", &text).0.rules;
         let op = HeaderOp::Append(name.to_ascii_lowercase(), value);
         let selector = HeaderRule::parse(&pattern, Language::Selector, vec![op]);
         let rules = rules.into_iter().map(|located| located.rule).chain(selector).collect();

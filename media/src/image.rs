@@ -50,3 +50,69 @@ pub struct Size {
     pub width: u32,
     pub height: u32,
 }
+
+impl Size {
+    pub fn pixels(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+
+    pub fn at_least_one(self) -> Self {
+        Self { width: self.width.max(1), height: self.height.max(1) }
+    }
+}
+
+impl Image {
+    pub fn size(&self) -> Size {
+        Size { width: self.width, height: self.height }
+    }
+
+    /// An image of one colour.
+    pub fn filled(size: Size, pixel: &[u8]) -> Self {
+        let layout = if pixel.len() == 4 { Layout::Rgba } else { Layout::Rgb };
+        let pixels = pixel.repeat(size.width as usize * size.height as usize);
+        Self { width: size.width, height: size.height, layout, pixels }
+    }
+
+    /// Bytes of a row.
+    pub fn stride(&self) -> usize {
+        self.width as usize * self.layout.channels()
+    }
+
+    pub fn rows(&self) -> std::slice::ChunksExact<'_, u8> {
+        self.pixels.chunks_exact(self.stride().max(1))
+    }
+
+    /// Returns whether every pixel is opaque.
+    pub fn is_opaque(&self) -> bool {
+        match self.layout {
+            Layout::Rgb => true,
+            Layout::Rgba => self.pixels.as_chunks::<4>().0.iter().all(|pixel| pixel[3] == 255),
+        }
+    }
+
+    /// Removes the alpha channel.
+    pub fn without_alpha(mut self) -> Self {
+        if self.layout == Layout::Rgba {
+            let count = self.pixels.len() / 4;
+            for at in 0..count {
+                self.pixels.copy_within(at * 4..at * 4 + 3, at * 3);
+            }
+            self.pixels.truncate(count * 3);
+            self.pixels.shrink_to_fit();
+            self.layout = Layout::Rgb;
+        }
+        self
+    }
+
+    /// Adds an opaque alpha channel.
+    pub fn with_alpha(self) -> Self {
+        match self.layout {
+            Layout::Rgba => self,
+            Layout::Rgb => {
+                let rgb = self.pixels.as_chunks::<3>().0;
+                let pixels = rgb.iter().flat_map(|[r, g, b]| [*r, *g, *b, 255]).collect();
+                Self { layout: Layout::Rgba, pixels, ..self }
+            }
+        }
+    }
+}

@@ -10,4 +10,17 @@
 
 #![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
 
+pub mod adjust;
+pub mod encode;
+pub mod geometry;
 pub mod image;
+pub mod parts;
+pub mod pieces;
+pub mod layer;
+pub mod render;
+pub mod resize;
+#[cfg(target_arch = "wasm32")]
+pub mod edge;
+
+#[cfg(test)]
+mod testing;

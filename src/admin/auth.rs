@@ -17,7 +17,6 @@ use crate::wire::bearer::bearer;
 #[derive(Debug, Clone)]
 pub enum Caller {
     Anonymous,
-    /// The holder of the root token.
     Root,
     /// The holder of a token of a site.
     Site(SiteName, Credential),

@@ -105,7 +105,6 @@ impl<P: Ports> Handler<'_, P> {
     }
 }
 
-/// Splits a batch into hashes and bytes.
 fn frames(body: &[u8]) -> Result<Vec<(ContentHash, &[u8])>> {
     let mut frames = Vec::new();
     let mut rest = body;

@@ -9,7 +9,6 @@ use crate::site::ids::{SiteName, StageName};
 use crate::site::keys::{self, Key};
 use crate::wire::path;
 
-/// An object that a call names.
 pub struct ObjectId {
     pub collection: CollectionName,
     pub name: ObjectName,
@@ -70,7 +69,6 @@ impl<P: Ports> Handler<'_, P> {
         Ok(collection.map(|collection| Served { stage: stage.clone(), collection }))
     }
 
-    /// Returns the address that serves an object.
     pub fn object_url(&self, Served { stage, collection }: &Served, name: &ObjectName) -> String {
         let label = match collection.access {
             Access::Key => format!("fresh--{}", self.site),

@@ -22,7 +22,6 @@ use crate::wire::time::UnixMillis;
 /// Length of an id: 40 bits distinguish a hundred tokens.
 const ID_CHARS: usize = 8;
 
-/// A kind of credential.
 pub struct Kind {
     /// The name of the list in responses.
     plural: &'static str,

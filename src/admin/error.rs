@@ -69,7 +69,6 @@ errors! {
         ("the call has no such method"), "see the Allow header";
     HostnameTaken: 409 "exists", ("this hostname belongs to another site"),
         "remove it from the site that has it first";
-    /// The record of a stage that won.
     LostRace(winner: Box<LiveRecord>): 409 "lost-race",
         ("{} was activated in the meantime by {} (change {})",
             winner.deployment, winner.by, winner.seq),
@@ -117,7 +116,6 @@ errors! {
     UpstreamNotAllowed(upstream: Upstream): 422 "upstream-not-allowed",
         ("this server does not allow the upstream {upstream}"),
         "ask the operator to add it to ALLOWED_ORIGINS";
-    /// The store did not take a write.
     NotStored(fault: Fault): 503 "not-stored",
         ("the store {}", match fault {
             Fault::TimedOut => "did not complete the write in time",

@@ -22,7 +22,6 @@ const JSON_BYTES_MAX: usize = 1024 * 1024;
 /// Seconds that KV may take to show a write, on top of the bound of live records.
 const KV_LAG_SECS: u64 = 60;
 
-/// Returns a JSON response.
 pub fn respond<P: Ports>(status: u16, body: &impl Serialize) -> Draft<P> {
     json_draft(status, codec::encode(body))
 }
@@ -73,7 +72,6 @@ impl<P: Ports> Handler<'_, P> {
         Ok(codec::decode_object(body)?)
     }
 
-    /// Returns the value of a query parameter.
     pub fn query(&self, name: &str) -> Option<String> {
         self.request.query.and_then(|query| query::value(query, name))
     }

@@ -12,7 +12,7 @@ use crate::admin::invalidate::CopiesView;
 use crate::admin::object_headers::{self, Precondition};
 use crate::ports::bodies::ResponseBody;
 use crate::ports::deadline::{persistently, within};
-use crate::ports::{Condition, Object, ObjectMeta, ObjectWritten, Ports};
+use crate::ports::{Condition, Object, ObjectBody, ObjectMeta, ObjectWritten, Ports};
 use crate::serve::draft::Draft;
 use crate::serve::request::RequestHeader;
 use crate::site::collection::{CollectionName, ObjectName};
@@ -77,7 +77,7 @@ impl<P: Ports> Handler<'_, P> {
                 Condition::Is(current.ok_or(AdminError::PreconditionFailed(None))?.etag)
             }
         };
-        let write = ports.object_write(&object.key, &meta, &condition);
+        let write = ports.object_write(&object.key, ObjectBody::RequestBody, &meta, &condition);
         let written = within(ports, settings.deadlines.upload_ms, write).await;
         match written.map_err(AdminError::of_write)? {
             ObjectWritten::Done(etag) => {

@@ -63,7 +63,6 @@ impl<P: Ports> Handler<'_, P> {
         written.map(drop).map_err(AdminError::of_write)
     }
 
-    /// Reads the site record and its version.
     pub async fn versioned_site(&self) -> Result<Option<(SiteRecord, String)>> {
         let found = self.read(&keys::site(&self.site)).await?;
         Ok(found.and_then(|value| {
@@ -95,7 +94,6 @@ impl<P: Ports> Handler<'_, P> {
         .await
     }
 
-    /// Changes the site record by compare-and-swap.
     pub async fn change_site(
         &self,
         change: &mut dyn FnMut(&mut SiteRecord) -> Result<()>,
@@ -130,7 +128,6 @@ impl<P: Ports> Handler<'_, P> {
         found.map(|(record, _)| record).ok_or(AdminError::NotFound(Missing::Stage))
     }
 
-    /// Reads the live records of all stages.
     pub async fn live_records(&self) -> Result<Vec<LiveRecord>> {
         let mut records = Vec::new();
         for stage in self.stage_names().await? {

@@ -17,7 +17,6 @@ pub const VARIANTS_MAX: usize = 32;
 
 const WORD: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-/// The metadata stored under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stored {
     Response(Entry),

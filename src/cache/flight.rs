@@ -13,7 +13,6 @@ use crate::wire::time::UnixMillis;
 /// Maximum number of keys tracked. Beyond this, requests are not coalesced.
 const KEYS_MAX: usize = 2_000;
 
-/// The flights of an isolate.
 #[derive(Debug, Default)]
 pub struct Flights {
     of: RefCell<HashMap<Key, Traffic>>,

@@ -40,7 +40,6 @@ impl PendingBans {
         Entered { pending: self.clone(), id }
     }
 
-    /// Returns all bans entered for a site.
     pub fn of(&self, site: &SiteName) -> Vec<BanScope> {
         let entries = self.entries.borrow();
         let of_site = entries.iter().filter(|entry| entry.site == *site);

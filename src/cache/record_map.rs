@@ -34,7 +34,6 @@ impl<T> Kept<T> {
     }
 }
 
-/// Records by key.
 pub struct RecordMap<K, T>(RefCell<HashMap<K, Kept<T>>>);
 
 impl<K, T> Default for RecordMap<K, T> {

@@ -34,7 +34,6 @@ pub enum Tier {
 }
 
 impl Tier {
-    /// Returns the name in `Cache-Status`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -90,12 +89,10 @@ impl<P: Ports> Tiers<P> {
         deadline_ms.min(STORE_BUDGET_MS.saturating_sub(spent_ms))
     }
 
-    /// Returns the slowest tier that was read so far.
     pub fn slowest(&self) -> Tier {
         self.slowest.get()
     }
 
-    /// Notes that a tier was read.
     pub fn note(&self, tier: Tier) {
         self.slowest.set(self.slowest.get().max(tier));
     }
@@ -112,7 +109,6 @@ impl<P: Ports> Tiers<P> {
         }
     }
 
-    /// Reads the manifest of a deployment, `None` if there is no such deployment.
     pub async fn manifest(
         &self,
         site: &SiteName,
@@ -132,7 +128,6 @@ impl<P: Ports> Tiers<P> {
         }))
     }
 
-    /// Reads a shard that a manifest names.
     pub async fn shard(
         &self,
         site: &SiteName,
@@ -153,7 +148,6 @@ impl<P: Ports> Tiers<P> {
         Ok(shard)
     }
 
-    /// Opens the body of a representation, or a part of it.
     pub async fn body(
         &self,
         site: &SiteName,

@@ -36,7 +36,6 @@ pub struct Variants<P: Ports> {
     pub request: Headers,
 }
 
-/// The result of a lookup.
 pub enum Lookup<B> {
     /// The body may be incomplete ([`Entry::complete`]).
     Fresh(Entry, B),
@@ -48,7 +47,6 @@ pub enum Lookup<B> {
 }
 
 impl<P: Ports> Variants<P> {
-    /// Looks up the entry for the request and judges it.
     pub async fn find(&self, judge: impl Fn(&Entry) -> Freshness) -> Lookup<P::Body> {
         let (entry, body) = match self.entry().await {
             Ok(found) => found,
@@ -171,6 +169,20 @@ impl<P: Ports> Variants<P> {
         }
         self.put_bodiless(&lock, &Stored::Gone(self.tiers.ports.now()), REFRESH_LOCK).await;
         Some((entry, body))
+    }
+
+    /// Claims the making of an entry for this data centre; false if another request has within the
+    /// last `ms`.
+    pub async fn claim(&self, ms: u64) -> bool {
+        let lock = keys::refresh_lock(&self.key);
+        let now = self.tiers.ports.now();
+        let claimed = self.read(&lock).await.map(|(stored, _)| stored);
+        if matches!(claimed, Some(Stored::Gone(at)) if now < at.plus(ms)) {
+            return false;
+        }
+        let ttl = DeltaSeconds::saturating_from(ms.div_ceil(1_000));
+        self.put_bodiless(&lock, &Stored::Gone(now), ttl).await;
+        true
     }
 
     async fn read(&self, key: &Key) -> Option<(Stored, P::Body)> {

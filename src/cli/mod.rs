@@ -28,7 +28,6 @@ use crate::publish::client::backoff::Backoff;
 use crate::publish::failure::Failure;
 use crate::publish::prepare;
 
-/// Runs the command that the process's arguments name.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

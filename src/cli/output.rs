@@ -36,7 +36,6 @@ pub fn error_prefix() -> &'static str {
     if wanted { "\u{1b}[1;31merror\u{1b}[0m:" } else { "error:" }
 }
 
-/// Aligns rows in columns.
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {

@@ -11,7 +11,6 @@ thread_local! {
     static GLOBAL: WorkerGlobalScope = js_sys::global().unchecked_into();
 }
 
-/// Returns the global scope.
 pub fn global() -> WorkerGlobalScope {
     GLOBAL.with(Clone::clone)
 }

@@ -7,7 +7,6 @@ use wasm_bindgen::prelude::*;
 
 use crate::wire::headers::Headers;
 
-/// Builds the runtime's headers.
 pub fn to_runtime(headers: &Headers) -> Result<web_sys::Headers, JsValue> {
     let built = web_sys::Headers::new()?;
     for (name, value) in headers.iter() {

@@ -14,8 +14,8 @@ use crate::edge::streams::{self, ignore};
 use crate::edge::task;
 use crate::ports::join::join_all;
 use crate::ports::{
-    Blob, Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Result,
-    Upload, Versioned, Written,
+    Blob, Condition, Fault, Listing, Object, ObjectBody, ObjectMeta, ObjectPage, ObjectWritten,
+    Part, Result, Upload, Versioned, Written,
 };
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
@@ -190,12 +190,15 @@ impl Kv<'_> {
     pub async fn object_write(
         &self,
         key: &Key,
+        body: ObjectBody<'_, ArrayBuffer>,
         meta: &ObjectMeta,
         condition: &Condition,
     ) -> Result<ObjectWritten> {
-        let Some(bytes) = streams::hold(self.request.body(), meta.length).await? else {
-            return Err(Fault::Failed);
+        let bytes = match body {
+            ObjectBody::RequestBody => streams::hold(self.request.body(), meta.length).await?,
+            ObjectBody::Held(buffer) => Some(buffer.clone()),
         };
+        let bytes = bytes.ok_or(Fault::Failed)?;
         if *condition != Condition::Any {
             let current = self.object_meta(key).await?.map(|current| current.etag);
             if !is_met(condition, current.as_deref()) {

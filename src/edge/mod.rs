@@ -15,6 +15,7 @@ mod r2;
 mod kv;
 mod cache;
 mod upstream;
+mod media;
 pub mod streams;
 pub mod bindings;
 pub mod bytes;
@@ -35,7 +36,6 @@ use crate::edge::runtime::Runtime;
 use crate::pipeline::handle;
 use crate::ports::settings::Settings;
 
-/// State that an isolate keeps between requests.
 struct Isolate {
     settings: Rc<Settings>,
     memory: Rc<Memory<ArrayBuffer>>,

@@ -13,8 +13,8 @@ use crate::edge::bindings::{fault, has_code};
 use crate::edge::bytes::taken;
 use crate::edge::task;
 use crate::ports::{
-    Blob, Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Result,
-    Upload, UploadedPart, Versioned, Written,
+    Blob, Condition, Fault, Listing, Object, ObjectBody, ObjectMeta, ObjectPage, ObjectWritten,
+    Part, Result, Upload, UploadedPart, Versioned, Written,
 };
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
@@ -137,10 +137,16 @@ impl R2<'_> {
     pub async fn object_write(
         &self,
         key: &Key,
+        body: ObjectBody<'_, ArrayBuffer>,
         meta: &ObjectMeta,
         condition: &Condition,
     ) -> Result<ObjectWritten> {
-        let put = self.bucket.put(key.as_str(), self.body(meta.length));
+        let data = match body {
+            ObjectBody::RequestBody => self.body(meta.length),
+            // Passes a buffer as it is, where `Data::Bytes` would copy it into wasm and out again.
+            ObjectBody::Held(buffer) => Data::ReadableStream(buffer.clone().unchecked_into()),
+        };
+        let put = self.bucket.put(key.as_str(), data);
         let put = put.http_metadata(http_metadata(meta)).custom_metadata(custom_metadata(meta));
         let put = only_if(put, condition);
         let stored = put.execute().await.map_err(fault)?;

@@ -34,7 +34,6 @@ thread_local! {
     static BLOCKS: RefCell<Blocks> = RefCell::new(Blocks::default());
 }
 
-/// Builds the runtime's `Response` for ours.
 pub fn response(response: response::Response<Runtime>) -> JsValue {
     let (status, headers, body) = response.into_parts();
     // A status without a body must have none (RFC 9110 section 6.4.1), and the constructor throws.

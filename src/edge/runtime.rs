@@ -14,13 +14,11 @@ use worker::{Env, RateLimiter};
 use crate::edge::bindings::{bound, fault};
 use crate::edge::{bytes, headers, streams, task};
 use crate::ports::settings::Settings;
-use crate::ports::{Bodies, BodyFault, Clock, Fault, Isolate, Part, Ports, Result};
+use crate::ports::{Bodies, BodyFault, Clock, Fault, Isolate, Part, Ports, RateLimit, Result};
 use crate::site::ids::ContentHash;
 use crate::wire::headers::Headers;
 use crate::wire::time::UnixMillis;
 
-/// The name of the rate limiter's binding.
-const RATE_LIMIT: &str = "FRESH_LIMIT";
 /// Deadline of work behind a response: the runtime ends it after 30 s.
 const BEHIND_DEADLINE_MS: u64 = 25_000;
 
@@ -71,8 +69,12 @@ impl Isolate for Runtime {
         getrandom::fill(&mut bytes).ok().map(|()| bytes)
     }
 
-    async fn limit(&self, key: &str) -> Result<bool> {
-        let limiter: RateLimiter = bound(&self.env, RATE_LIMIT)?;
+    async fn limit(&self, limit: RateLimit, key: &str) -> Result<bool> {
+        let binding = match limit {
+            RateLimit::Fresh => "FRESH_LIMIT",
+            RateLimit::Media => "MEDIA_LIMIT",
+        };
+        let limiter: RateLimiter = bound(&self.env, binding)?;
         limiter.limit(key.to_owned()).await.map(|outcome| outcome.success).map_err(fault)
     }
 
@@ -114,6 +116,10 @@ impl Bodies for Runtime {
 
     fn share(&self, body: JsValue) -> Result<(JsValue, JsValue)> {
         streams::share(body)
+    }
+
+    fn join(&self, bodies: Vec<JsValue>, length: u64) -> Result<JsValue> {
+        streams::join(bodies, length).map(Into::into)
     }
 
     fn held_of(&self, bytes: &[u8]) -> ArrayBuffer {

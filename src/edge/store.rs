@@ -9,8 +9,8 @@ use crate::edge::r2::R2;
 use crate::edge::runtime::Runtime;
 use crate::ports::settings::StoreKind;
 use crate::ports::{
-    Blob, Condition, Fault, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Result,
-    Store, Upload, UploadedPart, Versioned, Written,
+    Blob, Condition, Fault, Listing, Object, ObjectBody, ObjectMeta, ObjectPage, ObjectWritten,
+    Part, Result, Store, Upload, UploadedPart, Versioned, Written,
 };
 use crate::site::ids::ContentHash;
 use crate::site::keys::Key;
@@ -67,7 +67,9 @@ impl Store for Runtime {
             key: &Key, known_etag: Option<&str>, part: Option<Part>
         ) -> Option<Object<JsValue>>;
         fn object_meta(key: &Key) -> Option<ObjectMeta>;
-        fn object_write(key: &Key, meta: &ObjectMeta, condition: &Condition) -> ObjectWritten;
+        fn object_write(
+            key: &Key, body: ObjectBody<'_, ArrayBuffer>, meta: &ObjectMeta, condition: &Condition
+        ) -> ObjectWritten;
         fn object_list(prefix: &str, cursor: Option<&str>, count_max: u32) -> ObjectPage;
     }
 

@@ -5,7 +5,7 @@ use js_sys::{ArrayBuffer, BigInt, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{
     DomException, ReadableStream, ReadableStreamDefaultReader, ReadableStreamReadResult,
-    TransformStream, WritableStreamDefaultWriter,
+    StreamPipeOptions, TransformStream, WritableStreamDefaultWriter,
 };
 use worker::worker_sys::FixedLengthStream;
 
@@ -123,6 +123,32 @@ async fn send_guarded(
             None => return task::settled(&writer.close()).await.map(|_| ()),
         };
     }
+}
+
+/// Returns a stream of all bytes of some bodies, one after the other, that fails if their length
+/// in all is not `length`. The runtime passes the bytes on by itself.
+pub fn join(bodies: Vec<JsValue>, length: u64) -> Result<ReadableStream> {
+    let through = fixed_length(length).map_err(fault)?;
+    let into = through.writable();
+    task::spawn(async move {
+        let options = StreamPipeOptions::new();
+        options.set_prevent_close(true);
+        let mut is_whole = true;
+        for body in bodies.iter().filter_map(|body| body.dyn_ref::<ReadableStream>()) {
+            // A pipe that fails cancels its body and aborts the stream.
+            match is_whole {
+                true => {
+                    let piped = body.pipe_to_with_options(&into, &options);
+                    is_whole = task::settled(&piped).await.is_ok();
+                }
+                false => ignore(&body.cancel()),
+            }
+        }
+        if is_whole {
+            ignore(&into.close());
+        }
+    });
+    Ok(through.readable())
 }
 
 /// Returns two streams, each with all bytes of `body`.

@@ -29,7 +29,6 @@ type Work = Pin<Box<dyn Future<Output = JsValue>>>;
 /// A running timer: when it fires, in milliseconds since 1970, and its handle.
 type Timer = Option<(f64, i32)>;
 
-/// A waiting task.
 struct Task {
     id: u32,
     work: Work,
@@ -152,7 +151,6 @@ fn note(slot: u32, outcome: Result<JsValue, JsValue>) -> bool {
     })
 }
 
-/// Awaits a promise.
 pub fn settled(promise: &Promise) -> Settled {
     let id = next_id();
     SLOTS.with_borrow_mut(|slots| slots.push(Slot { id, outcome: None }));
@@ -233,7 +231,6 @@ pub fn now_ms() -> f64 {
     NOW_MS.get()
 }
 
-/// Waits for some milliseconds.
 pub fn sleep(ms: u64) -> impl Future<Output = ()> {
     let until_ms = now_ms() + ms as f64;
     poll_fn(move |_| {

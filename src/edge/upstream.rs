@@ -22,27 +22,36 @@ impl Fetch for Runtime {
             Upstream::Origin { .. } => global().unchecked_into(),
             Upstream::Service(name) => bound(&self.env, name.as_str())?,
         };
-        let controller = AbortController::new().map_err(fault)?;
-        let init = init(&self.request, request, &controller).map_err(fault)?;
-        let promise = fetcher.fetch_with_str_and_init(&request.url, &init).map_err(fault)?;
-        let Some(response) = task::within(request.timeout_ms, task::settled(&promise)).await else {
-            controller.abort_with_reason(&streams::timeout("the upstream did not answer in time"));
-            return Err(Fault::TimedOut);
-        };
-        let response: Response = response.map_err(fault)?.unchecked_into();
-        let headers = headers::from_runtime(&response.headers());
-        let length = headers.value("content-length").and_then(length);
-        let body = response.body().map(|body| streams::guarded(&body, length, request.idle_ms));
-        let body = body.transpose()?.map(Into::into);
-        Ok(UpstreamResponse { status: response.status(), headers, body })
+        let init = init(&self.request, request).map_err(fault)?;
+        send(&fetcher, &request.url, &init, request.timeout_ms, request.idle_ms).await
     }
 }
 
-fn init(
-    client: &Request,
-    request: &UpstreamRequest,
-    controller: &AbortController,
-) -> Result<RequestInit, JsValue> {
+/// Sends a request, and gives it up if no response begins within `timeout_ms`. The response's body
+/// fails if it pauses for longer than `idle_ms`, or has another length than stated.
+pub async fn send(
+    fetcher: &Fetcher,
+    url: &str,
+    init: &RequestInit,
+    timeout_ms: u64,
+    idle_ms: u64,
+) -> Result<UpstreamResponse<JsValue>> {
+    let controller = AbortController::new().map_err(fault)?;
+    init.set_signal(Some(&controller.signal()));
+    let promise = fetcher.fetch_with_str_and_init(url, init).map_err(fault)?;
+    let Some(response) = task::within(timeout_ms, task::settled(&promise)).await else {
+        controller.abort_with_reason(&streams::timeout("the upstream did not answer in time"));
+        return Err(Fault::TimedOut);
+    };
+    let response: Response = response.map_err(fault)?.unchecked_into();
+    let headers = headers::from_runtime(&response.headers());
+    let length = headers.value("content-length").and_then(length);
+    let body = response.body().map(|body| streams::guarded(&body, length, idle_ms));
+    let body = body.transpose()?.map(Into::into);
+    Ok(UpstreamResponse { status: response.status(), headers, body })
+}
+
+fn init(client: &Request, request: &UpstreamRequest) -> Result<RequestInit, JsValue> {
     let init = RequestInit::new();
     init.set_method(&request.method);
     init.set_headers_headers(&headers::to_runtime(&request.headers)?);
@@ -50,7 +59,6 @@ fn init(
         init.set_body_opt_readable_stream(client.body().as_ref());
     }
     init.set_redirect(RequestRedirect::Manual);
-    init.set_signal(Some(&controller.signal()));
     // No crate has these two: the body as it came, and nothing cached on the way.
     Reflect::set(&init, &"encodeResponseBody".into(), &"manual".into())?;
     let cf = Object::new();

@@ -26,6 +26,10 @@ pub trait Bodies {
     /// Returns two streams, each with all bytes of `body`.
     fn share(&self, body: Self::Body) -> Result<(Self::Body, Self::Body)>;
 
+    /// Returns a stream of all bytes of some bodies, one after the other. It fails if their length
+    /// in all is not `length`.
+    fn join(&self, bodies: Vec<Self::Body>, length: u64) -> Result<Self::Body>;
+
     fn held_of(&self, bytes: &[u8]) -> Self::Held;
 
     fn held_length(&self, held: &Self::Held) -> u64;

@@ -16,6 +16,15 @@ pub enum BodyFault {
     Broken,
 }
 
+/// The requests that one of the runtime's rate limiters counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateLimit {
+    /// Requests to fresh hosts.
+    Fresh,
+    /// Renditions to be made for requests without a signature.
+    Media,
+}
+
 pub trait Clock {
     fn now(&self) -> UnixMillis;
 
@@ -31,8 +40,8 @@ pub trait Isolate {
     /// Returns random bytes, fit for secrets.
     fn random(&self) -> Option<[u8; 39]>;
 
-    /// Asks the runtime's rate limiter whether another request of this key passes.
-    async fn limit(&self, key: &str) -> Result<bool>;
+    /// Asks a rate limiter of the runtime whether another request of this key passes.
+    async fn limit(&self, limit: RateLimit, key: &str) -> Result<bool>;
 
     /// Returns all headers of the request.
     fn request_headers(&self) -> Headers;

@@ -13,6 +13,7 @@ pub mod fault;
 pub mod isolate;
 pub mod join;
 pub mod limiter;
+pub mod media;
 pub mod settings;
 pub mod store;
 pub mod upstream;
@@ -20,12 +21,13 @@ pub mod upstream;
 pub use bodies::{Bodies, Part, ResponseBody};
 pub use edge_cache::{EdgeCache, EdgeContent, EdgeEntry};
 pub use fault::{Fault, Result};
-pub use isolate::{BodyFault, Clock, Isolate};
+pub use isolate::{BodyFault, Clock, Isolate, RateLimit};
+pub use media::Media;
 pub use store::{
-    Blob, Condition, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Store, Upload,
-    UploadedPart, Versioned, Written,
+    Blob, Condition, Listing, Object, ObjectBody, ObjectMeta, ObjectPage, ObjectWritten, Store,
+    Upload, UploadedPart, Versioned, Written,
 };
 pub use upstream::{Fetch, UpstreamRequest, UpstreamResponse};
 
 /// All ports of one request; cloned into work that continues behind the response.
-pub trait Ports: Store + EdgeCache + Fetch + Isolate + Clock + Clone + 'static {}
+pub trait Ports: Store + EdgeCache + Fetch + Media + Isolate + Clock + Clone + 'static {}

@@ -70,6 +70,17 @@ pub struct Deadlines {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaSettings {
+    /// The keys of all sites' signatures are derived from it. Without one no signature is valid.
+    pub secret: Option<String>,
+    /// For a rendition to be made.
+    pub deadline_ms: u64,
+    /// Limit of renditions to be made for one client of a site without a signature, if the runtime
+    /// has no rate limiter.
+    pub rate: Rate,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Parent domain of the hostnames of all sites.
     pub base_domain: Hostname,
@@ -88,6 +99,7 @@ pub struct Settings {
     pub allowed_origins: Vec<Upstream>,
     /// Limit for each key on the fresh host if the runtime has no rate limiter.
     pub fresh_rate: Rate,
+    pub media: MediaSettings,
     /// Budget of the memory tier.
     pub memory_bytes_max: usize,
     /// Names of the invalid variables.
@@ -125,6 +137,11 @@ impl Settings {
             client_ip_field: vars.parsed("CLIENT_IP_FIELD", header_name),
             allowed_origins: vars.parsed("ALLOWED_ORIGINS", upstreams).unwrap_or_default(),
             fresh_rate: Rate::per_minute(vars.number("FRESH_LIMIT_PER_MINUTE", 600_u32)),
+            media: MediaSettings {
+                secret: (vars.var)("MEDIA_SECRET").filter(|secret| !secret.is_empty()),
+                deadline_ms: vars.number("MEDIA_DEADLINE_MS", 20_000_u32).into(),
+                rate: Rate::per_minute(vars.number("MEDIA_LIMIT_PER_MINUTE", 1_200_u32)),
+            },
             memory_bytes_max: vars.number("MEMORY_BYTES_MAX", 32 * 1024 * 1024),
             invalid: Vec::new(),
         };

@@ -43,6 +43,14 @@ pub enum Blob<'a> {
     RequestBody(u64),
 }
 
+/// The bytes of a new object.
+#[derive(Debug, Clone, Copy)]
+pub enum ObjectBody<'a, H> {
+    /// The body of the client's request, as long as the object's metadata says.
+    RequestBody,
+    Held(&'a H),
+}
+
 /// The result of storing a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upload {
@@ -147,11 +155,12 @@ pub trait Store: Bodies {
 
     async fn object_meta(&self, key: &Key) -> Result<Option<ObjectMeta>>;
 
-    /// Streams the body of the client's request into an object. Ignores the entity tag in `meta`,
-    /// and the time if the store has a clock.
+    /// Writes an object if the condition holds. Ignores the entity tag in `meta`, and the time if
+    /// the store has a clock.
     async fn object_write(
         &self,
         key: &Key,
+        body: ObjectBody<'_, Self::Held>,
         meta: &ObjectMeta,
         condition: &Condition,
     ) -> Result<ObjectWritten>;

@@ -12,7 +12,6 @@ use crate::site::source::type_rule::TypeRule;
 use crate::wire::media_type::{self, risk};
 use crate::wire::path::file_extension;
 
-/// Returns the media type of a file by its extension.
 pub fn by_extension(path: &str, settings: &PublishSettings) -> String {
     let extension = file_extension(path).map(str::to_ascii_lowercase);
     let own = extension.and_then(|extension| settings.types.get(&extension));

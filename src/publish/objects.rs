@@ -30,7 +30,6 @@ pub const PART_BYTES: u64 = 32 * 1024 * 1024;
 /// Asks the server not to invalidate copies; one call does so for all objects afterwards.
 const LEAVE: &str = "invalidate=false";
 
-/// A collection on a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Objects<'a> {
     pub client: &'a Client,
@@ -97,7 +96,6 @@ impl Objects<'_> {
         })
     }
 
-    /// Stores a stream.
     pub fn put_stream(
         &self,
         name: &ObjectName,
@@ -325,7 +323,6 @@ impl Objects<'_> {
     }
 }
 
-/// The stored parts of an upload.
 struct UploadedParts<'a> {
     client: &'a Client,
     path: &'a str,

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::publish::clock;
 
-/// The position of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlobPlace {
     /// When the pack was begun, in nanoseconds: its name.
@@ -69,12 +68,10 @@ impl PackWriter {
     }
 }
 
-/// Returns the file of a pack.
 pub fn path(folder: &Path, pack: u64) -> PathBuf {
     folder.join(format!("{pack:x}.pack"))
 }
 
-/// Reads a blob.
 pub fn read(pack: &Path, offset: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut file = File::open(pack)?;
     // Checked first, so that a wrong length does not allocate more memory than the file has bytes.

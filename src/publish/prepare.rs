@@ -91,7 +91,6 @@ fn not_allowed(upstreams: &[Located<Upstream>], allowed: Option<&[Upstream]>) ->
     upstreams.iter().filter(refused).map(problem).collect()
 }
 
-/// Refuses a path that is not a folder.
 pub fn check_folder(folder: &Path) -> Result<(), Failure> {
     if folder.is_dir() {
         return Ok(());

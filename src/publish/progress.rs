@@ -1,6 +1,5 @@
 //! Reports the progress of long operations to the caller.
 
-/// Receives the progress of an operation.
 pub trait Progress: Sync {
     /// Begins a step, which ends when the returned value is dropped.
     fn step(&self, verb: &'static str, total: u64, unit: Unit) -> Box<dyn Step>;
@@ -14,12 +13,10 @@ pub enum Unit {
     Bytes,
 }
 
-/// A step under way.
 pub trait Step: Sync {
     fn advance(&self, amount: u64);
 }
 
-/// Ignores all progress.
 #[derive(Debug, Clone, Copy)]
 pub struct Silent;
 

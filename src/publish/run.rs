@@ -27,7 +27,6 @@ use crate::site::ids::{DeploymentId, SiteName, StageName};
 /// Number of times that a publish starts over because files changed meanwhile.
 const ROUNDS_MAX: u32 = 3;
 
-/// The result of a publish.
 #[derive(Debug, Clone, Serialize)]
 pub struct Published {
     pub deployment: DeploymentId,

@@ -27,7 +27,6 @@ impl<P: Ports> Draft<P> {
         Self { status, headers, body, error: None, cache_status }
     }
 
-    /// Returns the response for an error.
     pub fn error(error: HttpError) -> Self {
         Self::error_with(error, error.headers())
     }
@@ -55,7 +54,6 @@ impl<P: Ports> Draft<P> {
         Self::new(status, headers, ResponseBody::Empty)
     }
 
-    /// Sets the `detail` of Cache-Status.
     pub fn detail(mut self, detail: &'static str) -> Self {
         self.cache_status.detail = Some(detail);
         self

@@ -34,7 +34,6 @@ pub enum Open {
 }
 
 impl Found {
-    /// Returns the response with all of the representation.
     pub fn whole<P: Ports>(mut self) -> Draft<P> {
         if let Some(length) = self.length {
             self.headers.set("content-length", length.to_string());

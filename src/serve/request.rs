@@ -68,7 +68,6 @@ impl RequestHeader {
     }
 }
 
-/// The headers of a request.
 pub trait RequestHeaders {
     /// Returns the value of a header, its lines joined by `, `; `None` if it is absent.
     fn value(&self, header: RequestHeader) -> Option<String>;

@@ -13,7 +13,6 @@ use crate::site::records::live::Retained;
 use crate::site::records::takedown::{Takedown, TakedownPath};
 use crate::wire::time::UnixMillis;
 
-/// The server's version, settings and limits.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Server {
     #[serde(default)]
@@ -32,7 +31,6 @@ pub struct Server {
     pub limits: Limits,
 }
 
-/// Maximum sizes that a server accepts.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Limits {
     pub blob_bytes_max: u64,
@@ -45,7 +43,6 @@ pub struct Limits {
     pub paths_max: usize,
 }
 
-/// The live record of a stage.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StageView {
     pub stage: StageName,
@@ -86,11 +83,9 @@ pub struct Activated {
     pub effective_within_secs: u64,
 }
 
-/// The response to a commit.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Committed {
     pub deployment: DeploymentId,
-    /// The deployment's own address.
     #[serde(default)]
     pub url: String,
     /// All takedowns of the site.
@@ -106,13 +101,11 @@ pub struct MissingQuestion {
     pub hashes: Vec<ContentHash>,
 }
 
-/// The response to a [`MissingQuestion`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MissingBlobs {
     pub missing: Vec<ContentHash>,
 }
 
-/// The response to a purge.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Purged {
     pub stage: StageName,
@@ -125,13 +118,11 @@ pub struct Purged {
     pub effective_within_secs: u64,
 }
 
-/// The response to a takedown.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TakenDown {
     /// The new takedown, or the existing one of the same path.
     #[serde(flatten)]
     pub takedown: Takedown,
-    /// Whether the takedown is new.
     #[serde(default)]
     pub changed: bool,
     #[serde(default)]
@@ -142,6 +133,16 @@ pub struct TakenDown {
     /// Stages whose live deployment was not searched.
     #[serde(default)]
     pub unchecked: Vec<StageName>,
+}
+
+/// Whether a site has renditions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaAccess {
+    /// Whether the server has a media worker.
+    pub enabled: bool,
+    /// The key that signs the site's URLs; `None` if the operator has set no secret.
+    #[serde(default)]
+    pub key: Option<String>,
 }
 
 /// The response to one call of a deletion.

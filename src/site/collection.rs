@@ -117,7 +117,6 @@ pub enum ActiveContent {
     /// Served so that a browser does not run it.
     #[default]
     Inert,
-    /// Served unchanged.
     Serve,
 }
 

@@ -67,6 +67,17 @@ pub fn object_prefix(site: &SiteName, collection: &CollectionName, prefix: &str)
     format!("obj/{site}/{collection}/{prefix}")
 }
 
+/// A rendition: the first hash names the version of its source, the second covers everything that
+/// decides its bytes.
+pub fn rendition(site: &SiteName, source: &ContentHash, hash: &ContentHash) -> Key {
+    Key([&renditions_prefix(site, source), hash.hex().as_str()].concat())
+}
+
+/// The prefix of the renditions of one version of a source.
+pub fn renditions_prefix(site: &SiteName, source: &ContentHash) -> String {
+    format!("derived/{site}/{source}/")
+}
+
 /// Names the cache entries of a stage, apart from those of an earlier site of the same name.
 #[derive(Debug, Clone, Copy)]
 pub struct StoredFor<'a> {
@@ -105,9 +116,14 @@ pub fn live_prefix(site: &SiteName) -> String {
 }
 
 /// Returns the prefixes of a site's keys other than its records, each with its name in messages.
-pub fn content_prefixes(site: &SiteName) -> [(&'static str, String); 3] {
+pub fn content_prefixes(site: &SiteName) -> [(&'static str, String); 4] {
     let below = |kind: &str| format!("{kind}/{site}/");
-    [("deployments", below("dep")), ("objects", below("obj")), ("blobs", below("blob"))]
+    [
+        ("deployments", below("dep")),
+        ("objects", below("obj")),
+        ("renditions", below("derived")),
+        ("blobs", below("blob")),
+    ]
 }
 
 /// Returns a key from a listing by prefix; `None` if it lacks the prefix.
@@ -148,6 +164,7 @@ mod tests {
         let (hash, all) = (ContentHash::of(b"x"), HexPrefix::parse("").unwrap());
         assert_ne!(blob(&a, &hash), blob(&ab, &hash));
         assert!(!blob(&ab, &hash).as_str().starts_with(&blob_prefix(&a, &all)));
+        assert!(!rendition(&ab, &hash, &hash).as_str().starts_with(&renditions_prefix(&a, &hash)));
         assert!(!live(&ab, &StageName::production()).as_str().starts_with(&live_prefix(&a)));
     }
 

@@ -45,7 +45,6 @@ impl Headers {
         self.add(fold(name.into()), value.into());
     }
 
-    /// Removes every line of `name`.
     pub fn remove(&mut self, name: &str) {
         self.lines.retain(|line| !line.0.eq_ignore_ascii_case(name));
     }

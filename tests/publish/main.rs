@@ -1,4 +1,4 @@
-//! Publishes real folders to a server in memory.
+//! Publishes real folders to the worker's admin API, over ports in memory.
 
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -10,8 +10,11 @@ mod other_builds;
 mod presets;
 mod removal;
 mod server;
-mod stored;
 mod unreachable_server;
+
+#[path = "../serving/support/mod.rs"]
+#[expect(dead_code, reason = "the rest is for tests/serving")]
+mod support;
 
 use std::fs;
 use std::io::Read;
@@ -29,7 +32,8 @@ use selvedge::publish::run::{Published, publish as publish_to};
 use selvedge::site::ids::{SiteName, StageName};
 use serde_json::Value;
 
-use server::{Fault, Server, WINNER};
+use server::{Fault, Server};
+use support::world::ROOT_TOKEN;
 
 /// A temporary folder with a `site` to publish and a `cache`.
 struct Folder(PathBuf);
@@ -105,7 +109,7 @@ fn publish(
         retry_after_second_millis: 10,
         ..Backoff::default()
     };
-    let client = Client::new(&server.url, "root", backoff).unwrap();
+    let client = Client::new(&server.url, ROOT_TOKEN, backoff).unwrap();
     publish_to(options, &client, &Silent)
 }
 
@@ -154,7 +158,7 @@ fn only_changed_files_are_sent() {
         let again = publish(&options, &server, 1).unwrap();
         assert_eq!(again.deployment, first.deployment);
         assert_eq!((again.blobs_sent, again.changed, again.seq), (0, false, Some(1)));
-        assert!(server.with(|state| state.received.is_empty()));
+        assert_eq!(server.received(), 0);
     }
     folder.write("page7.html", page(77).as_bytes());
     let edited = folder.publish(&server).unwrap();
@@ -241,7 +245,7 @@ fn all_problems_are_reported_before_anything_is_sent() {
     assert_eq!(found.len(), expected.len() - 1, "the twins are one: {found:#?}");
     assert_eq!((failure.ending, &*failure.code), (Ending::Refused, "invalid-folder"));
     assert!(failure.problems.iter().all(|problem| !problem.hint.is_empty()), "{found:#?}");
-    assert!(server.with(|state| state.sites.is_empty()), "nothing was created or sent");
+    assert!(server.keys("").is_empty(), "nothing was created or sent");
 }
 
 #[cfg(unix)]
@@ -332,7 +336,7 @@ fn command(folder: &Folder, url: &str, arguments: &[&str]) -> Command {
         .current_dir(&folder.0)
         .env("XDG_CACHE_HOME", folder.0.join("user-cache"))
         .env("SELVEDGE_URL", url)
-        .env("SELVEDGE_TOKEN", "root")
+        .env("SELVEDGE_TOKEN", ROOT_TOKEN)
         .env_remove("SELVEDGE_SITE");
     command
 }

@@ -8,6 +8,7 @@ use selvedge::publish::objects::{PART_BYTES, WHOLE_BYTES_MAX};
 use serde_json::Value;
 
 use super::server::{Fault, Server};
+use super::support::folder::{self, publish};
 use super::{Folder, command, text};
 
 /// A server with the site `www`, and a folder in which commands run.
@@ -19,7 +20,9 @@ struct World {
 impl World {
     fn new() -> Self {
         let server = Server::start();
-        server.with(|state| state.sites.insert("www".into(), Default::default()));
+        let public = r#"{"collections":[{"name":"public","prefix":"/public/"}]}"#;
+        let site = folder::Folder::new(&[("/index.html", "x")]).configured(public);
+        server.within(move |world| drop(publish(world, "www", "production", &site)));
         Self { server, folder: Folder::new() }
     }
 
@@ -48,10 +51,11 @@ impl World {
     }
 
     fn object(&self, name: &str) -> Option<(Vec<u8>, String, String)> {
-        self.server.with(|state| {
-            let object = state.sites["www"].objects.stored.get(name)?;
-            Some((object.body.clone(), object.media_type.clone(), object.tags.clone()))
-        })
+        let path = format!("/sites/www/collections/public/objects/{name}");
+        let found = self.server.admin("GET", &path, Value::Null);
+        let header = |name| found.field(name).to_owned();
+        let (media_type, tags) = (header("selvedge-media-type"), header("selvedge-tags"));
+        (found.status == 200).then_some((found.body, media_type, tags))
     }
 
     fn file(&self, name: &str) -> Vec<u8> {
@@ -61,8 +65,7 @@ impl World {
     /// Returns the number of names in each new call to invalidate, and the stale objects.
     fn invalidated(&self) -> (Vec<Option<usize>>, Vec<String>) {
         self.server.with(|state| {
-            let objects = &mut state.sites.entry("www".into()).or_default().objects;
-            (std::mem::take(&mut objects.invalidations), objects.left.iter().cloned().collect())
+            (std::mem::take(&mut state.invalidations), state.left.iter().cloned().collect())
         })
     }
 }
@@ -112,10 +115,9 @@ fn a_folder() {
         world.folder.write(name, name.as_bytes());
     }
     assert_eq!(world.run(0, &["put", "in", "--prefix", "p/"]), "3 files are stored\n");
-    let names = world
-        .server
-        .with(|state| state.sites["www"].objects.stored.keys().cloned().collect::<Vec<_>>());
-    assert_eq!(names, ["p/100%25.txt", "p/a.txt", "p/deep/b%20c.css"]);
+    let names = ["p/100%25.txt", "p/a.txt", "p/deep/b%20c.css"];
+    let keys = names.map(|name| format!("obj/www/public/{name}"));
+    assert_eq!(world.server.keys("obj/"), keys);
     assert_eq!(world.object("p/deep/b%20c.css").unwrap().1, "text/css; charset=utf-8");
 }
 
@@ -228,7 +230,7 @@ fn an_upload_that_fails_is_aborted() {
     world.run(1, &["put", "large.bin"]);
     let last = world.server.with(|state| state.requests.last().cloned().unwrap());
     assert!(last.starts_with("DELETE "), "{last}");
-    assert!(world.server.with(|state| state.sites["www"].objects.uploads.is_empty()));
+    assert!(world.server.keys("upload/").is_empty());
     assert_eq!(world.object("large.bin"), None);
 }
 
@@ -283,13 +285,17 @@ fn objects_stored_before_a_failure_are_invalidated() {
 fn failed_invalidation_is_reported() {
     let world = World::new();
     world.folder.write("x", b"1");
-    world.server.with(|state| state.sites.get_mut("www").unwrap().objects.is_stuck = true);
+    world.server.fail_where(Fault::Stuck, |_, path| path.contains("/objects/"));
     for args in [&["put", "x"][..], &["delete", "x"]] {
         let text = world.run(0, args);
         assert_eq!(world.invalidated(), (vec![Some(1)], vec![]), "{text}");
+        world.server.within(|world| world.pass_ms(1_000));
         assert!(!text.contains("3900 s"), "{text}");
     }
-    world.server.fail_where(Fault::Status(403), |_, path| path.ends_with("/invalidate"));
+    world.server.fail(|_, _, path| match path.ends_with("/invalidate") {
+        true => Fault::Status(403),
+        false => Fault::Stuck,
+    });
     for args in [&["put", "x"][..], &["put", ".", "--prefix", "p/"]] {
         let text = world.run(2, args);
         assert!(text.contains("edge copies are not invalidated"), "{text}");

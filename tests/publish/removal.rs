@@ -1,7 +1,11 @@
 //! `takedown`, `deployments forget` and `sites delete`.
 
+use selvedge::publish::options::PublishOptions;
+use selvedge::site::ids::StageName;
+use serde_json::json;
+
 use super::server::{Fault, Server};
-use super::{Folder, check, json, selvedge};
+use super::{Folder, check, json, publish, selvedge};
 
 fn requests(server: &Server, method: &str) -> usize {
     server.with(|state| state.requests.iter().filter(|r| r.starts_with(method)).count())
@@ -41,16 +45,22 @@ fn removals_need_confirmation() {
 #[test]
 fn takedowns() {
     let (folder, server, _) = published();
+    // A stage whose deployment can't be read.
+    let staging =
+        PublishOptions { stage: StageName::parse("staging").unwrap(), ..folder.options() };
+    folder.write("large/a.txt", b"a");
+    let id = publish(&staging, &server, 1).unwrap().deployment;
+    server.within(move |world| world.remove(&format!("dep/www/{id}")));
     let list = ["takedown", "--site", "www", "--list"];
     assert_eq!(check(&folder, &server, &list, 0, &[]), "none\n");
     let invoice = "/Invoice%202024.pdf";
     let (hidden, shown) = (format!("{invoice} is taken down"), format!("{invoice} is shown again"));
     let rows: [(&[&str], i32, &[&str]); 13] = [
         (&["/Invoice 2024.pdf", "--yes"], 0, &[&hidden, "everywhere within 30 s", "--undo"]),
-        (&[invoice, "--yes"], 0, &["already, by someone"]),
+        (&[invoice, "--yes"], 0, &["already, by root"]),
         (&["/index.html", "-y"], 0, &["STILL SERVED live on production"]),
         (&["/large/*", "-y"], 0, &["staging may serve it live"]),
-        (&["--list"], 0, &["/large/*", "someone"]),
+        (&["--list"], 0, &["/large/*", "root"]),
         (&["--undo", "//Invoice 2024.pdf"], 0, &[&shown]),
         (&["--undo", "/Invoice 2024.pdf"], 1, &[]),
         (&[], 1, &[]),
@@ -73,9 +83,9 @@ fn takedowns() {
 #[test]
 fn publish_warns_about_taken_down_files() {
     let (folder, server, _) = published();
-    server.with(|state| {
-        state.sites.get_mut("www").unwrap().takedowns = vec!["/docs/*".into(), "/none".into()];
-    });
+    for path in ["/docs/*", "/none"] {
+        server.admin("POST", "/sites/www/takedowns", json!({ "path": path }));
+    }
     folder.write("docs/more.html", b"more");
     let published = folder.publish(&server).unwrap();
     let [warning] = published.warnings.as_slice() else { panic!("{:?}", published.warnings) };
@@ -125,15 +135,13 @@ fn deleting_a_site() {
 fn a_lost_answer_is_not_a_failure() {
     let commands: [(&[&str], usize); 3] = [
         (&["takedown", "/a.pdf", "--yes", "--site", "www"], 1),
-        (&["sites", "delete", "www", "--yes"], 3),
+        (&["sites", "delete", "www", "--yes"], 15),
         (&["takedown", "--undo", "/x", "--site", "www"], 1),
     ];
     for (command, calls) in commands {
         for lost in 0..calls {
             let (folder, server, _) = published();
-            server.with(|state| {
-                state.sites.get_mut("www").unwrap().takedowns = vec!["/x".into()];
-            });
+            server.admin("POST", "/sites/www/takedowns", json!({ "path": "/x" }));
             server.fail_at(lost, Fault::LostAnswer);
             check(&folder, &server, command, 0, &[]);
         }

@@ -1,18 +1,23 @@
-//! An in-memory server of the admin API that fails on request.
+//! The worker's admin API behind a socket, over ports in memory. It fails on request.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use selvedge::ports::Fault as StoreFault;
+use selvedge::site::collection::ObjectName;
 use selvedge::site::deployment::asset::Asset;
 use selvedge::site::deployment::manifest::{Manifest, ShardPlace};
 use selvedge::site::deployment::shard::Shard;
-use selvedge::site::ids::{ContentHash, DeploymentId};
+use selvedge::site::ids::ContentHash;
 use serde_json::{Value, json};
 
-use super::stored::{Lines, Objects};
+use super::support::folder::{Folder, publish};
+use super::support::response::{Isolate, Response};
+use super::support::world::{Op, ROOT_TOKEN, Trouble, World};
 
 /// The treatment of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,37 +35,26 @@ pub enum Fault {
     Silence,
     /// The connection is closed, and the server stops listening.
     Death,
-    /// The request takes effect after another publish activated [`WINNER`] on production.
+    /// The request takes effect after another publish activated its deployment on production.
     LostRace,
+    /// The request takes effect while no live record can be written.
+    Stuck,
 }
-
-pub const WINNER: &str = "dwwwwwwwwwwwwwwwwwwwwwwwww";
 
 type Faults = Box<dyn FnMut(usize, &str, &str) -> Fault + Send>;
-
-#[derive(Default)]
-pub struct Site {
-    /// Objects of the collection `public`.
-    pub objects: Objects,
-    pub blobs: BTreeMap<ContentHash, Vec<u8>>,
-    pub roots: BTreeMap<String, Vec<u8>>,
-    pub stages: BTreeMap<String, (String, u64)>,
-    pub keys: Vec<Value>,
-    pub takedowns: Vec<String>,
-    /// Calls left until the site is deleted; `None` unless a deletion has begun.
-    pub deletion: Option<u64>,
-}
+type Job = Box<dyn FnOnce(&World) + Send>;
 
 pub struct State {
-    pub sites: BTreeMap<String, Site>,
     /// Method and path of every request.
     pub requests: Vec<String>,
-    /// Hashes of blobs received, in order.
-    pub received: Vec<ContentHash>,
     pub blob_bytes_max: u64,
     pub batch_bytes_max: u64,
-    pub is_silent: bool,
-    pub is_dead: bool,
+    /// Objects changed without invalidating their edge copies.
+    pub left: BTreeSet<String>,
+    /// Number of names in each call to invalidate; `None` for the whole collection.
+    pub invalidations: Vec<Option<usize>>,
+    is_silent: bool,
+    is_dead: bool,
     faults: Faults,
 }
 
@@ -68,20 +62,38 @@ pub struct State {
 pub struct Server {
     pub url: String,
     state: Arc<Mutex<State>>,
+    /// The thread of the world, which can't move between threads.
+    world: Sender<Job>,
+}
+
+struct Call {
+    method: String,
+    path: String,
+    lines: Vec<(String, String)>,
+    body: Vec<u8>,
 }
 
 impl Server {
     pub fn start() -> Self {
-        Self::listen(Arc::new(Mutex::new(State {
-            sites: BTreeMap::new(),
+        let (world, jobs) = mpsc::channel::<Job>();
+        thread::spawn(move || {
+            let world = World::with_vars(&[
+                ("DEFAULT_SITE", "default"),
+                ("ALLOWED_ORIGINS", "https://api.test"),
+            ]);
+            jobs.into_iter().for_each(|job| job(&world));
+        });
+        let state = State {
             requests: Vec::new(),
-            received: Vec::new(),
             blob_bytes_max: 1 << 20,
             batch_bytes_max: 8 << 20,
+            left: BTreeSet::new(),
+            invalidations: Vec::new(),
             is_silent: false,
             is_dead: false,
             faults: Box::new(|_, _, _| Fault::None),
-        })))
+        };
+        Self::listen(Arc::new(Mutex::new(state)), world)
     }
 
     /// Forgets the requests so far, and answers all further ones.
@@ -110,13 +122,13 @@ impl Server {
     pub fn restart(&self) -> Self {
         self.with(|state| (state.is_silent, state.is_dead) = (false, false));
         self.reset();
-        Self::listen(self.state.clone())
+        Self::listen(self.state.clone(), self.world.clone())
     }
 
-    fn listen(state: Arc<Mutex<State>>) -> Self {
+    fn listen(state: Arc<Mutex<State>>, world: Sender<Job>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = Self { url, state };
+        let server = Self { url, state, world };
         let accepting = server.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -134,364 +146,221 @@ impl Server {
         look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Runs a function in the world behind the socket.
+    pub fn within<R: Send + 'static>(&self, act: impl FnOnce(&World) -> R + Send + 'static) -> R {
+        let (sender, receiver) = mpsc::channel();
+        self.world.send(Box::new(move |world| drop(sender.send(act(world))))).unwrap();
+        receiver.recv().unwrap()
+    }
+
     /// Faults see the number of the request from now on, its method and its path.
     pub fn fail(&self, faults: impl FnMut(usize, &str, &str) -> Fault + Send + 'static) {
         self.with(|state| {
             state.faults = Box::new(faults);
             state.requests.clear();
-            state.received.clear();
         });
+        self.within(|world| drop(world.log.take()));
     }
 
+    /// Makes a call that is not counted.
+    pub fn admin(&self, method: &str, path: &str, body: Value) -> Response {
+        let call = Call {
+            method: method.to_owned(),
+            path: format!("/.selvedge/v1{path}"),
+            lines: vec![("authorization".into(), format!("Bearer {ROOT_TOKEN}"))],
+            body: if body.is_null() { Vec::new() } else { body.to_string().into_bytes() },
+        };
+        self.answer(call, Fault::None)
+    }
+
+    pub fn keys(&self, prefix: &'static str) -> Vec<String> {
+        self.within(move |world| world.keys(prefix))
+    }
+
+    /// Returns the number of blobs received since the last call to [`Self::fail`].
+    pub fn received(&self) -> usize {
+        self.within(|world| world.log.borrow().iter().filter(|at| at.op == Op::Upload).count())
+    }
+
+    /// Returns the deployment and the sequence number of a stage.
     pub fn live(&self, site: &str, stage: &str) -> Option<(String, u64)> {
-        self.with(|state| state.sites.get(site)?.stages.get(stage).cloned())
+        let found = self.admin("GET", &format!("/sites/{site}/stages/{stage}"), Value::Null);
+        (found.status == 200).then(|| {
+            let live = found.json();
+            (live["deployment"].as_str().unwrap().to_owned(), live["seq"].as_u64().unwrap())
+        })
     }
 
     /// Returns the manifest that production serves.
     pub fn manifest(&self, site: &str) -> Manifest {
-        self.with(|state| {
-            let site = &state.sites[site];
-            let (id, _) = &site.stages["production"];
-            Manifest::parse(&site.roots[id]).unwrap()
-        })
+        let (id, _) = self.live(site, "production").unwrap();
+        let root = self.admin("GET", &format!("/sites/{site}/deployments/{id}"), Value::Null);
+        Manifest::parse(&root.body).unwrap()
     }
 
     pub fn asset(&self, site: &str, path: &str) -> Option<Asset> {
-        let manifest = self.manifest(site);
-        self.with(|state| match manifest.shard_of(path)? {
+        match self.manifest(site).shard_of(path)? {
             ShardPlace::Inline(shard) => shard.lookup(path),
-            ShardPlace::Blob(hash) => {
-                let bytes = state.sites[site].blobs[&hash].clone();
-                Shard::parse(bytes).unwrap().lookup(path)
-            }
-        })
+            ShardPlace::Blob(hash) => Shard::parse(self.blob(site, &hash)).unwrap().lookup(path),
+        }
     }
 
-    /// Returns the bytes served at a path in a coding; every blob is checked.
+    /// Returns the bytes served at a path in a coding.
     pub fn bytes(&self, site: &str, path: &str, coding: &str) -> Option<Vec<u8>> {
         let asset = self.asset(site, path)?;
-        self.with(|state| {
-            let site = &state.sites[site];
-            let found = asset.representations().iter().find(|r| r.coding.token() == coding)?;
-            let bytes = site.blobs[&found.hash].clone();
-            assert_eq!((bytes.len() as u64, ContentHash::of(&bytes)), (found.length, found.hash));
-            Some(bytes)
-        })
+        let found = asset.representations().iter().find(|r| r.coding.token() == coding)?;
+        let bytes = self.blob(site, &found.hash);
+        assert_eq!((bytes.len() as u64, ContentHash::of(&bytes)), (found.length, found.hash));
+        Some(bytes)
+    }
+
+    fn blob(&self, site: &str, hash: &ContentHash) -> Vec<u8> {
+        self.admin("GET", &format!("/sites/{site}/blobs/{hash}"), Value::Null).body
     }
 
     fn serve(&self, stream: TcpStream) {
         let mut reader = BufReader::new(stream.try_clone().unwrap());
         let mut writer = stream;
-        while let Some((method, path, lines, body)) = read_request(&mut reader) {
-            let answer = self.with(|state| {
+        while let Some(call) = read_call(&mut reader) {
+            let (fault, is_silent) = self.with(|state| {
                 let number = state.requests.len();
-                state.requests.push(format!("{method} {path}"));
-                match (state.faults)(number, &method, &path) {
-                    Fault::None => Some(state.answer(&method, &path, &lines, &body)),
-                    Fault::Refused(code) => Some((503, error(code, "try later"))),
-                    Fault::Status(status) => Some((status, error("unavailable", "try later"))),
-                    Fault::LostRequest => None,
-                    Fault::Silence => {
-                        state.is_silent = true;
-                        None
-                    }
-                    Fault::Death => {
-                        state.is_dead = true;
-                        None
-                    }
-                    Fault::LostRace => {
-                        let stages = &mut state.sites.get_mut("www").unwrap().stages;
-                        let seq = stages.get("production").map_or(0, |(_, seq)| *seq);
-                        stages.insert("production".into(), (WINNER.into(), seq + 1));
-                        Some(state.answer(&method, &path, &lines, &body))
-                    }
-                    Fault::LostAnswer => {
-                        state.answer(&method, &path, &lines, &body);
-                        None
-                    }
-                }
+                state.requests.push(format!("{} {}", call.method, call.path));
+                let fault = (state.faults)(number, &call.method, &call.path);
+                state.is_silent |= fault == Fault::Silence;
+                state.is_dead |= fault == Fault::Death;
+                (fault, state.is_silent)
             });
-            let (is_silent, is_dead) = self.with(|state| (state.is_silent, state.is_dead));
             if is_silent {
                 // The thread ends with the process.
                 loop {
                     thread::park();
                 }
             }
-            if is_dead {
-                // Lets the listener see it.
-                let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
-                return;
-            }
-            let Some((status, body)) = answer else { return };
-            let head = format!(
-                "HTTP/1.1 {status} X\r\nRetry-After: 2\r\nContent-Length: {}\r\n\r\n",
-                body.len()
-            );
-            let body = if method == "HEAD" { Vec::new() } else { body };
-            if writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&body)).is_err() {
+            let answer = match fault {
+                Fault::Refused(code) => error(503, code),
+                Fault::Status(status) => error(status, "unavailable"),
+                Fault::LostRequest => return,
+                Fault::Death => {
+                    // Lets the listener see it.
+                    let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
+                    return;
+                }
+                _ => self.answer(call, fault),
+            };
+            if fault == Fault::LostAnswer || send(&mut writer, &answer).is_err() {
                 return;
             }
         }
+    }
+
+    fn answer(&self, call: Call, fault: Fault) -> Response {
+        let Call { method, path, lines, body } = call;
+        let (target, sent) = (path.clone(), body.clone());
+        let mut response = self.within(move |world| {
+            match fault {
+                Fault::LostRace => {
+                    let winner = Folder::new(&[("/index.html", "winner")]);
+                    publish(world, "www", "production", &winner);
+                }
+                Fault::Stuck => {
+                    world.trouble(Op::Write, "live/", Trouble::Before(StoreFault::Failed))
+                }
+                _ => {}
+            }
+            let call = Isolate::new(world).ask(&method, &format!("https://cdn.test{target}"));
+            let call = lines.iter().fold(call, |call, (name, value)| call.header(name, value));
+            let mut response = call.body(&body).send();
+            world.heal();
+            // Nobody waits for a deletion: the clock moves instead.
+            let mut answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+            if let Some(secs) = answer["wait_secs"].as_u64() {
+                world.pass_ms(secs * 1_000);
+                answer["wait_secs"] = json!(0);
+                response = json_response(200, &answer);
+            }
+            response
+        });
+        self.with(|state| match path.split_once("/collections/public/") {
+            Some((_, call)) if response.status < 300 => state.note_copies(call, &sent, &response),
+            None if path == "/.selvedge/v1" => response = state.limited(&response.json()),
+            _ => {}
+        });
+        response
     }
 }
 
 impl State {
-    fn answer(&mut self, method: &str, path: &str, lines: &Lines, body: &[u8]) -> (u16, Vec<u8>) {
-        let path = path.strip_prefix("/.selvedge/v1").unwrap();
-        if path == "/sites/www/collections/public/invalidate" {
-            let site = self.sites.entry("www".to_owned()).or_default();
-            return site.objects.invalidate(body);
-        }
-        if let Some(target) = path.strip_prefix("/sites/www/collections/public/objects") {
-            let site = self.sites.entry("www".to_owned()).or_default();
-            return site.objects.answer(method, target, lines, body);
-        }
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-        let value: Value = serde_json::from_slice(body).unwrap_or_default();
-        let not_found = || (404, error("not-found", "there is no such thing"));
-        match (method, segments.as_slice()) {
-            ("GET", []) => ok(&json!({
-                "version": "0.1.0", "store": "r2", "live_bound_secs": 30,
-                "allowed_origins": ["https://api.test"], "limits": {
-                    "blob_bytes_max": self.blob_bytes_max, "batch_bytes_max": self.batch_bytes_max,
-                    "batch_blobs_max": 256, "missing_hashes_max": 10_000, "paths_max": 1_000_000}
-            })),
-            ("GET", ["sites"]) => ok(&json!({"sites": self.sites.keys().collect::<Vec<_>>()})),
-            ("PUT", ["sites", name]) => {
-                self.sites.entry((*name).to_owned()).or_default();
-                ok(&json!({ "site": name }))
+    fn note_copies(&mut self, call: &str, sent: &[u8], response: &Response) {
+        let answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        let is_invalidated = answer["invalidated"].as_bool();
+        if let Some(object) = call.strip_prefix("objects/") {
+            let name = object.split('?').next().unwrap();
+            assert_eq!(ObjectName::parse(name).unwrap().as_str(), name, "names are canonical");
+            if is_invalidated == Some(false) {
+                self.left.insert(name.to_owned());
             }
-            ("DELETE", ["sites", name]) => self.delete_site(name, query),
-            (_, ["sites", name, "takedowns"]) => {
-                let Some(site) = self.sites.get_mut(*name) else { return not_found() };
-                site.takedowns(method, query, &value).unwrap_or_else(not_found)
-            }
-            (_, ["sites", name, rest @ ..]) => {
-                let Some(site) = self.sites.get_mut(*name) else {
-                    return (404, error("not-found", "there is no such site"));
-                };
-                let answer = site.answer(method, rest, body, &value, &mut self.received);
-                answer.unwrap_or_else(not_found)
-            }
-            _ => not_found(),
+        } else if is_invalidated == Some(true) {
+            let sent: Value = serde_json::from_slice(sent).unwrap();
+            let names = sent["names"].as_array();
+            self.invalidations.push(names.map(Vec::len));
+            let is_named = |left: &String| names.is_none_or(|names| names.contains(&json!(left)));
+            self.left.retain(|left| !is_named(left));
         }
+    }
+
+    /// Returns the description of the server, with its own limits.
+    fn limited(&self, server: &Value) -> Response {
+        let mut server = server.clone();
+        server["limits"]["blob_bytes_max"] = json!(self.blob_bytes_max);
+        server["limits"]["batch_bytes_max"] = json!(self.batch_bytes_max);
+        json_response(200, &server)
     }
 }
 
-impl State {
-    /// Deletes a site in three calls: a batch, a wait, and the end.
-    fn delete_site(&mut self, name: &str, query: &str) -> (u16, Vec<u8>) {
-        let Some(site) = self.sites.get_mut(name) else {
-            return (404, error("not-found", "there is no such site"));
-        };
-        if name == "default" && query != "allow_default=true" && site.deletion.is_none() {
-            return (409, error("default-site", "this is the DEFAULT_SITE"));
-        }
-        let left = site.deletion.map_or(2, |left| left - 1);
-        site.deletion = Some(left);
-        if left == 0 {
-            self.sites.remove(name);
-        }
-        let phase = ["site", "waiting", "blobs"][left as usize];
-        let deleted = [1, 0, 1_000][left as usize];
-        ok(&json!({"site": name, "done": left == 0, "phase": phase, "deleted": deleted,
-            "wait_secs": 0, "effective_within_secs": 30}))
-    }
+fn error(status: u16, code: &str) -> Response {
+    let error = json!({ "code": code, "message": "try later", "hint": "a hint" });
+    let mut response = json_response(status, &json!({ "error": error }));
+    response.headers.push(("retry-after".into(), "2".into()));
+    response
 }
 
-impl Site {
-    fn takedowns(&mut self, method: &str, query: &str, value: &Value) -> Option<(u16, Vec<u8>)> {
-        let path = match method {
-            "DELETE" => selvedge::wire::query::value(query, "path").unwrap(),
-            _ => value["path"].as_str().unwrap_or_default().to_owned(),
-        };
-        let known = self.takedowns.iter().position(|known| *known == path);
-        match method {
-            "GET" => {
-                let view = |path: &String| json!({"path": path, "at_ms": 0, "by": "someone"});
-                let views: Vec<_> = self.takedowns.iter().map(view).collect();
-                Some(ok(&json!({ "takedowns": views })))
-            }
-            "POST" => {
-                if known.is_none() {
-                    self.takedowns.push(path.clone());
-                }
-                let live_on = if path == "/index.html" { vec!["production"] } else { vec![] };
-                let unchecked = if path == "/large/*" { vec!["staging"] } else { vec![] };
-                Some(ok(&json!({"path": path, "at_ms": 0, "by": "someone",
-                    "changed": known.is_none(), "effective_within_secs": 30,
-                    "live_on": live_on, "unchecked": unchecked})))
-            }
-            _ => {
-                self.takedowns.remove(known?);
-                Some(ok(&json!({"path": path, "undone": true, "effective_within_secs": 30})))
-            }
-        }
-    }
-
-    fn answer(
-        &mut self,
-        method: &str,
-        rest: &[&str],
-        body: &[u8],
-        value: &Value,
-        received: &mut Vec<ContentHash>,
-    ) -> Option<(u16, Vec<u8>)> {
-        match (method, rest) {
-            ("GET", []) => Some(ok(&json!({"site": "x"}))),
-            ("POST", ["blobs", "missing"]) => {
-                let prefix = value["prefix"].as_str().unwrap();
-                let asked = value["hashes"].as_array().unwrap().iter().map(|h| h.as_str().unwrap());
-                let asked: BTreeSet<_> = asked.map(|h| ContentHash::parse(h).unwrap()).collect();
-                assert!(asked.iter().all(|hash| hash.hex().starts_with(prefix)));
-                let missing = asked.iter().filter(|hash| !self.blobs.contains_key(hash));
-                Some(ok(&json!({"missing": missing.collect::<Vec<_>>()})))
-            }
-            ("POST", ["blobs"]) => {
-                let mut rest = body;
-                let mut stored = 0;
-                while let Some((hash, tail)) = rest.split_first_chunk::<32>() {
-                    let (length, tail) = tail.split_first_chunk::<4>().unwrap();
-                    let (blob, tail) = tail.split_at(u32::from_le_bytes(*length) as usize);
-                    assert_eq!(ContentHash::of(blob).0, *hash);
-                    self.blobs.insert(ContentHash(*hash), blob.to_vec());
-                    received.push(ContentHash(*hash));
-                    (rest, stored) = (tail, stored + 1);
-                }
-                Some(ok(&json!({ "stored": stored })))
-            }
-            ("PUT", ["blobs", hash]) => {
-                let hash = ContentHash::parse(hash).unwrap();
-                if ContentHash::of(body) != hash {
-                    return Some((422, error("hash-mismatch", "not these bytes")));
-                }
-                self.blobs.insert(hash, body.to_vec());
-                received.push(hash);
-                Some(ok(&json!({})))
-            }
-            ("GET", ["blobs", hash]) => {
-                Some((200, self.blobs.get(&ContentHash::parse(hash).unwrap())?.clone()))
-            }
-            ("PUT", ["deployments", id]) => {
-                assert_eq!(DeploymentId::of_root(body).as_str(), *id);
-                let manifest = Manifest::parse(body).unwrap();
-                assert!(manifest.head().shards.iter().all(|hash| self.blobs.contains_key(hash)));
-                self.roots.insert((*id).to_owned(), body.to_vec());
-                Some(ok(&json!({"deployment": id, "url": format!("http://{id}--x/"),
-                    "takedowns": self.takedowns})))
-            }
-            ("GET", ["deployments", id]) => Some((200, self.roots.get(*id)?.clone())),
-            ("DELETE", ["deployments", id]) => {
-                let live_on: Vec<_> =
-                    self.stages.iter().filter(|(_, (live, _))| live == id).collect();
-                if let [(stage, _), ..] = live_on.as_slice() {
-                    let message = format!("the deployment is live on {stage}");
-                    return Some((409, error("still-live", &message)));
-                }
-                self.roots.remove(*id)?;
-                Some(ok(&json!({"deployment": id, "forgotten": true,
-                    "effective_within_secs": 30})))
-            }
-            ("GET", ["deployments"]) => {
-                let stages = self.stages.keys().map(|stage| (stage.clone(), self.live(stage)));
-                Some(ok(&json!({"stages": stages.collect::<BTreeMap<_, _>>()})))
-            }
-            ("GET", ["stages", stage]) => {
-                self.stages.contains_key(*stage).then(|| ok(&self.live(stage)))
-            }
-            ("POST", ["purge"]) => {
-                let (_, seq) = self.stages.get_mut(value["stage"].as_str()?)?;
-                *seq += 1;
-                let scope = match value["all"].as_bool() {
-                    Some(true) => json!("all"),
-                    _ => {
-                        let mut scope = value.clone();
-                        scope.as_object_mut()?.remove("stage");
-                        scope
-                    }
-                };
-                Some(ok(&json!({
-                    "stage": value["stage"], "seq": *seq, "at_ms": 1_700_000_000_000_u64,
-                    "scope": scope, "effective_within_secs": 30})))
-            }
-            ("GET", ["keys"]) => Some(ok(&json!({"keys": self.keys}))),
-            ("POST", ["keys"]) => {
-                let id = format!("id{}", self.keys.len());
-                let key = json!({"id": id, "name": value["name"], "created_ms": 0,
-                    "expires_ms": value["expires_secs"]});
-                self.keys.push(key.clone());
-                let mut shown = key;
-                shown["key"] = json!(format!("slk_www_{id}_secret"));
-                Some(ok(&shown))
-            }
-            ("DELETE", ["keys", id]) => {
-                let before = self.keys.len();
-                self.keys.retain(|key| key["id"] != *id);
-                (self.keys.len() < before).then(|| ok(&json!({"revoked": true})))
-            }
-            ("POST", ["stages", stage, "activate"]) => Some(self.activate(stage, value)),
-            _ => None,
-        }
-    }
-
-    fn live(&self, stage: &str) -> Value {
-        let (deployment, seq) = &self.stages[stage];
-        json!({"stage": stage, "kind": "permanent", "deployment": deployment, "seq": seq,
-               "activated_ms": 1_700_000_000_000_u64, "by": "someone", "retained": []})
-    }
-
-    fn activate(&mut self, stage: &str, value: &Value) -> (u16, Vec<u8>) {
-        let wanted = value["deployment"].as_str().unwrap().to_owned();
-        assert!(self.roots.contains_key(&wanted), "activated before it was committed");
-        let current = self.stages.get(stage).cloned();
-        let seq = current.as_ref().map_or(0, |(_, seq)| *seq);
-        let changed = current.as_ref().is_none_or(|(deployment, _)| *deployment != wanted);
-        if changed && value["expected_seq"].as_u64().is_some_and(|expected| expected != seq) {
-            let mut lost: Value = serde_json::from_slice(&error("lost-race", "too late")).unwrap();
-            lost["error"]["winner"] = self.live(stage);
-            return (409, lost.to_string().into_bytes());
-        }
-        if changed {
-            self.stages.insert(stage.to_owned(), (wanted, seq + 1));
-        }
-        let mut answer = self.live(stage);
-        answer["changed"] = json!(changed);
-        answer["effective_within_secs"] = json!(30);
-        answer["url"] = json!("http://x/");
-        ok(&answer)
-    }
+fn json_response(status: u16, body: &Value) -> Response {
+    let body = body.to_string().into_bytes();
+    let headers = vec![("content-length".into(), body.len().to_string())];
+    Response { status, headers, body, is_cut: false }
 }
 
-pub fn ok(value: &Value) -> (u16, Vec<u8>) {
-    (200, value.to_string().into_bytes())
+fn send(writer: &mut TcpStream, response: &Response) -> std::io::Result<()> {
+    let mut bytes = format!("HTTP/1.1 {} X\r\n", response.status).into_bytes();
+    for (name, value) in &response.headers {
+        write!(bytes, "{name}: {value}\r\n")?;
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(&response.body);
+    writer.write_all(&bytes)
 }
 
-pub fn error(code: &str, message: &str) -> Vec<u8> {
-    json!({"error": {"code": code, "message": message, "hint": "a hint"}}).to_string().into_bytes()
-}
-
-fn read_request(reader: &mut impl BufRead) -> Option<(String, String, Lines, Vec<u8>)> {
+fn read_call(reader: &mut impl BufRead) -> Option<Call> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
     let mut parts = line.split(' ').map(str::to_owned);
     let (method, path) = (parts.next()?, parts.next()?);
-    let (mut length, mut lines) = (0, Lines::new());
+    let (mut length, mut lines) = (0, Vec::<(String, String)>::new());
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
         let Some((name, value)) = line.trim_end().split_once(": ") else { break };
         let name = name.to_ascii_lowercase();
-        if name == "content-length" {
-            length = value.parse().ok()?;
-        }
         assert!(name != "transfer-encoding", "every length is known");
-        assert!(!lines.contains_key(&name), "{name} twice");
-        lines.insert(name, value.to_owned());
+        assert!(lines.iter().all(|(known, _)| *known != name), "{name} twice");
+        match name.as_str() {
+            "content-length" => length = value.parse().ok()?,
+            // The socket's own.
+            "host" => {}
+            _ => lines.push((name, value.to_owned())),
+        }
     }
-    assert!(lines["authorization"].starts_with("Bearer "));
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some((method, path, lines, body))
+    Some(Call { method, path, lines, body })
 }

@@ -14,6 +14,7 @@ use selvedge::publish::progress::Silent;
 use selvedge::publish::run::publish;
 
 use super::server::{Fault, Server};
+use super::support::world::ROOT_TOKEN;
 use super::{Folder, noise, selvedge, text};
 
 /// Maximum duration of a command without an answer from the server.
@@ -148,13 +149,13 @@ fn no_command_waits_longer_than_half_a_minute() {
         }
     });
     for (folder, server) in [silent, dead] {
-        let kept = server.with(|state| state.received.len());
+        let kept = server.received();
         let server = server.restart();
         let output = selvedge(&folder, &server.url, &[&publish[..], &["--json"]].concat());
         assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-        let sent = server.with(|state| state.received.len());
+        let sent = server.received();
         assert!(kept > 0 && sent > 0);
-        assert_eq!(server.with(|state| state.sites["www"].blobs.len()), kept + sent, "none twice");
+        assert_eq!(server.keys("blob/www/").len(), kept + sent, "none twice");
     }
 }
 
@@ -165,7 +166,7 @@ fn impatient(url: &str) -> Client {
         silence_millis_max: 500,
         ..Backoff::default()
     };
-    Client::new(url, "root", backoff).unwrap()
+    Client::new(url, ROOT_TOKEN, backoff).unwrap()
 }
 
 #[test]

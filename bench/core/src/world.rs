@@ -12,13 +12,14 @@ use selvedge::pipeline::handle;
 use selvedge::ports::settings::Settings;
 use selvedge::ports::{
     Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, EdgeEntry, Fault, Fetch,
-    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Result, Store,
+    Isolate, Listing, Media, Object, ObjectBody, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, RateLimit, Result, Store,
     Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written,
 };
 use selvedge::serve::request::{RequestHeader, RequestHeaders};
 use selvedge::serve::response::Response;
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
+use selvedge::site::media::plan::Plan;
 use selvedge::wire::headers::Headers;
 use selvedge::wire::time::{DeltaSeconds, UnixMillis};
 
@@ -114,7 +115,7 @@ impl Isolate for InMemory {
         None
     }
 
-    async fn limit(&self, _: &str) -> Result<bool> {
+    async fn limit(&self, _: RateLimit, _: &str) -> Result<bool> {
         Err(Fault::Missing)
     }
 
@@ -149,6 +150,10 @@ impl Bodies for InMemory {
 
     fn share(&self, body: Rc<[u8]>) -> Result<(Rc<[u8]>, Rc<[u8]>)> {
         Ok((body.clone(), body))
+    }
+
+    fn join(&self, _: Vec<Rc<[u8]>>, _: u64) -> Result<Rc<[u8]>> {
+        Err(Fault::Missing)
     }
 
     fn held_of(&self, _: &[u8]) -> Rc<[u8]> {
@@ -215,7 +220,13 @@ impl Store for InMemory {
         Err(Fault::Missing)
     }
 
-    async fn object_write(&self, _: &Key, _: &ObjectMeta, _: &Condition) -> Result<ObjectWritten> {
+    async fn object_write(
+        &self,
+        _: &Key,
+        _: ObjectBody<'_, Rc<[u8]>>,
+        _: &ObjectMeta,
+        _: &Condition,
+    ) -> Result<ObjectWritten> {
         Err(Fault::Missing)
     }
 
@@ -261,6 +272,21 @@ impl EdgeCache for InMemory {
         _: EdgeContent<Self>,
         _: DeltaSeconds,
     ) -> Result<()> {
+        Err(Fault::Missing)
+    }
+}
+
+impl Media for InMemory {
+    fn has_media(&self) -> bool {
+        false
+    }
+
+    async fn render(
+        &self,
+        _: &Plan,
+        _: Rc<[u8]>,
+        _: u64,
+    ) -> Result<UpstreamResponse<Rc<[u8]>>> {
         Err(Fault::Missing)
     }
 }

@@ -41,7 +41,6 @@ pub struct Exchange<'a> {
     pub method: &'a Method,
     /// The authority of the request's URL, as the client sent it.
     pub authority: &'a str,
-    /// Whether the request has an `Authorization` header.
     pub has_authorization: bool,
     pub directives: RequestDirectives,
     pub status: u16,
@@ -61,7 +60,6 @@ pub enum Extent {
     Part,
 }
 
-/// Why a response is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotStored {
     Method,

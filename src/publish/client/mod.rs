@@ -104,7 +104,6 @@ impl Client {
         !self.endpoint.token.starts_with(TOKEN_PREFIX)
     }
 
-    /// Returns whether the server ever responded.
     pub fn was_heard(&self) -> bool {
         self.watchdog.was_heard()
     }
@@ -114,7 +113,6 @@ impl Client {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Returns the server's settings and limits.
     pub fn server(&self) -> Result<Server, Failure> {
         self.get("")
     }
@@ -133,12 +131,10 @@ impl Client {
         }
     }
 
-    /// Sends a GET and parses the answer.
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.parse(path, &self.call("GET", path, Payload::Empty)?.body)
     }
 
-    /// Sends JSON and parses the answer.
     pub fn send<T: DeserializeOwned>(
         &self,
         method: &str,
@@ -236,7 +232,6 @@ impl Client {
         })
     }
 
-    /// Parses the JSON of an answer.
     pub fn parse<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Failure> {
         serde_json::from_slice(body).map_err(|error| {
             attempt_error::unexpected(&self.endpoint, &format!("{API}{path}"), &error)

@@ -5,10 +5,10 @@
 
 use serde_norway::Value;
 
-use crate::publish::config::headers::ConfiguredHeaders;
 use crate::site::rules::header_op::HeaderOp;
+use crate::site::rules::pattern::Language;
 use crate::site::source::diagnostic::{Diagnostic, Report};
-use crate::site::source::headers_file;
+use crate::site::source::header_lines::{self, HeaderLines};
 
 pub const FILE_NAMES: [&str; 2] = ["app.config.yaml", "ext.config.yaml"];
 
@@ -16,7 +16,7 @@ const REMEDY: &str = "Write it as for App Builder: a selector, and below it `Nam
 
 #[derive(Debug, Default)]
 pub struct AppConfig {
-    pub headers: ConfiguredHeaders,
+    pub headers: HeaderLines,
     /// Files that hold its extensions, relative to its folder.
     pub includes: Vec<String>,
 }
@@ -104,9 +104,9 @@ impl AppConfigReader<'_> {
                 continue;
             };
             let op = HeaderOp::Set(name.to_ascii_lowercase(), value.trim().to_owned());
-            ops.extend(headers_file::checked(&mut self.report, line, &name, op));
+            ops.extend(header_lines::checked(&mut self.report, line, &name, op));
         }
-        self.read.headers.add(&mut self.report, line, &selector, ops);
+        self.read.headers.add(&mut self.report, line, (Language::Selector, &selector), ops);
     }
 
     /// Returns the line of the last key of a path of keys, as far as it is found.

@@ -1,99 +1,23 @@
 //! Header rules of all configuration files.
 
 use crate::publish::config::routes::within;
-use crate::site::rules::header_op::{HeaderOp, PROTECTED, Touch};
-use crate::site::rules::pattern::{Language, Pattern};
+use crate::site::rules::header_op::{HeaderOp, Touch};
 use crate::site::rules::{HEADER_RULES_MAX, HeaderRule, HeaderRules};
-use crate::site::source::diagnostic::{Diagnostic, Located, Report, Severity};
-use crate::site::source::headers_file::HeadersFile;
-use crate::site::source::type_rule::{CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeRule};
+use crate::site::source::diagnostic::{Diagnostic, Located, Severity};
+use crate::site::source::header_lines::HeaderLines;
+use crate::site::source::type_rule::TypeRule;
 
-/// Header rules in the order in which they apply.
-#[derive(Debug, Default)]
-pub struct ConfiguredHeaders {
-    pub rules: Vec<Located<HeaderRule>>,
-    pub types: Vec<Located<TypeRule>>,
-    /// Lines about headers that the header stage sets.
-    pub touches: Vec<Located<Touch>>,
-}
-
-impl ConfiguredHeaders {
-    /// Adds a rule on a line; its operations have their own lines.
-    pub fn add(
-        &mut self,
-        report: &mut Report,
-        line: u32,
-        selector: &str,
-        ops: Vec<(u32, HeaderOp)>,
-    ) {
-        let (types, ops): (Vec<_>, Vec<_>) =
-            ops.into_iter().partition(|(_, op)| op.name() == CONTENT_TYPE);
-        for (line, op) in types {
-            self.types.extend(media_type(report, line, selector, &op));
-        }
-        for (at, op) in ops.iter().filter(|(_, op)| PROTECTED.contains(&op.name())) {
-            let touch = Touch { op: op.clone(), rule_line: line };
-            self.touches.push(report.locate(*at, touch));
-        }
-        let ops = ops.into_iter().map(|(_, op)| op).collect();
-        match HeaderRule::parse(selector, Language::Selector, ops) {
-            // All of its operations were refused or are types.
-            Ok(rule) if rule.ops().next().is_none() => {}
-            Ok(rule) => self.rules.push(report.locate(line, rule)),
-            Err(mistake) => report.mistake(line, &mistake),
-        }
-    }
-
-    pub fn extend(&mut self, other: Self) {
-        self.rules.extend(other.rules);
-        self.types.extend(other.types);
-        self.touches.extend(other.touches);
-    }
-
-    /// Returns the rules within the limit and the media types, and reports lines without effect.
-    pub fn review(
-        self,
-        has_actions: bool,
-        diagnostics: &mut Vec<Diagnostic>,
-    ) -> (HeaderRules, Vec<Located<TypeRule>>) {
-        without_effect(&self.touches, &self.rules, has_actions, diagnostics);
-        let remedy = "Write fewer rules with `*` or `:name`.";
-        let rules = within(self.rules, HEADER_RULES_MAX, "header rules", remedy, diagnostics);
-        let rules = rules.into_iter().map(|located| located.rule).collect();
-        (HeaderRules::new(rules).unwrap_or_default(), self.types)
-    }
-}
-
-impl From<HeadersFile> for ConfiguredHeaders {
-    fn from(file: HeadersFile) -> Self {
-        Self { rules: file.rules, types: file.types, touches: file.touches }
-    }
-}
-
-fn media_type(
-    report: &mut Report,
-    line: u32,
-    selector: &str,
-    op: &HeaderOp,
-) -> Option<Located<TypeRule>> {
-    let value = match op {
-        HeaderOp::Set(_, value) => value,
-        HeaderOp::Append(..) => {
-            report.error(line, "`content-type` can't be appended to", "Write it below `set`.");
-            return None;
-        }
-        HeaderOp::Unset(_) => {
-            report.warning(line, TYPE_UNSET, TYPE_UNSET_REMEDY);
-            return None;
-        }
-    };
-    match TypeRule::parse(selector, Language::Selector, value) {
-        Ok(rule) => return Some(report.locate(line, rule)),
-        // The header rule is refused for its pattern.
-        Err(_) if Pattern::parse(selector, Language::Selector).is_err() => {}
-        Err(mistake) => report.mistake(line, &mistake),
-    }
-    None
+/// Returns the rules within the limit and the media types, and reports lines without effect.
+pub fn review(
+    headers: HeaderLines,
+    has_actions: bool,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (HeaderRules, Vec<Located<TypeRule>>) {
+    without_effect(&headers.touches, &headers.rules, has_actions, diagnostics);
+    let remedy = "Write fewer rules with `*` or `:name`.";
+    let rules = within(headers.rules, HEADER_RULES_MAX, "header rules", remedy, diagnostics);
+    let rules = rules.into_iter().map(|located| located.rule).collect();
+    (HeaderRules::new(rules).unwrap_or_default(), headers.types)
 }
 
 /// Reports lines without effect, because `serve::headers` sets the header after the site's rules.

@@ -56,9 +56,9 @@ pub fn load(folder: &Path, explicit: Option<&Path>) -> Loaded {
     }
     let headers_path = folder.join(headers_file::FILE_NAME);
     if let Some(text) = loader.read(&headers_path, Absence::Fine) {
-        let file = headers_file::parse(&shown(&headers_path), &text);
-        loader.diagnostics.extend_from_slice(&file.diagnostics);
-        loader.read.headers.extend(file.into());
+        let (lines, found) = headers_file::parse(&shown(&headers_path), &text);
+        loader.read.headers.extend(lines);
+        loader.diagnostics.extend(found);
     }
     for name in app_config::FILE_NAMES {
         loader.app_config(folder, name);
@@ -180,7 +180,7 @@ impl Loader {
         let redirects = redirects::within_limits(redirect_rules, &mut diagnostics);
         config.redirects = redirects::review(&redirects, &site, &mut diagnostics);
         let has_actions = !config.actions.is_empty();
-        let (header_rules, types) = headers.review(has_actions, &mut diagnostics);
+        let (header_rules, types) = headers::review(headers, has_actions, &mut diagnostics);
         config.headers = header_rules;
         sort(&mut diagnostics);
         Loaded {

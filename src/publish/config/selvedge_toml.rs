@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
-use crate::publish::config::headers::ConfiguredHeaders;
 use crate::publish::config::media::{PresetFile, media};
 use crate::publish::config::settings::{Fingerprint, PublishSettings};
 use crate::publish::config::sources::{self, Sources};
@@ -19,7 +18,7 @@ use crate::site::rules::header_policy::check_value;
 use crate::site::rules::pattern::{Language, Pattern};
 use crate::site::source::diagnostic::{Diagnostic, Located};
 use crate::site::source::fallback::Fallback;
-use crate::site::source::headers_file;
+use crate::site::source::header_lines::{self, HeaderLines};
 use crate::site::source::redirects_file::STATUS_DEFAULT;
 use crate::wire::time::DeltaSeconds;
 
@@ -51,7 +50,7 @@ pub struct SelvedgeToml {
     pub redirects: Vec<Located<RedirectRule>>,
     /// Rewrites of everything to one page.
     pub fallbacks: Vec<Located<Fallback>>,
-    pub headers: ConfiguredHeaders,
+    pub headers: HeaderLines,
     pub sources: Sources,
     pub preset_files: Vec<Located<PresetFile>>,
 }
@@ -238,13 +237,13 @@ fn headers(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut Selve
     let mut ops = Vec::new();
     for (line, name) in source.strings(table, "unset") {
         let op = HeaderOp::Unset(name.to_ascii_lowercase());
-        ops.extend(headers_file::checked(&mut source.report, line, &name, op));
+        ops.extend(header_lines::checked(&mut source.report, line, &name, op));
     }
     let wanted = "names and values, as in { X-Frame-Options = \"DENY\" }";
     for (key, op) in [("set", HeaderOp::Set as MakeOp), ("append", HeaderOp::Append)] {
         for (line, name, value) in source.string_table(table, key, wanted) {
             let op = op(name.to_ascii_lowercase(), value);
-            ops.extend(headers_file::checked(&mut source.report, line, &name, op));
+            ops.extend(header_lines::checked(&mut source.report, line, &name, op));
         }
     }
     let Some((line, selector)) = selector else { return };
@@ -252,5 +251,5 @@ fn headers(source: &mut TomlSource, line: u32, table: &DeTable, read: &mut Selve
         let remedy = "Write set, append or unset, or remove the rule.";
         source.report.warning(line, "the header rule does nothing", remedy);
     }
-    read.headers.add(&mut source.report, line, &selector, ops);
+    read.headers.add(&mut source.report, line, (Language::Selector, &selector), ops);
 }

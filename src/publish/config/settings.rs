@@ -33,7 +33,6 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Returns whether an error stops the publish.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }

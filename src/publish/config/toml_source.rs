@@ -20,7 +20,6 @@ pub struct TomlSource {
     line_starts: Vec<usize>,
 }
 
-/// A value with its line.
 pub type OnLine<T> = (u32, T);
 
 /// A word that is not a variant of an enum, with the variants.
@@ -68,7 +67,6 @@ impl TomlSource {
         u32::try_from(lines).unwrap_or(u32::MAX)
     }
 
-    /// Reports unknown keys.
     pub fn check_keys(&mut self, table: &DeTable, place: &str, known: &[&str]) {
         for key in table.keys() {
             let name = key.get_ref().as_ref();
@@ -169,7 +167,6 @@ impl TomlSource {
         array.filter_map(|item| self.value(&key, item, wanted, text)).collect()
     }
 
-    /// Returns the tables of an array of tables.
     pub fn tables<'a, 't>(
         &mut self,
         table: &'a DeTable<'t>,

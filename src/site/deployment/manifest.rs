@@ -44,7 +44,6 @@ pub const APPLICATION_PAGES: [&str; 2] = ["/200.html", "/index.html"];
 
 const MAGIC: [u8; 4] = *b"SVM1";
 
-/// The reason why a manifest can't be parsed or built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestError(Box<str>);
 
@@ -68,7 +67,6 @@ const WRONG_ID: &str = "the manifest does not hash to its id";
 /// The JSON part of the root.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Head {
-    /// The number of paths.
     pub paths: u64,
     /// The sum of their lengths in the identity coding.
     pub bytes: u64,
@@ -86,14 +84,12 @@ pub struct Head {
     pub shards: Vec<ContentHash>,
 }
 
-/// The location of the shard of a path.
 #[derive(Debug, PartialEq)]
 pub enum ShardPlace<'a> {
     Inline(&'a Shard),
     Blob(ContentHash),
 }
 
-/// A parsed manifest root.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
     id: DeploymentId,

@@ -80,7 +80,6 @@ impl Shard {
         })
     }
 
-    /// Returns the number of entries in the index.
     pub fn len(&self) -> usize {
         self.count
     }

@@ -9,7 +9,7 @@ use crate::site::media::draft::{Draft, QUALITY_DEFAULT, line};
 use crate::site::media::error::MediaError;
 use crate::site::media::parameter::{Role, Values};
 use crate::site::media::size::{Size, listed_ratio};
-use crate::site::media::transformation::{Format, Transformation, Wanted};
+use crate::site::media::transformation::{Flip, Format, Rotation, Transformation, Wanted};
 use crate::wire::query;
 
 const LIST: &str = "list the ratio in `ratios`, sign the URL, or define a preset";
@@ -49,7 +49,11 @@ impl MediaRequest {
     pub fn is_plain(&self) -> bool {
         let made = &self.transformation;
         let is_image = !matches!(made.format, Wanted::Format(Format::Json | Format::Thumbhash));
-        is_image && !self.has_preset && made.overlays.is_empty() && made.text.is_none()
+        // A part or a blur may be there to hide the rest.
+        let is_whole = made.rect.is_none() && made.blur == 0;
+        let is_upright = made.rotate == Rotation::default() && made.flip == Flip::default();
+        let is_bare = made.overlays.is_empty() && made.text.is_none();
+        is_image && is_whole && is_upright && is_bare && !self.has_preset
     }
 }
 

@@ -6,7 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::site::codec;
 use crate::site::media::transformation::Transformation;
+use crate::wire::percent::percent_decode;
+use crate::wire::query;
 
 /// Version of everything that decides a rendition's bytes: part of each rendition's key. A release
 /// that changes them raises it.
@@ -25,6 +28,19 @@ pub struct Plan {
     pub overlay_bytes: Vec<u64>,
     /// With text only.
     pub font_bytes: Option<u64>,
+}
+
+impl Plan {
+    /// Returns the target of the request.
+    pub fn target(&self) -> String {
+        let json = codec::encode(self);
+        ["/render?", &query::encode(&json)].concat()
+    }
+
+    /// Parses the query of a target.
+    pub fn parse(query: &str) -> Option<Self> {
+        codec::decode_record(percent_decode(query)?.as_bytes())
+    }
 }
 
 /// Why the media worker made no rendition.

@@ -138,6 +138,28 @@ pub enum Format {
     Json,
 }
 
+const MEDIA_TYPES: [(Format, &str); 7] = [
+    (Format::Avif, "image/avif"),
+    (Format::Webp, "image/webp"),
+    (Format::Jpg, "image/jpeg"),
+    (Format::Png, "image/png"),
+    (Format::Gif, "image/gif"),
+    (Format::Thumbhash, "application/octet-stream"),
+    (Format::Json, "application/json"),
+];
+
+impl Format {
+    pub fn media_type(self) -> &'static str {
+        let found = MEDIA_TYPES.iter().find(|(format, _)| *format == self);
+        found.map_or("", |(_, media_type)| media_type)
+    }
+
+    pub fn of_media_type(text: &str) -> Option<Self> {
+        let found = MEDIA_TYPES.iter().find(|(_, media_type)| *media_type == text);
+        found.map(|(format, _)| *format)
+    }
+}
+
 /// The format that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -29,7 +29,6 @@ pub const BAN_LIFE_MS: u64 = (OBJECT_LIFE_SECS_MAX as u64 + 120) * 1_000;
 #[serde(rename_all = "lowercase")]
 pub enum BanScope {
     All,
-    /// A decoded path.
     Path(String),
     /// All decoded paths that begin with this text.
     Prefix(String),
@@ -161,7 +160,6 @@ impl From<BannedObject> for String {
     }
 }
 
-/// Splits a list of tags.
 pub fn tags(list: &str) -> impl Iterator<Item = &str> {
     list.split([',', ' ', '\t']).filter(|tag| !tag.is_empty())
 }

@@ -58,7 +58,6 @@ pub struct LiveRecord {
     pub site_created_ms: Option<UnixMillis>,
 }
 
-/// The result of a change of a live record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The record to write in place of the current one.
@@ -67,16 +66,13 @@ pub enum Change {
     Already(LiveRecord),
 }
 
-/// The direction of an activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
     /// A publish or a promotion.
     Forward,
-    /// A rollback.
     Back,
 }
 
-/// An activation of a deployment.
 #[derive(Debug, Clone)]
 pub struct Activation<'a> {
     pub site: &'a SiteName,

@@ -43,7 +43,6 @@ pub struct Credential {
     /// Identifies the credential in lists and in its text.
     pub id: String,
     pub name: String,
-    /// SHA-256 of the text.
     pub hash: ContentHash,
     /// `None` for a key.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,7 +51,6 @@ pub struct Credential {
     pub expires_ms: Option<UnixMillis>,
 }
 
-/// A custom hostname of a site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostEntry {
     pub host: Hostname,
@@ -76,7 +74,6 @@ pub struct SiteRecord {
     pub deletion: Option<Deletion>,
 }
 
-/// The state of a deletion in progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deletion {
     pub at_ms: UnixMillis,

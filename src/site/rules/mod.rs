@@ -147,7 +147,6 @@ impl Redirects {
         Ok(redirects)
     }
 
-    /// Returns the rules in their order.
     pub fn rules(&self) -> &[RedirectRule] {
         &self.rules
     }
@@ -167,7 +166,6 @@ impl Redirects {
         rule.outcome(&captures, query)
     }
 
-    /// Returns the first matching rule and its captures.
     pub fn matching<'s>(
         &self,
         host: &'s str,
@@ -198,7 +196,6 @@ impl<'de> Deserialize<'de> for Redirects {
     }
 }
 
-/// A header rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedRule", into = "UncheckedRule")]
 pub struct HeaderRule {

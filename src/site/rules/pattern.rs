@@ -85,7 +85,6 @@ impl Pattern {
         self.language
     }
 
-    /// Returns whether the pattern is limited to some hosts.
     pub fn has_host(&self) -> bool {
         self.host.is_some()
     }

@@ -104,7 +104,6 @@ pub fn unknown_name<'t>(text: &'t str, names: &[Box<str>]) -> Option<&'t str> {
     })
 }
 
-/// The compiled target of a redirect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     text: Box<str>,
@@ -182,7 +181,6 @@ impl Target {
         &self.text
     }
 
-    /// Returns whether the target has a query or a fragment.
     pub fn has_suffix(&self) -> bool {
         self.query.is_some() || self.fragment.is_some()
     }

@@ -40,7 +40,6 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// A rule with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located<T> {
     pub file: String,
@@ -48,7 +47,6 @@ pub struct Located<T> {
     pub rule: T,
 }
 
-/// Collects the diagnostics of one file.
 #[derive(Debug, Clone)]
 pub struct Report {
     file: String,
@@ -115,7 +113,6 @@ pub fn rule_lines(text: &str) -> impl Iterator<Item = (u32, &str)> {
 }
 
 impl<T> Located<T> {
-    /// Returns a diagnostic for this place.
     pub fn diagnostic(
         &self,
         severity: Severity,

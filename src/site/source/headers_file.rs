@@ -4,14 +4,15 @@
 //! and `! Name` lines. Two differences: lines that are silently skipped there are reported here,
 //! and if a pattern occurs twice, both rules apply, while there the last replaces the others.
 
-use crate::site::rules::header_op::{HeaderOp, PROTECTED, Touch};
-use crate::site::rules::header_policy::is_disallowed;
+use crate::site::rules::header_op::HeaderOp;
+use crate::site::rules::mistake::Mistake;
+use crate::site::rules::parse_pattern;
 use crate::site::rules::pattern::{Language, Pattern, SPLAT_NAME};
 use crate::site::rules::template::unknown_name;
-use crate::site::rules::{HEADER_OPS_MAX, HeaderRule, parse_pattern};
-use crate::site::source::diagnostic::{Diagnostic, Located, Report, rule_lines};
+use crate::site::source::diagnostic::{Diagnostic, Report, rule_lines};
 use crate::site::source::dialect;
-use crate::site::source::type_rule::{CONTENT_TYPE, TYPE_UNSET, TYPE_UNSET_REMEDY, TypeRule};
+use crate::site::source::header_lines::{HeaderLines, checked};
+use crate::site::source::type_rule::CONTENT_TYPE;
 
 pub const FILE_NAME: &str = "_headers";
 
@@ -19,19 +20,9 @@ pub const FILE_NAME: &str = "_headers";
 /// 2,000 bytes).
 pub const LINE_BYTES_MAX: usize = 4_352;
 
-/// A parsed `_headers` file, in the order of its lines.
-#[derive(Debug, Default)]
-pub struct HeadersFile {
-    pub rules: Vec<Located<HeaderRule>>,
-    pub types: Vec<Located<TypeRule>>,
-    /// Lines about protected headers.
-    pub touches: Vec<Located<Touch>>,
-    pub diagnostics: Vec<Diagnostic>,
-}
-
 /// Parses a `_headers` file, which diagnostics call `file`.
-pub fn parse(file: &str, text: &str) -> HeadersFile {
-    let found = HeadersFile::default();
+pub fn parse(file: &str, text: &str) -> (HeaderLines, Vec<Diagnostic>) {
+    let found = HeaderLines::default();
     let mut parser = Parser { report: Report::new(file), found, block: None };
     for (number, line) in rule_lines(text) {
         if line.len() > LINE_BYTES_MAX {
@@ -39,40 +30,38 @@ pub fn parse(file: &str, text: &str) -> HeadersFile {
             parser.report.error(number, message, "Write several rules.");
         } else if is_pattern(line) {
             parser.finish();
-            parser.begin(number, line);
+            parser.block = Some(Block::new(number, line));
         } else {
             parser.header(number, line);
         }
     }
     parser.finish();
-    HeadersFile { diagnostics: parser.report.into_diagnostics(), ..parser.found }
+    (parser.found, parser.report.into_diagnostics())
 }
 
 struct Parser {
     report: Report,
-    found: HeadersFile,
+    found: HeaderLines,
     block: Option<Block>,
 }
 
 /// A pattern with the lines below it. Those of a wrong pattern are checked too.
-#[derive(Default)]
 struct Block {
     line: u32,
     text: String,
-    pattern: Option<Pattern>,
+    pattern: Result<Pattern, Mistake>,
     lines: usize,
-    ops: Vec<HeaderOp>,
-    type_unset: Option<u32>,
-    type_set: bool,
+    ops: Vec<(u32, HeaderOp)>,
+}
+
+impl Block {
+    fn new(line: u32, text: &str) -> Self {
+        let pattern = parse_pattern(text, Language::Rules);
+        Self { line, text: text.to_owned(), pattern, lines: 0, ops: Vec::new() }
+    }
 }
 
 impl Parser {
-    fn begin(&mut self, line: u32, text: &str) {
-        let pattern = parse_pattern(text, Language::Rules);
-        let pattern = pattern.map_err(|mistake| self.report.mistake(line, &mistake)).ok();
-        self.block = Some(Block { line, text: text.to_owned(), pattern, ..Block::default() });
-    }
-
     fn header(&mut self, number: u32, line: &str) {
         let Some(block) = &mut self.block else {
             let remedy = "Write its pattern on a line above, such as `/*`.";
@@ -95,10 +84,6 @@ impl Parser {
     fn operation(&mut self, number: u32, name: &str, value: Option<&str>) {
         let Some(block) = &mut self.block else { return };
         let lower = name.to_ascii_lowercase();
-        if lower == CONTENT_TYPE {
-            self.media_type(number, value);
-            return;
-        }
         let op = match value {
             None => HeaderOp::Unset(lower),
             Some(value) => HeaderOp::Set(lower, value.to_owned()),
@@ -109,7 +94,7 @@ impl Parser {
                 format!("only {host} acts on the header `{}`, which is sent unchanged", op.name());
             self.report.warning(number, message, "Remove it.");
         }
-        let names = block.pattern.as_ref().map(Pattern::names);
+        let names = block.pattern.as_ref().ok().map(Pattern::names);
         let unknown = names.zip(value).and_then(|(names, value)| unknown_name(value, names));
         if unknown == Some(SPLAT_NAME) {
             self.report.warning(
@@ -118,87 +103,26 @@ impl Parser {
                 "Put a `*` into the pattern, or leave `:splat` out.",
             );
         }
-        if PROTECTED.contains(&op.name()) {
-            let touch = Touch { op: op.clone(), rule_line: block.line };
-            self.found.touches.push(self.report.locate(number, touch));
-        }
-        block.ops.push(op);
-    }
-
-    fn media_type(&mut self, number: u32, value: Option<&str>) {
-        let Some(block) = &mut self.block else { return };
-        let Some(value) = value else {
-            block.type_unset = Some(number);
-            return;
-        };
-        block.type_set = true;
-        if block.pattern.is_none() {
-            return;
-        }
-        match TypeRule::parse(&block.text, Language::Rules, value) {
-            Ok(rule) => self.found.types.push(self.report.locate(number, rule)),
-            Err(mistake) => self.report.mistake(number, &mistake),
-        }
+        block.ops.push((number, op));
     }
 
     fn finish(&mut self) {
-        let Some(Block { line, text, pattern, lines, mut ops, type_unset, type_set }) =
-            self.block.take()
-        else {
-            return;
-        };
+        let Some(Block { line, text, pattern, lines, mut ops }) = self.block.take() else { return };
         if lines == 0 {
+            if let Err(mistake) = pattern {
+                self.report.mistake(line, &mistake);
+            }
             let message = format!("the pattern `{text}` has no headers, and does nothing");
             let remedy = "Write `Name: value` on the lines below it, or remove it.";
             self.report.warning(line, message, remedy);
             return;
         }
-        if let Some(line) = type_unset.filter(|_| !type_set) {
-            self.report.warning(line, TYPE_UNSET, TYPE_UNSET_REMEDY);
-        }
-        if pattern.is_none() || ops.is_empty() {
-            return;
-        }
-        if ops.len() > HEADER_OPS_MAX {
-            let message = format!("the pattern has more than {HEADER_OPS_MAX} headers");
-            self.report.error(line, message, "Keep those that clients need.");
-            return;
-        }
+        let sets_type = ops.iter().any(|(_, op)| op.name() == CONTENT_TYPE && op.value().is_some());
+        ops.retain(|(_, op)| !sets_type || op.name() != CONTENT_TYPE || op.value().is_some());
         // Headers are unset before others are set, as on Workers Static Assets.
-        ops.sort_by_key(|op| !matches!(op, HeaderOp::Unset(_)));
-        match HeaderRule::parse(&text, Language::Rules, ops) {
-            Ok(rule) => self.found.rules.push(self.report.locate(line, rule)),
-            Err(mistake) => self.report.mistake(line, &mistake),
-        }
+        ops.sort_by_key(|(_, op)| op.value().is_some());
+        self.found.add(&mut self.report, line, (Language::Rules, &text), ops);
     }
-}
-
-/// Returns the operation with its line, if a rule may do it; `written` is the name as written.
-pub fn checked(
-    report: &mut Report,
-    line: u32,
-    written: &str,
-    op: HeaderOp,
-) -> Option<(u32, HeaderOp)> {
-    let name = op.name();
-    if name == CONTENT_TYPE {
-        return Some((line, op));
-    }
-    if let Some(mistake) = dialect::leaking_header(name) {
-        report.mistake(line, &mistake);
-        return None;
-    }
-    match op.check() {
-        Ok(()) => return Some((line, op)),
-        Err(error) if is_disallowed(name) => {
-            let message = format!("the header `{name}` {error}, and the line is ignored");
-            report.warning(line, message, error.remedy());
-        }
-        Err(error) => {
-            report.mistake(line, &error.of(format_args!("the header `{written}`")));
-        }
-    }
-    None
 }
 
 fn is_pattern(line: &str) -> bool {

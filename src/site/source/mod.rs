@@ -6,5 +6,6 @@ pub mod diagnostic;
 pub mod dialect;
 pub mod fallback;
 pub mod type_rule;
+pub mod header_lines;
 pub mod headers_file;
 pub mod redirects_file;

@@ -9,6 +9,7 @@ use selvedge::site::deployment::fingerprint::may_be_fingerprinted;
 use selvedge::site::deployment::manifest::ManifestBuilder;
 use selvedge::site::ids::{ContentHash, DeploymentId};
 use selvedge::site::rules::{HeaderRules, Redirects};
+use selvedge::site::source::diagnostic::Severity;
 use selvedge::site::source::fallback::{Fallback, page_files};
 use selvedge::site::source::{headers_file, redirects_file};
 use selvedge::wire::coding::Coding;
@@ -69,14 +70,16 @@ impl Folder {
     }
 
     pub fn headers_file(mut self, text: &str) -> Self {
-        let rules = headers_file::parse("_headers", text).rules;
+        let (lines, found) = headers_file::parse("_headers", text);
+        assert!(found.iter().all(|found| found.severity != Severity::Error), "{found:?}");
         self.config.headers =
-            HeaderRules::new(rules.into_iter().map(|r| r.rule).collect()).unwrap();
+            HeaderRules::new(lines.rules.into_iter().map(|r| r.rule).collect()).unwrap();
         self
     }
 
     pub fn redirects_file(mut self, text: &str) -> Self {
         let read = redirects_file::parse("_redirects", text);
+        assert_eq!(read.diagnostics, []);
         self.config.redirects =
             Redirects::new(read.rules.into_iter().map(|r| r.rule).collect()).unwrap();
         for fallback in read.fallbacks {

@@ -8,6 +8,7 @@ pub mod case_file;
 pub mod expect;
 pub mod faults;
 pub mod folder;
+pub mod media;
 pub mod objects;
 pub mod ports;
 pub mod response;

@@ -9,11 +9,13 @@ use selvedge::ports::deadline::within;
 use selvedge::ports::settings::{Settings, StoreKind};
 use selvedge::ports::{
     Blob, Bodies, BodyFault, Clock, Condition, EdgeCache, EdgeContent, EdgeEntry, Fault, Fetch,
-    Isolate, Listing, Object, ObjectMeta, ObjectPage, ObjectWritten, Part, Ports, Result, Store,
-    Upload, UploadedPart, UpstreamRequest, UpstreamResponse, Versioned, Written,
+    Isolate, Listing, Media, Object, ObjectBody, ObjectMeta, ObjectPage, ObjectWritten, Part,
+    Ports, RateLimit, Result, Store, Upload, UploadedPart, UpstreamRequest, UpstreamResponse,
+    Versioned, Written,
 };
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
+use selvedge::site::media::plan::Plan;
 use selvedge::wire::headers::Headers;
 use selvedge::wire::time::{DeltaSeconds, UnixMillis};
 
@@ -172,7 +174,7 @@ impl Isolate for SimPorts {
         Some(bytes)
     }
 
-    async fn limit(&self, key: &str) -> Result<bool> {
+    async fn limit(&self, _: RateLimit, key: &str) -> Result<bool> {
         let trouble = self.enter(Op::Limit, key).await?;
         let passes = self.world.limit(key).ok_or(Fault::Missing)?;
         self.leave(trouble, passes).await
@@ -287,12 +289,17 @@ impl Store for SimPorts {
     async fn object_write(
         &self,
         key: &Key,
+        body: ObjectBody<'_, Bytes>,
         meta: &ObjectMeta,
         condition: &Condition,
     ) -> Result<ObjectWritten> {
+        let body = match body {
+            ObjectBody::RequestBody => &self.body,
+            ObjectBody::Held(bytes) => bytes,
+        };
         let etag = |bytes: &[u8]| Some(object_of(bytes)?.0.etag);
-        let is_met = self.put(key, &object(meta, &self.body), condition, etag).await?;
-        Ok(if is_met { ObjectWritten::Done(etag_of(&self.body)) } else { ObjectWritten::Lost })
+        let is_met = self.put(key, &object(meta, body), condition, etag).await?;
+        Ok(if is_met { ObjectWritten::Done(etag_of(body)) } else { ObjectWritten::Lost })
     }
 
     async fn object_list(
@@ -301,7 +308,8 @@ impl Store for SimPorts {
         cursor: Option<&str>,
         count_max: u32,
     ) -> Result<ObjectPage> {
-        let (keys, cursor) = self.page(prefix, cursor, count_max as usize).await?;
+        let (keys, cursor) =
+            self.page(prefix, cursor, LIST_PAGE_KEYS.min(count_max as usize)).await?;
         let meta = |key: &String| Some(object_of(self.world.history(key).last()?)?.0);
         let objects = keys.iter().filter_map(|key| Some((key.clone(), meta(key)?))).collect();
         Ok(ObjectPage { objects, cursor })
@@ -395,6 +403,31 @@ impl Fetch for SimPorts {
     }
 }
 
+impl Media for SimPorts {
+    fn has_media(&self) -> bool {
+        self.world.missing.get() != Some("MEDIA")
+    }
+
+    async fn render(
+        &self,
+        plan: &Plan,
+        parts: Stream,
+        timeout_ms: u64,
+    ) -> Result<UpstreamResponse<Stream>> {
+        // The plan crosses the binding as text.
+        let target = plan.target();
+        let plan = target.split_once('?').and_then(|(_, query)| Plan::parse(query));
+        let answer = async {
+            let trouble = self.enter(Op::Render, &target).await?;
+            let manner = self.world.manner.borrow().clone();
+            self.sleep(manner.delay_ms).await;
+            let answer = manner.answer(&plan.ok_or(Fault::Failed)?, parts)?;
+            self.leave(trouble, answer).await
+        };
+        within(self, timeout_ms, answer).await
+    }
+}
+
 impl Bodies for SimPorts {
     type Body = Stream;
     type Held = Bytes;
@@ -409,6 +442,13 @@ impl Bodies for SimPorts {
 
     fn share(&self, body: Stream) -> Result<(Stream, Stream)> {
         Ok((body.clone(), body))
+    }
+
+    fn join(&self, bodies: Vec<Stream>, length: u64) -> Result<Stream> {
+        let is_whole = bodies.iter().all(|body| body.end == End::Whole);
+        let bytes: Vec<u8> = bodies.iter().flat_map(|body| body.bytes.to_vec()).collect();
+        let end = if is_whole && bytes.len() as u64 == length { End::Whole } else { End::Cut };
+        Ok(Stream { bytes: Rc::new(bytes), end })
     }
 
     fn held_of(&self, bytes: &[u8]) -> Bytes {

@@ -5,6 +5,8 @@ mod send;
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use super::case_file::{
     CaseFile, Publication, Row, Step, Test, end_of_loop, expanded, first_word, number, rows, value,
     words,
@@ -12,6 +14,7 @@ use super::case_file::{
 use super::expect::{Seen, ensure};
 use super::faults;
 use super::folder::{Built, publish};
+use super::media::Manner;
 use super::response::{Isolate, Response};
 use super::upstream_rules::Rules;
 use super::world::{Bytes, START_MS, World};
@@ -21,21 +24,12 @@ use checks::{is_below, lasting};
 type Outcome = Result<(), String>;
 
 /// The fate of the work behind a response.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 enum Behind {
     Run,
     Cut,
     Hold,
-}
-
-impl Behind {
-    fn named(name: &str) -> Self {
-        match name {
-            "cut" => Self::Cut,
-            "hold" => Self::Hold,
-            _ => Self::Run,
-        }
-    }
 }
 
 /// A test of a case file under way.
@@ -193,13 +187,14 @@ impl<'a> Run<'a> {
             "edge" => self.world.temper.set(faults::temper(rest)?),
             "heal" => self.world.heal(),
             "limit" => self.world.limit_per_minute.set(Some(number(rest)? as u32)),
+            "media" => *self.world.manner.borrow_mut() = Manner::parse(rest)?,
             "lose" => self.world.missing.set(Some(rest.to_owned().leak())),
             "remove" => self.world.remove(rest),
             "corrupt" => self.corrupt(rest),
             "restore" => self.world.restore(&self.marked),
             "mark" => self.marked = self.world.snapshot(),
             "site" => self.site = rest.to_owned(),
-            "behind" => self.behind = Behind::named(rest),
+            "behind" => self.behind = faults::named(rest).ok_or("behind run|cut|hold")?,
             "remember" => {
                 let lasting = lasting(&self.last()?.response);
                 self.remembered.insert(rest.to_owned(), lasting);

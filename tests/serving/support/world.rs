@@ -11,7 +11,9 @@ use std::task::{Context, Poll, Waker};
 use selvedge::ports::settings::Settings;
 use selvedge::ports::{Fault, UpstreamRequest};
 use selvedge::wire::time::{DeltaSeconds, UnixMillis};
+use serde::Deserialize;
 
+use super::media::Manner;
 use super::ports::{EdgeTier, StoredEntry};
 use super::upstream::{Answer, Answers};
 
@@ -24,7 +26,8 @@ pub const START_MS: u64 = 1_767_323_045_000;
 pub const ROOT_TOKEN: &str = "root-token-of-the-tests";
 
 /// An operation on a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Op {
     Read,
     Write,
@@ -39,13 +42,14 @@ pub enum Op {
     StoredKeep,
     Fetch,
     Limit,
+    Render,
 }
 
 impl Op {
     /// Whether it is not on the store.
     pub fn is_edge(self) -> bool {
-        use Op::{EdgeLookup, EdgePut, Fetch, Limit, StoredFind, StoredKeep};
-        matches!(self, EdgeLookup | EdgePut | StoredFind | StoredKeep | Fetch | Limit)
+        use Op::{EdgeLookup, EdgePut, Fetch, Limit, Render, StoredFind, StoredKeep};
+        matches!(self, EdgeLookup | EdgePut | StoredFind | StoredKeep | Fetch | Limit | Render)
     }
 }
 
@@ -113,8 +117,10 @@ pub struct State {
     pub isolates: Cell<usize>,
     /// The binding that the worker does not have.
     pub missing: Cell<Option<&'static str>>,
-    /// The limit per minute of the runtime's rate limiter, if it has one.
+    /// The limit per minute of the runtime's rate limiters, if it has them.
     pub limit_per_minute: Cell<Option<u32>>,
+    /// How the media worker answers.
+    pub manner: RefCell<Manner>,
     pub fetched: RefCell<Vec<UpstreamRequest>>,
     /// Number of bodies of objects that the store sent.
     pub bodies: Cell<usize>,
