@@ -567,7 +567,10 @@ mod tests {
         assert!(open("p=mug&name=Ann").is_personal);
         assert!(!open("p=mug").is_personal && !open("p=mug&name=").is_personal);
         assert!(!of("p=mug&name=Ann", Authority::Signed).is_personal);
-        assert!(open("w=64&fm=webp").is_plain() && of("blur=9", Authority::Signed).is_plain());
+        assert!(open("w=64&fm=webp").is_plain() && of("q=90", Authority::Signed).is_plain());
+        for query in ["blur=9", "rect=0,0,9,9", "rot=90", "flip=h"] {
+            assert!(!of(query, Authority::Signed).is_plain(), "{query}");
+        }
         for query in ["p=soft", "p=mug", "fm=json", "fm=thumbhash"] {
             assert!(!open(query).is_plain(), "{query}");
         }
