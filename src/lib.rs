@@ -12,7 +12,8 @@
 //!    response never mixes two deployments.
 //! 6. The [manifest](site::deployment::manifest) of the deployment has its configuration.
 //! 7. Redirect rules: a redirect ends here, a rewrite names another path of the deployment.
-//! 8. The path belongs to an [action](serve::actions), to a [collection](serve::objects), or
+//! 8. The path belongs to an [action](serve::actions), to a [rendition](serve::media), to a
+//!    [collection](serve::objects), or
 //!    [resolves](serve::assets::resolve) to an asset, a redirect to its canonical path, or nothing.
 //! 9. The method is checked: 405, or 404 if nothing is there.
 //! 10. [`present`](serve::present) decides between 200, 206, 304, 412 and 416. Only then is a body

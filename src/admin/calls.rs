@@ -90,6 +90,7 @@ calls! {
     RollBack: POST "v1/sites/{site}/stages/{stage}/rollback", PUBLISH;
     Promote: POST "v1/sites/{site}/promote", PUBLISH;
     Purge: POST "v1/sites/{site}/purge", PURGE;
+    GetMedia: GET "v1/sites/{site}/media", PUBLISH;
     BeginUpload: POST NEW_UPLOAD, WRITE;
     PutPart: PUT UPLOAD, WRITE;
     FinishUpload: POST UPLOAD, WRITE;

@@ -16,6 +16,7 @@ pub mod deployments;
 pub mod stages;
 pub mod takedowns;
 pub mod purge;
+pub mod media;
 pub mod collections;
 pub mod object_headers;
 pub mod objects;
@@ -128,6 +129,7 @@ impl<P: Ports> Handler<'_, P> {
             Op::RollBack => Box::pin(self.roll_back(StageName::parse(one)?)),
             Op::Promote => Box::pin(self.promote()),
             Op::Purge => Box::pin(self.purge()),
+            Op::GetMedia => Box::pin(self.get_media()),
             Op::BeginUpload => Box::pin(self.begin_upload(object()?)),
             Op::PutPart => Box::pin(self.put_part(object()?)),
             Op::FinishUpload => Box::pin(self.finish_upload(object()?)),

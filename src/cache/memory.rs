@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::rc::Rc;
 
+use crate::cache::entry::Entry;
 use crate::cache::flight::Flights;
 use crate::cache::pending_bans::PendingBans;
 use crate::cache::record_map::RecordMap;
@@ -80,6 +81,7 @@ pub enum ContentKey {
     Manifest(SiteName, DeploymentId),
     Shard(SiteName, ContentHash),
     Blob(SiteName, ContentHash),
+    Rendition(SiteName, ContentHash),
 }
 
 #[derive(Debug, Clone)]
@@ -88,6 +90,7 @@ pub enum Content<H> {
     Shard(Rc<Shard>),
     /// A blob and its length.
     Blob(H, usize),
+    Rendition(Rc<Entry>, H),
 }
 
 pub struct Memory<H> {
@@ -156,8 +159,18 @@ impl<H: Clone> Memory<H> {
         }
     }
 
-    /// Returns whether a blob should be kept: there is room, or it is requested more often than the
-    /// entry that it would evict. So reading a whole site once does not empty the memory.
+    /// Returns a rendition and its metadata.
+    pub fn rendition(&self, site: &SiteName, hash: &ContentHash) -> Option<(Rc<Entry>, H)> {
+        self.demand.borrow_mut().note(hash);
+        match self.content.borrow_mut().touch(&ContentKey::Rendition(site.clone(), *hash)) {
+            Some(Content::Rendition(entry, held)) => Some((entry, held)),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a blob or rendition should be kept: there is room, or it is requested more
+    /// often than the entry that it would evict. So reading a whole site once does not empty the
+    /// memory.
     pub fn admits(&self, hash: &ContentHash, length: u64) -> bool {
         let cost = cost(usize::try_from(length).unwrap_or(usize::MAX));
         let content = self.content.borrow();
@@ -166,21 +179,23 @@ impl<H: Clone> Memory<H> {
         }
         match content.next_out(cost) {
             None => true,
-            Some(ContentKey::Blob(_, out)) => {
+            Some(ContentKey::Blob(_, out) | ContentKey::Rendition(_, out)) => {
                 let demand = self.demand.borrow();
                 demand.of(hash) > demand.of(out)
             }
-            // A blob never evicts a manifest or shard, which every lookup needs.
+            // They never evict a manifest or shard, which every lookup needs.
             Some(ContentKey::Manifest(..) | ContentKey::Shard(..)) => false,
         }
     }
 
-    /// Keeps content and evicts the least recently used; returns whether it is kept.
+    /// Keeps content and evicts the least recently used; returns whether it is kept. A rendition
+    /// replaces an earlier one of its key, which a purge may have ruled out.
     pub fn keep(&self, key: ContentKey, content: Content<H>) -> bool {
         let bytes = match &content {
             Content::Manifest(manifest) => manifest.size_bytes(),
             Content::Shard(shard) => shard.bytes().len(),
             Content::Blob(_, bytes) => *bytes,
+            Content::Rendition(entry, _) => usize::try_from(entry.length).unwrap_or(usize::MAX),
         };
         self.content.borrow_mut().insert(key, content, cost(bytes))
     }
@@ -277,7 +292,9 @@ impl<K: Eq + Hash + Clone, V: Clone> Lru<K, V> {
 
     /// Returns whether the key now has a value.
     fn insert(&mut self, key: K, value: V, cost: usize) -> bool {
-        if self.entries.contains_key(&key) {
+        if let Some(slot) = self.entries.get_mut(&key) {
+            self.bytes = self.bytes.saturating_sub(slot.cost).saturating_add(cost);
+            (slot.value, slot.cost) = (value, cost);
             return true;
         }
         if cost > self.bytes_max {
@@ -327,6 +344,8 @@ mod tests {
         assert_eq!(lru.touch(&11), None, "more than the budget");
         lru.insert(12, 12, 1_000);
         assert_eq!(lru.touch(&12), Some(12), "the whole budget");
+        lru.insert(12, 13, 400);
+        assert_eq!((lru.touch(&12), lru.bytes), (Some(13), 400), "replaced");
         for key in 100..10_000 {
             lru.insert(key, key, 250);
             assert!(lru.bytes <= 1_000 && lru.queue.len() == lru.entries.len());

@@ -171,6 +171,20 @@ impl<P: Ports> Variants<P> {
         Some((entry, body))
     }
 
+    /// Claims the making of an entry for this data centre; false if another request has within the
+    /// last `ms`.
+    pub async fn claim(&self, ms: u64) -> bool {
+        let lock = keys::refresh_lock(&self.key);
+        let now = self.tiers.ports.now();
+        let claimed = self.read(&lock).await.map(|(stored, _)| stored);
+        if matches!(claimed, Some(Stored::Gone(at)) if now < at.plus(ms)) {
+            return false;
+        }
+        let ttl = DeltaSeconds::saturating_from(ms.div_ceil(1_000));
+        self.put_bodiless(&lock, &Stored::Gone(now), ttl).await;
+        true
+    }
+
     async fn read(&self, key: &Key) -> Option<(Stored, P::Body)> {
         let found = self.tiers.edge(self.tiers.ports.edge_find(key)).await?;
         Stored::parse(&found.head).map(|stored| (stored, found.body))

@@ -73,35 +73,28 @@ mod tests {
 
     #[test]
     fn hostnames() {
-        let rows = [
-            ("cdn.test", "base"),
-            ("CDN.test.:8787", "base"),
-            ("www.cdn.test", "www production"),
-            ("staging--www.cdn.test", "www staging"),
-            ("a-b--w-w.cdn.test", "w-w a-b"),
-            ("dabcdefghijklmnopqrstuvwxy--www.cdn.test", "www dabcdefghijklmnopqrstuvwxy"),
-            ("fresh--www.cdn.test", "www fresh"),
-            ("FRESH--www.cdn.test.:8787", "www fresh"),
-            ("fresh--a--www.cdn.test", "nothing"),
-            ("fresh--x.cdn.test", "nothing"),
-            ("a--b--www.cdn.test", "nothing"),
-            ("a.www.cdn.test", "nothing"),
-            ("x.cdn.test", "nothing"),
-            ("www.cdn.test.evil.test", "custom"),
-            ("wwwcdn.test", "custom"),
-            ("www.example.com", "custom"),
+        let rows: [(&str, &[&str]); 9] = [
+            ("base", &["cdn.test", "CDN.test.:8787"]),
+            ("www production", &["www.cdn.test"]),
+            ("www staging", &["staging--www.cdn.test"]),
+            ("w-w a-b", &["a-b--w-w.cdn.test"]),
+            ("www dabcdefghijklmnopqrstuvwxy", &["dabcdefghijklmnopqrstuvwxy--www.cdn.test"]),
+            ("www fresh", &["fresh--www.cdn.test", "FRESH--www.cdn.test.:8787"]),
+            ("nothing", &["fresh--a--www.cdn.test", "fresh--x.cdn.test", "a--b--www.cdn.test"]),
+            ("nothing", &["a.www.cdn.test", "x.cdn.test"]),
+            ("custom", &["www.cdn.test.evil.test", "wwwcdn.test", "www.example.com"]),
         ];
         let base = Hostname::parse("cdn.test").unwrap();
-        for (host, expected) in rows {
-            let shown = match Destination::of(&Hostname::parse(host).unwrap(), &base) {
-                Destination::Base => "base".to_owned(),
-                Destination::Stage(site, stage) => format!("{site} {stage}"),
-                Destination::Deployment(site, id) => format!("{site} {id}"),
-                Destination::Fresh(site) => format!("{site} fresh"),
-                Destination::Custom => "custom".to_owned(),
-                Destination::Nothing => "nothing".to_owned(),
-            };
-            assert_eq!(shown, expected, "{host}");
+        let shown = |host: &str| match Destination::of(&Hostname::parse(host).unwrap(), &base) {
+            Destination::Base => "base".to_owned(),
+            Destination::Stage(site, stage) => format!("{site} {stage}"),
+            Destination::Deployment(site, id) => format!("{site} {id}"),
+            Destination::Fresh(site) => format!("{site} fresh"),
+            Destination::Custom => "custom".to_owned(),
+            Destination::Nothing => "nothing".to_owned(),
+        };
+        for (expected, hosts) in rows {
+            hosts.iter().for_each(|host| assert_eq!(shown(host), expected, "{host}"));
         }
     }
 }

@@ -16,11 +16,14 @@ use crate::site::ids::{DeploymentId, StageName};
 use crate::wire::cache_status::{CacheStatus, Forward, State};
 use crate::wire::date;
 use crate::wire::headers::Headers;
+use crate::wire::media_type::is_document;
 use crate::wire::url::Scheme;
 
 /// For fingerprinted files (RFC 8246 section 2).
-const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const NO_STORE: &str = "no-store";
+/// The policy of an SVG image, whose scripts must not run.
+const SANDBOX: &str = "sandbox";
 /// For a mutable source that says nothing of caching: caches downstream must not guess.
 const UNSPECIFIED: &str = "private, no-cache";
 /// A year over HTTPS (RFC 6797 section 6.1), without subdomains: those are other sites.
@@ -87,10 +90,34 @@ impl<'a, P: Ports> SiteHeaders<'a, P> {
         if !matches!(lifetime, Lifetime::Of(_)) || !headers.contains("cache-control") {
             headers.set("cache-control", policy);
         }
+        self.complete(headers, &self.cache_status(status));
+    }
+
+    /// Completes the headers of a rendition, of its source in its place, or of an error. The site's
+    /// rules change its lifetime unless that is `fixed`.
+    pub fn apply_rendition(
+        &self,
+        headers: &mut Headers,
+        source: Option<&str>,
+        fixed: bool,
+        cache_status: &CacheStatus,
+    ) {
+        let own = headers.value("cache-control").unwrap_or(NO_STORE).to_owned();
+        self.apply_rules(headers, source);
+        if fixed || !headers.contains("cache-control") {
+            headers.set("cache-control", own);
+        }
+        if headers.value("content-type").is_some_and(is_document) {
+            describe::add_policy(SANDBOX, headers);
+        }
+        self.complete(headers, cache_status);
+    }
+
+    /// Adds what every response of an asset has, whatever the site's rules say.
+    fn complete(&self, headers: &mut Headers, cache_status: &CacheStatus) {
         self.forbid_storing_in_sandbox(headers);
         headers.set("x-content-type-options", "nosniff");
         self.protect(headers);
-        let cache_status = self.cache_status(status);
         headers.set("cache-status", cache_status.text());
         let now = self.tiers.ports.now();
         if let (State::Hit, Some(live)) = (cache_status.state, self.live) {
@@ -142,7 +169,7 @@ impl<'a, P: Ports> SiteHeaders<'a, P> {
         self.config.headers.apply(host, path, file, !self.is_indexed, headers);
     }
 
-    fn cache_control(&self, lifetime: Lifetime) -> String {
+    pub fn cache_control(&self, lifetime: Lifetime) -> String {
         match (lifetime, self.policy.profile) {
             (Lifetime::Never, _) => NO_STORE.to_owned(),
             (Lifetime::Of(Class::Fingerprinted), _) => IMMUTABLE.to_owned(),

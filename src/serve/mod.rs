@@ -15,6 +15,8 @@ pub mod cached;
 pub mod assets;
 pub mod objects;
 pub mod actions;
+pub mod limit;
+pub mod media;
 pub mod site_request;
 pub mod site;
 pub mod deployment_host;

@@ -41,6 +41,14 @@ pub enum Stage<'a, P: Ports> {
     },
     /// An object or the response of an upstream: its own lifetime stands.
     Mutable { site: SiteHeaders<'a, P>, collection: Option<&'a Collection> },
+    /// A rendition, its source in its place, or an error of either.
+    Rendition {
+        site: SiteHeaders<'a, P>,
+        /// The path of the source, which rules may select too.
+        source: Option<&'a str>,
+        /// Whether no rule changes its lifetime.
+        fixed: bool,
+    },
     /// A response that no site had a part in.
     Siteless,
 }
@@ -59,6 +67,10 @@ pub fn finish<P: Ports>(
         }
         Stage::Mutable { site, collection } => {
             site.apply_mutable(&mut headers, collection, &cache_status);
+        }
+        Stage::Rendition { site, source, fixed } => {
+            let fixed = fixed || error.is_some();
+            site.apply_rendition(&mut headers, source, fixed, &cache_status);
         }
         Stage::Siteless => {
             headers.set("cache-control", "no-store");

@@ -1,11 +1,10 @@
-//! Serves a deployment: redirects, actions, collections, assets.
+//! Serves a deployment: redirects, actions, renditions, collections, assets.
 
 use http::Method;
 
 use crate::cache::tiers::Tiers;
 use crate::ports::Ports;
 use crate::serve::assets::resolve::Resolution;
-use crate::serve::cached::CacheScope;
 use crate::serve::draft::Draft;
 use crate::serve::error::HttpError;
 use crate::serve::headers::Lifetime;
@@ -15,8 +14,7 @@ use crate::serve::site_request::{Serving, SiteRequest};
 use crate::serve::{actions, objects};
 use crate::site::action::Action;
 use crate::site::collection::Access;
-use crate::site::config::{NotFoundMode, StageKind};
-use crate::site::keys::StoredFor;
+use crate::site::media::address::address;
 use crate::site::rules::RedirectOutcome;
 use crate::wire::path;
 
@@ -52,9 +50,15 @@ impl<P: Ports> SiteRequest<'_, P> {
             }
             Some(RedirectOutcome::Rewrite { path }) => self.resolve_rewritten(&path).await?,
             None => {
-                // 8. Actions that come first, collections, assets, other actions.
+                // 8. Actions that come first, renditions, collections, assets, other actions.
                 if let Some(action) = self.action(|action| action.first) {
                     return Ok(self.act(action).await);
+                }
+                let query = self.request.query.unwrap_or_default();
+                if let Some(media) = &config.media
+                    && let Some(address) = address(requested, query, media)
+                {
+                    return Box::pin(self.media(media, address)).await;
                 }
                 if config.is_of_collection(requested) {
                     return self.object().await;
@@ -107,27 +111,6 @@ impl<P: Ports> SiteRequest<'_, P> {
                 return Ok(self.finish_mutable(draft, Some(collection)));
             }
         }
-        match config.not_found {
-            NotFoundMode::Page => self.missing().await,
-            // A missing object is no route of an application.
-            NotFoundMode::SinglePageApplication | NotFoundMode::None => {
-                Ok(self.error(HttpError::NotFound))
-            }
-        }
-    }
-
-    /// Returns the cache entries that may be used: none at a deployment's own address, which has no
-    /// live record and so no bans.
-    fn cache_scope(&self) -> CacheScope<'_> {
-        let config = &self.manifest.head().config;
-        let live = self.serving.live.as_ref();
-        let stage = self.serving.stage.as_ref();
-        let caching = stage.filter(|stage| config.policy(stage).kind == StageKind::Permanent);
-        let site_created_ms = live.and_then(|live| live.record.site_created_ms);
-        CacheScope {
-            site: &self.serving.site,
-            stored_for: caching.map(|stage| StoredFor { stage, site_created_ms }),
-            bans: live.map_or(&[], |live| &live.record.bans),
-        }
+        self.missing_resource().await
     }
 }

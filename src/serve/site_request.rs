@@ -5,15 +5,18 @@ use std::rc::Rc;
 use crate::cache::live::Live;
 use crate::cache::tiers::Tiers;
 use crate::ports::Ports;
+use crate::serve::cached::CacheScope;
 use crate::serve::draft::Draft;
 use crate::serve::error::HttpError;
 use crate::serve::headers::{Lifetime, SiteHeaders};
 use crate::serve::request::Request;
 use crate::serve::response::{Response, Stage, finish};
 use crate::site::collection::Collection;
+use crate::site::config::StageKind;
 use crate::site::deployment::asset::Class;
 use crate::site::deployment::manifest::Manifest;
 use crate::site::ids::{DeploymentId, SiteName, StageName};
+use crate::site::keys::StoredFor;
 use crate::site::records::view::SiteView;
 
 /// The deployment to serve. It is selected once, so that no response mixes two.
@@ -48,6 +51,17 @@ impl<P: Ports> SiteRequest<'_, P> {
         finish(self.request.recipient(), draft, stage)
     }
 
+    /// Completes a rendition, its source in its place, or an error of either.
+    pub fn finish_rendition(
+        &self,
+        draft: Draft<P>,
+        source: Option<&str>,
+        fixed: bool,
+    ) -> Response<P> {
+        let stage = Stage::Rendition { site: self.headers(), source, fixed };
+        finish(self.request.recipient(), draft, stage)
+    }
+
     pub fn error(&self, error: HttpError) -> Response<P> {
         self.finish(Draft::error(error), None, Lifetime::Never)
     }
@@ -55,6 +69,26 @@ impl<P: Ports> SiteRequest<'_, P> {
     pub fn redirect(&self, status: u16, location: String) -> Response<P> {
         let draft = Draft::redirect(status, location);
         self.finish(draft, None, Lifetime::Of(Class::Other))
+    }
+
+    /// Returns the cache entries that may be used: none at a deployment's own address, which has no
+    /// live record and so no bans.
+    pub(in crate::serve) fn cache_scope(&self) -> CacheScope<'_> {
+        let config = &self.manifest.head().config;
+        let live = self.serving.live.as_ref();
+        let stage = self.serving.stage.as_ref();
+        let caching = stage.filter(|stage| config.policy(stage).kind == StageKind::Permanent);
+        let site_created_ms = live.and_then(|live| live.record.site_created_ms);
+        CacheScope {
+            site: &self.serving.site,
+            stored_for: caching.map(|stage| StoredFor { stage, site_created_ms }),
+            bans: live.map_or(&[], |live| &live.record.bans),
+        }
+    }
+
+    /// Returns the lifetime of an asset, as far as no rule of the site says otherwise.
+    pub(in crate::serve) fn asset_lifetime(&self, class: Class) -> String {
+        self.headers().cache_control(Lifetime::Of(class))
     }
 
     fn headers(&self) -> SiteHeaders<'_, P> {

@@ -135,6 +135,16 @@ pub struct TakenDown {
     pub unchecked: Vec<StageName>,
 }
 
+/// Whether a site has renditions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaAccess {
+    /// Whether the server has a media worker.
+    pub enabled: bool,
+    /// The key that signs the site's URLs; `None` if the operator has set no secret.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
 /// The response to one call of a deletion.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DeletionStep {

@@ -181,26 +181,23 @@ mod tests {
 
     #[test]
     fn three_forms_are_parsed() {
-        let rows = [
-            ("Sun, 06 Nov 1994 08:49:37 GMT", T),
-            ("Sunday, 06-Nov-94 08:49:37 GMT", T),
-            ("Sun Nov  6 08:49:37 1994", T),
-            ("Wed Nov 16 08:49:37 1994", T + 10 * 86_400),
-            ("sun, 06 nOV 1994 08:49:37 gmt", T),
-            ("SUNDAY, 06-NOV-94 08:49:37 GMT", T),
-            ("SUN NOV  6 08:49:37 1994", T),
-            ("Mon, 06 Nov 1994 08:49:37 GMT", T),
-            ("Thx, 06 Nov 1994 08:49:37 GMT", T),
-            ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
-            ("Wed, 31 Dec 1969 23:59:59 GMT", 0),
-            ("Sat, 01 Jan 0000 00:00:00 GMT", 0),
-            ("Fri, 31 Dec 9999 23:59:59 GMT", LAST.0),
-            ("Thu, 29 Feb 2024 00:00:00 GMT", 1_709_164_800),
-            ("Tue, 29 Feb 2000 00:00:00 GMT", 951_782_400),
-            ("Sat, 31 Dec 2016 23:59:60 GMT", 1_483_228_800),
+        let rows: [(u64, &[&str]); 11] = [
+            (T, &["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT"]),
+            (T, &["Sun Nov  6 08:49:37 1994", "sun, 06 nOV 1994 08:49:37 gmt"]),
+            (T, &["SUNDAY, 06-NOV-94 08:49:37 GMT", "SUN NOV  6 08:49:37 1994"]),
+            (T, &["Mon, 06 Nov 1994 08:49:37 GMT", "Thx, 06 Nov 1994 08:49:37 GMT"]),
+            (T + 10 * 86_400, &["Wed Nov 16 08:49:37 1994"]),
+            (0, &["Thu, 01 Jan 1970 00:00:00 GMT", "Wed, 31 Dec 1969 23:59:59 GMT"]),
+            (0, &["Sat, 01 Jan 0000 00:00:00 GMT"]),
+            (LAST.0, &["Fri, 31 Dec 9999 23:59:59 GMT"]),
+            (1_709_164_800, &["Thu, 29 Feb 2024 00:00:00 GMT"]),
+            (951_782_400, &["Tue, 29 Feb 2000 00:00:00 GMT"]),
+            (1_483_228_800, &["Sat, 31 Dec 2016 23:59:60 GMT"]),
         ];
-        for (text, expected) in rows {
-            assert_eq!(parse(text, NOW), Some(UnixSeconds(expected)), "{text:?}");
+        for (expected, texts) in rows {
+            for text in texts {
+                assert_eq!(parse(text, NOW), Some(UnixSeconds(expected)), "{text:?}");
+            }
         }
     }
 

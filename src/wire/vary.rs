@@ -101,25 +101,19 @@ mod tests {
 
     #[test]
     fn names_are_folded_sorted_and_bounded() {
-        let rows: [(&str, Option<&[&str]>); 13] = [
-            ("", Some(&[])),
-            (" , ,", Some(&[])),
-            ("Foo", Some(&["foo"])),
-            ("b, A,b ,a", Some(&["a", "b"])),
-            ("Origin, accept,, origin", Some(&["accept", "origin"])),
-            ("*", None),
-            ("*, *", None),
-            (", *", None),
-            ("foo, *", None),
-            ("foo,*,bar", None),
-            ("foo bar", None),
-            ("foo:", None),
-            ("\u{e9}", None),
+        let rows: [(&[&str], &[&str]); 4] = [
+            (&[], &["", " , ,"]),
+            (&["foo"], &["Foo"]),
+            (&["a", "b"], &["b, A,b ,a"]),
+            (&["accept", "origin"], &["Origin, accept,, origin"]),
         ];
-        for (value, expected) in rows {
-            let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-            let expected = expected.map_or(Vary::Any, |list| Vary::Names(names(list)));
-            assert_eq!(Vary::parse(value), expected, "{value:?}");
+        for (expected, values) in rows {
+            let expected = expected.iter().map(|&name| name.to_owned()).collect();
+            let expected = Vary::Names(expected);
+            values.iter().for_each(|value| assert_eq!(Vary::parse(value), expected, "{value:?}"));
+        }
+        for value in ["*", "*, *", ", *", "foo, *", "foo,*,bar", "foo bar", "foo:", "\u{e9}"] {
+            assert_eq!(Vary::parse(value), Vary::Any, "{value:?}");
         }
         let list = |count: usize| (0..count).map(|n| format!("x-{n}, ")).collect::<String>();
         assert_ne!(Vary::parse(&list(VARY_NAMES_MAX)), Vary::Any);

@@ -52,6 +52,11 @@ cases! {
     lifetimes_sandbox
     lifetimes_short
     live_window
+    media
+    media_faults
+    media_originals
+    media_purge
+    media_sources
     methods
     not_found_none
     not_found_page

@@ -10,6 +10,7 @@ mod calls;
 mod cases;
 mod coalescing;
 mod faults;
+mod media;
 mod model;
 mod poisoning;
 mod races;

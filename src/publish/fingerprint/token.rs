@@ -173,29 +173,16 @@ mod tests {
 
     #[test]
     fn strengths() {
-        let rows = [
-            ("D_zS66pC", Strength::Strong),
-            ("3f2a91bc", Strength::Strong),
-            ("0a1b2c3d4e5f6789", Strength::Strong),
-            ("7TKW5EQZ", Strength::Strong),
-            ("DiwrgTda", Strength::Likely),
-            ("SJOJHM7N", Strength::Likely),
-            ("8ffbc119", Strength::Likely),
-            ("K8sProxy", Strength::Likely),
-            ("IPv4Addr", Strength::Likely),
-            ("DataGrid", Strength::Weak),
-            ("settings", Strength::Weak),
-            ("Chapter1", Strength::Weak),
-            ("userPro2", Strength::Weak),
-            ("ui-table", Strength::Weak),
-            ("SETTINGS", Strength::Weak),
-            ("SETTING2", Strength::Weak),
-            ("decade90", Strength::Weak),
-            ("12345678", Strength::Weak),
-            ("20260131", Strength::Weak),
+        let rows: [(Strength, &[&str]); 4] = [
+            (Strength::Strong, &["D_zS66pC", "3f2a91bc", "0a1b2c3d4e5f6789", "7TKW5EQZ"]),
+            (Strength::Likely, &["DiwrgTda", "SJOJHM7N", "8ffbc119", "K8sProxy", "IPv4Addr"]),
+            (Strength::Weak, &["DataGrid", "settings", "Chapter1", "userPro2", "ui-table"]),
+            (Strength::Weak, &["SETTINGS", "SETTING2", "decade90", "12345678", "20260131"]),
         ];
-        for (token, expected) in rows {
-            assert_eq!(strength(token), expected, "{token}: {:?}", segments(token));
+        for (expected, tokens) in rows {
+            for token in tokens {
+                assert_eq!(strength(token), expected, "{token}: {:?}", segments(token));
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::cache::tiers::Unavailable;
 use crate::ports::Ports;
 use crate::serve::assets::resolve::{Resolution, resolve, resolve_rewritten};
+use crate::serve::error::HttpError;
 use crate::serve::site_request::SiteRequest;
 use crate::site::deployment::asset::Asset;
 use crate::site::deployment::manifest::{Manifest, ShardPlace};
@@ -44,6 +45,15 @@ impl<P: Ports> SiteRequest<'_, P> {
         let shard = self.shard(&self.manifest, to).await?;
         let mode = self.manifest.head().config.html;
         Ok(resolve_rewritten(mode, to, &|path| self.shown(&shard, path)))
+    }
+
+    /// Returns the asset at an exact path of the deployment, or of one that is retained.
+    pub(in crate::serve) async fn file(&self, path: &str) -> Result<Option<Asset>, HttpError> {
+        let table = self.shard(&self.manifest, path).await?;
+        match self.shown(&table, path) {
+            Some(asset) => Ok(Some(asset)),
+            None => Ok(self.retained_asset(path).await?.map(|retained| retained.asset)),
+        }
     }
 
     /// Returns the asset at a path, unless a takedown hides it.

@@ -40,6 +40,17 @@ impl<P: Ports> SiteRequest<'_, P> {
         Ok(self.error(HttpError::NotFound))
     }
 
+    /// Returns the response where something is missing that is no route of an application: an
+    /// object, or the source of a rendition.
+    pub(in crate::serve) async fn missing_resource(&self) -> Result<Response<P>, HttpError> {
+        match self.manifest.head().config.not_found {
+            NotFoundMode::Page => self.missing().await,
+            NotFoundMode::SinglePageApplication | NotFoundMode::None => {
+                Ok(self.error(HttpError::NotFound))
+            }
+        }
+    }
+
     /// Returns whether a file that the fallback page may be has its content and is not taken down.
     async fn shows_application_page(&self, page: &Asset) -> Result<bool, Unavailable> {
         if self.serving.view.as_ref().is_none_or(|view| view.hides_nothing()) {

@@ -5,6 +5,7 @@ use http::Method;
 use crate::cache::tiers::Unavailable;
 use crate::ports::bodies::ResponseBody;
 use crate::ports::{Part, Ports};
+use crate::serve::draft::Draft;
 use crate::serve::error::HttpError;
 use crate::serve::headers::Lifetime;
 use crate::serve::present::{Found, Open, present};
@@ -18,13 +19,24 @@ use crate::wire::range::{self, RangeOutcome};
 
 impl<P: Ports> SiteRequest<'_, P> {
     /// Returns the response to a GET or HEAD of an asset.
-    ///
-    /// A range is served from the identity representation, so a request with one selects that.
     pub(in crate::serve) async fn asset(
         &self,
         file: &str,
         asset: &Asset,
     ) -> Result<Response<P>, HttpError> {
+        let draft = self.asset_draft(asset).await?;
+        // The rules of a file do not apply if a precondition failed.
+        let file = Some(file).filter(|_| draft.status != 412);
+        Ok(self.finish(draft, file, Lifetime::Of(asset.class())))
+    }
+
+    /// Returns the response to a GET or HEAD of an asset, before the header stage.
+    ///
+    /// A range is served from the identity representation, so a request with one selects that.
+    pub(in crate::serve) async fn asset_draft(
+        &self,
+        asset: &Asset,
+    ) -> Result<Draft<P>, Unavailable> {
         let now = self.tiers.ports.now().seconds();
         let length = asset.identity().length;
         let range = self.request.range();
@@ -44,9 +56,7 @@ impl<P: Ports> SiteRequest<'_, P> {
             Open::Whole => self.body(&of, None).await?,
             Open::Part(part) => self.body(&of, Some(part)).await?,
         };
-        // The rules of a file do not apply if a precondition failed.
-        let file = Some(file).filter(|_| draft.status != 412);
-        Ok(self.finish(draft, file, Lifetime::Of(asset.class())))
+        Ok(draft)
     }
 
     /// Returns a page that is served in place of a missing one: never a 304 or a part.

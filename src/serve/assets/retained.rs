@@ -1,21 +1,54 @@
 //! Fingerprinted files of earlier deployments, for pages that were opened before a deploy.
 
+use std::rc::Rc;
+
 use crate::cache::windows::{self, Current};
 use crate::ports::Ports;
 use crate::serve::error::HttpError;
 use crate::serve::response::Response;
 use crate::serve::site_request::{Serving, SiteRequest};
+use crate::site::deployment::asset::Asset;
+use crate::site::deployment::manifest::Manifest;
+use crate::site::ids::DeploymentId;
 
 /// Maximum number of retained deployments that one request searches: each may cost two reads in a
 /// cold isolate. Three deploys a day for the 30 days of retention stay below it.
 const RETAINED_LOOKUPS_MAX: usize = 100;
 
+/// A file of an earlier deployment.
+pub(in crate::serve) struct Retained {
+    id: DeploymentId,
+    manifest: Rc<Manifest>,
+    pub asset: Asset,
+}
+
 impl<P: Ports> SiteRequest<'_, P> {
     pub(super) async fn retained(&self) -> Result<Option<Response<P>>, HttpError> {
         let path = self.request.path.decoded();
+        if !self.request.path.is_canonical() {
+            return Ok(None);
+        }
+        let Some(Retained { id, manifest, asset }) = self.retained_asset(path).await? else {
+            return Ok(None);
+        };
+        let serving = Serving {
+            site: self.serving.site.clone(),
+            id,
+            stage: self.serving.stage.clone(),
+            live: self.serving.live.clone(),
+            view: None,
+        };
+        let retained = SiteRequest { serving: &serving, manifest, ..*self };
+        retained.asset(path, &asset).await.map(Some)
+    }
+
+    /// Returns the file at a path of an earlier deployment, unless a takedown hides it.
+    pub(in crate::serve) async fn retained_asset(
+        &self,
+        path: &str,
+    ) -> Result<Option<Retained>, HttpError> {
         let Some(live) = &self.serving.live else { return Ok(None) };
-        let possible = self.manifest.head().config.may_be_fingerprinted(path);
-        if !possible || !self.request.path.is_canonical() {
+        if !self.manifest.head().config.may_be_fingerprinted(path) {
             return Ok(None);
         }
         let site = &self.serving.site;
@@ -27,15 +60,7 @@ impl<P: Ports> SiteRequest<'_, P> {
             if Box::pin(self.is_taken_down(path)).await? {
                 return Ok(None);
             }
-            let serving = Serving {
-                site: site.clone(),
-                id: earlier.deployment.clone(),
-                stage: self.serving.stage.clone(),
-                live: self.serving.live.clone(),
-                view: None,
-            };
-            let retained = SiteRequest { serving: &serving, manifest, ..*self };
-            return retained.asset(path, &asset).await.map(Some);
+            return Ok(Some(Retained { id: earlier.deployment.clone(), manifest, asset }));
         }
         Ok(None)
     }

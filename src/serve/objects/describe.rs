@@ -32,16 +32,20 @@ pub fn object_headers(collection: &Collection, name: &str, meta: &ObjectMeta) ->
 /// rules, which may have set another.
 pub fn keep_inert(collection: &Collection, headers: &mut Headers) {
     let is_document = headers.value("content-type").is_some_and(is_document);
-    if collection.active == ActiveContent::Serve || !is_document {
-        return;
+    if collection.active == ActiveContent::Inert && is_document {
+        add_policy(INERT, headers);
     }
-    let policy = match headers.value("content-security-policy") {
-        Some(own) if own.starts_with(INERT) => return,
+}
+
+/// Adds a Content Security Policy to those that the response may have already.
+pub fn add_policy(policy: &str, headers: &mut Headers) {
+    let policies = match headers.value("content-security-policy") {
+        Some(own) if own.starts_with(policy) => return,
         // All of several policies apply (Content Security Policy Level 3 section 2.4).
-        Some(own) => [INERT, ", ", own].concat(),
-        None => INERT.to_owned(),
+        Some(own) => [policy, ", ", own].concat(),
+        None => policy.to_owned(),
     };
-    headers.set("content-security-policy", policy);
+    headers.set("content-security-policy", policies);
 }
 
 /// Returns the media type: by name, else as declared, unless a browser would run that.

@@ -8,12 +8,12 @@ use crate::cache::live;
 use crate::cache::record_map::Kept;
 use crate::cache::tiers::{Tier, Tiers};
 use crate::cache::windows::RecordKey;
-use crate::ports::deadline::within;
-use crate::ports::limiter::{Admission, WINDOW_SECS};
+use crate::ports::limiter::Admission;
 use crate::ports::{Fault, Ports, RateLimit, Result};
 use crate::serve::draft::Draft;
 use crate::serve::error::HttpError;
 use crate::serve::headers::SiteHeaders;
+use crate::serve::limit::admission;
 use crate::serve::objects::uncached;
 use crate::serve::request::{Request, RequestHeader};
 use crate::serve::response::{Response, Stage, finish};
@@ -54,7 +54,10 @@ async fn refusal<P: Ports>(
 ) -> Result<Option<Draft<P>>, HttpError> {
     let key = key(tiers, request, site).await?;
     let admission = match &key {
-        Some(key) => limited(tiers, site, key).await,
+        Some(key) => {
+            let name = format!("fresh/{site}/{}", key.id);
+            admission(tiers, RateLimit::Fresh, &name).await
+        }
         None => {
             let rate = tiers.ports.settings().fresh_rate;
             tiers.memory.take_refused(rate, tiers.ports.now())
@@ -128,25 +131,6 @@ async fn view_of<P: Ports>(
             let kept = kept.filter(|kept| is_within(kept, settings.live.stale_ms));
             kept.map(|kept| kept.record).ok_or(fault)
         }
-    }
-}
-
-/// Applies the runtime's rate limiter to a key, or this isolate's own if that fails.
-async fn limited<P: Ports>(tiers: &Tiers<P>, site: &SiteName, key: &Credential) -> Admission {
-    let (settings, now) = (tiers.ports.settings(), tiers.ports.now());
-    // The name contains nothing of the request, so that no spelling gets a separate limit.
-    let name = format!("fresh/{site}/{}", key.id);
-    match within(
-        &tiers.ports,
-        settings.deadlines.edge_ms,
-        tiers.ports.limit(RateLimit::Fresh, &name),
-    )
-    .await
-    {
-        Ok(true) => Admission::Pass,
-        // It does not say for how long; its window ends at the next full minute at the latest.
-        Ok(false) => Admission::Wait(WINDOW_SECS.saturating_sub(now.seconds().0 % WINDOW_SECS)),
-        Err(_) => tiers.memory.take(&name, settings.fresh_rate, now),
     }
 }
 

@@ -26,7 +26,7 @@ use crate::wire::headers::Headers;
 use crate::wire::time::{DeltaSeconds, UnixMillis};
 
 /// Holds the tags of an object in its cache entry; removed from responses.
-const TAGS_HEADER: &str = "selvedge-tags";
+pub(in crate::serve) const TAGS_HEADER: &str = "selvedge-tags";
 
 /// Returns the response for an object, `None` if there is no such object.
 ///
@@ -57,6 +57,34 @@ pub async fn respond<P: Ports>(
         draft.headers.remove(TAGS_HEADER);
         draft
     }))
+}
+
+/// Returns the cache entry of an object.
+pub(in crate::serve) fn entry(
+    collection: &Collection,
+    name: &ObjectName,
+    meta: &ObjectMeta,
+    asked_ms: UnixMillis,
+) -> Entry {
+    let mut headers = describe::object_headers(collection, name.as_str(), meta);
+    headers.set("content-length", meta.length.to_string());
+    if !meta.tags.is_empty() {
+        headers.set(TAGS_HEADER, meta.tags.clone());
+    }
+    let Collection { edge_ttl, stale_while_revalidate, stale_if_error, .. } = *collection;
+    let widest = stale_while_revalidate.max(stale_if_error);
+    let life_ms = edge_ttl.millis().saturating_add(widest.millis());
+    let timing = Timing {
+        requested_ms: asked_ms,
+        received_ms: asked_ms,
+        lifetime_ms: edge_ttl.millis(),
+        while_revalidate_ms: stale_while_revalidate.millis(),
+        if_error_ms: stale_if_error.millis(),
+        if_lost_ms: stale_if_error.millis(),
+        life_ms: life_ms.min(DeltaSeconds(OBJECT_LIFE_SECS_MAX).millis()),
+        ..Timing::default()
+    };
+    Entry { status: 200, headers, timing, length: meta.length, complete: None }
 }
 
 /// An object of a stage that caches.
@@ -148,25 +176,7 @@ impl<P: Ports> CachedObject<'_, P> {
     }
 
     fn entry(&self, meta: &ObjectMeta, asked_ms: UnixMillis) -> Entry {
-        let mut headers = describe::object_headers(self.collection, self.name.as_str(), meta);
-        headers.set("content-length", meta.length.to_string());
-        if !meta.tags.is_empty() {
-            headers.set(TAGS_HEADER, meta.tags.clone());
-        }
-        let Collection { edge_ttl, stale_while_revalidate, stale_if_error, .. } = *self.collection;
-        let widest = stale_while_revalidate.max(stale_if_error);
-        let life_ms = edge_ttl.millis().saturating_add(widest.millis());
-        let timing = Timing {
-            requested_ms: asked_ms,
-            received_ms: asked_ms,
-            lifetime_ms: edge_ttl.millis(),
-            while_revalidate_ms: stale_while_revalidate.millis(),
-            if_error_ms: stale_if_error.millis(),
-            if_lost_ms: stale_if_error.millis(),
-            life_ms: life_ms.min(DeltaSeconds(OBJECT_LIFE_SECS_MAX).millis()),
-            ..Timing::default()
-        };
-        Entry { status: 200, headers, timing, length: meta.length, complete: None }
+        entry(self.collection, self.name, meta, asked_ms)
     }
 
     async fn split(&self, body: P::Body, length: u64) -> Result<(ResponseBody<P>, EdgeContent<P>)> {

@@ -85,3 +85,92 @@ fn local_path(url: &str) -> Option<String> {
     let path = RequestPath::parse(raw).ok().filter(|_| !raw.starts_with("//"))?;
     Some(path.decoded().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> MediaConfig {
+        let adapters = vec![Adapter::Netlify, Adapter::Next, Adapter::Vercel];
+        MediaConfig { adapters, ..MediaConfig::default() }
+    }
+
+    #[test]
+    fn only_paths_of_renditions_are_addresses() {
+        let rows = [
+            ("/_media/a/b c.jpg", Some("/a/b c.jpg")),
+            ("/_media/", Some("/")),
+            ("/_media/_media/a.jpg", Some("/_media/a.jpg")),
+            ("/_media", None),
+            ("/_medias/a.jpg", None),
+            ("/a/_media/a.jpg", None),
+            ("/_next/image/a", None),
+            ("/_next/static/a.jpg", None),
+            ("/", None),
+        ];
+        for (path, expected) in rows {
+            let found = address(path, "w=1", &all()).map(Result::unwrap);
+            assert_eq!(found.as_ref().map(|found| &*found.source), expected, "{path}");
+            assert!(found.is_none_or(|found| found.query == "w=1"), "{path}");
+        }
+        for (path, _) in ADAPTERS {
+            assert_eq!(address(path, "url=/a.jpg", &MediaConfig::default()), None, "{path}");
+            assert!(address(path, "url=/a.jpg", &all()).is_some(), "{path}");
+            assert!(address(&format!("{path}/"), "url=/a.jpg", &all()).is_some(), "{path}/");
+        }
+    }
+
+    #[test]
+    fn adapters_become_the_same_parameters() {
+        let [netlify, next, vercel] = ["/.netlify/images", "/_next/image", "/_vercel/image"];
+        let rows = [
+            (netlify, "url=/a.jpg", "/a.jpg", ""),
+            (
+                netlify,
+                "url=/a.jpg&w=9&h=8&fit=cover&position=top",
+                "/a.jpg",
+                "w=9&h=8&fit=crop&crop=top&",
+            ),
+            (netlify, "fm=avif&q=90&fit=fill&url=%2Fa.jpg", "/a.jpg", "fm=avif&fit=scale&"),
+            (netlify, "url=/a.jpg&p=mug&s=x&txt=y&blur=9&mark=/b.png", "/a.jpg", ""),
+            (next, "url=%2Fa.jpg&w=640&q=75", "/a.jpg", "w=640&"),
+            (
+                next,
+                "url=%2F_next%2Fstatic%2Fa%2520b.jpg%3Fv%3D1&w=640",
+                "/_next/static/a b.jpg",
+                "w=640&",
+            ),
+            (next, "url=/a.jpg&h=9&fm=png&fit=evil&position=x", "/a.jpg", ""),
+            (next, "url=/a.jpg&url=/b.jpg&w=%26q%3D1", "/b.jpg", "w=%26q%3D1&"),
+            (vercel, "url=/a.jpg&w=640&q=100&dpl=x", "/a.jpg", "w=640&"),
+        ];
+        for (path, query, source, ours) in rows {
+            let found = address(path, query, &all()).unwrap().unwrap();
+            assert_eq!((&*found.source, &*found.query), (source, ours), "{path}?{query}");
+        }
+    }
+
+    #[test]
+    fn sources_elsewhere_are_rejected() {
+        for url in [
+            "", "a.jpg", "https://a.test/b.jpg", "HTTP://a.test", "//a.test/b.jpg", "/%5Ca.test/b",
+            "%5C%5Ca.test", "/%5C/a.test", "data:image/png;base64,AAAA", "file:///etc/passwd",
+            "%2F%2Fa.test", "%2f%5Ca.test", "/../a.jpg", "/a/%252e%252e/b", "/a%2500", "/a%0d%0ab",
+            "///a.test", "%00", "?/a.jpg", "%20/a.jpg", "blob:x",
+        ] {
+            for (path, _) in ADAPTERS {
+                let query = format!("w=64&url={url}");
+                assert_eq!(address(path, &query, &all()), Some(Err(BAD_URL)), "{path}?{query}");
+            }
+        }
+        assert_eq!(address("/_next/image", "w=1", &all()), Some(Err(BAD_URL)));
+        for (query, error) in [
+            ("url=/a&q=0", BAD_QUALITY),
+            ("url=/a&q=101", BAD_QUALITY),
+            ("url=/a&q=", BAD_QUALITY),
+            ("url=/a&fit=max", BAD_FIT),
+        ] {
+            assert_eq!(address("/.netlify/images", query, &all()), Some(Err(error)), "{query}");
+        }
+    }
+}

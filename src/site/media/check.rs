@@ -27,7 +27,9 @@ pub fn check(config: &MediaConfig) -> Result<(), Mistake> {
     let bounds = (widths.first().is_some_and(|first| *first > 0))
         && widths.last().is_some_and(|last| *last <= SIDE_MAX);
     let is_reduced = config.ratios.iter().all(|ratio| {
-        ratio.width > 0 && ratio.height > 0 && common_divisor(ratio.width, ratio.height) == 1
+        ratio.width > 0
+            && common_divisor(ratio.width.into(), ratio.height.into()) == 1
+            && ratio.height > 0
     });
     let ttls = [config.edge_ttl, config.browser_ttl];
     for (is_right, message) in [
@@ -66,4 +68,100 @@ fn check_preset(preset: &Preset) -> Result<(), Mistake> {
         return mistake("its slot takes 1 to 200 characters, of a text");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::codec::decode;
+
+    #[track_caller]
+    fn checked(rows: &[(String, bool)]) {
+        for (json, is_right) in rows {
+            let config: MediaConfig = decode(json.as_bytes()).unwrap();
+            let found = check(&config);
+            assert_eq!(found.is_ok(), *is_right, "{json} {found:?}");
+        }
+    }
+
+    #[test]
+    fn lists_and_lifetimes() {
+        let widths = |count: u16| {
+            let list: Vec<_> = (1..=count).map(|width| width.to_string()).collect();
+            format!(r#"{{"widths":[{}]}}"#, list.join(","))
+        };
+        let ratios = |count: u16| {
+            let one = |n| format!(r#"{{"width":1,"height":{n}}}"#);
+            format!(r#"{{"ratios":[{}]}}"#, (1..=count).map(one).collect::<Vec<_>>().join(","))
+        };
+        checked(&[
+            ("{}".to_owned(), true),
+            (widths(64), true),
+            (widths(65), false),
+            (widths(0), false),
+            (r#"{"widths":[1,4096]}"#.to_owned(), true),
+            (r#"{"widths":[1,4097]}"#.to_owned(), false),
+            (r#"{"widths":[0,1]}"#.to_owned(), false),
+            (r#"{"widths":[2,1]}"#.to_owned(), false),
+            (r#"{"widths":[1,1]}"#.to_owned(), false),
+            (ratios(32), true),
+            (ratios(33), false),
+            (ratios(0), true),
+            (r#"{"ratios":[{"width":2,"height":2}]}"#.to_owned(), false),
+            (r#"{"ratios":[{"width":1,"height":0}]}"#.to_owned(), false),
+            (r#"{"ratios":[{"width":0,"height":1}]}"#.to_owned(), false),
+            (r#"{"edge_ttl":31536000,"browser_ttl":31536000}"#.to_owned(), true),
+            (r#"{"edge_ttl":31536001}"#.to_owned(), false),
+            (r#"{"browser_ttl":31536001}"#.to_owned(), false),
+        ]);
+        for json in [
+            r#"{"widths":[65536]}"#, r#"{"mode":"open"}"#, r#"{"adapters":["imgix"]}"#,
+            r#"{"onerror":""}"#, r#"{"presets":{"a":{}}}"#,
+        ] {
+            assert!(decode::<MediaConfig>(json.as_bytes()).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn presets_and_slots() {
+        let presets = |count: usize| {
+            let one = |n| format!(r#""p{n}":{{"query":"w=1"}}"#);
+            format!(r#"{{"presets":{{{}}}}}"#, (0..count).map(one).collect::<Vec<_>>().join(","))
+        };
+        let preset =
+            |name: &str, preset: &str| format!(r#"{{"presets":{{"{name}":{{{preset}}}}}}}"#);
+        let query = |query: &str| preset("a", &format!(r#""query":"{query}""#));
+        let slot = |name: &str, chars_max: u16, query: &str| {
+            let slot = format!(r#"{{"name":"{name}","chars_max":{chars_max}}}"#);
+            preset("a", &format!(r#""query":"{query}","slot":{slot}"#))
+        };
+        let text = "txt=name&txt-font=%2Ff&txt-size=9";
+        let font =
+            |bytes: usize| format!("txt=a&txt-font=%2F{}&txt-size=9", "f".repeat(bytes - 29));
+        checked(&[
+            (presets(64), true),
+            (presets(65), false),
+            (query("w=9"), true),
+            (query(""), true),
+            (query("w=0"), false),
+            (query("w=9&h=9"), false),
+            (query("w=9&s=x"), false),
+            (query("p=a"), false),
+            (query("txt=a&txt-size=9"), false),
+            (query(&font(2048)), true),
+            (query(&font(2049)), false),
+            (preset("", r#""query":"w=1""#), false),
+            (preset("A", r#""query":"w=1""#), false),
+            (preset(&"a".repeat(32), r#""query":"w=1""#), true),
+            (preset(&"a".repeat(33), r#""query":"w=1""#), false),
+            (slot("name", 20, text), true),
+            (slot("name", 200, text), true),
+            (slot("name", 201, text), false),
+            (slot("name", 0, text), false),
+            (slot("", 20, text), false),
+            (slot("w", 20, text), false),
+            (slot("mark2-w", 20, text), false),
+            (slot("name", 20, "w=9"), false),
+        ]);
+    }
 }

@@ -6,10 +6,11 @@ use crate::site::media::error::MediaError;
 use crate::site::media::parameter::Role;
 use crate::site::media::size::{Size, scaled};
 use crate::site::media::transformation::{
-    Align, Colour, Fit, Focus, Format, OVERLAYS_MAX, Overlay, Rect, Text, Transformation, Wanted,
+    Align, Colour, Fit, Focus, Format, OVERLAYS_MAX, Overlay, Rect, SIDE_MAX, Text, Transformation,
+    Wanted,
 };
 use crate::site::media::value::{
-    Crop, FITS, FLIPS, FORMATS, PIXEL_RATIOS, ROTATIONS, align, colour, crop, decimal, integer,
+    Crop, FITS, FLIPS, FORMATS, PIXEL_RATIOS, ROTATIONS, align, colour, crop, fraction, integer,
     path, ratio, rect, side, word,
 };
 
@@ -74,8 +75,8 @@ impl Draft {
             Role::Ratio => self.size.ratio = Some(ratio(value)?),
             Role::Fit => made.fit = word(FITS, value)?,
             Role::Crop => self.crop = Some(crop(value)?),
-            Role::FocusX => self.focus[0] = Some(decimal(value, 3, 1000)?),
-            Role::FocusY => self.focus[1] = Some(decimal(value, 3, 1000)?),
+            Role::FocusX => self.focus[0] = Some(fraction(value)?),
+            Role::FocusY => self.focus[1] = Some(fraction(value)?),
             Role::Rect => made.rect = Some(rect(value)?),
             Role::Rotate => made.rotate = word(ROTATIONS, value)?,
             Role::Flip => made.flip = word(FLIPS, value)?,
@@ -123,13 +124,14 @@ impl Draft {
         let made = &mut self.made;
         let size = self.size.in_device_pixels(self.dpr_tenths.unwrap_or(10), listed);
         (made.width, made.height, made.ratio) = (size.width, size.height, size.ratio);
-        let widths = size.width.zip(design.width.or(self.size.width));
-        let (to, from) = widths.or(size.height.zip(design.height)).unwrap_or((1, 1));
+        let designed = size.width.zip(design.width).or(size.height.zip(design.height));
+        let (to, from) = designed.or(size.width.zip(self.size.width)).unwrap_or((1, 1));
         let resized = |length: u16| {
-            u16::try_from(scaled(length.into(), to.into(), from.into())).unwrap_or(u16::MAX)
+            let length = scaled(length.into(), to.into(), from.into());
+            u16::try_from(length).unwrap_or(SIDE_MAX).min(SIDE_MAX)
         };
         let resized_or_0 = |length: u16| if length == 0 { 0 } else { resized(length) };
-        made.blur = resized_or_0(made.blur);
+        made.blur = resized_or_0(made.blur).min(BLUR_MAX);
         for overlay in self.overlays {
             let Some(path) = overlay.path else { continue };
             made.overlays.push(Overlay {

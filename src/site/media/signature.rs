@@ -98,3 +98,120 @@ fn signed_query(query: &str) -> String {
         |(name, value): (String, String)| [query::encode(&name), query::encode(&value)].join("=");
     values.into_iter().map(pair).collect::<Vec<_>>().join("&")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "operator secret";
+    const HOST: &str = "shop.cdn.test";
+    const PATH: &str = "/_media/a.jpg";
+    const QUERY: &str = "w=801&txt=Zo%C3%AB+%26%20co&exp=1800000000&txt-font=/f.ttf";
+
+    fn key() -> SigningKey {
+        let site = SiteName::parse("shop").unwrap();
+        SigningKey::of_site(SECRET, &site, UnixMillis(1_700_000_000_000))
+    }
+
+    fn checked(query: &str, now: u64) -> Result<Option<UnixSeconds>, MediaError> {
+        verify(Some(&key()), HOST, PATH, query, UnixSeconds(now))
+    }
+
+    /// Computed with Python's `hmac`.
+    #[test]
+    fn keys_and_signatures() {
+        let text = "Y4uh2O6qWBsAF40k7yJN7U-xlAzBOlSxgx3CB6UYLUo";
+        assert_eq!(key().text(), text);
+        assert!(SigningKey::parse(text) == Some(key()));
+        let site = SiteName::parse("shop").unwrap();
+        let again = SigningKey::of_site(SECRET, &site, UnixMillis(1_700_000_000_001));
+        assert_eq!(again.text(), "zcjaMHdYqcYChidjhMcW0kg3DBLrrWuZrdfbn0wTIY8");
+        let signature = key().sign(HOST, "/_media/a%20b.jpg", "");
+        assert_eq!(signature, "HEGASlosorwAc4t4vS3tsxcDREcX9RGP5bMJQa4AsjM");
+        let signature = key().sign(HOST, PATH, QUERY);
+        assert_eq!(signature, "ieisFDitG31fGsxIafuvRPf0VG9DJMdtS_jb1Dav0Pw");
+    }
+
+    #[test]
+    fn keys_have_32_bytes() {
+        for text in [
+            "",
+            "AAAA",
+            "Y4uh2O6qWBsAF40k7yJN7U-xlAzBOlSxgx3CB6UYLUoA",
+            "Y4uh2O6qWBsAF40k7yJN7U-xlAzBOlSxgx3CB6UYLUo=",
+            "!",
+        ] {
+            assert!(SigningKey::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_set_of_parameters_has_one_signature() {
+        let signature = key().sign(HOST, PATH, QUERY);
+        for query in [
+            "exp=1800000000&txt-font=%2Ff.ttf&%74xt=Zo%c3%ab%20%26+co&w=801",
+            "w=1&w=801&exp=1800000000&txt-font=/f.ttf&txt=Zo%C3%AB+%26%20co",
+            "s=x&&w=801&exp=1800000000&txt-font=/f.ttf&txt=Zo%C3%AB+%26%20co&s=y",
+        ] {
+            assert_eq!(key().sign(HOST, PATH, query), signature, "{query}");
+        }
+    }
+
+    #[test]
+    fn any_change_needs_another_signature() {
+        let signature = key().sign(HOST, PATH, QUERY);
+        let wrong = Err(Role::Signature.disallowed(WRONG));
+        let signed = format!("{QUERY}&s={signature}");
+        assert_eq!(checked(&signed, 0), Ok(Some(UnixSeconds(1_800_000_000))));
+        for query in [
+            QUERY.to_owned(),
+            format!("{QUERY}&s="),
+            format!("{QUERY}&s={signature}="),
+            format!("{QUERY}&s={}", signature.to_lowercase()),
+            format!("{QUERY}&s={}", &signature[..42]),
+            format!("{signed}&s=x"),
+            format!("{signed}&w=802"),
+            format!("{signed}&exp=1900000000"),
+            format!("{signed}&utm_source=x"),
+            format!("{signed}&mark=/a.png"),
+            signed.replace("w=801", "w=80"),
+            signed.replace("exp=1800000000&", ""),
+        ] {
+            assert_eq!(checked(&query, 0), wrong, "{query}");
+        }
+        let now = UnixSeconds(0);
+        for (host, path) in [
+            ("other.cdn.test", PATH),
+            ("shop.cdn.test\n", PATH),
+            (HOST, "/_media/b.jpg"),
+            (HOST, "/_media/a.jpg/"),
+        ] {
+            assert_eq!(verify(Some(&key()), host, path, &signed, now), wrong, "{host}{path}");
+        }
+        let other = SigningKey([0; 32]);
+        assert_eq!(verify(Some(&other), HOST, PATH, &signed, now), wrong);
+        let without_key = Err(Role::Signature.disallowed(NO_KEY));
+        assert_eq!(verify(None, HOST, PATH, &signed, now), without_key);
+    }
+
+    #[test]
+    fn signatures_expire() {
+        let expired = Err(Role::Expiry.disallowed(EXPIRED));
+        let bad = Err(Role::Expiry.bad());
+        for (expiry, now, expected) in [
+            ("100", 99, Ok(Some(UnixSeconds(100)))),
+            ("100", 100, expired),
+            ("0", 0, expired),
+            ("", u64::MAX, Ok(None)),
+            ("18446744073709551615", 1, Ok(Some(UnixSeconds(u64::MAX)))),
+            ("18446744073709551616", 1, bad),
+            ("+100", 1, bad),
+            ("soon", 1, bad),
+        ] {
+            let query = format!("exp={}", query::encode(expiry));
+            let signed = format!("{query}&s={}", key().sign(HOST, PATH, &query));
+            assert_eq!(checked(&signed, now), expected, "{expiry:?}");
+        }
+        assert!(is_signed("a&s=b") && !is_signed("s=") && !is_signed("s=a&s") && !is_signed("S=a"));
+    }
+}

@@ -79,30 +79,32 @@ pub fn name<T: PartialEq>(words: &Words<T>, meaning: &T) -> &'static str {
 }
 
 /// Parses decimal digits with an optional fraction into units of `10^-places`; further digits of
-/// the fraction are dropped.
-pub fn decimal(text: &str, places: usize, max: u16) -> Option<u16> {
+/// the fraction are dropped. Saturates.
+fn decimal(text: &str, places: usize) -> Option<u32> {
     let (whole, fraction) = match text.split_once('.') {
         Some((whole, fraction)) if places > 0 && !fraction.is_empty() => (whole, fraction),
         Some(_) => return None,
         None => (text, ""),
     };
-    if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
+    let is_number = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_digit());
+    if whole.is_empty() || !is_number(whole) || !is_number(fraction) {
         return None;
     }
-    let padding = std::iter::repeat_n(b'0', places);
-    let digits = whole.bytes().chain(fraction.bytes().chain(padding).take(places));
-    let mut number: u32 = 0;
-    for digit in digits {
-        let digit = char::from(digit).to_digit(10)?;
-        number = number.saturating_mul(10).saturating_add(digit);
-    }
-    let number = u16::try_from(number).ok()?;
-    (!whole.is_empty() && number <= max).then_some(number)
+    let padded = fraction.bytes().chain(std::iter::repeat(b'0')).take(places);
+    Some(whole.bytes().chain(padded).fold(0_u32, |number, digit| {
+        let digit = u32::from(digit.saturating_sub(b'0'));
+        number.saturating_mul(10).saturating_add(digit)
+    }))
 }
 
 /// Parses a whole number up to `max`.
 pub fn integer(text: &str, max: u16) -> Option<u16> {
-    decimal(text, 0, max)
+    u16::try_from(decimal(text, 0)?).ok().filter(|number| *number <= max)
+}
+
+/// Parses a number between 0 and 1 into thousandths.
+pub fn fraction(text: &str) -> Option<u16> {
+    u16::try_from(decimal(text, 3)?).ok().filter(|number| *number <= 1000)
 }
 
 /// Parses the length of a side in pixels.
@@ -113,14 +115,14 @@ pub fn side(text: &str) -> Option<u16> {
 /// Parses a ratio such as `16:9` or `2.35:1`, and reduces it.
 pub fn ratio(text: &str) -> Option<Ratio> {
     let (width, height) = text.split_once(':')?;
-    let part = |text| decimal(text, 2, u16::MAX).filter(|part| *part > 0);
-    let (width, height) = (part(width)?, part(height)?);
+    let (width, height) = (decimal(width, 2)?, decimal(height, 2)?);
     let divisor = common_divisor(width, height);
-    Some(Ratio { width: width.checked_div(divisor)?, height: height.checked_div(divisor)? })
+    let reduced = |part: u32| u16::try_from(part.checked_div(divisor)?).ok().filter(|it| *it > 0);
+    Some(Ratio { width: reduced(width)?, height: reduced(height)? })
 }
 
 /// Returns the greatest common divisor.
-pub fn common_divisor(one: u16, other: u16) -> u16 {
+pub fn common_divisor(one: u32, other: u32) -> u32 {
     let (mut one, mut other) = (one, other);
     while let Some(rest) = one.checked_rem(other) {
         (one, other) = (other, rest);

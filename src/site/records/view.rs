@@ -3,6 +3,7 @@
 
 use crate::site::records::site::{Credential, SiteRecord};
 use crate::site::records::takedown::{self, Takedown};
+use crate::wire::time::UnixMillis;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteView {
@@ -10,6 +11,8 @@ pub struct SiteView {
     pub keys: Vec<Credential>,
     /// Whether the site exists and is not being deleted.
     pub exists: bool,
+    /// `None` if the site does not exist.
+    pub created_ms: Option<UnixMillis>,
     takedowns: Vec<Takedown>,
 }
 
@@ -17,8 +20,12 @@ impl SiteView {
     /// Returns the view of a record, or of a site without one.
     pub fn of(record: Option<SiteRecord>) -> Self {
         match record.filter(|record| record.deletion.is_none()) {
-            Some(record) => Self { keys: record.keys, exists: true, takedowns: record.takedowns },
-            None => Self { keys: Vec::new(), exists: false, takedowns: Vec::new() },
+            Some(SiteRecord { keys, takedowns, created_ms, .. }) => {
+                Self { keys, exists: true, created_ms: Some(created_ms), takedowns }
+            }
+            None => {
+                Self { keys: Vec::new(), exists: false, created_ms: None, takedowns: Vec::new() }
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The names that case files give to operations and faults.
 
 use selvedge::ports::Fault;
+use serde::de::DeserializeOwned;
 
 use super::case_file::{number, words};
 use super::world::{EdgeTemper, Op, Script, Trouble, World};
@@ -45,25 +46,15 @@ pub fn fault(word: &str) -> Option<Fault> {
 
 /// An operation by its name; `any` is all of the store.
 pub fn operation(word: &str) -> Result<Option<Op>, String> {
-    let all = [
-        Op::Read,
-        Op::Write,
-        Op::Delete,
-        Op::List,
-        Op::Open,
-        Op::Hold,
-        Op::Upload,
-        Op::EdgeLookup,
-        Op::EdgePut,
-        Op::StoredFind,
-        Op::StoredKeep,
-        Op::Fetch,
-        Op::Limit,
-        Op::Render,
-    ];
-    let name = word.replace('-', "");
-    let found = all.into_iter().find(|op| format!("{op:?}").eq_ignore_ascii_case(&name));
-    if found.is_some() || word == "any" { Ok(found) } else { Err(format!("no operation `{word}`")) }
+    match named(word) {
+        None if word != "any" => Err(format!("no operation `{word}`")),
+        found => Ok(found),
+    }
+}
+
+/// Returns the variant of an enum by its name.
+pub fn named<T: DeserializeOwned>(name: &str) -> Option<T> {
+    serde_json::from_value(name.into()).ok()
 }
 
 fn trouble(word: &str) -> Result<Trouble, String> {

@@ -5,6 +5,8 @@ mod send;
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use super::case_file::{
     CaseFile, Publication, Row, Step, Test, end_of_loop, expanded, first_word, number, rows, value,
     words,
@@ -22,21 +24,12 @@ use checks::{is_below, lasting};
 type Outcome = Result<(), String>;
 
 /// The fate of the work behind a response.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 enum Behind {
     Run,
     Cut,
     Hold,
-}
-
-impl Behind {
-    fn named(name: &str) -> Self {
-        match name {
-            "cut" => Self::Cut,
-            "hold" => Self::Hold,
-            _ => Self::Run,
-        }
-    }
 }
 
 /// A test of a case file under way.
@@ -201,7 +194,7 @@ impl<'a> Run<'a> {
             "restore" => self.world.restore(&self.marked),
             "mark" => self.marked = self.world.snapshot(),
             "site" => self.site = rest.to_owned(),
-            "behind" => self.behind = Behind::named(rest),
+            "behind" => self.behind = faults::named(rest).ok_or("behind run|cut|hold")?,
             "remember" => {
                 let lasting = lasting(&self.last()?.response);
                 self.remembered.insert(rest.to_owned(), lasting);

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use selvedge::ports::settings::Settings;
 use selvedge::ports::{Fault, UpstreamRequest};
 use selvedge::wire::time::{DeltaSeconds, UnixMillis};
+use serde::Deserialize;
 
 use super::media::Manner;
 use super::ports::{EdgeTier, StoredEntry};
@@ -25,7 +26,8 @@ pub const START_MS: u64 = 1_767_323_045_000;
 pub const ROOT_TOKEN: &str = "root-token-of-the-tests";
 
 /// An operation on a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Op {
     Read,
     Write,

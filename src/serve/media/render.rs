@@ -1,0 +1,152 @@
+//! Makes a rendition: streams its parts to the media worker, and holds what comes back.
+
+use futures_util::future::join;
+
+use crate::cache::flight::Flight;
+use crate::ports::bodies::ResponseBody;
+use crate::ports::deadline::{persistently, within};
+use crate::ports::join::join_all;
+use crate::ports::{Fault, Object, Ports, UpstreamResponse};
+use crate::serve::draft::Draft;
+use crate::serve::media::failure::Failure;
+use crate::serve::media::rendition::{Rendition, note_answer};
+use crate::serve::media::source::Place;
+use crate::serve::present::{Found, Open, present};
+use crate::site::ids::ContentHash;
+use crate::site::keys;
+use crate::site::media::plan::{Plan, RenderError};
+use crate::site::media::transformation::{Format, Wanted};
+use crate::wire::cache_status::{CacheStatus, Forward};
+
+/// Largest rendition: 16 megapixels of a photograph in any format but PNG.
+const RENDITION_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// A rendition that the media worker has made.
+struct Made<H> {
+    format: Format,
+    held: H,
+    length: u64,
+    /// The media worker's `Server-Timing`.
+    timing: Option<String>,
+}
+
+impl<P: Ports> Rendition<'_, P> {
+    /// Makes the rendition and keeps it, unless it is for one client only.
+    pub async fn made(&self, flight: Option<Flight>) -> Result<Draft<P>, Failure> {
+        let asked_ms = self.now();
+        let made = match Box::pin(self.render()).await {
+            Ok(made) => made,
+            Err(Failure::Refused(error)) if !self.asked.request.is_personal => {
+                self.keep_refusal(error, asked_ms, flight);
+                return Err(Failure::Refused(error));
+            }
+            Err(failure) => {
+                note_answer(flight.as_ref(), self.now());
+                return Err(failure);
+            }
+        };
+        let entry = self.entry(made.format.media_type(), made.length, asked_ms);
+        let stored = !self.asked.request.is_personal;
+        if stored {
+            self.keep(&entry, &made.held, flight);
+        }
+        let reason = if stored { Forward::UriMiss } else { Forward::Bypass };
+        let cache_status =
+            CacheStatus { stored, detail: Some("media"), ..CacheStatus::forward(reason) };
+        let mut headers = entry.headers;
+        self.describe(&mut headers);
+        if let Some(timing) = made.timing {
+            headers.set("server-timing", timing);
+        }
+        if !stored {
+            headers.remove("accept-ranges");
+        }
+        let found = Found { status: 200, headers, length: Some(made.length) };
+        // Only stored renditions have ranges.
+        let (mut draft, open) = present(self.request, found, None, self.now().seconds());
+        if open == Open::Whole {
+            draft.body = ResponseBody::Held(made.held, None);
+        }
+        Ok(Draft { cache_status, ..draft })
+    }
+
+    async fn render(&self) -> Result<Made<P::Held>, Failure> {
+        let (ports, made) = (self.ports(), &self.asked.request.transformation);
+        let deadline_ms = ports.settings().media.deadline_ms;
+        let until = self.now().plus(deadline_ms);
+        let lengths: Vec<u64> = self.parts.iter().map(|part| part.length).collect();
+        let (overlay_bytes, font_bytes) = lengths.split_at(made.overlays.len().min(lengths.len()));
+        let plan = Plan {
+            transformation: made.clone(),
+            source_bytes: self.source.length,
+            overlay_bytes: overlay_bytes.to_vec(),
+            font_bytes: font_bytes.first().copied(),
+        };
+        let length = lengths.iter().fold(self.source.length, |sum, one| sum.saturating_add(*one));
+        let body = ports.join(self.bodies().await?, length)?;
+        let response =
+            ports.render(&plan, body, deadline_ms).await.map_err(|fault| match fault {
+                Fault::Missing => Failure::Unbound,
+                Fault::TimedOut => Failure::Unavailable("media-timeout"),
+                Fault::Failed | Fault::Busy => Failure::Unavailable("media-failed"),
+            })?;
+        self.read(response, until.since(self.now())).await
+    }
+
+    /// Holds the response of the media worker, if it is a rendition as it was asked for.
+    async fn read(
+        &self,
+        response: UpstreamResponse<P::Body>,
+        ms: u64,
+    ) -> Result<Made<P::Held>, Failure> {
+        const BROKEN: Failure = Failure::Unavailable("media-failed");
+        let ports = self.ports();
+        if let Some(error) = RenderError::of_status(response.status) {
+            return Err(error.into());
+        }
+        let value = |name| response.headers.value(name);
+        let format = value("content-type").and_then(Format::of_media_type).ok_or(BROKEN)?;
+        let length = value("content-length").and_then(|text| text.parse().ok()).ok_or(BROKEN)?;
+        let is_wanted = match self.asked.request.transformation.format {
+            Wanted::Format(wanted) => wanted == format,
+            Wanted::Auto { .. } => true,
+        };
+        let body = response.body.filter(|_| response.status == 200 && is_wanted && length > 0);
+        if length > RENDITION_BYTES_MAX {
+            return Err(RenderError::TooComplex.into());
+        }
+        let held = ports.hold_body(body.ok_or(BROKEN)?, length);
+        let held = within(ports, ms, held).await.map_err(|_| BROKEN)?;
+        if ports.held_length(&held) != length {
+            return Err(BROKEN);
+        }
+        let timing = response.headers.value("server-timing").map(str::to_owned);
+        Ok(Made { format, held, length, timing })
+    }
+
+    /// Opens the source, the overlays and the font, all at once.
+    async fn bodies(&self) -> Result<Vec<P::Body>, Failure> {
+        let parts = join_all(self.parts.iter().map(|part| self.blob(&part.hash)));
+        let (source, parts) = join(self.open_source(), parts).await;
+        [source].into_iter().chain(parts).collect()
+    }
+
+    async fn open_source(&self) -> Result<P::Body, Failure> {
+        let Place::Object { collection, name, etag, .. } = &self.source.place else {
+            return self.blob(&self.source.hash).await;
+        };
+        let (ports, key) = (self.ports(), keys::object(self.scope.site, &collection.name, name));
+        let ms = ports.settings().deadlines.blob_ms;
+        match persistently(ports, ms, || ports.object_read(&key, None, None)).await? {
+            Some(Object::Found(meta, body)) if meta.etag == *etag => Ok(body),
+            _ => Err(Failure::Changed),
+        }
+    }
+
+    async fn blob(&self, hash: &ContentHash) -> Result<P::Body, Failure> {
+        let (ports, key) = (self.ports(), keys::blob(self.scope.site, hash));
+        let ms = ports.settings().deadlines.blob_ms;
+        let opened = persistently(ports, ms, || ports.open(&key, None)).await?;
+        opened.ok_or(Failure::Unavailable("store"))
+    }
+}
