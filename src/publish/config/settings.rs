@@ -33,10 +33,6 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
-    }
-
     pub fn findings(&self) -> Findings {
         let [problems, warnings, notes] =
             [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
