@@ -105,7 +105,7 @@ pub fn working_bytes(image: &Image, part: Part, size: Size) -> u64 {
 trait Linear {
     type Pixel: PixelTrait;
     fn decode(encoded: &[u8], into: &mut Vec<Self::Pixel>);
-    fn encode(pixels: &[Self::Pixel], into: &mut Vec<u8>);
+    fn encode(pixels: &[Self::Pixel], into: &mut [u8]);
 }
 
 struct Opaque;
@@ -120,10 +120,11 @@ impl Linear for Opaque {
         into.extend(pixels.map(|pixel| U16x3::new(pixel.map(|value| linear[usize::from(value)]))));
     }
 
-    fn encode(pixels: &[U16x3], into: &mut Vec<u8>) {
+    fn encode(pixels: &[U16x3], into: &mut [u8]) {
         let encoded = &*ENCODED;
-        let encode = |value: u16| encoded[usize::from(value) >> INDEX_SHIFT];
-        into.extend(pixels.iter().flat_map(|pixel| pixel.0.map(encode)));
+        for (into, pixel) in into.as_chunks_mut::<3>().0.iter_mut().zip(pixels) {
+            *into = pixel.0.map(|value| encoded[usize::from(value) >> INDEX_SHIFT]);
+        }
     }
 }
 
@@ -139,14 +140,14 @@ impl Linear for Transparent {
         }));
     }
 
-    fn encode(pixels: &[U16x4], into: &mut Vec<u8>) {
+    fn encode(pixels: &[U16x4], into: &mut [u8]) {
         let encoded = &*ENCODED;
-        let encode = |value: u16| encoded[usize::from(value) >> INDEX_SHIFT];
-        into.extend(pixels.iter().flat_map(|pixel| {
+        for (into, pixel) in into.as_chunks_mut::<4>().0.iter_mut().zip(pixels) {
             let [red, green, blue, alpha] = pixel.0;
-            let alpha = (u32::from(alpha) + 128) / 257;
-            [encode(red), encode(green), encode(blue), alpha as u8]
-        }));
+            let [red, green, blue] =
+                [red, green, blue].map(|value| encoded[usize::from(value) >> INDEX_SHIFT]);
+            *into = [red, green, blue, ((u32::from(alpha) + 128) / 257) as u8];
+        }
     }
 }
 
@@ -169,7 +170,8 @@ fn resize_as<L: Linear>(image: &Image, part: Part, size: Size, strip_bytes: usiz
     let channels = image.layout.channels();
     let mut resizer = Resizer::new();
     let mut linear = Vec::new();
-    let mut pixels = Vec::with_capacity(size.width as usize * size.height as usize * channels);
+    let stride = size.width as usize * channels;
+    let mut pixels = vec![0; stride * size.height as usize];
     for first in (0..size.height).step_by(strip as usize) {
         let height = strip.min(size.height - first);
         let top = part.top + f64::from(first) * down;
@@ -191,7 +193,7 @@ fn resize_as<L: Linear>(image: &Image, part: Part, size: Size, strip_bytes: usiz
         resizer
             .resize_typed(&source, &mut resized, &options)
             .expect("the part is within the image");
-        L::encode(resized.pixels(), &mut pixels);
+        L::encode(resized.pixels(), &mut pixels[first as usize * stride..]);
     }
     Image { width: size.width, height: size.height, layout: image.layout, pixels }
 }
@@ -208,12 +210,12 @@ mod tests {
     #[test]
     fn every_value_is_encoded_as_it_was_decoded() {
         let all: Vec<u8> = (0..=255).flat_map(|value| [value; 3]).collect();
-        let (mut linear, mut encoded) = (Vec::new(), Vec::new());
+        let (mut linear, mut encoded) = (Vec::new(), vec![0; all.len()]);
         Opaque::decode(&all, &mut linear);
         Opaque::encode(&linear, &mut encoded);
         assert_eq!(encoded, all);
         let all: Vec<u8> = (0..=255).flat_map(|value| [value; 4]).collect();
-        let (mut linear, mut encoded) = (Vec::new(), Vec::new());
+        let (mut linear, mut encoded) = (Vec::new(), vec![0; all.len()]);
         Transparent::decode(&all, &mut linear);
         Transparent::encode(&linear, &mut encoded);
         assert_eq!(encoded, all);
