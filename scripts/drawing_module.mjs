@@ -6,8 +6,8 @@ import { ROOT, WASM_TARGET, newest, run } from "./lib.mjs";
 import { meter } from "./meter.mjs";
 
 /**
- * The same as those of the media worker, so that cargo compiles what both use once. The linear memory
- * of either is bounded: an isolate has 128 MiB, and beyond them dies with all its requests.
+ * The same as those of the media worker, so that cargo compiles what both use once. The linear
+ * memory of either is bounded: an isolate has 128 MiB, and beyond them dies with all its requests.
  */
 const FLAGS = ["-Ctarget-feature=+simd128", `-Clink-arg=--max-memory=${96 * 1024 * 1024}`];
 
