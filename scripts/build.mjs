@@ -16,15 +16,14 @@ import { basename, dirname, join } from "node:path";
 import { budget, sizes } from "./budget.mjs";
 import { CLI, MEDIA, ROOT, TOOLS, WASM_TARGET, WORKER } from "./lib.mjs";
 import { Explained, filesOf, main, newest, node, run, say, step } from "./lib.mjs";
+import { MEDIA_FLAGS, drawing } from "./drawing_module.mjs";
+import { encoders } from "./media_modules.mjs";
 import { npmPackages, rustTarget, wasmBindgen } from "./setup.mjs";
 
 /**
- * The linear memory of the media worker: its budget for an image, 80 MiB, and working memory. An
- * isolate has 128 MiB, and dies with all its requests beyond them; this traps one request instead.
+ * The workers. `flags` are added to those of .cargo/config.toml, `features` to WASM_FEATURES, and
+ * `modules` resolves to the paths and files that are copied.
  */
-const MEDIA_MEMORY_BYTES_MAX = 96 * 1024 * 1024;
-
-/** The workers. `features` are added to WASM_FEATURES, and `flags` to those of .cargo/config.toml. */
 const MAIN = {
   title: "the worker",
   crate: "selvedge",
@@ -36,6 +35,7 @@ const MAIN = {
   // Nothing is inlined: functions with few locals resemble each other, so the result compresses 5 %
   // better.
   optimisations: ["--no-inline=*", "-O3"],
+  modules: async () => [],
 };
 const RENDERER = {
   title: "the media worker",
@@ -43,12 +43,10 @@ const RENDERER = {
   profile: "media",
   edge: join(ROOT, "media/src/edge"),
   out: MEDIA,
-  flags: [
-    "-Ctarget-feature=+simd128",
-    `-Clink-arg=--max-memory=${MEDIA_MEMORY_BYTES_MAX}`,
-  ],
+  flags: MEDIA_FLAGS,
   features: ["simd"],
   optimisations: ["-O3"],
+  modules: async () => [...encoders(), await drawing()],
 };
 
 /** Features that rustc enables for this target. wasm-opt must accept these and use no others. */
@@ -117,12 +115,19 @@ function flattenSnippets(file, out) {
   rmSync(join(out, "snippets"), { recursive: true, force: true });
 }
 
+/** Returns the JavaScript in the folder of a rim: each path in the build, and the file. */
+function ownModules(edge) {
+  const paths = filesOf(edge).filter((path) => /\.m?js$/.test(path));
+  return paths.map((path) => [path === "entry.mjs" ? "index.mjs" : path, join(edge, path)]);
+}
+
 /** Makes the modules of a worker from its compiled library and its JavaScript. */
 async function bind(worker) {
   const { title, edge, out } = worker;
   const module = moduleOf(worker);
   if (!existsSync(module)) throw new Explained(`cargo left no ${module}`);
-  const inputs = [module, edge, join(ROOT, "scripts/build.mjs")];
+  const others = await worker.modules();
+  const inputs = [module, edge, join(ROOT, "scripts/build.mjs"), ...others.map(([, from]) => from)];
   if (newest(join(out, "index.mjs")) > Math.max(...inputs.map(newest))) return;
   const made = `${out}.new`;
   rmSync(made, { recursive: true, force: true });
@@ -143,10 +148,9 @@ async function bind(worker) {
   );
   flattenSnippets(join(made, `${libraryOf(worker)}.js`), made);
   await step(`wasm-opt: ${title}`, () => optimise(worker, made));
-  for (const path of filesOf(edge).filter((path) => /\.m?js$/.test(path))) {
-    const to = join(made, path === "entry.mjs" ? "index.mjs" : path);
-    mkdirSync(dirname(to), { recursive: true });
-    copyFileSync(join(edge, path), to);
+  for (const [path, from] of [...ownModules(edge), ...others]) {
+    mkdirSync(dirname(join(made, path)), { recursive: true });
+    copyFileSync(from, join(made, path));
   }
   await minify(made);
   moveInto(made, out);

@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { ROOT, WASM_TARGET, newest, run } from "./lib.mjs";
 import { meter } from "./meter.mjs";
 
-/**
- * The same as those of the media worker, so that cargo compiles what both use once. The linear
- * memory of either is bounded: an isolate has 128 MiB, and beyond them dies with all its requests.
- */
-const FLAGS = ["-Ctarget-feature=+simd128", `-Clink-arg=--max-memory=${96 * 1024 * 1024}`];
+/** Linear memory of a media module. An isolate has 128 MiB; beyond, it dies with all its requests. */
+const MEMORY_BYTES_MAX = 96 * 1024 * 1024;
+/** Flags of the media worker's modules: the same, so that cargo compiles what they share once. */
+export const MEDIA_FLAGS = [
+  "-Ctarget-feature=+simd128",
+  `-Clink-arg=--max-memory=${MEMORY_BYTES_MAX}`,
+];
 
 /**
  * Compiles and meters the module if its sources changed. Resolves to its path in the build, and
@@ -17,7 +19,7 @@ const FLAGS = ["-Ctarget-feature=+simd128", `-Clink-arg=--max-memory=${96 * 1024
  * for the time they take.
  */
 export async function drawing() {
-  const config = `target.${WASM_TARGET}.rustflags=${JSON.stringify(FLAGS)}`;
+  const config = `target.${WASM_TARGET}.rustflags=${JSON.stringify(MEDIA_FLAGS)}`;
   const how = ["--profile", "media", "--target", WASM_TARGET, "--config", config];
   await run("cargo", ["build", "--quiet", "--package", "selvedge-drawing", ...how]);
   const compiled = join(ROOT, "target", WASM_TARGET, "media/selvedge_drawing.wasm");

@@ -56,6 +56,11 @@ impl Size {
         u64::from(self.width) * u64::from(self.height)
     }
 
+    /// Returns the size after shrinking by a factor. A part of a pixel at the edge is a pixel.
+    pub fn shrunk(self, factor: u32) -> Self {
+        Self { width: self.width.div_ceil(factor), height: self.height.div_ceil(factor) }
+    }
+
     pub fn at_least_one(self) -> Self {
         Self { width: self.width.max(1), height: self.height.max(1) }
     }

@@ -10,16 +10,22 @@
 
 #![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
 
+pub mod image;
+pub mod fault;
+pub mod limits;
+pub mod parts;
+pub mod input;
+pub mod pieces;
+pub mod exif;
+pub mod probe;
+pub mod decode;
+pub mod geometry;
+pub mod resize;
 pub mod adjust;
+pub mod layer;
 pub mod drawing;
 pub mod encode;
-pub mod geometry;
-pub mod image;
-pub mod parts;
-pub mod pieces;
-pub mod layer;
 pub mod render;
-pub mod resize;
 #[cfg(target_arch = "wasm32")]
 pub mod edge;
 

@@ -14,6 +14,10 @@ import { scratch } from "../lib/worker.mjs";
 
 const DOMAIN = "cdn-of-ours.test";
 const NAMESPACE = "fedcba9876543210fedcba9876543210";
+/** The name in media/wrangler.toml. */
+const [, RENDERER] = readFileSync(join(ROOT, "media/wrangler.toml"), "utf8").match(
+  /^name = "([^"]+)"$/m,
+);
 const README = readFileSync(join(ROOT, "README.md"), "utf8");
 const STEPS = README.match(/^## Deploy to Cloudflare\n(.*?)^## /ms)[1];
 
@@ -50,9 +54,12 @@ function configured(text, store) {
   return before + after;
 }
 
-/** Runs the README's deploy command with `--dry-run`; resolves to its output. */
-async function dryRun(text) {
-  const [, deploy] = step(/`(npx wrangler deploy [^`]+)` builds the worker/);
+/** The README's deploy commands. */
+const [, MEDIA] = step(/`(npx wrangler deploy --config [^`]+)`/);
+const [, MAIN] = step(/`(npx wrangler deploy --env [^`]+)`/);
+
+/** Runs a deploy command with `--dry-run`; resolves to its output. */
+async function dryRun(text, deploy = MAIN) {
   const cwd = checkout({ "wrangler.toml": () => text });
   const env = {
     ...process.env,
@@ -89,12 +96,13 @@ describe("the README's deploy", () => {
       const found = listed(output);
       assert.deepEqual(found[binding], expected, output);
       assert.equal(found.FRESH_LIMIT[0], "Rate Limit", output);
+      assert.deepEqual(found.MEDIA, ["Worker", RENDERER], output);
       const settings = { DEFAULT_SITE: "www", HTTPS_ONLY: "true" };
       const variables = { BASE_DOMAIN: DOMAIN, STORE: store, ...settings };
       for (const [name, value] of Object.entries(variables)) {
         assert.deepEqual(found[name], ["Environment Variable", `"${value}"`], output);
       }
-      assert.equal(Object.keys(found).length, 6, output);
+      assert.equal(Object.keys(found).length, 7, output);
       // The README announces this warning.
       const warnings = output.match(/^ +- .* at the top level, but not on .*$/gm) ?? [];
       assert.equal(warnings.length, 1, output);
@@ -105,6 +113,22 @@ describe("the README's deploy", () => {
       for (const route of routes) assert.ok(text.includes(route), route);
     });
   }
+
+  test("the media worker has no bindings, and the name of the service", async () => {
+    const output = await dryRun(original, MEDIA);
+    assert.match(output, /selvedge_media_bg\.wasm/);
+    assert.match(output, /No bindings found/);
+    assert.match(output, /--dry-run: exiting now/);
+  });
+
+  test("without the line with MEDIA, the worker has no such binding", async () => {
+    const lines = configured(original, "r2").split("\n");
+    const kept = lines.filter((line) => !/^services = .*"MEDIA"/.test(line));
+    assert.equal(kept.length, lines.length - 1);
+    const found = listed(await dryRun(kept.join("\n")));
+    assert.equal(found.MEDIA, undefined);
+    assert.equal(Object.keys(found).length, 6);
+  });
 
   test("wrangler.toml can't be deployed by mistake before it is configured", async () => {
     // Without an `[env.production]`, wrangler would deploy a worker without a store.

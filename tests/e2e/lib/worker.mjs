@@ -1,17 +1,17 @@
-// Starts the built worker on miniflare, with R2 or KV, or on bare workerd, with KV. The environment
+// Starts the built workers on miniflare, with R2 or KV, or on bare workerd, with KV. The environment
 // chooses, so that the same tests cover all of them:
 //
 //   SELVEDGE_TEST_STORE  r2 (default), kv
 //   SELVEDGE_TEST_CACHE  on (default), empty, flaky: the state of the caches; see shim.mjs
 
-import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, before } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Miniflare, NoOpLog, convertV4MiniflareOptions } from "miniflare";
-import { COMPATIBILITY_DATE, WORKER } from "../../../scripts/lib.mjs";
+import { COMPATIBILITY_DATE, MEDIA, WORKER, filesOf } from "../../../scripts/lib.mjs";
 import { get, parsed, wire } from "./client.mjs";
 import { configText, copyBuild, esModule, freePorts, selvedgeModules } from "./workerd.mjs";
 import { serve, variables, workerService, writeStores } from "./workerd.mjs";
@@ -102,25 +102,51 @@ async function whenReady(worker, cache) {
   return worker;
 }
 
+/** Returns the modules of a built worker for miniflare; `front` is an entry module in front of it. */
+function modulesOf(build, front = null) {
+  const paths = filesOf(build).sort((a, b) => (b === "index.mjs") - (a === "index.mjs"));
+  const module = (name, file) => ({
+    type: name.endsWith(".wasm") ? "CompiledWasm" : "ESModule",
+    path: join(build, name),
+    contents: readFileSync(file),
+  });
+  const modules = paths.map((path) => module(path, join(build, path)));
+  return front ? [module(basename(front), front), ...modules] : modules;
+}
+
+/** Variables of the media worker: its responses say how many wasm instances there were. */
+const MEDIA_VARS = { SHOWS_INSTANCES: "true" };
+
 /**
  * Starts the worker on miniflare. `state` is a folder that keeps its data across starts. `vars` are
- * added to its variables. `seed` fills the store: keys, bytes, and their metadata.
+ * added to its variables. `seed` fills the store: keys, bytes, and their metadata. Without `media`,
+ * it has no such binding.
  */
 export async function start(settings = {}) {
   const { store = STORE, cache = CACHE, vars = {}, state = null, seed = [] } = settings;
-  const options = convertV4MiniflareOptions({
+  const { media = true } = settings;
+  const { compatibilityDate, ...shared } = MINIFLARE;
+  const main = {
     name: "selvedge",
+    compatibilityDate,
     modulesRoot: WORKER,
-    modules: ["shim.mjs", ...readdirSync(WORKER)].map((name) => ({
-      type: name.endsWith(".wasm") ? "CompiledWasm" : "ESModule",
-      path: join(WORKER, name),
-      contents: readFileSync(name === "shim.mjs" ? SHIM : join(WORKER, name)),
-    })),
-    ...MINIFLARE,
+    modules: modulesOf(WORKER, SHIM),
     cache: true,
     bindings: bindings({ store, vars, cache }),
     r2Buckets: ["BUCKET"],
     kvNamespaces: ["STORE_KV"],
+    ...(media ? { serviceBindings: { MEDIA: "media" } } : {}),
+  };
+  const renderer = {
+    name: "media",
+    compatibilityDate,
+    modulesRoot: MEDIA,
+    modules: modulesOf(MEDIA),
+    bindings: MEDIA_VARS,
+  };
+  const options = convertV4MiniflareOptions({
+    ...shared,
+    workers: media ? [main, renderer] : [main],
     ...(state ? { resourcePersistencePath: state } : {}),
   });
   const miniflare = new Miniflare(options);
@@ -161,26 +187,35 @@ async function fill(miniflare, store, entries) {
 }
 
 /** Starts the worker on bare workerd with KV. It does not change the URLs that it gets. */
-export async function startBare({ vars = {}, cache = CACHE } = {}) {
+export async function startBare({ vars = {}, cache = CACHE, media = true } = {}) {
   const folder = scratch("selvedge-workerd-");
   copyBuild(folder);
   writeStores(folder);
   copyFileSync(SHIM, join(folder, "shim.mjs"));
   const settings = variables(bindings({ store: "kv", vars, cache }));
+  const stores = ['(name = "STORE_KV", kvNamespace = "kv")'];
   const services = {
     selvedge: workerService({
       modules: selvedgeModules({ front: "shim.mjs" }),
-      bindings: ['(name = "STORE_KV", kvNamespace = "kv")', ...settings],
+      bindings: [...stores, ...(media ? ['(name = "MEDIA", service = "media")'] : []), ...settings],
       cache: "cache",
     }),
     kv: workerService({ modules: [esModule("kv.js")] }),
     cache: workerService({ modules: [esModule("cache.js")] }),
     internet: 'network = (allow = ["public", "private"])',
+    ...(media ? { media: mediaService(folder) } : {}),
   };
   const { selvedge: port } = await freePorts("selvedge");
   const config = configText(services, { selvedge: port });
   const { stop } = await serve(folder, config, port, "/.selvedge/health");
   return whenReady(new Worker().running(port, stop), cache);
+}
+
+/** Copies the media worker into `folder`; returns its service. */
+function mediaService(folder) {
+  copyBuild(folder, MEDIA, "media/");
+  const modules = selvedgeModules({ build: MEDIA, prefix: "media/" });
+  return workerService({ modules, bindings: variables(MEDIA_VARS) });
 }
 
 /**

@@ -1,11 +1,11 @@
 // Configures and starts bare workerd.
 
 import { spawn } from "node:child_process";
-import { copyFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { COMPATIBILITY_DATE, Explained, ROOT, WORKER } from "../../../scripts/lib.mjs";
+import { COMPATIBILITY_DATE, Explained, ROOT, WORKER, filesOf } from "../../../scripts/lib.mjs";
 import { get } from "./client.mjs";
 import { CACHE_WORKER, KV_WORKER } from "./stores.mjs";
 
@@ -27,7 +27,7 @@ export const layered = (front, over) => [esModule(front), esModule("over.js", ov
  * its entry as "./index.mjs".
  */
 export function selvedgeModules({ build = WORKER, prefix = "", front = null } = {}) {
-  const names = readdirSync(build).sort((a, b) => (b === "index.mjs") - (a === "index.mjs"));
+  const names = filesOf(build).sort((a, b) => (b === "index.mjs") - (a === "index.mjs"));
   const modules = names.map((name) => {
     const kind = name.endsWith(".wasm") ? "wasm" : "esModule";
     const isEntry = name === "index.mjs" && !front;
@@ -49,8 +49,10 @@ export function workerService({ modules, bindings = [], cache = null, date, flag
 
 /** Copies a built worker into `folder`. */
 export function copyBuild(folder, build = WORKER, prefix = "") {
-  for (const name of readdirSync(build)) {
-    copyFileSync(join(build, name), join(folder, prefix + name));
+  for (const name of filesOf(build)) {
+    const to = join(folder, prefix + name);
+    mkdirSync(dirname(to), { recursive: true });
+    copyFileSync(join(build, name), to);
   }
 }
 
