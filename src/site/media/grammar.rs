@@ -567,11 +567,14 @@ mod tests {
         assert!(open("p=mug&name=Ann").is_personal);
         assert!(!open("p=mug").is_personal && !open("p=mug&name=").is_personal);
         assert!(!of("p=mug&name=Ann", Authority::Signed).is_personal);
-        assert!(open("w=64&fm=webp").is_plain() && of("blur=9", Authority::Signed).is_plain());
+        assert!(open("w=64&fm=webp").is_plain() && of("sharp=9", Authority::Signed).is_plain());
         for query in ["p=soft", "p=mug", "fm=json", "fm=thumbhash"] {
             assert!(!open(query).is_plain(), "{query}");
         }
-        assert!(!of("mark=/a.png", Authority::Signed).is_plain());
+        let text = "txt=a&txt-font=/f.ttf";
+        for query in ["mark=/a.png", text, "blur=9", "rect=0,0,1,1", "rot=90", "flip=h"] {
+            assert!(!of(query, Authority::Signed).is_plain(), "{query}");
+        }
         let digits = "0123456789abcdef".repeat(4);
         for (version, is_hash) in [
             ("0123abcd", true),
