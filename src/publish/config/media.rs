@@ -69,8 +69,8 @@ pub fn media(
     }
     for (line, adapter) in source.choices(table, "adapters") {
         if config.mode != Mode::Bounded {
-            let remedy = "Remove it: these URLs have no signature and no preset.";
-            source.report.warning(line, "the mode refuses all URLs of the adapter", remedy);
+            let remedy = "Remove it: frameworks neither sign URLs nor name a preset.";
+            source.report.warning(line, "the mode refuses the URLs of this adapter", remedy);
         }
         if !config.adapters.contains(&adapter) {
             config.adapters.push(adapter);

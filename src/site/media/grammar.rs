@@ -574,7 +574,10 @@ mod tests {
         for query in ["p=soft", "p=mug", "fm=json", "fm=thumbhash"] {
             assert!(!open(query).is_plain(), "{query}");
         }
-        assert!(!of("mark=/a.png", Authority::Signed).is_plain());
+        let text = "txt=a&txt-font=/f.ttf";
+        for query in ["mark=/a.png", text, "blur=9", "rect=0,0,1,1", "rot=90", "flip=h"] {
+            assert!(!of(query, Authority::Signed).is_plain(), "{query}");
+        }
         let digits = "0123456789abcdef".repeat(4);
         for (version, is_hash) in [
             ("0123abcd", true),
