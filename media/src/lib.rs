@@ -26,6 +26,7 @@ pub mod layer;
 pub mod drawing;
 pub mod encode;
 pub mod render;
+pub mod pipeline;
 #[cfg(target_arch = "wasm32")]
 pub mod edge;
 

@@ -3,12 +3,15 @@
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 use std::ops::Range;
 
+use crate::input::Input;
+
 /// Size of a piece. Each costs a call.
 const PIECE_BYTES: u64 = 64 * 1024;
 
-/// Bytes that the function `copy` copies into linear memory.
+/// Bytes that the function `copy` copies into linear memory. `memory_bytes` returns the size of that.
 pub struct Pieces<C> {
     copy: C,
+    memory_bytes: fn() -> u64,
     length: u64,
     piece: Vec<u8>,
     /// Where the piece begins.
@@ -18,8 +21,14 @@ pub struct Pieces<C> {
 }
 
 impl<C: Fn(Range<u64>, &mut [u8])> Pieces<C> {
-    pub fn new(length: u64, copy: C) -> Self {
-        Self { copy, length, piece: Vec::new(), first: 0, read: 0 }
+    pub fn new(length: u64, copy: C, memory_bytes: fn() -> u64) -> Self {
+        Self { copy, memory_bytes, length, piece: Vec::new(), first: 0, read: 0 }
+    }
+}
+
+impl<C: Fn(Range<u64>, &mut [u8])> Input for Pieces<C> {
+    fn memory_bytes(&self) -> u64 {
+        (self.memory_bytes)()
     }
 }
 
@@ -111,10 +120,14 @@ mod tests {
     fn all_is_read_in_pieces() {
         let bytes = bytes();
         let calls = Cell::new(0);
-        let mut pieces = Pieces::new(LENGTH, |range: Range<u64>, to: &mut [u8]| {
-            calls.set(calls.get() + 1);
-            to.copy_from_slice(&bytes[range.start as usize..range.end as usize]);
-        });
+        let mut pieces = Pieces::new(
+            LENGTH,
+            |range: Range<u64>, to: &mut [u8]| {
+                calls.set(calls.get() + 1);
+                to.copy_from_slice(&bytes[range.start as usize..range.end as usize]);
+            },
+            || 0,
+        );
         let mut read = Vec::new();
         pieces.read_to_end(&mut read).unwrap();
         assert_eq!(read, bytes);
@@ -124,9 +137,13 @@ mod tests {
     #[test]
     fn positions_are_found() {
         let bytes = bytes();
-        let mut pieces = Pieces::new(LENGTH, |range: Range<u64>, to: &mut [u8]| {
-            to.copy_from_slice(&bytes[range.start as usize..range.end as usize]);
-        });
+        let mut pieces = Pieces::new(
+            LENGTH,
+            |range: Range<u64>, to: &mut [u8]| {
+                to.copy_from_slice(&bytes[range.start as usize..range.end as usize]);
+            },
+            || 0,
+        );
         let rows = [
             (SeekFrom::Start(PIECE_BYTES - 2), 5),
             (SeekFrom::Current(-5), 5),

@@ -36,14 +36,21 @@ pub struct Source {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMuchMemory;
 
+/// Text as an image, and where it goes in its area.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrawnText {
+    pub x: u32,
+    pub y: u32,
+    pub image: Image,
+}
+
 /// A rendition in the making. First come the layers, then the frames.
 pub struct Renderer<'a> {
     transformation: &'a Transformation,
     source: Source,
     steps: Steps,
     overlays: Vec<(Image, Align, u8)>,
-    /// The text as an image.
-    drawn: Option<Image>,
+    drawn: Option<DrawnText>,
     result: Option<Composed>,
 }
 
@@ -76,16 +83,17 @@ impl<'a> Renderer<'a> {
         is_animated && encode::choose(wanted, output, true, true) == Format::Gif
     }
 
-    /// Returns the size below which the next overlay must not be reduced, if there is another.
-    pub fn overlay_need(&self, original: Size) -> Option<Size> {
-        let overlay = self.next_overlay()?;
+    /// Returns the size below which an overlay must not be reduced, unless it is not shown.
+    pub fn overlay_need(&self, index: usize, original: Size) -> Option<Size> {
+        let overlay = self.overlay(index)?;
         let size = overlay_size(overlay, original, self.steps.output);
         Some(contained(size, original.at_least_one(), false))
     }
 
     /// Adds the next overlay; of an animation, its first frame.
     pub fn push_overlay(&mut self, decoded: Decoded) -> Result<(), TooMuchMemory> {
-        let (Some(overlay), Some(frame)) = (self.next_overlay(), decoded.frames.into_iter().next())
+        let (Some(overlay), Some(frame)) =
+            (self.overlay(self.overlays.len()), decoded.frames.into_iter().next())
         else {
             return Ok(());
         };
@@ -98,18 +106,17 @@ impl<'a> Renderer<'a> {
         Ok(())
     }
 
-    fn next_overlay(&self) -> Option<&'a Overlay> {
-        let next = self.transformation.overlays.get(self.overlays.len());
-        next.filter(|_| !self.shows_facts())
+    fn overlay(&self, index: usize) -> Option<&'a Overlay> {
+        self.transformation.overlays.get(index).filter(|_| !self.shows_facts())
     }
 
-    /// Returns the size of the area for the text, if there is one.
-    pub fn text_size(&self) -> Option<Size> {
+    /// Returns the text and the area that it goes into, if there is any.
+    pub fn text_area(&self) -> Option<(&'a Text, Area)> {
         let text = self.text()?;
-        Area::of_text(text.bounds, self.steps.output).map(|area| area.size)
+        Some((text, Area::of_text(text.bounds, self.steps.output)?))
     }
 
-    pub fn push_text(&mut self, drawn: Image) {
+    pub fn push_text(&mut self, drawn: DrawnText) {
         self.drawn = Some(drawn);
     }
 
@@ -219,10 +226,10 @@ impl<'a> Renderer<'a> {
         for (overlay, align, opacity) in &self.overlays {
             composite(&mut image, overlay, Area::whole(output), *align, *opacity);
         }
-        if let (Some(text), Some(drawn)) = (self.text(), &self.drawn)
-            && let Some(area) = Area::of_text(text.bounds, output)
-        {
-            composite(&mut image, drawn, area, text.align, 100);
+        if let (Some((_, area)), Some(drawn)) = (self.text_area(), &self.drawn) {
+            let DrawnText { x, y, image: text } = drawn;
+            let area = Area { x: area.x + x, y: area.y + y, size: text.size() };
+            composite(&mut image, text, area, Align::default(), 100);
         }
         Ok(if image.is_opaque() { image.without_alpha() } else { image })
     }
@@ -245,7 +252,8 @@ impl<'a> Renderer<'a> {
 
     fn layer_bytes(&self) -> u64 {
         let overlays = self.overlays.iter().map(|(image, ..)| image);
-        overlays.chain(&self.drawn).map(|image| image.pixels.len() as u64).sum()
+        let text = self.drawn.iter().map(|drawn| &drawn.image);
+        overlays.chain(text).map(|image| image.pixels.len() as u64).sum()
     }
 }
 
@@ -415,15 +423,16 @@ mod tests {
             let image = Image::filled(size, &[0, 0, 0]);
             Decoded { frames: vec![Frame { image, delay_ms: 0 }], loops: 0, original: size }
         };
-        assert_eq!(renderer.overlay_need(size(80, 20)), Some(size(40, 10)));
+        assert_eq!(renderer.overlay_need(0, size(80, 20)), Some(size(40, 10)));
         renderer.push_overlay(black(size(80, 20))).unwrap();
-        assert_eq!(renderer.overlay_need(size(4, 4)), Some(size(4, 4)));
+        assert_eq!(renderer.overlay_need(1, size(4, 4)), Some(size(4, 4)));
         renderer.push_overlay(black(size(4, 4))).unwrap();
-        assert_eq!(renderer.overlay_need(size(4, 4)), None);
+        assert_eq!(renderer.overlay_need(2, size(4, 4)), None);
         // One more than asked for is ignored.
         renderer.push_overlay(black(size(4, 4))).unwrap();
-        assert_eq!(renderer.text_size(), Some(size(50, 40)));
-        renderer.push_text(Image::filled(size(10, 10), &[255, 255, 255, 255]));
+        assert_eq!(renderer.text_area().map(|(_, area)| area.size), Some(size(50, 40)));
+        let image = Image::filled(size(10, 10), &[255, 255, 255, 255]);
+        renderer.push_text(DrawnText { x: 20, y: 15, image });
         let image = renderer.compose(quarters(200, 100)).unwrap().with_alpha();
         // The first is 40 x 10 pixels in the upper right, the text in the middle of its box.
         assert_eq!((colour(&image, 990, 50), colour(&image, 810, 50)), ('k', 'k'));
@@ -475,8 +484,8 @@ mod tests {
             ..PLAIN
         };
         let renderer = Renderer::new(&transformation, source(size(800, 400), 3));
-        assert_eq!(renderer.overlay_need(size(9, 9)), None);
-        assert_eq!(renderer.text_size(), None);
+        assert_eq!(renderer.overlay_need(0, size(9, 9)), None);
+        assert!(renderer.text_area().is_none());
         assert_eq!(renderer.steps().need(), size(128, 64));
         let frames = vec![Image::filled(size(200, 100), &[10, 20, 30]); 3];
         let Encoded::Done { bytes, format: Format::Json } =

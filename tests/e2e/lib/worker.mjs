@@ -117,6 +117,21 @@ function modulesOf(build, front = null) {
 /** Variables of the media worker: its responses say how many wasm instances there were. */
 const MEDIA_VARS = { SHOWS_INSTANCES: "true" };
 
+const renderer = () => ({
+  name: "media",
+  compatibilityDate: COMPATIBILITY_DATE,
+  modulesRoot: MEDIA,
+  modules: modulesOf(MEDIA),
+  bindings: MEDIA_VARS,
+});
+
+/** Starts the media worker alone; resolves to `{port, stop}`. */
+export async function startMedia() {
+  const miniflare = new Miniflare(convertV4MiniflareOptions({ ...MINIFLARE, ...renderer() }));
+  const { port } = await miniflare.ready;
+  return { port: Number(port), stop: () => miniflare.dispose() };
+}
+
 /**
  * Starts the worker on miniflare. `state` is a folder that keeps its data across starts. `vars` are
  * added to its variables. `seed` fills the store: keys, bytes, and their metadata. Without `media`,
@@ -137,16 +152,9 @@ export async function start(settings = {}) {
     kvNamespaces: ["STORE_KV"],
     ...(media ? { serviceBindings: { MEDIA: "media" } } : {}),
   };
-  const renderer = {
-    name: "media",
-    compatibilityDate,
-    modulesRoot: MEDIA,
-    modules: modulesOf(MEDIA),
-    bindings: MEDIA_VARS,
-  };
   const options = convertV4MiniflareOptions({
     ...shared,
-    workers: media ? [main, renderer] : [main],
+    workers: media ? [main, renderer()] : [main],
     ...(state ? { resourcePersistencePath: state } : {}),
   });
   const miniflare = new Miniflare(options);

@@ -1,0 +1,153 @@
+// The media worker alone: every format in, every format out, and what is no image.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { ROOT } from "../../scripts/lib.mjs";
+import { get } from "./lib/client.mjs";
+import { startMedia } from "./lib/worker.mjs";
+
+const file = (path) => readFileSync(join(ROOT, path));
+const image = (name) => file(`tests/media/${name}`);
+
+/** A transformation that leaves an image as it is. */
+const PLAIN = {
+  width: null,
+  height: null,
+  ratio: null,
+  fit: "max",
+  focus: { point: { x: 500, y: 500 } },
+  rect: null,
+  rotate: "0",
+  flip: { horizontal: false, vertical: false },
+  background: null,
+  blur: 0,
+  sharpen: 0,
+  format: { format: "jpg" },
+  quality: null,
+  overlays: [],
+  text: null,
+};
+const CENTRE = { x: "middle", y: "middle" };
+const overlay = (width) => ({ path: "/over", align: CENTRE, width, opacity: 100 });
+
+/** The first bytes of each format. */
+const MAGIC = {
+  avif: /^....ftypavif/s,
+  gif: /^GIF89a/,
+  jpg: /^\xff\xd8\xff/,
+  png: /^\x89PNG/,
+  webp: /^RIFF....WEBP/s,
+};
+const TYPES = {
+  avif: "image/avif",
+  gif: "image/gif",
+  jpg: "image/jpeg",
+  json: "application/json",
+  png: "image/png",
+  thumbhash: "application/octet-stream",
+  webp: "image/webp",
+};
+
+describe("the media worker", () => {
+  let worker;
+  before(async () => (worker = await startMedia()));
+  after(() => worker?.stop());
+
+  /** Asks for a rendition of a source. */
+  async function render(source, settings = {}, overlays = [], font = null) {
+    const plan = {
+      transformation: { ...PLAIN, ...settings },
+      source_bytes: source.length,
+      overlay_bytes: overlays.map(({ length }) => length),
+      font_bytes: font?.length ?? null,
+    };
+    const body = Buffer.concat([source, ...overlays, ...(font ? [font] : [])]);
+    const path = `/render?${encodeURIComponent(JSON.stringify(plan))}`;
+    const headers = { "content-length": body.length };
+    const options = { method: "POST", headers, body, timeoutMs: 60_000 };
+    const { headers: found, ...response } = await get(worker.port, "media", path, options);
+    return {
+      ...response,
+      type: found.value("content-type"),
+      timing: found.value("server-timing"),
+      modules: Number(found.value("x-module-instances")),
+    };
+  }
+
+  /** What the worker says about an image. */
+  async function facts(bytes) {
+    const response = await render(bytes, { format: { format: "json" } });
+    assert.equal(response.status, 200, String(response.status));
+    return JSON.parse(response.text);
+  }
+
+  test("an image needs no other module", async () => {
+    const made = await render(image("photo.jpg"), { width: 100 });
+    assert.deepEqual([made.status, made.type, made.modules], [200, "image/jpeg", 0]);
+    assert.match(made.timing, /^decode;dur=\d+, resize;dur=\d+, encode;dur=\d+$/);
+    assert.equal((await facts(made.body)).width, 100);
+  });
+
+  const SOURCES = [
+    "animated.gif",
+    "animated.webp",
+    "cmyk.jpg",
+    "display-p3.jpg",
+    "faded.png",
+    "faded.webp",
+    "gray.png",
+    "photo-16.png",
+    "photo.jpg",
+    "photo.png",
+    "photo.webp",
+    "progressive.jpg",
+    "rotated.jpg",
+    "still.gif",
+  ];
+  for (const source of SOURCES) {
+    test(`${source} becomes every format`, async () => {
+      for (const [format, type] of Object.entries(TYPES)) {
+        const made = await render(image(source), { width: 48, format: { format } });
+        assert.deepEqual([made.status, made.type], [200, type], format);
+        if (MAGIC[format]) assert.match(made.body.toString("latin1"), MAGIC[format], format);
+        if (["jpg", "png", "webp", "gif"].includes(format)) {
+          assert.equal((await facts(made.body)).width, 48, format);
+        }
+      }
+    });
+  }
+
+  test("equal requests give equal bytes", async () => {
+    for (const format of Object.keys(TYPES)) {
+      const ask = () => render(image("photo.png"), { width: 128, format: { format } });
+      assert.deepEqual((await ask()).body, (await ask()).body, format);
+    }
+  });
+
+  test("overlays of any format are shown", async () => {
+    const png = { width: 200, format: { format: "png" } };
+    const plain = await render(image("photo.jpg"), png);
+    for (const name of ["faded.png", "faded.webp", "still.gif"]) {
+      const made = await render(image("photo.jpg"), { ...png, overlays: [overlay(100)] }, [image(name)]);
+      assert.equal(made.status, 200, name);
+      assert.notDeepEqual(made.body, plain.body, name);
+    }
+  });
+
+  const REFUSED = [
+    ["nothing", Buffer.alloc(0), 415],
+    ["text", Buffer.from("no image at all"), 415],
+    ["HTML", Buffer.from("<!doctype html><svg></svg>"), 415],
+    ["a broken JPEG", image("broken.jpg"), 415],
+    ["the first half of a PNG", image("photo.png").subarray(0, 5000), 415],
+    ["HEIC", Buffer.from("\0\0\0\x18ftypheic\0\0\0\0heicmif1", "latin1"), 415],
+  ];
+  for (const [name, bytes, status] of REFUSED) {
+    test(`${name}: ${status}, and the next image is rendered`, async () => {
+      assert.equal((await render(bytes)).status, status);
+      assert.equal((await render(image("photo.jpg"), { width: 32 })).status, 200);
+    });
+  }
+});
