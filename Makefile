@@ -39,11 +39,13 @@ bench-media: setup ## compare the media worker with sharp; writes bench/media/re
 conformance: ## run the public HTTP cache tests (SUITE=folder, ARGS="--only=ID --verbose --bare")
 	@node scripts/conformance.mjs $(ARGS)
 
-# Cases per property in `make fuzz`.
+# Cases per property, and mutated images, in `make fuzz`.
 CASES ?= 1000000
+MUTATIONS ?= 1000000
 
-fuzz: ## test every parser with a million generated inputs (CASES)
+fuzz: ## test every parser with a million generated inputs (CASES, MUTATIONS)
 	@PROPTEST_CASES=$(CASES) cargo test --release --test manifest_properties --test wire_properties --test rules_properties
+	@MUTATIONS=$(MUTATIONS) cargo test -p selvedge-media --test costs mutated -- --nocapture
 
 fmt: ## format the code
 	@cargo fmt

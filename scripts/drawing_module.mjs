@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { ROOT, WASM_TARGET, newest, run } from "./lib.mjs";
 import { meter } from "./meter.mjs";
 
-/** Linear memory of a media module: an isolate has 128 MiB, and beyond them dies with all requests. */
+/** Linear memory of a media module: beyond 128 MiB, an isolate dies with all its requests. */
 const MEMORY_BYTES_MAX = 96 * 1024 * 1024;
 /** Flags of the media worker's modules: the same, so that cargo compiles what they share once. */
 export const MEDIA_FLAGS = [

@@ -1,5 +1,5 @@
-// Bounds the computing time of a wasm module: each function and each turn of a loop takes the number
-// of its instructions from an exported global, `fuel`, and traps when it is used up.
+// Bounds the computing time of a wasm module: each function and each turn of a loop takes the
+// number of its instructions from an exported global, `fuel`, and traps when it is used up.
 //
 // Fuel, unlike a timer, is the same on every machine, so an image is always drawn or never. Only
 // loops and calls repeat code, so this counts at least every instruction that is executed.

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use selvedge::site::codec::{decode, decode_object, encode};
 use selvedge::site::config::SiteConfig;
 use selvedge::site::deployment::manifest::Head;
+use selvedge::site::media::config::MediaConfig;
 use selvedge::site::records::live::LiveRecord;
 use selvedge::site::records::site::{HostRecord, SiteRecord};
 
@@ -23,6 +24,7 @@ const HEAD: &str = include_str!("formats/head.json");
 const LIVE: &str = include_str!("formats/live.json");
 const SITE: &str = include_str!("formats/site.json");
 const HOST: &str = include_str!("formats/host.json");
+const MEDIA: &str = include_str!("formats/media.json");
 
 /// An edit of a text: position, number of characters removed, and replacement.
 type Edit = (Index, usize, &'static str);
@@ -131,6 +133,7 @@ proptest! {
         check::<LiveRecord>(LIVE, &edits, which, &other)?;
         check::<SiteRecord>(SITE, &edits, which, &other)?;
         check::<HostRecord>(HOST, &edits, which, &other)?;
+        check::<MediaConfig>(MEDIA, &edits, which, &other)?;
     }
 
     #[test]
@@ -139,6 +142,7 @@ proptest! {
         check_text::<LiveRecord>(&bytes)?;
         check_text::<SiteRecord>(&bytes)?;
         check_text::<HostRecord>(&bytes)?;
+        check_text::<MediaConfig>(&bytes)?;
     }
 
     #[test]
@@ -156,6 +160,7 @@ fn unknown_members_are_ignored() {
         (LIVE, decodes::<LiveRecord>),
         (SITE, decodes::<SiteRecord>),
         (HOST, decodes::<HostRecord>),
+        (MEDIA, decodes::<MediaConfig>),
     ] {
         assert!(decodes(text), "{text}");
         for unknown in [r#""later":{"a":[1.5,null]},"#, &deep(r#""later":"#, 100_000, ",")] {

@@ -44,7 +44,7 @@ fn ask(bytes: &[u8], paths: &[String]) {
     }
     if let Ok(shard) = Shard::parse(bytes.to_vec()) {
         paths.iter().for_each(|path| drop(shard.lookup(path)));
-        assert!(shard.iter().count() <= shard.len());
+        shard.iter().for_each(drop);
     }
 }
 

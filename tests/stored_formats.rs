@@ -19,6 +19,7 @@ use selvedge::site::config::SiteConfig;
 use selvedge::site::deployment::asset::{Asset, Class, Representation};
 use selvedge::site::deployment::manifest::{Head, Manifest, ManifestBuilder};
 use selvedge::site::ids::ContentHash;
+use selvedge::site::media::config::MediaConfig;
 use selvedge::site::records::live::LiveRecord;
 use selvedge::site::records::site::{HostRecord, SiteRecord};
 use selvedge::wire::coding::Coding;
@@ -36,6 +37,7 @@ fn every_member_is_encoded_as_before() {
     check::<SiteRecord>(include_str!("formats/site.json").trim_end());
     check::<HostRecord>(include_str!("formats/host.json").trim_end());
     check::<Head>(include_str!("formats/head.json").trim_end());
+    check::<MediaConfig>(include_str!("formats/media.json").trim_end());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import sharp from "sharp";
 import { BUILD, Explained } from "../../scripts/lib.mjs";
@@ -59,6 +60,9 @@ function hookInstances() {
     return made;
   };
 }
+
+/** What workerd has and Node has not; a timer must not keep the process alive. */
+globalThis.scheduler ??= { wait: (ms) => setTimeout(ms, undefined, { ref: false }) };
 
 let isolates = 0;
 

@@ -13,21 +13,34 @@ pub struct Pieces<C> {
     copy: C,
     memory_bytes: fn() -> u64,
     length: u64,
-    position: u64,
-    /// The bytes from `first` on.
     piece: Vec<u8>,
+    /// Where the piece begins.
     first: u64,
+    /// Bytes of the piece that have been read.
+    read: usize,
 }
 
 impl<C: Fn(Range<u64>, &mut [u8])> Pieces<C> {
     pub fn new(length: u64, copy: C, memory_bytes: fn() -> u64) -> Self {
-        Self { copy, memory_bytes, length, position: 0, piece: Vec::new(), first: 0 }
+        Self { copy, memory_bytes, length, piece: Vec::new(), first: 0, read: 0 }
     }
 }
 
 impl<C: Fn(Range<u64>, &mut [u8])> Input for Pieces<C> {
     fn memory_bytes(&self) -> u64 {
         (self.memory_bytes)()
+    }
+}
+
+impl<C> Pieces<C> {
+    fn position(&self) -> u64 {
+        self.first + self.read as u64
+    }
+
+    fn forget(&mut self, position: u64) {
+        self.piece.clear();
+        self.first = position;
+        self.read = 0;
     }
 }
 
@@ -39,23 +52,39 @@ impl<C: Fn(Range<u64>, &mut [u8])> Read for Pieces<C> {
         self.consume(count);
         Ok(count)
     }
+
+    // The decoder of JPEG reads byte by byte: without this, it takes half as long again.
+    #[inline]
+    fn read_exact(&mut self, mut buffer: &mut [u8]) -> io::Result<()> {
+        if let ([to], Some(from)) = (&mut *buffer, self.piece.get(self.read)) {
+            *to = *from;
+            self.read += 1;
+            return Ok(());
+        }
+        while !buffer.is_empty() {
+            match self.read(buffer)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => buffer = &mut buffer[count..],
+            }
+        }
+        Ok(())
+    }
 }
 
 impl<C: Fn(Range<u64>, &mut [u8])> BufRead for Pieces<C> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        let held = self.first..self.first + self.piece.len() as u64;
-        if !held.contains(&self.position) {
-            self.first = self.position.min(self.length);
-            let end = self.length.min(self.first + PIECE_BYTES);
-            self.piece.resize((end - self.first) as usize, 0);
-            (self.copy)(self.first..end, &mut self.piece);
+        let position = self.position();
+        if self.read == self.piece.len() && position < self.length {
+            self.forget(position);
+            let end = self.length.min(position + PIECE_BYTES);
+            self.piece.resize((end - position) as usize, 0);
+            (self.copy)(position..end, &mut self.piece);
         }
-        let from = (self.position - self.first).min(self.piece.len() as u64);
-        Ok(&self.piece[from as usize..])
+        Ok(&self.piece[self.read..])
     }
 
     fn consume(&mut self, count: usize) {
-        self.position += count as u64;
+        self.read = self.piece.len().min(self.read + count);
     }
 }
 
@@ -64,10 +93,14 @@ impl<C> Seek for Pieces<C> {
         let to = match to {
             SeekFrom::Start(position) => Some(position),
             SeekFrom::End(offset) => self.length.checked_add_signed(offset),
-            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position().checked_add_signed(offset),
         };
-        self.position = to.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.position)
+        let to = to.ok_or(io::ErrorKind::InvalidInput)?;
+        match to.checked_sub(self.first) {
+            Some(read) if read <= self.piece.len() as u64 => self.read = read as usize,
+            _ => self.forget(to),
+        }
+        Ok(to)
     }
 }
 
@@ -120,6 +153,9 @@ mod tests {
             (SeekFrom::Start(LENGTH + 5), 0),
             (SeekFrom::Start(u64::MAX), 0),
             (SeekFrom::Start(PIECE_BYTES), 4),
+            (SeekFrom::Start(PIECE_BYTES - 1), 1),
+            (SeekFrom::Current(0), 1),
+            (SeekFrom::Start(2 * PIECE_BYTES - 10), 20),
         ];
         for (to, count) in rows {
             let at = pieces.seek(to).unwrap();
@@ -131,6 +167,13 @@ mod tests {
             }
             assert_eq!(read, bytes[at as usize..at as usize + count], "{to:?}");
         }
+        for end in [SeekFrom::Start(LENGTH), SeekFrom::End(7), SeekFrom::End(-1)] {
+            pieces.seek(end).unwrap();
+            let error = pieces.read_exact(&mut [0; 2]).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{end:?}");
+        }
+        pieces.seek(SeekFrom::Start(LENGTH)).unwrap();
+        assert!(pieces.read_exact(&mut [0]).is_err());
         for to in [SeekFrom::Current(-1), SeekFrom::End(-1 - LENGTH as i64)] {
             pieces.seek(SeekFrom::Start(0)).unwrap();
             assert!(pieces.seek(to).is_err(), "{to:?}");

@@ -1,48 +1,46 @@
 //! Resizes images with a Lanczos filter in linear light.
 //!
-//! Averaging encoded values darkens fine detail; light adds up linearly. So pixels are decoded to
-//! 16 bits of linear light, with alpha premultiplied, and encoded again afterwards. That happens a
-//! strip of rows at a time: a strip stays in the processor's cache, and the 16-bit pixels of the
-//! whole image would take more memory than the image.
+//! Averaging encoded values darkens fine detail; light adds up linearly. So rows are decoded to
+//! linear light, with alpha premultiplied, resized across, and kept until the rows of the result
+//! that need them are done. The sums are in floating point, which SIMD computes four at a time.
 
 use std::sync::LazyLock;
-
-use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::{U16x3, U16x4};
-use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::geometry::Window;
 use crate::image::{Image, Layout, Size};
 
-/// Bytes of a strip's source pixels in linear light.
-const STRIP_BYTES: usize = 2 << 20;
-/// Rows of the source beyond a strip that its filter reads, for each row of the source per row of
-/// the output: the radius of Lanczos.
-const RADIUS: f64 = 3.0;
-/// Bits of linear light that choose an encoded value. Neighbours are 20 of 65,536 apart where they
-/// are closest, so that 8 can share an entry and every value is still encoded as it was decoded.
-const INDEX_SHIFT: usize = 3;
+/// Radius of the filter in pixels of the smaller image.
+const LOBES: f64 = 3.0;
+/// Most rows of the source per row of the result that are filtered. Beyond, several rows are first
+/// averaged into one, which bounds the rows that are kept.
+const ROWS_MAX: f64 = 8.0;
+/// Samples that are summed up together: as many as registers hold.
+const LANES: usize = 32;
+/// Floats of a pixel that are loaded at once; behind the last pixel, as many are unused.
+const LOAD: usize = 4;
+/// Entries of the table that encodes light. Encoded values are 2.5 entries apart where they are
+/// closest, so every value is encoded as it was decoded.
+const ENCODED_MAX: f32 = 8191.0;
 
-static LINEAR: LazyLock<[u16; 256]> = LazyLock::new(|| {
+static LIGHT: LazyLock<[f32; 256]> = LazyLock::new(|| {
     std::array::from_fn(|value| {
         let encoded = value as f64 / 255.0;
-        let linear = if encoded <= 0.04045 {
+        let light = if encoded <= 0.04045 {
             encoded / 12.92
         } else {
             ((encoded + 0.055) / 1.055).powf(2.4)
         };
-        (linear * 65535.0).round() as u16
+        light as f32
     })
 });
 
-static ENCODED: LazyLock<[u8; 65536 >> INDEX_SHIFT]> = LazyLock::new(|| {
+static ENCODED: LazyLock<[u8; ENCODED_MAX as usize + 1]> = LazyLock::new(|| {
     std::array::from_fn(|index| {
-        let middle = (index << INDEX_SHIFT) as f64 + (1 << INDEX_SHIFT) as f64 / 2.0 - 0.5;
-        let linear = middle / 65535.0;
-        let encoded = if linear <= 0.003_130_8 {
-            linear * 12.92
+        let light = index as f64 / f64::from(ENCODED_MAX);
+        let encoded = if light <= 0.003_130_8 {
+            light * 12.92
         } else {
-            1.055 * linear.powf(1.0 / 2.4) - 0.055
+            1.055 * light.powf(1.0 / 2.4) - 0.055
         };
         (encoded * 255.0).round() as u8
     })
@@ -87,8 +85,8 @@ pub fn resize(image: Image, part: Part, size: Size) -> Image {
 /// Resizes a part of an image.
 pub fn resized(image: &Image, part: Part, size: Size) -> Image {
     match image.layout {
-        Layout::Rgb => resize_as::<Opaque>(image, part, size, STRIP_BYTES),
-        Layout::Rgba => resize_as::<Transparent>(image, part, size, STRIP_BYTES),
+        Layout::Rgb => resize_as::<Opaque>(image, part, size),
+        Layout::Rgba => resize_as::<Transparent>(image, part, size),
     }
 }
 
@@ -97,103 +95,208 @@ pub fn working_bytes(image: &Image, part: Part, size: Size) -> u64 {
     if part.is_whole(size) && image.size() == size {
         return 0;
     }
-    // The strip in linear light, premultiplied, resized across, and resized.
-    size.pixels() * image.layout.channels() as u64 + 4 * STRIP_BYTES as u64
+    let channels = image.layout.channels() as u64;
+    let [width, height] =
+        [image.width.max(size.width), image.height.max(size.height)].map(u64::from);
+    let weights = (width + height) * (2.0 * LOBES + 2.0) as u64;
+    let rows = (2.0 * LOBES * ROWS_MAX) as u64 + 1;
+    let kept = rows * (u64::from(size.width) * channels + (LANES + LOAD) as u64);
+    size.pixels() * channels + (weights + kept + 2 * width * channels) * 4
 }
 
 /// A pixel layout and its conversion to and from linear light.
 trait Linear {
-    type Pixel: PixelTrait;
-    fn decode(encoded: &[u8], into: &mut Vec<Self::Pixel>);
-    fn encode(pixels: &[Self::Pixel], into: &mut Vec<u8>);
+    const CHANNELS: usize;
+    fn decode(encoded: &[u8], into: &mut [f32]);
+    fn encode(light: &[f32], into: &mut Vec<u8>);
 }
 
 struct Opaque;
 struct Transparent;
 
 impl Linear for Opaque {
-    type Pixel = U16x3;
+    const CHANNELS: usize = 3;
 
-    fn decode(encoded: &[u8], into: &mut Vec<U16x3>) {
-        let linear = &*LINEAR;
-        let pixels = encoded.as_chunks::<3>().0.iter();
-        into.extend(pixels.map(|pixel| U16x3::new(pixel.map(|value| linear[usize::from(value)]))));
+    fn decode(encoded: &[u8], into: &mut [f32]) {
+        let table = &*LIGHT;
+        for (light, value) in into.iter_mut().zip(encoded) {
+            *light = table[usize::from(*value)];
+        }
     }
 
-    fn encode(pixels: &[U16x3], into: &mut Vec<u8>) {
-        let encoded = &*ENCODED;
-        let encode = |value: u16| encoded[usize::from(value) >> INDEX_SHIFT];
-        into.extend(pixels.iter().flat_map(|pixel| pixel.0.map(encode)));
+    fn encode(light: &[f32], into: &mut Vec<u8>) {
+        let table = &*ENCODED;
+        into.extend(light.iter().map(|light| encoded(table, *light)));
     }
 }
 
 impl Linear for Transparent {
-    type Pixel = U16x4;
+    const CHANNELS: usize = 4;
 
-    fn decode(encoded: &[u8], into: &mut Vec<U16x4>) {
-        let linear = &*LINEAR;
-        let pixels = encoded.as_chunks::<4>().0.iter();
-        into.extend(pixels.map(|&[red, green, blue, alpha]| {
-            let [red, green, blue] = [red, green, blue].map(|value| linear[usize::from(value)]);
-            U16x4::new([red, green, blue, u16::from(alpha) * 257])
-        }));
-    }
-
-    fn encode(pixels: &[U16x4], into: &mut Vec<u8>) {
-        let encoded = &*ENCODED;
-        let encode = |value: u16| encoded[usize::from(value) >> INDEX_SHIFT];
-        into.extend(pixels.iter().flat_map(|pixel| {
-            let [red, green, blue, alpha] = pixel.0;
-            let alpha = (u32::from(alpha) + 128) / 257;
-            [encode(red), encode(green), encode(blue), alpha as u8]
-        }));
-    }
-}
-
-/// Rows or columns of an image that a filter reads for a part of it.
-fn read(start: f64, length: f64, scale: f64, whole: u32) -> std::ops::Range<usize> {
-    let margin = RADIUS * scale.max(1.0) + 1.0;
-    let first = (start - margin).floor().max(0.0) as usize;
-    let end = (start + length + margin).ceil() as usize;
-    first..end.min(whole as usize)
-}
-
-fn resize_as<L: Linear>(image: &Image, part: Part, size: Size, strip_bytes: usize) -> Image {
-    let (across, down) = (part.width / f64::from(size.width), part.height / f64::from(size.height));
-    let columns = read(part.left, part.width, across, image.width);
-    let row_bytes = columns.len() * size_of::<L::Pixel>();
-    let strip = ((strip_bytes / row_bytes) as f64 / down) as u32;
-    // Below 16 rows, most of the work would be done twice.
-    let strip = strip.clamp(16, size.height.max(16));
-
-    let channels = image.layout.channels();
-    let mut resizer = Resizer::new();
-    let mut linear = Vec::new();
-    let mut pixels = Vec::with_capacity(size.width as usize * size.height as usize * channels);
-    for first in (0..size.height).step_by(strip as usize) {
-        let height = strip.min(size.height - first);
-        let top = part.top + f64::from(first) * down;
-        let rows = read(top, f64::from(height) * down, down, image.height);
-        linear.clear();
-        for row in image.rows().skip(rows.start).take(rows.len()) {
-            L::decode(&row[columns.start * channels..columns.end * channels], &mut linear);
+    fn decode(encoded: &[u8], into: &mut [f32]) {
+        let table = &*LIGHT;
+        let pixels = encoded.as_chunks::<4>().0;
+        for (light, [red, green, blue, alpha]) in into.as_chunks_mut::<4>().0.iter_mut().zip(pixels)
+        {
+            let alpha = f32::from(*alpha) / 255.0;
+            let [red, green, blue] = [red, green, blue].map(|value| table[usize::from(*value)]);
+            *light = [red * alpha, green * alpha, blue * alpha, alpha];
         }
-        let source = TypedImageRef::new(columns.len() as u32, rows.len() as u32, &linear)
-            .expect("as many rows as columns.len() fit");
-        let mut resized = TypedImage::new(size.width, height);
-        let (left, top) = (part.left - columns.start as f64, top - rows.start as f64);
-        // Rounded sums may exceed the whole by a trifle.
-        let width = part.width.min(columns.len() as f64 - left);
-        let height = (f64::from(height) * down).min(rows.len() as f64 - top);
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-            .crop(left, top, width, height);
-        resizer
-            .resize_typed(&source, &mut resized, &options)
-            .expect("the part is within the image");
-        L::encode(resized.pixels(), &mut pixels);
+    }
+
+    fn encode(light: &[f32], into: &mut Vec<u8>) {
+        let table = &*ENCODED;
+        into.extend(light.as_chunks::<4>().0.iter().flat_map(|[red, green, blue, alpha]| {
+            // Sums of a sharp filter leave the range.
+            let value = (alpha * 255.0 + 0.5) as u8;
+            let share = if value == 0 { 0.0 } else { 1.0 / alpha.min(1.0) };
+            let [red, green, blue] = [red, green, blue].map(|light| encoded(table, light * share));
+            [red, green, blue, value]
+        }));
+    }
+}
+
+fn encoded(table: &[u8; ENCODED_MAX as usize + 1], light: f32) -> u8 {
+    // The cast makes 0 of what is negative.
+    table[((light * ENCODED_MAX + 0.5) as usize).min(table.len() - 1)]
+}
+
+/// The pixels that each pixel of a side of the result is a sum of, and their weights.
+struct Filter {
+    taps: usize,
+    firsts: Vec<usize>,
+    weights: Vec<f32>,
+}
+
+impl Filter {
+    /// For `length` pixels from `start` of a side of `whole` pixels, which become `to` pixels.
+    fn new(start: f64, length: f64, whole: usize, to: u32) -> Self {
+        let scale = length / f64::from(to);
+        let stretch = scale.max(1.0);
+        let radius = LOBES * stretch;
+        let taps = ((2.0 * radius) as usize + 1).min(whole);
+        let mut firsts = Vec::with_capacity(to as usize);
+        let mut weights = Vec::with_capacity(to as usize * taps);
+        for index in 0..to {
+            let centre = start + (f64::from(index) + 0.5) * scale - 0.5;
+            let first = ((centre - radius).ceil().max(0.0) as usize).min(whole - taps);
+            let own = (first..first + taps).map(|at| lanczos((at as f64 - centre) / stretch));
+            let sum: f64 = own.clone().sum();
+            weights.extend(own.map(|weight| (weight / sum) as f32));
+            firsts.push(first);
+        }
+        Self { taps, firsts, weights }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (usize, &[f32])> {
+        self.firsts.iter().copied().zip(self.weights.chunks_exact(self.taps))
+    }
+
+    /// Returns the first pixel that is read, and the one behind the last.
+    fn read(&self) -> (usize, usize) {
+        let first = self.firsts.first().copied().unwrap_or_default();
+        let last = self.firsts.last().copied().unwrap_or_default();
+        (first, last + self.taps)
+    }
+}
+
+fn lanczos(x: f64) -> f64 {
+    if x == 0.0 {
+        return 1.0;
+    }
+    if x.abs() >= LOBES {
+        return 0.0;
+    }
+    let angle = x * std::f64::consts::PI;
+    LOBES * angle.sin() * (angle / LOBES).sin() / (angle * angle)
+}
+
+/// Rows of an image in linear light, each the average of `group` rows.
+struct Rows<'a> {
+    image: &'a Image,
+    group: usize,
+    /// The columns that are read.
+    first: usize,
+    end: usize,
+    light: Vec<f32>,
+    another: Vec<f32>,
+}
+
+impl Rows<'_> {
+    /// Returns a row; `LOAD` floats more are behind it.
+    fn light<L: Linear>(&mut self, index: usize) -> &[f32] {
+        let used = (self.end - self.first) * L::CHANNELS;
+        let rows = self.image.rows().skip(index * self.group).take(self.group);
+        let rows = rows.map(|row| &row[self.first * L::CHANNELS..self.end * L::CHANNELS]);
+        let mut count = 0;
+        for row in rows {
+            if count == 0 {
+                L::decode(row, &mut self.light[..used]);
+            } else {
+                L::decode(row, &mut self.another[..used]);
+                self.light.iter_mut().zip(&self.another).for_each(|(sum, light)| *sum += light);
+            }
+            count += 1;
+        }
+        if count > 1 {
+            self.light.iter_mut().for_each(|sum| *sum /= count as f32);
+        }
+        &self.light
+    }
+}
+
+fn resize_as<L: Linear>(image: &Image, part: Part, size: Size) -> Image {
+    let group = (part.height / f64::from(size.height) / ROWS_MAX).ceil().max(1.0);
+    let height = image.height.div_ceil(group as u32) as usize;
+    let down = Filter::new(part.top / group, part.height / group, height, size.height);
+    let across = Filter::new(part.left, part.width, image.width as usize, size.width);
+    let (first, end) = across.read();
+    let light = vec![0.0; (end - first) * L::CHANNELS + LOAD];
+    let another = if group > 1.0 { light.clone() } else { Vec::new() };
+    let mut rows = Rows { image, group: group as usize, first, end, light, another };
+
+    let samples = size.width as usize * L::CHANNELS;
+    let blocks = (samples + LOAD).div_ceil(LANES);
+    // Row `n` is in place `n % taps`.
+    let mut kept = vec![[0.0; LANES]; down.taps * blocks];
+    let mut next = 0;
+    let mut pixels = Vec::with_capacity(samples * size.height as usize);
+    let mut places = Vec::with_capacity(down.taps);
+    for (first_row, weights) in down.iter() {
+        next = next.max(first_row);
+        while next < first_row + down.taps {
+            let place = next % down.taps * blocks;
+            let into = kept[place..place + blocks].as_flattened_mut();
+            resize_row::<L>(rows.light::<L>(next), first, &across, into);
+            next += 1;
+        }
+        places.clear();
+        places.extend((first_row..).map(|row| row % down.taps * blocks).zip(weights));
+        for block in 0..blocks {
+            let mut sums = [0.0; LANES];
+            for (place, weight) in &places {
+                let row = &kept[place + block];
+                (0..LANES).for_each(|lane| sums[lane] += row[lane] * **weight);
+            }
+            let left = samples.saturating_sub(block * LANES);
+            L::encode(&sums[..left.min(LANES)], &mut pixels);
+        }
     }
     Image { width: size.width, height: size.height, layout: image.layout, pixels }
+}
+
+/// Resizes a row whose first pixel is the one of index `start`.
+fn resize_row<L: Linear>(row: &[f32], start: usize, filter: &Filter, into: &mut [f32]) {
+    for (index, (first, weights)) in filter.iter().enumerate() {
+        let from = (first - start) * L::CHANNELS;
+        let pixels = row[from..].windows(LOAD).step_by(L::CHANNELS);
+        let mut sums = [0.0; LOAD];
+        for (pixel, weight) in pixels.zip(weights) {
+            (0..LOAD).for_each(|lane| sums[lane] += pixel[lane] * weight);
+        }
+        // The fourth of three is overwritten by the next pixel.
+        into[index * L::CHANNELS..][..LOAD].copy_from_slice(&sums);
+    }
 }
 
 #[cfg(test)]
@@ -208,12 +311,12 @@ mod tests {
     #[test]
     fn every_value_is_encoded_as_it_was_decoded() {
         let all: Vec<u8> = (0..=255).flat_map(|value| [value; 3]).collect();
-        let (mut linear, mut encoded) = (Vec::new(), Vec::new());
+        let (mut linear, mut encoded) = (vec![0.0; all.len()], Vec::new());
         Opaque::decode(&all, &mut linear);
         Opaque::encode(&linear, &mut encoded);
         assert_eq!(encoded, all);
         let all: Vec<u8> = (0..=255).flat_map(|value| [value; 4]).collect();
-        let (mut linear, mut encoded) = (Vec::new(), Vec::new());
+        let (mut linear, mut encoded) = (vec![0.0; all.len()], Vec::new());
         Transparent::decode(&all, &mut linear);
         Transparent::encode(&linear, &mut encoded);
         assert_eq!(encoded, all);
@@ -243,17 +346,82 @@ mod tests {
     }
 
     #[test]
-    fn strips_join_without_a_seam() {
-        let part = Part { left: 10.3, top: 5.6, width: 170.0, height: 590.7 };
-        for size in [size(70, 300), size(200, 580), size(170, 700)] {
-            let rgb = pattern(200, 600, Layout::Rgb);
-            let one = resize_as::<Opaque>(&rgb, part, size, usize::MAX);
-            let several = resize_as::<Opaque>(&rgb, part, size, 16 << 10);
-            assert_eq!(one, several);
-            let rgba = pattern(200, 600, Layout::Rgba);
-            let one = resize_as::<Transparent>(&rgba, part, size, usize::MAX);
-            let several = resize_as::<Transparent>(&rgba, part, size, 16 << 10);
-            assert_eq!(one, several);
+    fn a_plain_image_stays_plain() {
+        let sizes = [size(1, 1), size(2, 700), size(700, 2), size(33, 33), size(100, 90)];
+        for (from, to) in sizes.iter().flat_map(|from| sizes.map(|to| (*from, to))) {
+            for pixel in [&[200, 100, 3][..], &[255, 0, 9, 130], &[0, 0, 0, 0]] {
+                let image = Image::filled(from, pixel);
+                let whole = Part::whole(from);
+                assert_eq!(resize(image, whole, to), Image::filled(to, pixel), "{from:?} {to:?}");
+            }
+        }
+    }
+
+    /// A sample of the result by the definition of the filter.
+    fn exact(image: &Image, part: Part, size: Size, x: u32, y: u32, channel: usize) -> f64 {
+        let weights = |start: f64, length: f64, to: u32, index: u32, whole: u32| {
+            let scale = length / f64::from(to);
+            let centre = start + (f64::from(index) + 0.5) * scale - 0.5;
+            let weight = move |at| lanczos((f64::from(at) - centre) / scale.max(1.0));
+            let sum: f64 = (0..whole).map(weight).sum();
+            (0..whole).map(move |at| weight(at) / sum).collect::<Vec<_>>()
+        };
+        let across = weights(part.left, part.width, size.width, x, image.width);
+        let down = weights(part.top, part.height, size.height, y, image.height);
+        let row = |row: &[u8]| -> f64 {
+            let samples = row.iter().skip(channel).step_by(image.layout.channels());
+            samples.zip(&across).map(|(v, w)| f64::from(LIGHT[usize::from(*v)]) * w).sum()
+        };
+        image.rows().zip(&down).map(|(r, w)| row(r) * w).sum()
+    }
+
+    #[test]
+    fn samples_are_those_of_the_filter() {
+        let image = pattern(60, 40, Layout::Rgb);
+        let parts = [
+            Part::whole(image.size()),
+            Part { left: 10.3, top: 5.6, width: 33.3, height: 20.7 },
+            Part { left: 59.0, top: 39.0, width: 1.0, height: 1.0 },
+        ];
+        for (part, to) in parts.iter().flat_map(|part| {
+            [size(1, 6), size(25, 17), size(60, 11), size(77, 90)].map(|to| (*part, to))
+        }) {
+            let resized = resized(&image, part, to);
+            for (y, row) in resized.rows().enumerate() {
+                for (x, value) in row.iter().enumerate() {
+                    let (column, channel) = ((x / 3) as u32, x % 3);
+                    let light = exact(&image, part, to, column, y as u32, channel);
+                    let expected = encoded(&ENCODED, light as f32);
+                    assert!(value.abs_diff(expected) <= 1, "{part:?} {to:?} {x} {y}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn averaged_rows_keep_their_place() {
+        // Light grows from row to row, so that a shifted result would be darker or brighter.
+        for (height, to) in [(900, 100), (1000, 7), (997, 30)] {
+            let rows = (0..height).flat_map(|row| [(row * 255 / height) as u8; 3]);
+            let pixels = rows.collect();
+            let image = Image { width: 1, height, layout: Layout::Rgb, pixels };
+            let part = Part::whole(image.size());
+            let resized = resized(&image, part, size(1, to));
+            for (y, row) in resized.rows().enumerate().skip(1).take(to as usize - 2) {
+                let light = exact(&image, part, size(1, to), 0, y as u32, 0);
+                let expected = encoded(&ENCODED, light as f32);
+                assert!(row[0].abs_diff(expected) <= 1, "{y} of {to}: {} {expected}", row[0]);
+            }
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_by_the_result() {
+        let image = Image::filled(size(4000, 3000), &[1, 2, 3]);
+        let bytes = |to| working_bytes(&image, Part::whole(image.size()), to);
+        assert_eq!(bytes(size(4000, 3000)), 0);
+        for to in [size(4000, 1), size(1, 3000), size(1, 1), size(800, 600)] {
+            assert!(bytes(to) < 4 << 20, "{to:?}: {}", bytes(to));
         }
     }
 }

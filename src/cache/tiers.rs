@@ -83,6 +83,11 @@ impl<P: Ports> Tiers<P> {
         Self { ports, memory, slowest, is_kept, started_ms }
     }
 
+    /// Returns the tiers for work that takes longer than reads: each read has its own deadline.
+    pub fn unhurried(&self) -> Self {
+        Self { started_ms: UnixMillis(u64::MAX), ..self.clone() }
+    }
+
     /// Returns how long a read of the store may take: its deadline, or the rest of the budget.
     pub fn store_ms(&self, deadline_ms: u64) -> u64 {
         let spent_ms = self.ports.now().since(self.started_ms);
@@ -261,9 +266,7 @@ impl<P: Ports> Tiers<P> {
             return Ok(found.body);
         }
         self.note(Tier::Store);
-        let ms = self.store_ms(self.ports.settings().deadlines.blob_ms);
-        let opened = persistently(&self.ports, ms, || self.ports.open(&key, part)).await?;
-        let body = opened.ok_or(Unavailable::Absent)?;
+        let body = self.open(&key, part).await?;
         // Share the stream only if the copy will be kept.
         if part.is_some() || !self.edge_keeps() {
             return Ok(body);
@@ -271,6 +274,13 @@ impl<P: Ports> Tiers<P> {
         let (body, copy) = self.ports.share(body)?;
         self.put_behind(&key, EdgeContent::Stream(copy, representation.length));
         Ok(body)
+    }
+
+    /// Opens a blob of the store.
+    pub async fn open(&self, key: &Key, part: Option<Part>) -> Result<P::Body, Unavailable> {
+        let ms = self.store_ms(self.ports.settings().deadlines.blob_ms);
+        let opened = persistently(&self.ports, ms, || self.ports.open(key, part)).await?;
+        opened.ok_or(Unavailable::Absent)
     }
 
     /// Like [`edge`](Self::edge), but `None` if immutable content is not kept there.

@@ -7,7 +7,7 @@ use crate::publish::config::settings::Loaded;
 use crate::publish::config::{self, not_found, public};
 use crate::publish::failure::{Failure, Findings, Problem};
 use crate::publish::ingest::{self, IngestOptions, IngestedFile};
-use crate::publish::lint::{site, unreachable};
+use crate::publish::lint::{media, site, unreachable};
 use crate::publish::media_types;
 use crate::publish::options::PublishOptions;
 use crate::publish::progress::Progress;
@@ -47,6 +47,7 @@ pub fn read(
     });
     let mut typed: Vec<_> = typed.collect();
     findings.warnings.extend(media_types::apply(&mut typed, &loaded.types));
+    media::check(&loaded, &typed, &mut findings);
     let ingest_options = IngestOptions {
         effort: findings.problems.is_empty().then_some(options.effort),
         allow_secrets: options.allow_secrets,

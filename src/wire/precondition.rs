@@ -15,12 +15,6 @@ pub struct Conditions<'a> {
     pub if_unmodified_since: Option<&'a str>,
 }
 
-impl Conditions<'_> {
-    pub fn is_empty(&self) -> bool {
-        *self == Conditions::default()
-    }
-}
-
 /// The validators of the current representation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validators<'a> {
@@ -175,8 +169,6 @@ mod tests {
         check(&[("if-unmodified-since", AFTER), ("if-modified-since", AFTER)], NotModified);
         check(&[("if-unmodified-since", BEFORE), ("if-none-match", "\"a\"")], PreconditionFailed);
         check(&[], Proceed);
-        assert!(conditions(&[]).is_empty());
-        assert!(!conditions(&[("if-match", "*")]).is_empty());
     }
 
     #[test]
@@ -216,6 +208,6 @@ mod tests {
         }
         let modified = UnixSeconds(784_111_777);
         assert!(!if_range_holds(Some(MODIFIED), &CURRENT, modified));
-        assert!(if_range_holds(Some(MODIFIED), &CURRENT, modified.plus(1)));
+        assert!(if_range_holds(Some(MODIFIED), &CURRENT, UnixSeconds(784_111_778)));
     }
 }

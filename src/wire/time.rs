@@ -38,14 +38,6 @@ impl UnixMillis {
 }
 
 impl UnixSeconds {
-    pub fn millis(self) -> UnixMillis {
-        UnixMillis(self.0.saturating_mul(1000))
-    }
-
-    pub fn plus(self, seconds: u64) -> UnixSeconds {
-        UnixSeconds(self.0.saturating_add(seconds))
-    }
-
     /// Returns the seconds since `earlier`, 0 if that is later.
     pub fn since(self, earlier: UnixSeconds) -> u64 {
         self.0.saturating_sub(earlier.0)
@@ -94,9 +86,6 @@ mod tests {
         assert_eq!(UnixMillis(u64::MAX).plus(1), UnixMillis(u64::MAX));
         assert_eq!(UnixMillis(5).since(UnixMillis(3)), 2);
         assert_eq!(UnixMillis(3).since(UnixMillis(5)), 0);
-        assert_eq!(UnixSeconds(2).millis(), UnixMillis(2000));
-        assert_eq!(UnixSeconds(u64::MAX).millis(), UnixMillis(u64::MAX));
-        assert_eq!(UnixSeconds(3).plus(4), UnixSeconds(7));
         assert_eq!(UnixSeconds(3).since(UnixSeconds(4)), 0);
     }
 

@@ -7,6 +7,7 @@ mod fingerprints;
 mod interrupted;
 mod objects;
 mod other_builds;
+mod presets;
 mod removal;
 mod server;
 mod unreachable_server;

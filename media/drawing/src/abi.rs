@@ -1,7 +1,7 @@
 //! The functions that the module exports; `media/src/edge/modules/drawing.mjs` calls them.
 //!
-//! The caller writes a document and a font behind each other to `input`, calls one of the functions,
-//! and reads `output` and `pixels`. After a trap it drops the instance.
+//! The caller writes a document and a font behind each other to `input`, calls one of the
+//! functions, and reads `output` and `pixels`. After a trap it drops the instance.
 
 use std::cell::{Cell, RefCell};
 use std::panic::set_hook;

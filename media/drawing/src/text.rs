@@ -47,8 +47,8 @@ pub fn draw(tree: &Tree, width: u32, height: u32, x: Along, y: Along) -> Result<
     Ok(Drawn { x: first_x, y: first_y, width, height, rgba })
 }
 
-/// Returns the area that the text needs: its outlines, but at least the height of its lines, so that
-/// "ace" and "age" have the same baseline.
+/// Returns the area that the text needs: its outlines, but at least the height of its lines, so
+/// that "ace" and "age" have the same baseline.
 fn extent(tree: &Tree) -> Option<Rect> {
     let (line, outlines) = (tree.root().abs_bounding_box(), tree.root().abs_stroke_bounding_box());
     let extent = Rect::from_ltrb(

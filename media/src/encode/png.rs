@@ -6,9 +6,12 @@ use super::is_grey;
 use super::palette::Palette;
 use crate::image::{Image, Layout};
 
-/// Level of zlib for pixels, after adaptive filters.
-const LEVEL: u8 = 5;
-/// Level of zlib for indices: there are few bytes, and long matches.
+/// Level of zlib after adaptive filters. Measured for photographs of 0.5 MP, in wasm: level 5 takes
+/// 15 % longer and saves 0.4 %, level 6 takes twice as long and saves 2 %.
+const LEVEL: u8 = 4;
+/// Level of zlib without filters, for graphics. Level 9 takes three times as long and saves 10 %.
+const FLAT_LEVEL: u8 = 7;
+/// Level of zlib for indices: there are few bytes.
 const PALETTE_LEVEL: u8 = 9;
 
 pub fn encode(image: &Image) -> Vec<u8> {
@@ -22,7 +25,9 @@ pub fn encode(image: &Image) -> Vec<u8> {
         (Layout::Rgb, true) => ColorType::Grayscale,
         (Layout::Rgba, true) => ColorType::GrayscaleAlpha,
     };
-    let format = Pixels { colours, depth: BitDepth::Eight, level: LEVEL, filter: Filter::Adaptive };
+    let (level, filter) =
+        if is_flat(image) { (FLAT_LEVEL, Filter::NoFilter) } else { (LEVEL, Filter::Adaptive) };
+    let format = Pixels { colours, depth: BitDepth::Eight, level, filter };
     if !is_grey {
         return write(image, format, None, &image.pixels);
     }
@@ -30,6 +35,14 @@ pub fn encode(image: &Image) -> Vec<u8> {
     let channels = image.layout.channels();
     let pixels = image.pixels.chunks_exact(channels).flat_map(|pixel| &pixel[2..]).copied();
     write(image, format, None, &pixels.collect::<Vec<_>>())
+}
+
+/// Returns whether more than half of the pixels equal their left neighbour. Such graphics have
+/// repetitions that filters hide from zlib.
+fn is_flat(image: &Image) -> bool {
+    let pixels = || image.pixels.chunks_exact(image.layout.channels());
+    let equal = pixels().zip(pixels().skip(1)).filter(|(left, pixel)| left == pixel).count();
+    equal as u64 * 2 > image.size().pixels()
 }
 
 /// How the pixels of a file are stored.
@@ -166,6 +179,21 @@ mod tests {
             let (pixels, stored, stored_depth) = decoded(&encode(&image));
             assert_eq!((stored, stored_depth), (colours, depth));
             assert!(pixels == image.with_alpha().pixels, "{colours:?} {depth:?}");
+        }
+    }
+
+    #[test]
+    fn graphics_are_not_filtered() {
+        // Runs of so many equal pixels, of more than 256 colours.
+        let runs = |length: usize| {
+            let colour = |at: usize| [(at / length * 7) as u8, (at / length / 5) as u8, 9];
+            let pixels = (0..100 * 100).flat_map(colour).collect();
+            Image { width: 100, height: 100, layout: Layout::Rgb, pixels }
+        };
+        assert!(!is_flat(&runs(1)) && !is_flat(&runs(2)) && is_flat(&runs(3)));
+        for length in [1, 2, 3, 9] {
+            let (pixels, ..) = decoded(&encode(&runs(length)));
+            assert!(pixels == runs(length).with_alpha().pixels, "{length}");
         }
     }
 

@@ -10,6 +10,7 @@ pub mod settings;
 pub mod selvedge_toml;
 pub mod toml_source;
 pub mod sources;
+pub mod media;
 pub mod app_config;
 pub mod redirects;
 pub mod headers;
@@ -192,6 +193,7 @@ impl Loader {
             types,
             routes,
             upstreams,
+            preset_files: read.preset_files,
             diagnostics,
             files,
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
+use crate::publish::config::media::{PresetFile, media};
 use crate::publish::config::settings::{Fingerprint, PublishSettings};
 use crate::publish::config::sources::{self, Sources};
 use crate::publish::config::toml_source::TomlSource;
@@ -26,9 +27,9 @@ pub const FILE_NAME: &str = "selvedge.toml";
 /// A year, the maximum that caches treat as meaningful.
 pub const EDGE_TTL_SECS_MAX: u32 = 31_536_000;
 
-const ROOT_KEYS: [&str; 14] = [
+const ROOT_KEYS: [&str; 15] = [
     "html", "not_found", "redirect_status", "profile", "edge_ttl", "fingerprint", "stages",
-    "headers", "redirects", "actions", "collections", "public", "types", "publish",
+    "headers", "redirects", "actions", "collections", "public", "media", "types", "publish",
 ];
 
 type MakeOp = fn(String, String) -> HeaderOp;
@@ -51,6 +52,7 @@ pub struct SelvedgeToml {
     pub fallbacks: Vec<Located<Fallback>>,
     pub headers: HeaderLines,
     pub sources: Sources,
+    pub preset_files: Vec<Located<PresetFile>>,
 }
 
 /// Returns the contents of a file and everything that is wrong with it.
@@ -87,6 +89,10 @@ pub fn parse(file: &str, text: &str) -> (SelvedgeToml, Vec<Diagnostic>) {
     }
     for (line, table) in source.tables(root, "collections") {
         sources::collection(&mut source, line, table, &mut read.sources);
+    }
+    if let Some((config, files)) = media(&mut source, root) {
+        read.config.media = Some(config);
+        read.preset_files = files;
     }
     (read, source.report.into_diagnostics())
 }

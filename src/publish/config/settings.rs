@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::publish::config::media::PresetFile;
 use crate::publish::config::routes::Route;
 use crate::publish::failure::{Findings, Problem};
 use crate::site::action::Upstream;
@@ -26,15 +27,12 @@ pub struct Loaded {
     /// In the order in which a request tries them.
     pub routes: Vec<Located<Route>>,
     pub upstreams: Vec<Located<Upstream>>,
+    pub preset_files: Vec<Located<PresetFile>>,
     pub diagnostics: Vec<Diagnostic>,
     pub files: Vec<PathBuf>,
 }
 
 impl Loaded {
-    pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
-    }
-
     pub fn findings(&self) -> Findings {
         let [problems, warnings, notes] =
             [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {

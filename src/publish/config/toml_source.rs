@@ -121,10 +121,7 @@ impl TomlSource {
     }
 
     pub fn integer(&mut self, table: &DeTable, key: &str) -> Option<OnLine<u64>> {
-        self.value(key, table.get(key)?, "a whole number", |value| {
-            let integer = value.as_integer()?;
-            u64::from_str_radix(integer.as_str(), integer.radix()).ok()
-        })
+        self.value(key, table.get(key)?, "a whole number", whole)
     }
 
     /// Returns the duration of a key: seconds, or a text such as `90s`, `5m`, `24h`, `30d`.
@@ -155,6 +152,12 @@ impl TomlSource {
                 None
             }
         }
+    }
+
+    pub fn integers(&mut self, table: &DeTable, key: &str, wanted: &str) -> Vec<OnLine<u64>> {
+        let array = self.array(table, key, "a list of whole numbers, as in [320, 640]");
+        let key = format!("{key}[]");
+        array.filter_map(|item| self.value(&key, item, wanted, whole)).collect()
     }
 
     pub fn strings(&mut self, table: &DeTable, key: &str) -> Vec<OnLine<String>> {
@@ -205,11 +208,21 @@ impl TomlSource {
     /// Returns the enum variant that a key's word names.
     pub fn choice<T: DeserializeOwned>(&mut self, table: &DeTable, key: &str) -> Option<T> {
         let (line, word) = self.string(table, key)?;
-        let UnknownWord(names) = match T::deserialize(word.as_str().into_deserializer()) {
+        self.variant(key, line, &word)
+    }
+
+    /// Returns the enum variants that the words of a key's list name.
+    pub fn choices<T: DeserializeOwned>(&mut self, table: &DeTable, key: &str) -> Vec<OnLine<T>> {
+        let words = self.strings(table, key).into_iter();
+        words.filter_map(|(line, word)| Some((line, self.variant(key, line, &word)?))).collect()
+    }
+
+    fn variant<T: DeserializeOwned>(&mut self, key: &str, line: u32, word: &str) -> Option<T> {
+        let UnknownWord(names) = match T::deserialize(word.into_deserializer()) {
             Ok(chosen) => return Some(chosen),
             Err(unknown) => unknown,
         };
-        let remedy = match nearest(&word, names.iter().copied()) {
+        let remedy = match nearest(word, names.iter().copied()) {
             Some(near) => format!("Did you mean \"{near}\"?"),
             None => {
                 let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
@@ -249,6 +262,11 @@ impl TomlSource {
         }
         found.map(|found| (line, found))
     }
+}
+
+fn whole(value: &DeValue) -> Option<u64> {
+    let integer = value.as_integer()?;
+    u64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
 fn text(value: &DeValue) -> Option<String> {

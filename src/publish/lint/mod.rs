@@ -2,5 +2,6 @@
 
 pub mod site;
 pub mod unreachable;
+pub mod media;
 pub mod other_hosts;
 pub mod html;

@@ -1,18 +1,16 @@
 //! Makes a rendition: streams its parts to the media worker, and holds what comes back.
 
-use futures_util::future::join;
-
 use crate::cache::flight::Flight;
 use crate::ports::bodies::ResponseBody;
-use crate::ports::deadline::{persistently, within};
+use crate::ports::deadline::within;
 use crate::ports::join::join_all;
 use crate::ports::{Fault, Object, Ports, UpstreamResponse};
 use crate::serve::draft::Draft;
 use crate::serve::media::failure::Failure;
 use crate::serve::media::rendition::{Rendition, note_answer};
-use crate::serve::media::source::Place;
+use crate::serve::media::source::{Part, Place};
+use crate::serve::objects::uncached;
 use crate::serve::present::{Found, Open, present};
-use crate::site::ids::ContentHash;
 use crate::site::keys;
 use crate::site::media::plan::{Plan, RenderError};
 use crate::site::media::transformation::{Format, Wanted};
@@ -126,27 +124,22 @@ impl<P: Ports> Rendition<'_, P> {
 
     /// Opens the source, the overlays and the font, all at once.
     async fn bodies(&self) -> Result<Vec<P::Body>, Failure> {
-        let parts = join_all(self.parts.iter().map(|part| self.blob(&part.hash)));
-        let (source, parts) = join(self.open_source(), parts).await;
-        [source].into_iter().chain(parts).collect()
+        let parts = self.parts.iter().map(|part| self.open(Some(part)));
+        join_all([self.open(None)].into_iter().chain(parts)).await.into_iter().collect()
     }
 
-    async fn open_source(&self) -> Result<P::Body, Failure> {
-        let Place::Object { collection, name, etag, .. } = &self.source.place else {
-            return self.blob(&self.source.hash).await;
-        };
-        let (ports, key) = (self.ports(), keys::object(self.scope.site, &collection.name, name));
-        let ms = ports.settings().deadlines.blob_ms;
-        match persistently(ports, ms, || ports.object_read(&key, None, None)).await? {
-            Some(Object::Found(meta, body)) if meta.etag == *etag => Ok(body),
-            _ => Err(Failure::Changed),
+    /// Opens a part, or the source.
+    async fn open(&self, part: Option<&Part>) -> Result<P::Body, Failure> {
+        let (tiers, site) = (&self.entries.tiers, self.scope.site);
+        if let (None, Place::Object { collection, name, etag, .. }) = (part, &self.source.place) {
+            let key = keys::object(site, &collection.name, name);
+            return match uncached::open(tiers, &key, None, None).await? {
+                Some(Object::Found(meta, body)) if meta.etag == *etag => Ok(body),
+                _ => Err(Failure::Changed),
+            };
         }
-    }
-
-    async fn blob(&self, hash: &ContentHash) -> Result<P::Body, Failure> {
-        let (ports, key) = (self.ports(), keys::blob(self.scope.site, hash));
-        let ms = ports.settings().deadlines.blob_ms;
-        let opened = persistently(ports, ms, || ports.open(&key, None)).await?;
-        opened.ok_or(Failure::Unavailable("store"))
+        let hash = part.map_or(&self.source.hash, |part| &part.hash);
+        let opened = tiers.open(&keys::blob(site, hash), None).await;
+        opened.map_err(|_| Failure::Unavailable("store"))
     }
 }

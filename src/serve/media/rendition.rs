@@ -67,7 +67,7 @@ impl<'a, P: Ports> Rendition<'a, P> {
         let hash = ContentHash::of(text.as_bytes());
         let scope = of.cache_scope();
         let key = keys::rendition(scope.site, &source.hash, &hash);
-        let entries = Variants { tiers: of.tiers.clone(), key, request: Headers::new() };
+        let entries = Variants { tiers: of.tiers.unhurried(), key, request: Headers::new() };
         Self { request: of.request, config, asked, scope, source, parts, hash, entries }
     }
 

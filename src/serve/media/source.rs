@@ -3,10 +3,9 @@
 use crate::cache::entry::Entry;
 use crate::cache::freshness::Failure;
 use crate::cache::variants::{Lookup, Variants};
-use crate::ports::deadline::persistently;
 use crate::ports::{EdgeContent, Fault, Ports};
 use crate::serve::error::HttpError;
-use crate::serve::objects::{self, TAGS_HEADER};
+use crate::serve::objects::{self, TAGS_HEADER, uncached};
 use crate::serve::site_request::SiteRequest;
 use crate::site::collection::{Access, Collection, ObjectName};
 use crate::site::deployment::asset::{Asset, Class};
@@ -197,9 +196,8 @@ impl<P: Ports> SiteRequest<'_, P> {
         name: &ObjectName,
         key: &Key,
     ) -> Result<Option<Entry>, Fault> {
-        let ports = &self.tiers.ports;
-        let (asked_ms, ms) = (ports.now(), ports.settings().deadlines.blob_ms);
-        let meta = persistently(ports, ms, || ports.object_meta(key)).await?;
+        let asked_ms = self.tiers.ports.now();
+        let meta = uncached::meta(self.tiers, key).await?;
         Ok(meta
             .map(|meta| Entry { length: 0, ..objects::entry(collection, name, &meta, asked_ms) }))
     }

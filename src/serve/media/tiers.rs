@@ -8,11 +8,12 @@ use crate::cache::freshness::{Freshness, Timing};
 use crate::cache::memory::{Content, ContentKey};
 use crate::cache::variants::{Lookup, Variants};
 use crate::ports::bodies::ResponseBody;
-use crate::ports::deadline::{persistently, within};
+use crate::ports::deadline::within;
 use crate::ports::{Condition, EdgeContent, Object, ObjectBody, ObjectMeta, Ports};
 use crate::serve::draft::Draft;
 use crate::serve::media::failure::{Failure, REFUSAL_MS};
 use crate::serve::media::rendition::{Rendition, note_answer};
+use crate::serve::objects::uncached;
 use crate::site::keys;
 use crate::site::media::plan::RenderError;
 use crate::site::media::transformation::Format;
@@ -54,11 +55,9 @@ impl<P: Ports> Rendition<'_, P> {
 
     /// Finds the rendition in the store.
     pub async fn stored(&self, flight: Option<&Flight>) -> Found<P> {
-        let (ports, key) = (self.ports(), &self.entries.key);
-        let ms = ports.settings().deadlines.blob_ms;
+        let Variants { tiers, key, .. } = &self.entries;
         // A store that fails here may yet have the source.
-        let object =
-            persistently(ports, ms, || ports.object_read(key, None, None)).await.ok()??;
+        let object = uncached::open(tiers, key, None, None).await.ok()??;
         let Object::Found(meta, body) = object else { return None };
         let requested_ms = UnixMillis(meta.tags.parse().ok()?);
         let format = Format::of_media_type(&meta.media_type)?;
@@ -72,7 +71,7 @@ impl<P: Ports> Rendition<'_, P> {
                 (ResponseBody::Held(held.clone(), None), EdgeContent::Held(held))
             }
             false => {
-                let (body, copy) = ports.share(body).ok()?;
+                let (body, copy) = tiers.ports.share(body).ok()?;
                 (ResponseBody::Stream(body), EdgeContent::Stream(copy, meta.length))
             }
         };

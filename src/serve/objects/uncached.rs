@@ -31,7 +31,7 @@ pub async fn read<P: Ports>(
     let read = Read { tiers, request, key, collection, name };
     let range = request.range();
     if request.method != Method::GET || range.is_some() {
-        let Some(meta) = read.meta().await? else { return Ok(None) };
+        let Some(meta) = meta(tiers, &read.key).await? else { return Ok(None) };
         if let Some(draft) = read.partly(&meta, range.as_deref()).await? {
             return Ok(Some(draft));
         }
@@ -52,6 +52,18 @@ pub fn open<P: Ports>(
 ) -> impl Future<Output = Result<Option<Object<P::Body>>>> {
     let ms = tiers.store_ms(tiers.ports.settings().deadlines.blob_ms);
     persistently(&tiers.ports, ms, move || tiers.ports.object_read(key, known_etag, part))
+}
+
+/// Reads the metadata of an object; returns `None` if there is no such object.
+///
+/// # Errors
+/// If the store failed.
+pub fn meta<P: Ports>(
+    tiers: &Tiers<P>,
+    key: &Key,
+) -> impl Future<Output = Result<Option<ObjectMeta>>> {
+    let ms = tiers.store_ms(tiers.ports.settings().deadlines.blob_ms);
+    persistently(&tiers.ports, ms, move || tiers.ports.object_meta(key))
 }
 
 struct Read<'a, P: Ports> {
@@ -116,12 +128,6 @@ impl<P: Ports> Read<'_, P> {
     fn found(&self, meta: &ObjectMeta) -> Found {
         let headers = describe::object_headers(self.collection, self.name.as_str(), meta);
         Found { status: 200, headers, length: Some(meta.length) }
-    }
-
-    async fn meta(&self) -> Result<Option<ObjectMeta>> {
-        let ports = &self.tiers.ports;
-        let ms = self.tiers.store_ms(ports.settings().deadlines.blob_ms);
-        persistently(ports, ms, || ports.object_meta(&self.key)).await
     }
 }
 

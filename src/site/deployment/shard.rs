@@ -80,14 +80,6 @@ impl Shard {
         })
     }
 
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -254,7 +246,7 @@ mod tests {
     #[test]
     fn an_empty_shard_has_no_paths() {
         let empty = Shard::parse(shard(&[])).unwrap();
-        assert!(empty.is_empty());
+        assert_eq!(empty.iter().count(), 0);
         assert_eq!(empty.lookup("/"), None);
     }
 

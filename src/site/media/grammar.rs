@@ -185,7 +185,7 @@ fn is_hash(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::site::media::config::{Preset, Slot};
+    use crate::site::media::config::{Preset, Slot, WIDTHS_DEFAULT};
 
     fn config() -> MediaConfig {
         let mut config = MediaConfig::default();
@@ -443,6 +443,41 @@ mod tests {
         );
     }
 
+    /// `docs/media.md` has the number, times 7 formats and 4 kinds of clients.
+    #[test]
+    fn unsigned_renditions_are_finite() {
+        let lengths = [1, 33, 65, 97, 257, 400, 650, 751, 829, 1100, 1201, 1921, 2049, 4096];
+        let lengths = lengths.into_iter().chain(WIDTHS_DEFAULT);
+        let ratios = ["1:1", "4:3", "16:9"];
+        let mut sizes = vec![String::new()];
+        sizes.extend(ratios.map(|ratio| format!("&ar={ratio}")));
+        for length in lengths {
+            sizes.extend([format!("&w={length}"), format!("&h={length}")]);
+            sizes.extend([format!("&w={length}&h={length}"), format!("&w={length}&dpr=1.5")]);
+            sizes.extend(ratios.map(|ratio| format!("&w={length}&ar={ratio}")));
+            sizes.extend(ratios.map(|ratio| format!("&h={length}&ar={ratio}")));
+        }
+        let mut crops = vec!["&crop=entropy".to_owned(), "&crop=top,right".to_owned()];
+        for x in 0..=8 {
+            let points =
+                (0..=8).map(|y| format!("&fp-x={}&fp-y={}", x as f32 / 8.0, y as f32 / 8.0));
+            crops.extend(points);
+        }
+        let config = MediaConfig::default();
+        let mut found = std::collections::BTreeSet::new();
+        for size in &sizes {
+            for fit in ["max", "clip", "crop", "fill", "scale", "min"] {
+                let is_cut = matches!(fit, "crop" | "min");
+                for crop in crops.iter().take(if is_cut { crops.len() } else { 1 }) {
+                    let query = format!("fit={fit}{size}{crop}");
+                    let request = parse(&query, &config, None, Authority::Anyone).unwrap();
+                    found.insert(request.transformation.canonical());
+                }
+            }
+        }
+        assert_eq!(found.len(), 2_749);
+    }
+
     #[test]
     fn presets_keep_their_shape() {
         let mug = "mark=%2Fframe.png";
@@ -532,11 +567,17 @@ mod tests {
         assert!(open("p=mug&name=Ann").is_personal);
         assert!(!open("p=mug").is_personal && !open("p=mug&name=").is_personal);
         assert!(!of("p=mug&name=Ann", Authority::Signed).is_personal);
-        assert!(open("w=64&fm=webp").is_plain() && of("blur=9", Authority::Signed).is_plain());
+        assert!(open("w=64&fm=webp").is_plain() && of("q=90", Authority::Signed).is_plain());
+        for query in ["blur=9", "rect=0,0,9,9", "rot=90", "flip=h"] {
+            assert!(!of(query, Authority::Signed).is_plain(), "{query}");
+        }
         for query in ["p=soft", "p=mug", "fm=json", "fm=thumbhash"] {
             assert!(!open(query).is_plain(), "{query}");
         }
-        assert!(!of("mark=/a.png", Authority::Signed).is_plain());
+        let text = "txt=a&txt-font=/f.ttf";
+        for query in ["mark=/a.png", text, "blur=9", "rect=0,0,1,1", "rot=90", "flip=h"] {
+            assert!(!of(query, Authority::Signed).is_plain(), "{query}");
+        }
         let digits = "0123456789abcdef".repeat(4);
         for (version, is_hash) in [
             ("0123abcd", true),

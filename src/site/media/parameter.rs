@@ -157,6 +157,21 @@ fn role(index: usize) -> (Role, usize) {
     (row.map_or(Role::Version, |row| row.role), overlay)
 }
 
+/// Returns the names of the parameters that a preset may set, but for those of its text.
+pub fn names_in_presets() -> Vec<String> {
+    let is_set = |row: &&Parameter| match row.role {
+        Role::PixelRatio | Role::Auto => false,
+        Role::Width | Role::Format => true,
+        _ => row.access != Access::Anyone && !row.name.starts_with("txt"),
+    };
+    let overlays = ["2", "3", "4"].into_iter().flat_map(|number| {
+        let rows = PARAMETERS.iter().filter_map(|row| row.name.strip_prefix("mark"));
+        rows.map(move |part| ["mark", number, part].concat())
+    });
+    let names = PARAMETERS.iter().filter(is_set).map(|row| row.name.to_owned());
+    names.chain(overlays).collect()
+}
+
 /// Returns whether a name has a meaning of its own, so that no slot can have it.
 pub fn is_parameter(name: &str) -> bool {
     index(name).is_some()

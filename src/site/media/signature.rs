@@ -3,8 +3,6 @@
 //! Each site has its own key, derived from the operator's secret. The creation time of the site is
 //! part of it, so signatures do not outlive a site whose name is used again.
 
-use std::collections::BTreeMap;
-
 use data_encoding::BASE64URL_NOPAD;
 
 use crate::site::ids::SiteName;
@@ -92,11 +90,21 @@ fn value(query: &str, name: &str) -> Option<String> {
 /// Returns a query in the form that is signed: sorted, the last value of each parameter, without
 /// the signature.
 fn signed_query(query: &str) -> String {
-    let mut values: BTreeMap<String, String> = query::pairs(query).collect();
-    values.remove("s");
-    let pair =
-        |(name, value): (String, String)| [query::encode(&name), query::encode(&value)].join("=");
-    values.into_iter().map(pair).collect::<Vec<_>>().join("&")
+    let mut values: Vec<(String, String)> = Vec::new();
+    for (name, value) in query::pairs(query).filter(|(name, _)| name != "s") {
+        let place = values.binary_search_by(|(known, _)| known.cmp(&name));
+        match place.map(|at| values.get_mut(at)) {
+            Ok(known) => known.into_iter().for_each(|known| known.1.clone_from(&value)),
+            Err(at) => values.insert(at, (name, value)),
+        }
+    }
+    let mut text = String::new();
+    for (name, value) in values {
+        for part in ["&", &query::encode(&name), "=", &query::encode(&value)] {
+            text.push_str(part);
+        }
+    }
+    text.split_off(text.len().min(1))
 }
 
 #[cfg(test)]

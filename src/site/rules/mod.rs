@@ -245,10 +245,6 @@ impl HeaderRule {
         Ok(Self { pattern, ops })
     }
 
-    pub fn pattern(&self) -> &Pattern {
-        &self.pattern
-    }
-
     /// Returns the operations in their order.
     pub fn ops(&self) -> impl Iterator<Item = &HeaderOp> {
         self.ops.iter().map(|(op, _)| op)
@@ -279,10 +275,6 @@ impl HeaderRules {
     pub fn new(rules: Vec<HeaderRule>) -> Result<Self, Mistake> {
         let rules = Self(rules);
         rules.check().map(|()| rules)
-    }
-
-    pub fn rules(&self) -> &[HeaderRule] {
-        &self.0
     }
 
     /// Checks the number of rules.

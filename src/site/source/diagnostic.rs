@@ -71,6 +71,10 @@ impl Report {
         self.add(Severity::Warning, line, &message, &remedy);
     }
 
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
     pub fn locate<T>(&self, line: u32, rule: T) -> Located<T> {
         Located { file: self.file.clone(), line, rule }
     }

@@ -3,8 +3,8 @@
 import { Kept, MEMORY_BYTES_MAX } from "./kept.mjs";
 
 /**
- * Bounds the computing time of a drawing, to a few seconds. `scripts/meter.mjs` counts; 20,000 small
- * paths take 32 billion at 1 MP, a blur of all pixels 2.4 billion.
+ * Bounds the computing time of a drawing, to a few seconds. `scripts/meter.mjs` counts; 20,000
+ * small paths take 32 billion at 1 MP, a blur of all pixels 2.4 billion.
  */
 const FUEL = 40_000_000_000n;
 
@@ -51,7 +51,7 @@ function run(name, svg, font, ...args) {
 
 const NO_FONT = new Uint8Array(0);
 
-/** Resolves to the `{width, height}` that an image, as UTF-8, has by itself. Both may be fractions. */
+/** Resolves to an image's own `{width, height}`; both may be fractions. `svg` is UTF-8. */
 export async function svgSize(svg) {
   const { width, height } = await run("size", svg, NO_FONT);
   return { width, height };

@@ -3,8 +3,8 @@
 import { Kept } from "./kept.mjs";
 
 /**
- * Starts an encoder. The glue fetches and compiles its module, which this runtime forbids, unless it
- * gets an instance. It gets one at once, so `encode` exists when it returns.
+ * Starts an encoder. The glue fetches and compiles its module, which this runtime forbids, unless
+ * it gets an instance. It gets one at once, so `encode` exists when it returns.
  */
 function start([{ default: glue }, { default: module }]) {
   let memory;

@@ -15,8 +15,8 @@ export class Kept {
   #instance = null;
 
   /**
-   * `load` resolves to whatever `start` needs. `start` is synchronous, because two requests must not
-   * wait for one promise, and returns an object with a `memory`.
+   * `load` resolves to whatever `start` needs. `start` is synchronous, because two requests must
+   * not wait for one promise, and returns an object with a `memory`.
    */
   constructor(load, start) {
     this.#load = load;
