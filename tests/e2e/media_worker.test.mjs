@@ -130,7 +130,8 @@ describe("the media worker", () => {
     const png = { width: 200, format: { format: "png" } };
     const plain = await render(image("photo.jpg"), png);
     for (const name of ["faded.png", "faded.webp", "still.gif"]) {
-      const made = await render(image("photo.jpg"), { ...png, overlays: [overlay(100)] }, [image(name)]);
+      const settings = { ...png, overlays: [overlay(100)] };
+      const made = await render(image("photo.jpg"), settings, [image(name)]);
       assert.equal(made.status, 200, name);
       assert.notDeepEqual(made.body, plain.body, name);
     }
