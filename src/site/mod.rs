@@ -5,6 +5,7 @@
 
 pub mod ids;
 pub mod keys;
+pub mod json_path;
 pub mod codec;
 pub mod api;
 pub mod action;
