@@ -1,0 +1,3 @@
+//! Renditions from the command line: signed URLs, and renditions made ahead.
+
+pub mod access;
