@@ -30,6 +30,7 @@ pub mod pack;
 pub mod fingerprint;
 pub mod manifest;
 pub mod lint;
+pub mod live_files;
 pub mod diff;
 pub mod upload;
 pub mod takedowns;

@@ -10,9 +10,10 @@ use crate::publish::cache::{Cache, Spool};
 use crate::publish::client::Client;
 use crate::publish::client::payload::Payload;
 use crate::publish::clock;
-use crate::publish::diff::{self, LiveFiles};
+use crate::publish::diff;
 use crate::publish::failure::{Failure, Problem};
 use crate::publish::fingerprint;
+use crate::publish::live_files::LiveFiles;
 use crate::publish::manifest;
 use crate::publish::options::{CachePlace, Extent, OnLostRace, PublishOptions};
 use crate::publish::prepare::{self, Folder};
@@ -156,7 +157,8 @@ impl Publish<'_> {
     /// Reads the live deployment, unless the new one is the same.
     fn live_files(&self, built: &BuiltManifest) -> Option<LiveFiles> {
         let live = self.live.as_ref().filter(|live| live.deployment != built.id)?;
-        let files = LiveFiles::read(self.client, &self.options.site, live, built);
+        let id = &live.deployment;
+        let files = LiveFiles::read(self.client, &self.options.site, id, &built.shards).ok();
         if files.is_none() {
             self.progress
                 .note("the live deployment can't be read; asking the server for each file");

@@ -4,6 +4,7 @@
 //! store or a tenant is parsed here, once, into types that are always valid.
 
 pub mod ids;
+pub mod destination;
 pub mod keys;
 pub mod codec;
 pub mod api;
