@@ -44,8 +44,8 @@ pub fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, DecodeError> {
     })
 }
 
-/// Adds the path of the wrong member to an error. `is_wrong` returns whether a part of the text, from
-/// its beginning, has an error other than its end.
+/// Adds the path of the wrong member to an error. `is_wrong` returns whether a prefix of the text
+/// has an error other than its end.
 fn described(
     error: &serde_json::Error,
     text: &[u8],

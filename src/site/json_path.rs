@@ -1,7 +1,7 @@
 //! Finds the member of a JSON text that a decoding error is about.
 //!
-//! The text is read again, up to the error. A deserializer that tracks the path, such as that of
-//! `serde_path_to_error`, compiles the decoder of every type again: 17 KB of the worker, compressed.
+//! The text is read again, up to the error. A deserializer that tracks the path, as in
+//! `serde_path_to_error`, has the decoders of all types compiled again: 17 KB compressed.
 
 use std::fmt::Write;
 use std::ops::Range;
