@@ -36,22 +36,23 @@ Examples:
   export SELVEDGE_MEDIA_KEY=$(selvedge media key --site shop)";
 
 const WARM_HELP: &str = "\
-A visitor who asks for a rendition first waits until it is made. This asks first, for each image of
-the live deployment, in each preset, each width, and for each kind of browser. With presets and
-widths it makes each preset in each width; with neither, all presets.
+The first visitor who asks for a rendition waits until it is made. This command asks before, for
+each image of the live deployment, in each preset or width, and for each kind of browser. With
+presets and widths it makes each preset in each width; with neither, all presets.
 
 Interrupt it at any point (Ctrl-C is safe) and run it again: renditions that are there are not made
 again. Those of unchanged images outlive every publish. The key of the site, if the server has one,
 exempts the requests from the rate limit of visitors.
 
-Patterns of --path are those of .gitignore, from the root of the site; ! leaves images out. Objects
-of collections are not made ahead. The server keeps up to 256 renditions of an image.
+Patterns of --path are those of .gitignore, from the root of the site; those that begin with ! leave
+images out. Objects of collections are not made ahead. The server keeps up to 256 renditions of an
+image.
 
 Examples:
   selvedge media warm --site shop                                all presets
   selvedge media warm --site shop --preset card --preset og --path /photos/
   selvedge media warm --site shop --width 640,1080,1920 --format avif,webp
-  selvedge media warm --site shop --path '*.jpg' --path '!/drafts/' --dry-run
+  selvedge media warm --site shop --path '!/icons/' --dry-run
 
 Exit codes: 0 all are there, 1 some images can't be transformed, 2 failed (run it again).";
 
@@ -71,7 +72,7 @@ pub enum MediaAction {
 #[derive(Args)]
 pub struct SignArgs {
     /// URL of a rendition, in quotes.
-    #[arg(value_name = "RENDITION")]
+    #[arg(value_name = "URL")]
     pub rendition: String,
     /// Lifetime of the signature, such as 30d, 1h or 10m [default: no expiry].
     #[arg(long, value_name = "TIME", value_parser = parse_seconds)]

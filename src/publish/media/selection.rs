@@ -56,7 +56,7 @@ pub struct Choice {
     pub presets: Vec<String>,
     pub widths: Vec<u16>,
     pub formats: Vec<ClientFormat>,
-    /// Patterns of paths, as in .gitignore; all images if there are none.
+    /// Patterns of paths, as in .gitignore. Those that begin with `!` leave images out.
     pub paths: Vec<String>,
 }
 
@@ -141,7 +141,7 @@ fn queries(config: &MediaConfig, choice: &Choice) -> Result<Vec<String>, Failure
 
 /// Returns the paths of the images that a choice stands for, sorted, and whether each is SVG.
 pub fn images<'a>(files: &'a LiveFiles, choice: &Choice) -> Result<Vec<(&'a str, bool)>, Failure> {
-    let patterns = patterns(Path::new(""), &choice.paths)?;
+    let paths = Paths::parse(&choice.paths)?;
     let config = &files.manifest.head().config;
     let mut images = Vec::new();
     let mut other: Vec<&str> = Vec::new();
@@ -154,7 +154,7 @@ pub fn images<'a>(files: &'a LiveFiles, choice: &Choice) -> Result<Vec<(&'a str,
         {
             continue;
         }
-        match patterns.is_empty() || is_match(&patterns, path) {
+        match paths.holds(path) {
             true => images.push((path, media_type == SVG)),
             false => other.push(path),
         }
@@ -184,8 +184,29 @@ pub fn select<'a>(images: &[(&'a str, bool)], shapes: &'a [Shape]) -> Vec<Select
     images.iter().flat_map(of_image).collect()
 }
 
-fn is_match(patterns: &Gitignore, path: &str) -> bool {
-    patterns.matched_path_or_any_parents(path.trim_start_matches('/'), false).is_ignore()
+/// Patterns of paths to take, or of all, and of paths to leave out.
+struct Paths {
+    taken: Gitignore,
+    left_out: Gitignore,
+}
+
+impl Paths {
+    /// Lines that begin with `!` leave paths out, whatever their order.
+    fn parse(lines: &[String]) -> Result<Self, Failure> {
+        let (left_out, taken): (Vec<_>, Vec<_>) =
+            lines.iter().cloned().partition(|line| line.starts_with('!'));
+        let left_out: Vec<_> =
+            left_out.iter().map(|line| line.trim_start_matches('!').to_owned()).collect();
+        let patterns = |lines: &[String]| patterns(Path::new(""), lines);
+        Ok(Self { taken: patterns(&taken)?, left_out: patterns(&left_out)? })
+    }
+
+    fn holds(&self, path: &str) -> bool {
+        let path = path.trim_start_matches('/');
+        let is_match =
+            |patterns: &Gitignore| patterns.matched_path_or_any_parents(path, false).is_ignore();
+        (self.taken.is_empty() || is_match(&self.taken)) && !is_match(&self.left_out)
+    }
 }
 
 #[cfg(test)]
@@ -288,21 +309,26 @@ mod tests {
 
     #[test]
     fn path_patterns() {
-        let rows: [(&[&str], &[&str]); 6] = [
-            (&["/photos/"], &["/photos/a.jpg", "/photos/b/a.png"]),
-            (&["/photos/*"], &["/photos/a.jpg", "/photos/b/a.png"]),
-            (&["*.jpg"], &["/a.jpg", "/photos/a.jpg"]),
-            (&["/*.jpg"], &["/a.jpg"]),
-            (&["a.*", "!/photos/**"], &["/a.jpg"]),
+        let all: &[&str] = &["/a.jpg", "/photos/a.jpg", "/photos/b/a.png"];
+        let rows: [(&[&str], &[&str]); 9] = [
+            (&[], all),
+            (&["/photos/"], &all[1..]),
+            (&["/photos/*"], &all[1..]),
+            (&["*.jpg"], &all[..2]),
+            (&["/*.jpg"], &all[..1]),
+            (&["a.*", "!/photos/"], &all[..1]),
+            (&["!/photos/"], &all[..1]),
+            (&["!a.png", "/photos/"], &all[1..2]),
             (&["/none"], &[]),
         ];
         for (lines, expected) in rows {
             let lines: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
-            let patterns = patterns(Path::new(""), &lines).unwrap();
-            let mut found = vec!["/a.jpg", "/photos/a.jpg", "/photos/b/a.png"];
-            found.retain(|path| is_match(&patterns, path));
+            let paths = Paths::parse(&lines).unwrap();
+            let found: Vec<&str> = all.iter().copied().filter(|path| paths.holds(path)).collect();
             assert_eq!(found, expected, "{lines:?}");
         }
-        assert!(patterns(Path::new(""), &["[z-a]".to_owned()]).is_err());
+        for line in ["[z-a]", "![z-a]"] {
+            assert!(Paths::parse(&[line.to_owned()]).is_err(), "{line}");
+        }
     }
 }
