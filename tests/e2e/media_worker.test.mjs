@@ -130,13 +130,55 @@ describe("the media worker", () => {
     const png = { width: 200, format: { format: "png" } };
     const plain = await render(image("photo.jpg"), png);
     for (const name of ["faded.png", "faded.webp", "still.gif"]) {
-      const made = await render(image("photo.jpg"), { ...png, overlays: [overlay(100)] }, [image(name)]);
+      const settings = { ...png, overlays: [overlay(100)] };
+      const made = await render(image("photo.jpg"), settings, [image(name)]);
       assert.equal(made.status, 200, name);
       assert.notDeepEqual(made.body, plain.body, name);
     }
   });
 
+  const svg = (content, size = 'width="80" height="40"') =>
+    Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" ${size}>${content}</svg>`);
+  const RED = svg('<rect width="80" height="40" fill="red"/>');
+
+  test("SVG images are drawn, as source and as overlay", async () => {
+    const drawn = await render(RED, { width: 40, format: { format: "png" } });
+    assert.deepEqual([drawn.status, drawn.type], [200, "image/png"]);
+    const { width, height } = await facts(drawn.body);
+    assert.deepEqual([width, height], [40, 20]);
+    const png = { width: 200, format: { format: "png" } };
+    const [plain, covered] = await Promise.all([
+      render(image("photo.jpg"), png),
+      render(image("photo.jpg"), { ...png, overlays: [overlay(50)] }, [RED]),
+    ]);
+    assert.equal(covered.status, 200);
+    assert.notDeepEqual(covered.body, plain.body);
+  });
+
+  test("text is drawn in a font of the site", async () => {
+    const font = file("tests/fonts/NotoSans-Latin.ttf");
+    const text = (value) => ({
+      value,
+      font: "/font",
+      size: 30,
+      colour: { red: 255, green: 0, blue: 0, alpha: 255 },
+      bounds: { x: 10, y: 10, width: 150, height: 40 },
+      align: CENTRE,
+    });
+    const ask = (value) => {
+      const settings = { width: 200, format: { format: "png" }, text: text(value) };
+      return render(image("photo.jpg"), settings, [], font);
+    };
+    const [anna, otto] = [await ask("Anna"), await ask("Otto")];
+    assert.deepEqual([anna.status, otto.status], [200, 200]);
+    assert.notDeepEqual(anna.body, otto.body);
+    assert.deepEqual((await ask("Anna")).body, anna.body);
+    const broken = { width: 200, text: text("Anna") };
+    assert.equal((await render(image("photo.jpg"), broken, [], font.subarray(0, 100))).status, 415);
+  });
+
   const REFUSED = [
+    ["a broken SVG image", svg("<rect"), 415],
     ["nothing", Buffer.alloc(0), 415],
     ["text", Buffer.from("no image at all"), 415],
     ["HTML", Buffer.from("<!doctype html><svg></svg>"), 415],

@@ -1,5 +1,5 @@
-// Starts the built workers on miniflare, with R2 or KV, or on bare workerd, with KV. The environment
-// chooses, so that the same tests cover all of them:
+// Starts the built workers on miniflare, with R2 or KV, or on bare workerd, with KV. The
+// environment chooses, so that the same tests cover all of them:
 //
 //   SELVEDGE_TEST_STORE  r2 (default), kv
 //   SELVEDGE_TEST_CACHE  on (default), empty, flaky: the state of the caches; see shim.mjs
@@ -102,7 +102,7 @@ async function whenReady(worker, cache) {
   return worker;
 }
 
-/** Returns the modules of a built worker for miniflare; `front` is an entry module in front of it. */
+/** Returns the modules of a built worker for miniflare; `front` is an entry module before it. */
 function modulesOf(build, front = null) {
   const paths = filesOf(build).sort((a, b) => (b === "index.mjs") - (a === "index.mjs"));
   const module = (name, file) => ({
