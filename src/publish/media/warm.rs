@@ -1,8 +1,8 @@
 //! Makes renditions ahead, so that no visitor waits for them.
 //!
-//! Requests go to the deployment's own address: it never serves another version, while a stage may
-//! for the bound of its live record. The key of a rendition has no hostname, so the stage finds what
-//! was made. What is there already is not made again, so a run that was interrupted continues.
+//! Requests go to the deployment's own address: a stage may serve the previous deployment for the
+//! bound of its live record. The key of a rendition has no hostname, so the stage finds what was
+//! made. What is there already is not made again, so a run that was interrupted continues.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
