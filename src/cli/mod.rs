@@ -103,7 +103,7 @@ fn dispatch(cli: &Cli) -> Result<Output, Failure> {
         Command::Keys { action } => access::keys(action.as_ref(), client, site),
         Command::Hosts { action } => access::hosts(action.as_ref(), client, site),
         Command::Objects(args) => objects::run(args, global.json, client, site, progress),
-        Command::Media { action } => media::run(action, client, site),
+        Command::Media { action } => media::run(action, client, site, progress),
     }
 }
 

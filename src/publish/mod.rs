@@ -21,6 +21,7 @@ pub mod prepare;
 pub mod config;
 pub mod scan;
 pub mod paths;
+pub mod patterns;
 pub mod private_keys;
 pub mod media_types;
 pub mod ingest;

@@ -175,7 +175,7 @@ pub enum Command {
     /// Store, get, list and delete objects of a collection.
     #[command(after_help = OBJECTS_HELP)]
     Objects(ObjectsArgs),
-    /// Sign URLs of renditions, and show the key that does.
+    /// Sign URLs of renditions, and make renditions ahead.
     #[command(after_help = media::HELP)]
     Media {
         #[command(subcommand)]

@@ -2,3 +2,5 @@
 
 pub mod access;
 pub mod sign;
+pub mod selection;
+pub mod warm;
