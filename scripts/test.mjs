@@ -55,6 +55,7 @@ const SUITES = [
   ["empty", "end to end, caches always empty", endToEnd(E2E, { SELVEDGE_TEST_CACHE: "empty" })],
   ["flaky", "end to end, cache entries vanishing", endToEnd(E2E, { SELVEDGE_TEST_CACHE: "flaky" })],
   ["conformance", "some public HTTP cache tests", endToEnd(testFiles("tests/conformance"), {})],
+  ["gallery", "renditions in Chromium", endToEnd(testFiles("tests/e2e/gallery"), {})],
   ["dev", "make dev and the README", endToEnd(testFiles("tests/e2e/dev"), {})],
   ["wire", "exact bytes on bare workerd", endToEnd(testFiles("tests/e2e/wire"), {})],
 ];
