@@ -4,7 +4,7 @@
 //! how far the decoder has reduced the image.
 
 use selvedge::site::media::transformation::{
-    Fit, Flip, Focus, Format, Ratio, Rotation, SIDE_MAX, Transformation, Wanted,
+    Fit, Flip, Focus, Format, Rotation, SIDE_MAX, Transformation, Wanted,
 };
 
 use crate::image::Size;
@@ -130,7 +130,8 @@ impl Steps {
 
     /// Returns the size to rasterise a vector source at.
     pub fn raster(&self) -> Size {
-        bounded(self.scaled(), Limits { side: SIDE_MAX.into(), pixels: PIXELS_MAX })
+        let scaled = self.scaled();
+        bounded(scaled, scaled, Limits { side: SIDE_MAX.into(), pixels: PIXELS_MAX })
     }
 
     /// Returns whether a crop leaves anything out, so that its focus matters.
@@ -207,31 +208,31 @@ impl Fitted {
 
 fn fitted(transformation: &Transformation, view: Size, limits: Limits) -> Fitted {
     let fit = transformation.fit;
-    let asked = match asked(transformation, view) {
-        Asked::Both(asked) => asked,
+    let (asked, shape) = match asked(transformation, view) {
+        Asked::Both { size, shape } => (size, shape),
         // One side says how large, not which shape.
         Asked::One(asked) => {
             let enlarges = !matches!(fit, Fit::Max | Fit::Min);
-            return Fitted::whole(view, bounded(contained(view, asked, enlarges), limits));
+            return Fitted::whole(view, bounded(contained(view, asked, enlarges), view, limits));
         }
-        Asked::Neither => return Fitted::whole(view, bounded(view, limits)),
+        Asked::Neither => return Fitted::whole(view, bounded(view, view, limits)),
     };
     match fit {
-        Fit::Max => Fitted::whole(view, bounded(contained(view, asked, false), limits)),
-        Fit::Clip => Fitted::whole(view, bounded(contained(view, asked, true), limits)),
-        Fit::Scale => Fitted::whole(view, bounded(asked, limits)),
+        Fit::Max => Fitted::whole(view, bounded(contained(view, asked, false), view, limits)),
+        Fit::Clip => Fitted::whole(view, bounded(contained(view, asked, true), view, limits)),
+        Fit::Scale => Fitted::whole(view, bounded(asked, shape, limits)),
         Fit::Fill => {
-            let output = bounded(asked, limits);
+            let output = bounded(asked, shape, limits);
             Fitted { crop: view, image: contained(view, output, true), output }
         }
         Fit::Crop => {
-            let output = bounded(asked, limits);
+            let output = bounded(asked, shape, limits);
             Fitted { crop: contained(output, view, true), image: output, output }
         }
         Fit::Min => {
-            let crop = contained(asked, view, true);
+            let crop = contained(shape, view, true);
             let fits = asked.width <= crop.width && asked.height <= crop.height;
-            let output = bounded(if fits { asked } else { crop }, limits);
+            let output = bounded(if fits { asked } else { crop }, shape, limits);
             Fitted { crop, image: output, output }
         }
     }
@@ -239,7 +240,11 @@ fn fitted(transformation: &Transformation, view: Size, limits: Limits) -> Fitted
 
 /// The box that is asked for.
 enum Asked {
-    Both(Size),
+    /// `shape` is that of `size` before rounding.
+    Both {
+        size: Size,
+        shape: Size,
+    },
     /// The other side is unlimited.
     One(Size),
     Neither,
@@ -248,27 +253,26 @@ enum Asked {
 fn asked(transformation: &Transformation, view: Size) -> Asked {
     let side = |side: Option<u16>| side.filter(|side| *side > 0).map(u32::from);
     let ratio = transformation.ratio.filter(|ratio| ratio.width > 0 && ratio.height > 0);
-    match (side(transformation.width), side(transformation.height), ratio) {
-        (Some(width), Some(height), _) => Asked::Both(Size { width, height }),
-        (Some(width), None, Some(ratio)) => {
-            Asked::Both(Size { width, height: scaled(width, ratio.height, ratio.width) })
+    let ratio = ratio.map(|ratio| Size { width: ratio.width.into(), height: ratio.height.into() });
+    let (size, shape) = match (side(transformation.width), side(transformation.height), ratio) {
+        (Some(width), Some(height), _) => (Size { width, height }, Size { width, height }),
+        (Some(width), None, Some(shape)) => {
+            (Size { width, height: scaled(width, shape.height, shape.width) }, shape)
         }
-        (None, Some(height), Some(ratio)) => {
-            Asked::Both(Size { width: scaled(height, ratio.width, ratio.height), height })
+        (None, Some(height), Some(shape)) => {
+            (Size { width: scaled(height, shape.width, shape.height), height }, shape)
         }
-        (Some(width), None, None) => Asked::One(Size { width, height: u32::MAX }),
-        (None, Some(height), None) => Asked::One(Size { width: u32::MAX, height }),
-        (None, None, Some(ratio)) => match transformation.fit {
+        (Some(width), None, None) => return Asked::One(Size { width, height: u32::MAX }),
+        (None, Some(height), None) => return Asked::One(Size { width: u32::MAX, height }),
+        (None, None, Some(shape)) => match transformation.fit {
             // All of the source is shown, in its own shape.
-            Fit::Max | Fit::Clip => Asked::Neither,
-            Fit::Fill => Asked::Both(around(view, ratio)),
-            Fit::Crop | Fit::Min | Fit::Scale => {
-                let shape = Size { width: ratio.width.into(), height: ratio.height.into() };
-                Asked::Both(contained(shape, view, true))
-            }
+            Fit::Max | Fit::Clip => return Asked::Neither,
+            Fit::Fill => (around(view, shape), shape),
+            Fit::Crop | Fit::Min | Fit::Scale => (contained(shape, view, true), shape),
         },
-        (None, None, None) => Asked::Neither,
-    }
+        (None, None, None) => return Asked::Neither,
+    };
+    Asked::Both { size, shape }
 }
 
 /// Returns `length * numerator / denominator`, rounded, and at least 1.
@@ -297,9 +301,9 @@ pub fn contained(size: Size, limit: Size, enlarges: bool) -> Size {
 }
 
 /// Returns the smallest size of a shape that contains `size`.
-fn around(size: Size, ratio: Ratio) -> Size {
-    let width = scaled(size.height, ratio.width, ratio.height);
-    let height = scaled(size.width, ratio.height, ratio.width);
+fn around(size: Size, shape: Size) -> Size {
+    let width = scaled(size.height, shape.width, shape.height);
+    let height = scaled(size.width, shape.height, shape.width);
     if width == size.width || height == size.height {
         size
     } else if width > size.width {
@@ -309,19 +313,25 @@ fn around(size: Size, ratio: Ratio) -> Size {
     }
 }
 
-/// Reduces a size to the limits; its shape stays the same.
-fn bounded(size: Size, limits: Limits) -> Size {
-    let side = Size { width: limits.side, height: limits.side };
-    let size = contained(size, side, false);
-    if size.pixels() <= limits.pixels {
+/// Reduces a size to the limits. `shape` is that of `size` before rounding: if it were rounded twice,
+/// a rendition of the rendition would have another size.
+fn bounded(size: Size, shape: Size, limits: Limits) -> Size {
+    let fits =
+        |size: Size| size.width.max(size.height) <= limits.side && size.pixels() <= limits.pixels;
+    if fits(size) {
         return size;
     }
-    let (width, height) = (u64::from(size.width), u64::from(size.height));
-    // A very long shape has one pixel across, and as many along as the limit has.
-    let wide = (limits.pixels * width / height).isqrt().clamp(1, limits.pixels);
-    let high = (wide * height / width).clamp(1, limits.pixels / wide);
-    let narrow = |length: u64| u32::try_from(length).unwrap_or(limits.side);
-    Size { width: narrow(wide), height: narrow(high) }
+    let of_side = |side| contained(shape, Size { width: side, height: side }, true);
+    let (mut least, mut beyond) = (1, limits.side + 1);
+    while beyond - least > 1 {
+        let side = least.midpoint(beyond);
+        if fits(of_side(side)) {
+            least = side;
+        } else {
+            beyond = side;
+        }
+    }
+    of_side(least)
 }
 
 /// Returns where a window of `length` begins that has a point at its centre, as far as it stays
@@ -365,7 +375,7 @@ mod tests {
     use super::*;
     use crate::testing::{PLAIN, any_transformation, fit, text};
     use proptest::prelude::*;
-    use selvedge::site::media::transformation::Rect;
+    use selvedge::site::media::transformation::{Ratio, Rect};
 
     const fn size(width: u32, height: u32) -> Size {
         Size { width, height }
@@ -445,6 +455,8 @@ mod tests {
         100x100   fill   5000 2500 -     100x100   2048x2048 4096x2048
         100x100   scale  5000 2500 -     100x100   4096x2048 4096x2048
         100x100   crop   4096 4096 -     100x100   4000x4000 4000x4000
+        15833x15835 clip 5000 -    -     15833x15835 3999x4000 3999x4000
+        3999x4000 clip   5000 -    -     3999x4000 3999x4000 3999x4000
         400x300   max    0    0    0:1   400x300   400x300   400x300
     ";
 
@@ -647,6 +659,23 @@ mod tests {
             let steps = Steps::new(&Transformation { fit, ..transformation }, original, 1);
             prop_assert!(steps.resized.width <= steps.window.size.width);
             prop_assert!(steps.resized.height <= steps.window.size.height);
+        }
+
+        #[test]
+        fn limits_keep_their_size(
+            (width, more) in (9_000..16_384_u32, 0..400_u32), transformation in any_transformation(),
+        ) {
+            // Almost square and enlarged, so that the number of pixels decides.
+            let original = size(width, width + more);
+            let enlarged = Transformation {
+                width: transformation.width.map(|width| width.max(4_200)),
+                height: None,
+                rect: None,
+                rotate: Rotation::None,
+                ..transformation
+            };
+            let once = Steps::new(&enlarged, original, 1).output;
+            prop_assert_eq!(Steps::new(&enlarged, once, 1).output, once);
         }
 
         #[test]

@@ -35,6 +35,7 @@ pub mod diff;
 pub mod upload;
 pub mod takedowns;
 pub mod objects;
+pub mod media;
 pub mod client;
 pub mod parallel;
 pub mod failure;

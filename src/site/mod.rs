@@ -6,6 +6,7 @@
 pub mod ids;
 pub mod destination;
 pub mod keys;
+pub mod json_path;
 pub mod codec;
 pub mod api;
 pub mod action;

@@ -5,6 +5,7 @@
 mod commands;
 mod fingerprints;
 mod interrupted;
+mod media;
 mod objects;
 mod other_builds;
 mod presets;
@@ -337,7 +338,8 @@ fn command(folder: &Folder, url: &str, arguments: &[&str]) -> Command {
         .env("XDG_CACHE_HOME", folder.0.join("user-cache"))
         .env("SELVEDGE_URL", url)
         .env("SELVEDGE_TOKEN", ROOT_TOKEN)
-        .env_remove("SELVEDGE_SITE");
+        .env_remove("SELVEDGE_SITE")
+        .env_remove("SELVEDGE_MEDIA_KEY");
     command
 }
 

@@ -1,0 +1,4 @@
+//! Renditions from the command line: signed URLs, and renditions made ahead.
+
+pub mod access;
+pub mod sign;
