@@ -8,10 +8,13 @@ const FORMATS = { "image/avif": "AVIF", "image/webp": "WebP", "image/jpeg": "JPE
 /** Nobody waits for a name that is still being typed. */
 const TYPING_MS = 350;
 const PLACEHOLDER_WIDTH = 32;
+/** The media worker refuses work beyond its queue, and has room again soon. */
+const TRIES_MAX = 4;
+const RETRY_MS = 2000;
 
 const byId = (id) => document.getElementById(id);
 const sizeOf = (bytes) =>
-  bytes < 1000 ? `${bytes} bytes` : `${(bytes / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kB`;
+  bytes < 1000 ? `${bytes} bytes` : `${(Math.round(bytes / 100) / 10).toLocaleString("en")} kB`;
 
 function element(name, text, attributes = {}) {
   const node = document.createElement(name);
@@ -25,6 +28,12 @@ function showFacts(image) {
   const figure = image.closest("[data-form]");
   const line = figure.querySelector("[data-facts]");
   const isThere = image.naturalWidth > 0;
+  const tries = Number(image.dataset.tries ?? 1);
+  if (!isThere && tries < TRIES_MAX) {
+    image.dataset.tries = String(tries + 1);
+    setTimeout(() => image.setAttribute("src", image.getAttribute("src")), RETRY_MS * tries);
+    return;
+  }
   figure.classList.toggle("failed", !isThere);
   figure.classList.remove("busy");
   if (!isThere) {
@@ -45,9 +54,9 @@ function showFacts(image) {
   if (shown) shown.textContent = String(width);
 }
 
-const timingOf = (image) => performance.getEntriesByName(new URL(image.currentSrc, location.href).href).at(-1);
+const timingOf = (image) => performance.getEntriesByName(image.currentSrc).at(-1);
 
-/** The width of the file. Browsers divide the natural width by the density, or fit it to `sizes`. */
+/** The width of the file. Browsers divide the natural one by the density, or fit it to `sizes`. */
 function widthOf(image) {
   const asked = new URL(image.currentSrc, location.href).searchParams;
   if (image.sizes) return Number(asked.get("w") ?? image.getAttribute("width"));
@@ -102,7 +111,8 @@ function decoded(hash) {
   const head = hash[0] | (hash[1] << 8) | (hash[2] << 16);
   const tail = hash[3] | (hash[4] << 8);
   const isLandscape = tail >> 15;
-  const [across, down] = [isLandscape ? 7 : Math.max(3, tail & 7), isLandscape ? Math.max(3, tail & 7) : 7];
+  const short = Math.max(3, tail & 7);
+  const [across, down] = isLandscape ? [7, short] : [short, 7];
   let nibble = 10;
   const channel = (mean, scale, columns, rows) => {
     const waves = [];
@@ -148,9 +158,10 @@ function follow(figure, input) {
     if (url.href === link.href) return;
     figure.classList.add("busy");
     link.href = url.href;
+    delete image.dataset.tries;
     image.src = url.href;
     image.alt = `The dandelion with a sewn-on label${name ? ` that says ${name}` : ""}`;
-    byId("shown").textContent = encodeURIComponent(name);
+    byId("shown").textContent = url.search.slice(url.search.indexOf("name=") + "name=".length);
   };
   input.addEventListener("input", () => {
     clearTimeout(timer);
