@@ -54,3 +54,17 @@ export function nestedWebp(depth) {
   const animation = riff("ANIM", Buffer.alloc(6));
   return riff("RIFF", Buffer.concat([Buffer.from("WEBP"), header, animation, inner]));
 }
+
+/** Returns a GIF of frames that are one pixel each, on a screen of this size. */
+export function gif(width, height, frames) {
+  const screen = Buffer.alloc(7);
+  screen.writeUInt16LE(width, 0);
+  screen.writeUInt16LE(height, 2);
+  screen[4] = 0x80;
+  const colours = Buffer.from([0, 0, 0, 255, 255, 255]);
+  const control = Buffer.from([0x21, 0xf9, 4, 0, 10, 0, 0, 0]);
+  const place = Buffer.from([0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0]);
+  const pixel = Buffer.from([2, 2, 0x44, 1, 0]);
+  const pictures = Array.from({ length: frames }, () => [control, place, pixel]).flat();
+  return Buffer.concat([Buffer.from("GIF89a"), screen, colours, ...pictures, Buffer.from(";")]);
+}

@@ -20,7 +20,7 @@ import { serve, variables, workerService, writeStores } from "./workerd.mjs";
 const SHIM = fileURLToPath(new URL("shim.mjs", import.meta.url));
 
 export const STORE = process.env.SELVEDGE_TEST_STORE ?? "r2";
-const CACHE = process.env.SELVEDGE_TEST_CACHE ?? "on";
+export const CACHE = process.env.SELVEDGE_TEST_CACHE ?? "on";
 /** The root token of every worker started here. */
 export const ROOT_TOKEN = "root-0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 export const BASE = "localhost";
