@@ -30,7 +30,7 @@ const STEADY_MS = 60_000;
 const LOG_CHARS_MAX = 20_000;
 /** Matches wrangler's log lines about our probes. */
 const PROBE_LINE = /(GET|HEAD) \/\.selvedge\/health 200/;
-/** Matches the line of wrangler, at level `log`, before a rebuild. Requests wait until it succeeds. */
+/** Matches wrangler's log line before a rebuild. Requests wait until the rebuild succeeds. */
 const REBUILD_LINE = /changed, restarting build/;
 const DEV_VARS = join(ROOT, ".dev.vars");
 
