@@ -30,6 +30,8 @@ const STEADY_MS = 60_000;
 const LOG_CHARS_MAX = 20_000;
 /** Matches wrangler's log lines about our probes. */
 const PROBE_LINE = /(GET|HEAD) \/\.selvedge\/health 200/;
+/** Matches wrangler's log line before a rebuild. Requests wait until the rebuild succeeds. */
+const REBUILD_LINE = /changed, restarting build/;
 const DEV_VARS = join(ROOT, ".dev.vars");
 
 /** The running `wrangler dev`, leader of its own process group. */
@@ -100,7 +102,7 @@ function start(inspectorPort) {
     ...["--config", "wrangler.toml", "--config", "media/wrangler.toml"],
     ...["--inspector-port", String(inspectorPort), "--persist-to", STATE_DIR],
     ...Object.entries(VARS).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
-    ...["--show-interactive-dev-session=false", "--log-level", "info"],
+    ...["--show-interactive-dev-session=false", "--log-level", "log"],
   ];
   const preload = `--require=${JSON.stringify(join(ROOT, "scripts/wrangler-length.cjs"))}`;
   const env = environment({
@@ -111,10 +113,11 @@ function start(inspectorPort) {
   });
   const stdio = ["ignore", "pipe", "pipe"];
   const child = spawn(node(), args, { cwd: ROOT, env, stdio, detached: true });
-  const log = { text: "", open: false, ended: false };
+  const log = { text: "", open: false, ended: false, rebuilds: 0 };
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", (line) => {
       if (PROBE_LINE.test(line)) return;
+      if (REBUILD_LINE.test(line)) log.rebuilds += 1;
       log.text = `${log.text}${line}\n`.slice(-LOG_CHARS_MAX);
       if (log.open) console.log(line);
       nameFullDisk(line);
@@ -224,14 +227,18 @@ function warnOfVars(health) {
 
 /** Resolves to a reason to restart wrangler, once there is one. */
 async function reasonToRestart(log, vars) {
+  // Rebuilds that began before the latest response.
+  let rebuilds = 0;
   for (let misses = 0; ; await sleep(WATCH_MS)) {
     const now = devVars();
     // An editor may still be writing the file, so two reads in a row must agree.
     if (now !== vars.used && now === vars.seen) return ".dev.vars has changed";
     vars.seen = now;
     if (log.ended) return "wrangler dev ended by itself";
+    const begun = log.rebuilds;
     const { status } = await ask("/.selvedge/health", { method: "HEAD", timeout: PROBE_MS_MAX });
-    misses = status === 0 ? misses + 1 : 0;
+    if (status !== 0) rebuilds = begun;
+    misses = status === 0 && log.rebuilds === rebuilds ? misses + 1 : 0;
     if (misses >= MISSES_MAX) return "the worker does not answer";
   }
 }

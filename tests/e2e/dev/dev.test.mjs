@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -115,6 +115,31 @@ describe("make dev", () => {
     }
     assert.match(output(), /error: wrangler dev ended by itself, after 3 restarts\n.*Ready on/s);
     await nothingRuns(0, `--port ${port}`);
+  });
+
+  test("a rebuild that takes long or fails restarts nothing", async () => {
+    // Longer than three failed probes.
+    const build = "test ! -e watched/slow || sleep 16; test ! -e watched/broken";
+    const slow = (text) =>
+      text.replace(/^command = .*/m, `command = "${build}"`).replace('= "src"', '= "watched"');
+    const cwd = checkout({ "wrangler.toml": slow });
+    const file = (name) => join(cwd, "watched", name);
+    mkdirSync(file(""));
+    const { port, output, prints, interrupt } = await dev(scratch(), { cwd });
+    const ask = () => get(port, `localhost:${port}`, "/", { timeoutMs: AGAIN_MS_MAX });
+    writeFileSync(file("slow"), "");
+    await prints("watched/slow changed");
+    const since = Date.now();
+    assert.equal((await ask()).status, 200);
+    assert.ok(Date.now() - since > 10_000, "requests wait");
+    rmSync(file("slow"));
+    writeFileSync(file("broken"), "");
+    await prints("non-zero status");
+    await sleep(16_000);
+    rmSync(file("broken"));
+    assert.equal((await ask()).status, 200);
+    assert.doesNotMatch(output(), /restarting wrangler/);
+    await interrupt();
   });
 
   test("variables of the deployed worker don't apply, and .dev.vars is reloaded", async () => {
