@@ -1,4 +1,5 @@
 // next.config.js
 module.exports = {
+  output: "export",
   images: { loader: "custom", loaderFile: "./loader.js" },
 };
