@@ -6,7 +6,7 @@ STATE_DIR ?= .wrangler/state
 STORE ?= r2
 export PORT STATE_DIR STORE
 
-.PHONY: help setup build dev test test-long test-frameworks bench bench-media conformance clean fmt fuzz
+.PHONY: help setup build dev test test-long test-frameworks test-loaders bench bench-media conformance clean fmt fuzz
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ test-long: ## run the long tests: a site of 20,000 files, the Rust documentation
 
 test-frameworks: ## build, publish and crawl projects of Vite, Next, Hugo etc. (ONLY=vite,next)
 	@node scripts/test.mjs --frameworks --only=$(ONLY)
+
+test-loaders: setup ## have next/image, unpic, Astro and Nuxt make URLs of images, and request them
+	@npm ci --prefix tests/media-loaders --ignore-scripts --no-audit --no-fund --loglevel=error
+	@node scripts/test.mjs --loaders
 
 bench: ## measure the cost of a request; writes bench/results.json and a plot
 	@node bench/run.mjs --save

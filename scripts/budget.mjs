@@ -1,5 +1,5 @@
-// Checks the workers against bench/budget.json: their sizes, and how long their wasm takes to start.
-// The build fails beyond either, so that growth is a decision.
+// Checks the workers against bench/budget.json: their sizes, and how long their wasm takes to
+// start. The build fails beyond either, so that growth is a decision.
 
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import { Explained, MEDIA, ROOT, WORKER, filesOf, main, say } from "./lib.mjs";
 /** Number of measured starts. The median counts, because the machine may be busy. */
 const STARTS = 9;
 
-/** Returns the length of all modules in `folder` together, compressed as a deploy compresses them. */
+/** Returns the length of all modules in `folder`, compressed together as a deploy does it. */
 export function sizes(folder) {
   const parts = filesOf(folder).map((path) => readFileSync(join(folder, path)));
   const all = Buffer.concat(parts);
@@ -63,7 +63,7 @@ export async function budget() {
       );
     }
     const share = ((100 * gzip_bytes) / gzip_bytes_max).toFixed(0);
-    say(`budget of build/${name}: ${gzip_bytes} bytes (${share} %), ${instantiation_ms} ms to start`);
+    say(`budget of build/${name}: ${gzip_bytes} bytes (${share} %), ${instantiation_ms} ms`);
   }
 }
 

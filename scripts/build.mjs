@@ -21,7 +21,7 @@ import { encoders } from "./media_modules.mjs";
 import { npmPackages, rustTarget, wasmBindgen } from "./setup.mjs";
 
 /**
- * The workers. `flags` are added to those of .cargo/config.toml, `features` to WASM_FEATURES, and
+ * The workers. `flags` are added to those of .cargo/config.toml, `optimisations` are wasm-opt's, and
  * `modules` resolves to the paths and files that are copied.
  */
 const MAIN = {
@@ -31,7 +31,6 @@ const MAIN = {
   edge: join(ROOT, "src/edge"),
   out: WORKER,
   flags: [],
-  features: [],
   // Nothing is inlined: functions with few locals resemble each other, so the result compresses 5 %
   // better.
   optimisations: ["--no-inline=*", "-O3"],
@@ -46,8 +45,8 @@ const RENDERER = {
   // The decoder of JPEG calls generic functions for every coefficient, without a hint to inline
   // them: this saves 7 % of a rendition, and costs 52 KiB compressed.
   flags: [...MEDIA_FLAGS, "-Cllvm-args=-inline-threshold=600"],
-  features: ["simd"],
-  optimisations: ["-O3"],
+  // Nothing: -O3 after rustc's takes half a minute and saves no time.
+  optimisations: null,
   modules: async () => [...encoders(), await drawing()],
 };
 
@@ -139,6 +138,7 @@ async function bind(worker) {
       "--target",
       "web",
       "--no-typescript",
+      "--remove-name-section",
       "--omit-default-module-path",
       "--experimental-reset-state-function",
       "--out-dir",
@@ -149,7 +149,7 @@ async function bind(worker) {
     ]),
   );
   flattenSnippets(join(made, `${libraryOf(worker)}.js`), made);
-  await step(`wasm-opt: ${title}`, () => optimise(worker, made));
+  if (worker.optimisations) await step(`wasm-opt: ${title}`, () => optimise(worker, made));
   for (const [path, from] of [...ownModules(edge), ...others]) {
     mkdirSync(dirname(join(made, path)), { recursive: true });
     copyFileSync(from, join(made, path));
@@ -175,7 +175,7 @@ async function minify(out) {
 /** Optimises a worker's wasm in place. */
 async function optimise(worker, out) {
   const file = join(out, `${libraryOf(worker)}_bg.wasm`);
-  const features = [...WASM_FEATURES, ...worker.features].map((name) => `--enable-${name}`);
+  const features = WASM_FEATURES.map((name) => `--enable-${name}`);
   const tool = join(ROOT, "node_modules/binaryen/bin/wasm-opt");
   await run(node(), [tool, ...worker.optimisations, ...features, file, "-o", `${file}.opt`]);
   renameSync(`${file}.opt`, file);

@@ -1,6 +1,6 @@
 // `make test`: runs the suites one after the other and prints the total. Arguments select suites by
-// name. `--long` runs the long ones, and `--frameworks` the builds of real projects, of which
-// `--only=vite,next` selects some.
+// name. `--long` runs the long ones, `--loaders` those of image loaders, and `--frameworks` the builds
+// of real projects, of which `--only=vite,next` selects some.
 
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -55,6 +55,7 @@ const SUITES = [
   ["empty", "end to end, caches always empty", endToEnd(E2E, { SELVEDGE_TEST_CACHE: "empty" })],
   ["flaky", "end to end, cache entries vanishing", endToEnd(E2E, { SELVEDGE_TEST_CACHE: "flaky" })],
   ["conformance", "some public HTTP cache tests", endToEnd(testFiles("tests/conformance"), {})],
+  ["gallery", "renditions in Chromium", endToEnd(testFiles("tests/e2e/gallery"), {})],
   ["dev", "make dev and the README", endToEnd(testFiles("tests/e2e/dev"), {})],
   ["wire", "exact bytes on bare workerd", endToEnd(testFiles("tests/e2e/wire"), {})],
 ];
@@ -65,7 +66,11 @@ const FRAMEWORKS_ENV = { FRAMEWORKS_ONLY: ONLY?.slice("--only=".length) ?? "" };
 const FRAMEWORKS = endToEnd(testFiles("tests/frameworks"), FRAMEWORKS_ENV, 120);
 const FRAMEWORK_SUITES = [["frameworks", "builds of real projects", FRAMEWORKS]];
 
+const LOADERS = endToEnd(testFiles("tests/media-loaders"), {});
+const LOADER_SUITES = [["loaders", "image loaders", LOADERS]];
+
 function suitesOf(options) {
+  if (options.includes("--loaders")) return LOADER_SUITES;
   if (options.includes("--frameworks")) return FRAMEWORK_SUITES;
   return options.includes("--long") ? LONG_SUITES : SUITES;
 }

@@ -5,7 +5,7 @@
 //!
 //! 1. The URL and the `Host` header name one hostname.
 //! 2. The path is canonicalised; no later step sees the raw one.
-//! 3. The hostname names a [destination](serve::destination): a stage, a deployment, the fresh
+//! 3. The hostname names a [destination](site::destination): a stage, a deployment, the fresh
 //!    host, or nothing (421). HTTP may be redirected to HTTPS.
 //! 4. `/.selvedge/` is reserved on every host; the [admin API](admin) is there on the base domain.
 //! 5. The [live record](cache::live) names the deployment of a stage. It is read once, so that a

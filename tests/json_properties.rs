@@ -198,6 +198,12 @@ fn errors_name_the_member() {
         (r#"{"host":1}"#, "host: invalid type: integer `1`, expected a string"),
         (r#"{"host":"a.test","host":"b.test"}"#, "duplicate field `host`"),
         (r#"{"host":"a/b"}"#, "host: "),
+        (r#"{"host":"a/b" }"#, "host: "),
+        (r#"{"host":"a/b" , "site":"aa"}"#, "host: "),
+        ("{\n\"site\":\"aa\",\n\"host\":\"a/b\"\n}", "host: "),
+        (r#"{"host":["a.test"]}"#, "host: invalid type: sequence"),
+        (r#"{"host":}"#, "expected value at line 1 column 9"),
+        (r#"{"site":"aa","stage":"b","host":"a/"#, "host: EOF while parsing a string"),
         (r#"{"host":"a.test","site":"A","stage":"b"}"#, "site: \"A\" is not a site name"),
         (r#"{"host":"a.test","site":"aa","stage":7}"#, "stage: invalid type: integer `7`"),
         (r#"{"host":"a.test","site":"aa","stage":"b"} {}"#, "trailing characters"),
@@ -221,6 +227,10 @@ fn errors_name_the_member() {
         ),
         (r#"{"redirects":[["/a","/b",304]]}"#, "redirects[0]: 304 is not the status"),
         (
+            r#"{"redirects":[["/a","/b",301],["/a","/b",304],["/a","/b",301]]}"#,
+            "redirects[1]: 304 is not the status",
+        ),
+        (
             r#"{"headers":[{"for":"/*","origin":"selector","ops":[{"sets":["a","b"]}]}]}"#,
             "headers[0].ops[0]",
         ),
@@ -235,11 +245,11 @@ fn counts_and_depths_are_bounded() {
     let redirects = |count| format!(r#"{{"redirects":[{}]}}"#, list(r#"["/a","/b",301]"#, count));
     assert!(decodes::<SiteConfig>(&redirects(20_000)));
     check_error::<SiteConfig>(&redirects(20_001), "redirects: more than 20000 redirects");
-    check_error::<SiteConfig>(&redirects(21_001), "redirects: more than 21000 values");
+    check_error::<SiteConfig>(&redirects(21_001), "redirects[21000]: more than 21000 values");
     let rule = r#"{"for":"/*","origin":"selector","ops":[]}"#;
     let headers = |count| format!(r#"{{"headers":[{}]}}"#, list(rule, count));
     assert!(decodes::<SiteConfig>(&headers(1_000)));
-    check_error::<SiteConfig>(&headers(1_001), "headers: more than 1000 values");
+    check_error::<SiteConfig>(&headers(1_001), "headers[1000]: more than 1000 values");
     // The other members of a ban are buffered, so their depth is limited.
     let bans = |levels| {
         let ban = deep(r#"{"at_ms":1,"all":null,"later":"#, levels, "}");

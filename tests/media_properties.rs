@@ -13,7 +13,7 @@ use proptest::sample::{Index, select};
 use selvedge::site::media::address::address;
 use selvedge::site::media::check::check;
 use selvedge::site::media::config::{Adapter, MediaConfig, Preset, Slot};
-use selvedge::site::media::grammar::{Authority, MediaRequest, parse};
+use selvedge::site::media::grammar::{Authority, MediaRequest, parse, parse_canonical};
 use selvedge::site::media::signature::SigningKey;
 use selvedge::site::media::transformation::{
     Align, Along, Colour, Fit, Flip, Focus, Format, Overlay, Ratio, Rect, Rotation, SIDE_MAX, Text,
@@ -209,6 +209,7 @@ fn check_request(query: &str, request: &MediaRequest, authority: Authority) {
     let made = &request.transformation;
     let canonical = made.canonical();
     assert_eq!(signed(&canonical, &accept(made)), *made, "{query} {canonical}");
+    assert_eq!(parse_canonical(&canonical).as_ref(), Some(made), "{query} {canonical}");
     assert!(made.width.is_none_or(|side| (1..=SIDE_MAX).contains(&side)), "{query}");
     assert!(made.height.is_none_or(|side| (1..=SIDE_MAX).contains(&side)), "{query}");
     if authority == Authority::Signed || request.has_preset {
@@ -237,6 +238,7 @@ proptest! {
     #[test]
     fn the_canonical_form_is_one_to_one(made in transformation()) {
         let canonical = made.canonical();
+        prop_assert_eq!(parse_canonical(&canonical), Some(made.clone()), "{}", canonical);
         prop_assert_eq!(signed(&canonical, &accept(&made)), made, "{}", canonical);
     }
 

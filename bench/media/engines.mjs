@@ -86,8 +86,8 @@ export async function media() {
   const { default: worker } = await import(url.href);
   return {
     async render(source, asked) {
-      const plan = { transformation: transformation(asked), ...lengths(source) };
-      const address = `http://media/render?${encodeURIComponent(JSON.stringify(plan))}`;
+      const plan = `lengths=${source.length}&${transformation(asked)}`;
+      const address = `http://media/render?${plan}`;
       const request = new Request(address, { method: "POST", body: source });
       const response = await worker.fetch(request, {}, { waitUntil() {} });
       const bytes = Buffer.from(await response.arrayBuffer());
@@ -98,30 +98,13 @@ export async function media() {
   };
 }
 
-const lengths = (source) => ({
-  source_bytes: source.length,
-  overlay_bytes: [],
-  font_bytes: null,
-});
+/** The qualities that the canonical form leaves out. */
+const QUALITY_DEFAULT = { jpg: 75, webp: 75, avif: 50 };
 
+/** Returns the canonical form of a transformation. */
 function transformation({ width, format, quality }) {
-  return {
-    width,
-    height: null,
-    ratio: null,
-    fit: "max",
-    focus: { point: { x: 500, y: 500 } },
-    rect: null,
-    rotate: "0",
-    flip: { horizontal: false, vertical: false },
-    background: null,
-    blur: 0,
-    sharpen: 0,
-    format: { format },
-    quality,
-    overlays: [],
-    text: null,
-  };
+  const isDefault = quality === null || quality === QUALITY_DEFAULT[format];
+  return `fm=${format}${isDefault ? "" : `&q=${quality}`}&w=${width}`;
 }
 
 sharp.concurrency(1);

@@ -8,7 +8,7 @@ use crate::input::Input;
 /// Size of a piece. Each costs a call.
 const PIECE_BYTES: u64 = 64 * 1024;
 
-/// Bytes that the function `copy` copies into linear memory. `memory_bytes` returns the size of that.
+/// Bytes that the function `copy` copies into linear memory; `memory_bytes` returns its size.
 pub struct Pieces<C> {
     copy: C,
     memory_bytes: fn() -> u64,

@@ -113,8 +113,8 @@ pub fn run(
     Ok((encoded, Times { decode_ms, compose_ms, encode_ms: now() - decoded }))
 }
 
-/// Decodes and composes frame by frame, so that only one is in memory. Returns the milliseconds that
-/// composing took.
+/// Decodes and composes frame by frame, so that only one is in memory. Returns the milliseconds
+/// that composing took.
 fn push_frames<I: Input>(
     renderer: &mut Renderer,
     source: Picture<I, Image>,

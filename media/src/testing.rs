@@ -5,6 +5,7 @@ use selvedge::site::media::transformation::{
     Align, Along, Colour, Fit, Flip, Focus, Format, Ratio, Rect, Rotation, Text, Transformation,
     Wanted,
 };
+use selvedge::site::media::value::{FITS, word};
 
 use crate::image::{Image, Layout};
 
@@ -56,7 +57,7 @@ pub fn text(value: &str) -> Text {
 }
 
 pub fn fit(name: &str) -> Fit {
-    serde_json::from_value(name.into()).unwrap()
+    word(FITS, name).unwrap()
 }
 
 pub fn any_transformation() -> impl Strategy<Value = Transformation> {

@@ -39,13 +39,13 @@ use crate::admin::sites::list_sites;
 use crate::cache::tiers::Tiers;
 use crate::ports::Ports;
 use crate::ports::settings::Settings;
-use crate::serve::destination::RESERVED;
 use crate::serve::draft::Draft;
 use crate::serve::request::Request;
 use crate::serve::response::{Response, Stage, finish};
 use crate::site::api::{Limits, Server};
 use crate::site::collection::CollectionName;
 use crate::site::deployment::manifest::{PATHS_MAX, ROOT_BYTES_MAX};
+use crate::site::destination::RESERVED;
 use crate::site::ids::{ContentHash, DeploymentId, StageName};
 
 #[derive(Serialize)]

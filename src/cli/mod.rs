@@ -14,12 +14,14 @@ mod takedown;
 mod sites;
 mod access;
 mod objects;
+mod media;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::cli::args::media::MediaAction;
 use crate::cli::args::{Cli, Command, Global};
 use crate::cli::output::{Output, error_prefix};
 use crate::cli::progress::ProgressDisplay;
@@ -77,6 +79,12 @@ fn dispatch(cli: &Cli) -> Result<Output, Failure> {
     if let Command::Sites { action } = &cli.command {
         return sites::run(action.as_ref(), &client(global)?, progress);
     }
+    if let Command::Media { action: MediaAction::Sign(args) } = &cli.command {
+        return match &args.key {
+            Some(key) => media::sign_with_key(args, key),
+            None => media::sign_with_server(args, &client(global)?, global.site.as_ref()),
+        };
+    }
     let site = global.site.as_ref().ok_or_else(|| {
         Failure::refused("usage", "no site given", "add --site NAME, or set SELVEDGE_SITE")
     })?;
@@ -95,6 +103,7 @@ fn dispatch(cli: &Cli) -> Result<Output, Failure> {
         Command::Keys { action } => access::keys(action.as_ref(), client, site),
         Command::Hosts { action } => access::hosts(action.as_ref(), client, site),
         Command::Objects(args) => objects::run(args, global.json, client, site, progress),
+        Command::Media { action } => media::run(action, client, site, progress),
     }
 }
 

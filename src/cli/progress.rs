@@ -38,6 +38,7 @@ impl Progress for ProgressDisplay {
         if *self == Self::Lines && total > 0 {
             let amount = match unit {
                 Unit::Files => counted(total as usize, "file"),
+                Unit::Renditions => counted(total as usize, "rendition"),
                 Unit::Bytes => bytes(total),
             };
             eprintln!("{verb} {amount}");
@@ -54,8 +55,8 @@ impl Progress for ProgressDisplay {
 
 fn style(unit: Unit) -> ProgressStyle {
     let template = match unit {
-        // Files differ too much in size for an estimate.
-        Unit::Files => "{msg:>10} {wide_bar:.cyan/dim} {human_pos}/{human_len}",
+        // They differ too much in size for an estimate.
+        Unit::Files | Unit::Renditions => "{msg:>10} {wide_bar:.cyan/dim} {human_pos}/{human_len}",
         Unit::Bytes => "{msg:>10} {wide_bar:.cyan/dim} {amount} {left:>8}",
     };
     let Ok(style) = ProgressStyle::with_template(template) else {

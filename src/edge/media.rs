@@ -7,7 +7,6 @@ use crate::edge::bindings::bound;
 use crate::edge::runtime::Runtime;
 use crate::edge::upstream::send;
 use crate::ports::{Media, Result, UpstreamResponse};
-use crate::site::media::plan::Plan;
 
 const BINDING: &str = "MEDIA";
 /// A service binding sends every host to its worker.
@@ -20,14 +19,14 @@ impl Media for Runtime {
 
     async fn render(
         &self,
-        plan: &Plan,
+        target: &str,
         parts: JsValue,
         timeout_ms: u64,
     ) -> Result<UpstreamResponse<JsValue>> {
         let init = RequestInit::new();
         init.set_method("POST");
         init.set_body(&parts);
-        let url = [ORIGIN, &plan.target()].concat();
+        let url = [ORIGIN, target].concat();
         send(&bound(&self.env, BINDING)?, &url, &init, timeout_ms, timeout_ms).await
     }
 }

@@ -3,16 +3,15 @@
 use crate::ports::bodies::Bodies;
 use crate::ports::fault::Result;
 use crate::ports::upstream::UpstreamResponse;
-use crate::site::media::plan::Plan;
 
 pub trait Media: Bodies {
     /// Returns whether the media worker is bound.
     fn has_media(&self) -> bool;
 
-    /// Sends a plan and its parts, as [`crate::site::media::plan`] describes it.
+    /// Sends a request and its parts, as [`crate::site::media::plan`] describes it.
     async fn render(
         &self,
-        plan: &Plan,
+        target: &str,
         parts: Self::Body,
         timeout_ms: u64,
     ) -> Result<UpstreamResponse<Self::Body>>;

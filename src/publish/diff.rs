@@ -3,65 +3,18 @@
 //! The server has those of the live deployment. It is asked about the others by prefix of the hash,
 //! so that it lists a part of the site's blobs at a time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::publish::client::Client;
-use crate::publish::client::payload::Payload;
 use crate::publish::failure::Failure;
+use crate::publish::live_files::LiveFiles;
 use crate::publish::parallel::in_flight;
-use crate::site::api::{Limits, MissingBlobs, MissingQuestion, StageView};
-use crate::site::deployment::asset::Asset;
-use crate::site::deployment::manifest::{BuiltManifest, Manifest, ShardPlace};
-use crate::site::deployment::shard::Shard;
+use crate::site::api::{Limits, MissingBlobs, MissingQuestion};
 use crate::site::ids::{ContentHash, SiteName};
 use crate::site::keys::HexPrefix;
 
 /// Maximum number of blobs that the server should list for one question.
 pub const LISTED_MAX: usize = 4_000;
-
-/// The live deployment, except for the shards that the new one also has.
-#[derive(Debug)]
-pub struct LiveFiles {
-    manifest: Manifest,
-    shards: Vec<Shard>,
-    named: HashSet<ContentHash>,
-}
-
-impl LiveFiles {
-    /// Reads the live deployment; `None` if any part of it can't be read.
-    pub fn read(
-        client: &Client,
-        site: &SiteName,
-        live: &StageView,
-        built: &BuiltManifest,
-    ) -> Option<Self> {
-        let path = format!("/sites/{site}/deployments/{}", live.deployment);
-        let root = client.call("GET", &path, Payload::Empty).ok()?.body;
-        let manifest = Manifest::parse_as(&live.deployment, &root).ok()?;
-        let mut named: HashSet<_> = manifest.head().shards.iter().copied().collect();
-        let ours: HashMap<_, _> = built.shards.iter().map(|(hash, bytes)| (*hash, bytes)).collect();
-        let (shared, theirs): (Vec<_>, Vec<_>) =
-            manifest.head().shards.iter().copied().partition(|hash| ours.contains_key(hash));
-        for bytes in shared.iter().filter_map(|hash| ours.get(hash)) {
-            name_all(&mut named, &Shard::parse((*bytes).clone()).ok()?);
-        }
-        let shards = in_flight(&theirs, |hash| {
-            let path = format!("/sites/{site}/blobs/{hash}");
-            let bytes = client.call("GET", &path, Payload::Empty).map_err(drop)?.body;
-            let is_intact = ContentHash::of(&bytes) == *hash;
-            if is_intact { Shard::parse(bytes).map_err(drop) } else { Err(()) }
-        });
-        let mut live = Self { manifest, shards: shards.ok()?, named };
-        let Self { manifest, shards, named } = &mut live;
-        inline(manifest).into_iter().chain(shards.iter()).for_each(|shard| name_all(named, shard));
-        Some(live)
-    }
-
-    /// Returns the files that may differ from those of the new deployment.
-    pub fn files(&self) -> impl Iterator<Item = (&str, Asset)> {
-        inline(&self.manifest).into_iter().chain(&self.shards).flat_map(Shard::iter)
-    }
-}
 
 /// Returns the wanted blobs that the server lacks.
 pub fn missing(
@@ -71,30 +24,16 @@ pub fn missing(
     wanted: &[ContentHash],
     limits: &Limits,
 ) -> Result<HashSet<ContentHash>, Failure> {
-    let is_named = |hash: &&ContentHash| live.is_some_and(|live| live.named.contains(hash));
+    let is_named = |hash: &&ContentHash| live.is_some_and(|live| live.names(hash));
     let mut unknown: Vec<_> = wanted.iter().filter(|hash| !is_named(hash)).copied().collect();
     unknown.sort_unstable();
-    let named = live.map_or(0, |live| live.named.len());
+    let named = live.map_or(0, LiveFiles::count);
     let digits = prefix_digits(named.max(unknown.len()));
     let questions = questions(&unknown, digits, limits.missing_hashes_max);
     let path = format!("/sites/{site}/blobs/missing");
     let answers =
         in_flight(&questions, |question| client.send::<MissingBlobs>("POST", &path, question))?;
     Ok(answers.into_iter().flat_map(|answer| answer.missing).collect())
-}
-
-/// Returns the only shard of a small deployment, which is part of its root.
-fn inline(manifest: &Manifest) -> Option<&Shard> {
-    match manifest.shard_of("/") {
-        Some(ShardPlace::Inline(shard)) => Some(shard),
-        Some(ShardPlace::Blob(_)) | None => None,
-    }
-}
-
-fn name_all(named: &mut HashSet<ContentHash>, shard: &Shard) {
-    for (_, asset) in shard.iter() {
-        named.extend(asset.representations().iter().map(|representation| representation.hash));
-    }
 }
 
 /// Returns the number of digits of a prefix that few enough blobs share.

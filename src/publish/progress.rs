@@ -10,6 +10,7 @@ pub trait Progress: Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     Files,
+    Renditions,
     Bytes,
 }
 

@@ -10,10 +10,12 @@ use crate::publish::cache::{Cache, Spool};
 use crate::publish::client::Client;
 use crate::publish::client::payload::Payload;
 use crate::publish::clock;
-use crate::publish::diff::{self, LiveFiles};
+use crate::publish::diff;
 use crate::publish::failure::{Failure, Problem};
 use crate::publish::fingerprint;
+use crate::publish::live_files::LiveFiles;
 use crate::publish::manifest;
+use crate::publish::media::access;
 use crate::publish::options::{CachePlace, Extent, OnLostRace, PublishOptions};
 use crate::publish::prepare::{self, Folder};
 use crate::publish::progress::Progress;
@@ -126,6 +128,7 @@ impl Publish<'_> {
         let blobs = upload::blobs(&prepared.folder.files, &prepared.built);
         let sent = self.send(&prepared, &blobs, cache)?;
         let mut published = self.published(&prepared, &blobs, &sent);
+        published.warnings.extend(self.media_warnings(&prepared.folder));
         self.finish(&prepared, &mut published)?;
         Ok(published)
     }
@@ -156,7 +159,8 @@ impl Publish<'_> {
     /// Reads the live deployment, unless the new one is the same.
     fn live_files(&self, built: &BuiltManifest) -> Option<LiveFiles> {
         let live = self.live.as_ref().filter(|live| live.deployment != built.id)?;
-        let files = LiveFiles::read(self.client, &self.options.site, live, built);
+        let id = &live.deployment;
+        let files = LiveFiles::read(self.client, &self.options.site, id, &built.shards).ok();
         if files.is_none() {
             self.progress
                 .note("the live deployment can't be read; asking the server for each file");
@@ -221,6 +225,17 @@ impl Publish<'_> {
         let site = &self.options.site;
         self.progress.note(&format!("creating the site {site}"));
         self.client.send::<Value>("PUT", &format!("/sites/{site}"), &json!({})).map(drop)
+    }
+
+    /// Returns warnings about renditions that the server can't make, as far as it tells. A dry run
+    /// can't ask about a site that doesn't exist yet.
+    fn media_warnings(&self, folder: &Folder) -> Vec<Problem> {
+        let options = self.options;
+        let has_site = self.has_site || options.extent != Extent::DryRun;
+        let config = folder.loaded.config.media.as_ref().filter(|_| has_site);
+        let Some(config) = config else { return Vec::new() };
+        let access = access::access(self.client, &options.site);
+        access.map_or_else(|_| Vec::new(), |access| access::warnings(config, &access))
     }
 
     /// Commits and activates the deployment.

@@ -8,7 +8,7 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::gitignore::Gitignore;
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,7 @@ use crate::publish::config::settings::Loaded;
 use crate::publish::failure::{Failure, Problem};
 use crate::publish::lint::other_hosts::{HostFile, Treatment};
 use crate::publish::paths::{self, JUNK, RESERVED, WELL_KNOWN};
+use crate::publish::patterns::patterns;
 use crate::publish::text::{bytes, in_shell};
 use crate::site::deployment::manifest::PATHS_MAX;
 
@@ -259,19 +260,6 @@ impl Rules {
         let stat = Stat::of(&metadata);
         Ok(Some(ScannedFile { path, file: entry.path().to_owned(), stat }))
     }
-}
-
-fn patterns(root: &Path, lines: &[String]) -> Result<Gitignore, Failure> {
-    let broken = |line: &str, error: ignore::Error| {
-        let hint = "write it as in a .gitignore file";
-        let message = format!("{line:?} is not a pattern");
-        Failure::refused("invalid-folder", message, hint).because(error.to_string())
-    };
-    let mut builder = GitignoreBuilder::new(root);
-    for line in lines {
-        builder.add_line(None, line).map_err(|error| broken(line, error))?;
-    }
-    builder.build().map_err(|error| broken(&lines.join(" "), error))
 }
 
 fn first_segment(pattern: &str) -> String {

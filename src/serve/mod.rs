@@ -3,7 +3,6 @@
 //! A source (a deployment, a collection, an action) makes a [`draft::Draft`], in which
 //! [`present`] decides the status; [`response::finish`] makes the response of it.
 
-pub mod destination;
 pub mod request;
 pub mod error;
 pub mod error_document;

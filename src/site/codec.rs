@@ -9,6 +9,8 @@ use std::marker::PhantomData;
 use serde::de::{DeserializeOwned, Deserializer, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use crate::site::json_path::path_at_end;
+
 /// Maximum length of a message in bytes: a message can repeat part of the input.
 const MESSAGE_BYTES_MAX: usize = 500;
 
@@ -22,7 +24,7 @@ impl fmt::Display for DecodeError {
     }
 }
 
-/// Decodes a JSON object a tenth faster than [`decode_object`], without finding out what is wrong.
+/// Decodes a JSON object without finding out what is wrong.
 pub fn decode_record<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
     if is_array(text) { None } else { serde_json::from_slice(text).ok() }
 }
@@ -34,16 +36,36 @@ pub fn decode_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, DecodeError>
 
 /// Decodes any JSON value.
 pub fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, DecodeError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let message = match error.path().iter().next() {
-            Some(_) => error.to_string(),
-            None => error.inner().to_string(),
-        };
-        DecodeError(bounded(message))
-    })?;
-    deserializer.end().map_err(|error| DecodeError(bounded(error.to_string())))?;
-    Ok(value)
+    serde_json::from_slice(text).map_err(|error| {
+        described(&error, text, &|part| match serde_json::from_slice::<T>(part) {
+            Ok(_) => false,
+            Err(error) => !error.is_eof(),
+        })
+    })
+}
+
+/// Adds the path of the wrong member to an error. `is_wrong` returns whether a prefix of the text
+/// has an error other than its end.
+fn described(
+    error: &serde_json::Error,
+    text: &[u8],
+    is_wrong: &dyn Fn(&[u8]) -> bool,
+) -> DecodeError {
+    let before = error.line().saturating_sub(1);
+    let lines = text.split_inclusive(|byte| *byte == b'\n').take(before);
+    let at = lines.map(<[u8]>::len).fold(error.column(), usize::saturating_add);
+    let read = text.get(..at).unwrap_or(text);
+    // serde_json locates an error in a value of the right type behind the next token.
+    let shorter = match read.split_last() {
+        Some((b',' | b']' | b'}', shorter)) if is_wrong(shorter) => shorter,
+        _ => read,
+    };
+    let mut message = path_at_end(shorter);
+    if !message.is_empty() {
+        message.push_str(": ");
+    }
+    message.push_str(&error.to_string());
+    DecodeError(bounded(message))
 }
 
 /// Encodes a value as JSON without white space.

@@ -4,7 +4,9 @@
 //! store or a tenant is parsed here, once, into types that are always valid.
 
 pub mod ids;
+pub mod destination;
 pub mod keys;
+pub mod json_path;
 pub mod codec;
 pub mod api;
 pub mod action;

@@ -22,20 +22,47 @@ const trap = () => { throw new WebAssembly.RuntimeError("unreachable"); };
 export function initSync() {}
 export function __wbg_reset_state() { bytes = 65536; }
 export const memory_bytes = () => bytes;
-export function body_bytes(plan) {
+export function body_bytes(query) {
+  const plan = decodeURIComponent(query);
   if (plan === "trap early") trap();
   if (plan === "bad") throw 400;
   return plan === "large" ? ${LARGE} : 4;
 }
-export function render(plan, body) {
+export function render(query, body, answers) {
+  const plan = decodeURIComponent(query);
   if (plan === "trap") trap();
   if (plan === "recursion") { const again = () => again() + 1; again(); }
   if (plan === "broken") throw 415;
   if (plan === "complex") throw 422;
   if (plan.startsWith("memory ")) bytes = Number(plan.slice(7));
-  return [new Uint8Array([...body.subarray(0, 4), plan.length]), "image/png", "decode;dur=1"];
+  const [kind, times] = plan.split(" ");
+  if (kind === "draw" && answers.length < Number(times)) return ["drawSvg", body, answers.length];
+  if (kind === "draw") return ["done", "image/png", "decode;dur=1", new Uint8Array(answers)];
+  if (kind === "encode") return ["encodeWebp", "image/webp", "decode;dur=1", body.slice(), times];
+  const made = new Uint8Array([...body.subarray(0, 4), plan.length]);
+  return ["done", "image/png", "decode;dur=1", made];
 }
 `;
+
+/** The other modules; each fails on request. */
+const OTHERS = {
+  "modules/avif.mjs": "export const encodeAvif = null;",
+  "modules/kept.mjs": "export const instantiated = () => 0;",
+  "modules/webp.mjs": `export async function encodeWebp(pixels, fails) {
+    if (fails) throw new WebAssembly.RuntimeError("unreachable");
+    return pixels.reverse();
+  }`,
+  "modules/drawing.mjs": `
+    export const svgSize = null;
+    export const drawText = null;
+    export async function drawSvg(svg, count) {
+      await scheduler.wait(1);
+      if (svg[0] === 120) throw Object.assign(new Error(), { isComplex: true });
+      if (count === 5) throw new Error("some");
+      return count * 10;
+    }
+  `,
+};
 
 let miniflare;
 let port;
@@ -49,6 +76,7 @@ before(async () => {
     module("index.mjs", source("entry.mjs")),
     module("load.mjs", source("load.mjs")),
     module("selvedge_media.js", STAND_IN),
+    ...Object.entries(OTHERS).map(([name, text]) => module(name, text)),
     module("selvedge_media_bg.wasm", new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]), "CompiledWasm"),
   ];
   const bindings = { SHOWS_INSTANCES: "true" };
@@ -77,7 +105,8 @@ test("a rendition has a type, a length and the times of its steps", async () => 
 });
 
 test("nothing else has an address", async () => {
-  const rows = [["GET", "/render?jpg"], ["PUT", "/render?jpg"], ["POST", "/"], ["POST", "/render/"]];
+  const asked = [["GET", "/render?jpg"], ["PUT", "/render?jpg"]];
+  const rows = [...asked, ["POST", "/"], ["POST", "/render/"]];
   for (const [method, path] of rows) {
     const response = await get(port, "media", path, { method });
     assert.equal(response.status, 404, `${method} ${path}`);
@@ -94,9 +123,28 @@ for (const [plan, status] of [["bad", 400], ["broken", 415], ["complex", 422]]) 
   });
 }
 
-test("a malformed plan and a body of another length are bad", async () => {
-  const malformed = await get(port, "media", "/render?%ff", { method: "POST" });
-  assert.equal(malformed.status, 400);
+test("questions are answered one after the other", async () => {
+  const { status, body } = await render("draw 3");
+  assert.equal(status, 200);
+  assert.deepEqual([...body], [0, 10, 20]);
+});
+
+test("another module encodes the pixels", async () => {
+  const { status, body, headers } = await render("encode");
+  assert.deepEqual([status, body.toString()], [200, "dcba"]);
+  assert.equal(headers.value("content-type"), "image/webp");
+  assert.match(headers.value("server-timing"), /^decode;dur=1, module;dur=\d+$/);
+});
+
+test("a fault of another module is a refusal, and leaves the instance alone", async () => {
+  const { instances } = await render("jpg");
+  assert.equal((await render("encode fails")).status, 415);
+  assert.equal((await render("draw 6")).status, 415);
+  assert.equal((await render("draw 1", Buffer.from("xbcd"))).status, 422);
+  assert.equal((await render("jpg")).instances, instances);
+});
+
+test("a body of another length is bad", async () => {
   for (const body of ["", "abc", "abcde"]) {
     assert.equal((await render("jpg", Buffer.from(body))).status, 400, body);
   }

@@ -11,27 +11,6 @@ import { startMedia } from "./lib/worker.mjs";
 const file = (path) => readFileSync(join(ROOT, path));
 const image = (name) => file(`tests/media/${name}`);
 
-/** A transformation that leaves an image as it is. */
-const PLAIN = {
-  width: null,
-  height: null,
-  ratio: null,
-  fit: "max",
-  focus: { point: { x: 500, y: 500 } },
-  rect: null,
-  rotate: "0",
-  flip: { horizontal: false, vertical: false },
-  background: null,
-  blur: 0,
-  sharpen: 0,
-  format: { format: "jpg" },
-  quality: null,
-  overlays: [],
-  text: null,
-};
-const CENTRE = { x: "middle", y: "middle" };
-const overlay = (width) => ({ path: "/over", align: CENTRE, width, opacity: 100 });
-
 /** The first bytes of each format. */
 const MAGIC = {
   avif: /^....ftypavif/s,
@@ -55,16 +34,11 @@ describe("the media worker", () => {
   before(async () => (worker = await startMedia()));
   after(() => worker?.stop());
 
-  /** Asks for a rendition of a source. */
-  async function render(source, settings = {}, overlays = [], font = null) {
-    const plan = {
-      transformation: { ...PLAIN, ...settings },
-      source_bytes: source.length,
-      overlay_bytes: overlays.map(({ length }) => length),
-      font_bytes: font?.length ?? null,
-    };
-    const body = Buffer.concat([source, ...overlays, ...(font ? [font] : [])]);
-    const path = `/render?${encodeURIComponent(JSON.stringify(plan))}`;
+  /** Asks for a rendition of a source, with a canonical transformation. */
+  async function render(source, transformation = "fm=jpg", overlays = [], font = null) {
+    const parts = [source, ...overlays, ...(font ? [font] : [])];
+    const body = Buffer.concat(parts);
+    const path = `/render?lengths=${parts.map(({ length }) => length)}&${transformation}`;
     const headers = { "content-length": body.length };
     const options = { method: "POST", headers, body, timeoutMs: 60_000 };
     const { headers: found, ...response } = await get(worker.port, "media", path, options);
@@ -78,13 +52,13 @@ describe("the media worker", () => {
 
   /** What the worker says about an image. */
   async function facts(bytes) {
-    const response = await render(bytes, { format: { format: "json" } });
+    const response = await render(bytes, "fm=json");
     assert.equal(response.status, 200, String(response.status));
     return JSON.parse(response.text);
   }
 
   test("an image needs no other module", async () => {
-    const made = await render(image("photo.jpg"), { width: 100 });
+    const made = await render(image("photo.jpg"), "fm=jpg&w=100");
     assert.deepEqual([made.status, made.type, made.modules], [200, "image/jpeg", 0]);
     assert.match(made.timing, /^decode;dur=\d+, resize;dur=\d+, encode;dur=\d+$/);
     assert.equal((await facts(made.body)).width, 100);
@@ -109,7 +83,7 @@ describe("the media worker", () => {
   for (const source of SOURCES) {
     test(`${source} becomes every format`, async () => {
       for (const [format, type] of Object.entries(TYPES)) {
-        const made = await render(image(source), { width: 48, format: { format } });
+        const made = await render(image(source), `fm=${format}&w=48`);
         assert.deepEqual([made.status, made.type], [200, type], format);
         if (MAGIC[format]) assert.match(made.body.toString("latin1"), MAGIC[format], format);
         if (["jpg", "png", "webp", "gif"].includes(format)) {
@@ -121,22 +95,60 @@ describe("the media worker", () => {
 
   test("equal requests give equal bytes", async () => {
     for (const format of Object.keys(TYPES)) {
-      const ask = () => render(image("photo.png"), { width: 128, format: { format } });
+      const ask = () => render(image("photo.png"), `fm=${format}&w=128`);
       assert.deepEqual((await ask()).body, (await ask()).body, format);
     }
   });
 
   test("overlays of any format are shown", async () => {
-    const png = { width: 200, format: { format: "png" } };
-    const plain = await render(image("photo.jpg"), png);
+    const plain = await render(image("photo.jpg"), "fm=png&w=200");
+    const marked = "fm=png&mark=%2Fover&mark-align=middle%2Ccenter&mark-w=100&w=200";
     for (const name of ["faded.png", "faded.webp", "still.gif"]) {
-      const made = await render(image("photo.jpg"), { ...png, overlays: [overlay(100)] }, [image(name)]);
+      const made = await render(image("photo.jpg"), marked, [image(name)]);
       assert.equal(made.status, 200, name);
       assert.notDeepEqual(made.body, plain.body, name);
     }
   });
 
+  const svg = (content, size = 'width="80" height="40"') =>
+    Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" ${size}>${content}</svg>`);
+  const RED = svg('<rect width="80" height="40" fill="red"/>');
+
+  test("SVG images are drawn, as source and as overlay", async () => {
+    const drawn = await render(RED, "fm=png&w=40");
+    assert.deepEqual([drawn.status, drawn.type], [200, "image/png"]);
+    const { width, height } = await facts(drawn.body);
+    assert.deepEqual([width, height], [40, 20]);
+    const [plain, covered] = await Promise.all([
+      render(image("photo.jpg"), "fm=png&w=200"),
+      render(image("photo.jpg"), "fm=png&mark=%2Fover&mark-w=50&w=200", [RED]),
+    ]);
+    assert.equal(covered.status, 200);
+    assert.notDeepEqual(covered.body, plain.body);
+  });
+
+  test("text is drawn in a font of the site", async () => {
+    const font = file("tests/fonts/NotoSans-Latin.ttf");
+    const text = (value) =>
+      `txt=${value}&txt-box=10%2C10%2C150%2C40&txt-color=ffff0000&txt-font=%2Ffont&txt-size=30&w=200`;
+    const ask = (value) => render(image("photo.jpg"), `fm=png&${text(value)}`, [], font);
+    const [anna, otto] = [await ask("Anna"), await ask("Otto")];
+    assert.deepEqual([anna.status, otto.status], [200, 200]);
+    assert.notDeepEqual(anna.body, otto.body);
+    assert.deepEqual((await ask("Anna")).body, anna.body);
+    const cut = font.subarray(0, 100);
+    const broken = await render(image("photo.jpg"), `fm=png&${text("Anna")}`, [], cut);
+    assert.equal(broken.status, 415);
+  });
+
+  test("a transformation that is not canonical is no plan", async () => {
+    for (const text of ["fm=jpg&w=0", "w=32&fm=jpg", "fm=jpg&q=75", "fm=jpg&x=1", "mark=%2Fover"]) {
+      assert.equal((await render(image("photo.jpg"), text)).status, 400, text);
+    }
+  });
+
   const REFUSED = [
+    ["a broken SVG image", svg("<rect"), 415],
     ["nothing", Buffer.alloc(0), 415],
     ["text", Buffer.from("no image at all"), 415],
     ["HTML", Buffer.from("<!doctype html><svg></svg>"), 415],
@@ -147,7 +159,7 @@ describe("the media worker", () => {
   for (const [name, bytes, status] of REFUSED) {
     test(`${name}: ${status}, and the next image is rendered`, async () => {
       assert.equal((await render(bytes)).status, status);
-      assert.equal((await render(image("photo.jpg"), { width: 32 })).status, 200);
+      assert.equal((await render(image("photo.jpg"), "fm=jpg&w=32")).status, 200);
     });
   }
 });

@@ -5,6 +5,7 @@
 mod commands;
 mod fingerprints;
 mod interrupted;
+mod media;
 mod objects;
 mod other_builds;
 mod presets;
@@ -102,6 +103,11 @@ fn publish(
     server: &Server,
     attempts_max: u32,
 ) -> Result<Published, Failure> {
+    publish_to(options, &client(server, attempts_max), &Silent)
+}
+
+/// Returns a client whose retries don't wait.
+fn client(server: &Server, attempts_max: u32) -> Client {
     let backoff = Backoff {
         attempts_max,
         first_millis: 1,
@@ -109,8 +115,7 @@ fn publish(
         retry_after_second_millis: 10,
         ..Backoff::default()
     };
-    let client = Client::new(&server.url, ROOT_TOKEN, backoff).unwrap();
-    publish_to(options, &client, &Silent)
+    Client::new(&server.url, ROOT_TOKEN, backoff).unwrap()
 }
 
 fn page(n: u32) -> String {
@@ -337,7 +342,8 @@ fn command(folder: &Folder, url: &str, arguments: &[&str]) -> Command {
         .env("XDG_CACHE_HOME", folder.0.join("user-cache"))
         .env("SELVEDGE_URL", url)
         .env("SELVEDGE_TOKEN", ROOT_TOKEN)
-        .env_remove("SELVEDGE_SITE");
+        .env_remove("SELVEDGE_SITE")
+        .env_remove("SELVEDGE_MEDIA_KEY");
     command
 }
 

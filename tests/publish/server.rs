@@ -19,6 +19,9 @@ use super::support::folder::{Folder, publish};
 use super::support::response::{Isolate, Response};
 use super::support::world::{Op, ROOT_TOKEN, Trouble, World};
 
+/// The base domain of the world.
+const BASE: &str = "cdn.test";
+
 /// The treatment of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -68,6 +71,7 @@ pub struct Server {
 
 struct Call {
     method: String,
+    host: String,
     path: String,
     lines: Vec<(String, String)>,
     body: Vec<u8>,
@@ -75,12 +79,14 @@ struct Call {
 
 impl Server {
     pub fn start() -> Self {
+        Self::with_vars(&[("MEDIA_SECRET", "secret")])
+    }
+
+    pub fn with_vars(vars: &'static [(&'static str, &'static str)]) -> Self {
         let (world, jobs) = mpsc::channel::<Job>();
         thread::spawn(move || {
-            let world = World::with_vars(&[
-                ("DEFAULT_SITE", "default"),
-                ("ALLOWED_ORIGINS", "https://api.test"),
-            ]);
+            let own = [("DEFAULT_SITE", "default"), ("ALLOWED_ORIGINS", "https://api.test")];
+            let world = World::with_vars(&[&own, vars].concat());
             jobs.into_iter().for_each(|job| job(&world));
         });
         let state = State {
@@ -166,6 +172,7 @@ impl Server {
     pub fn admin(&self, method: &str, path: &str, body: Value) -> Response {
         let call = Call {
             method: method.to_owned(),
+            host: BASE.to_owned(),
             path: format!("/.selvedge/v1{path}"),
             lines: vec![("authorization".into(), format!("Bearer {ROOT_TOKEN}"))],
             body: if body.is_null() { Vec::new() } else { body.to_string().into_bytes() },
@@ -254,7 +261,7 @@ impl Server {
     }
 
     fn answer(&self, call: Call, fault: Fault) -> Response {
-        let Call { method, path, lines, body } = call;
+        let Call { method, host, path, lines, body } = call;
         let (target, sent) = (path.clone(), body.clone());
         let mut response = self.within(move |world| {
             match fault {
@@ -267,7 +274,7 @@ impl Server {
                 }
                 _ => {}
             }
-            let call = Isolate::new(world).ask(&method, &format!("https://cdn.test{target}"));
+            let call = Isolate::new(world).ask(&method, &format!("https://{host}{target}"));
             let call = lines.iter().fold(call, |call, (name, value)| call.header(name, value));
             let mut response = call.body(&body).send();
             world.heal();
@@ -345,7 +352,7 @@ fn read_call(reader: &mut impl BufRead) -> Option<Call> {
     reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
     let mut parts = line.split(' ').map(str::to_owned);
     let (method, path) = (parts.next()?, parts.next()?);
-    let (mut length, mut lines) = (0, Vec::<(String, String)>::new());
+    let (mut host, mut length, mut lines) = (BASE.to_owned(), 0, Vec::<(String, String)>::new());
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
@@ -355,12 +362,13 @@ fn read_call(reader: &mut impl BufRead) -> Option<Call> {
         assert!(lines.iter().all(|(known, _)| *known != name), "{name} twice");
         match name.as_str() {
             "content-length" => length = value.parse().ok()?,
-            // The socket's own.
+            // Commands send calls to the socket's own.
+            "host" if value.ends_with(BASE) => host = value.to_owned(),
             "host" => {}
             _ => lines.push((name, value.to_owned())),
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Call { method, path, lines, body })
+    Some(Call { method, host, path, lines, body })
 }

@@ -19,7 +19,6 @@ use selvedge::serve::request::{RequestHeader, RequestHeaders};
 use selvedge::serve::response::Response;
 use selvedge::site::ids::ContentHash;
 use selvedge::site::keys::Key;
-use selvedge::site::media::plan::Plan;
 use selvedge::wire::headers::Headers;
 use selvedge::wire::time::{DeltaSeconds, UnixMillis};
 
@@ -283,7 +282,7 @@ impl Media for InMemory {
 
     async fn render(
         &self,
-        _: &Plan,
+        _: &str,
         _: Rc<[u8]>,
         _: u64,
     ) -> Result<UpstreamResponse<Rc<[u8]>>> {

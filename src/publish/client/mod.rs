@@ -7,6 +7,7 @@ pub mod attempt_error;
 pub mod backoff;
 pub mod endpoint;
 pub mod payload;
+pub mod visitor;
 pub mod watchdog;
 
 use std::fmt;
@@ -23,6 +24,7 @@ use crate::publish::client::attempt_error::{AttemptError, Retry};
 use crate::publish::client::backoff::Backoff;
 use crate::publish::client::endpoint::Endpoint;
 use crate::publish::client::payload::{Payload, RequestBody, Sent};
+use crate::publish::client::visitor::Visitor;
 use crate::publish::client::watchdog::Watchdog;
 use crate::publish::clock;
 use crate::publish::failure::Failure;
@@ -102,6 +104,15 @@ impl Client {
     /// Returns whether the token is the root token, which may do everything.
     pub fn is_root(&self) -> bool {
         !self.endpoint.token.starts_with(TOKEN_PREFIX)
+    }
+
+    /// Returns a visitor of an address of a site, such as `https://www.example.com`.
+    pub fn visitor(&self, origin: &str) -> Visitor {
+        let Self { agent, endpoint, backoff, .. } = self;
+        let (_, authority) = origin.split_once("://").unwrap_or_default();
+        let origin = if endpoint.is_local { &endpoint.url } else { origin };
+        let (origin, authority) = (origin.to_owned(), authority.to_owned());
+        Visitor { agent: agent.clone(), backoff: *backoff, origin, authority }
     }
 
     pub fn was_heard(&self) -> bool {

@@ -14,6 +14,8 @@ use crate::wire::time::UnixSeconds;
 /// What a URL asks for, and when its signature expires.
 pub(super) struct Asked {
     pub request: MediaRequest,
+    /// The canonical form of its transformation.
+    pub canonical: String,
     pub expiry: Option<UnixSeconds>,
 }
 
@@ -36,7 +38,7 @@ impl<P: Ports> SiteRequest<'_, P> {
         }
         let accept = self.request.headers.value(RequestHeader::Accept);
         let request = grammar::parse(&address.query, config, accept.as_deref(), authority)?;
-        Ok(Asked { request, expiry })
+        Ok(Asked { canonical: request.transformation.canonical(), request, expiry })
     }
 
     fn signing_key(&self) -> Option<SigningKey> {

@@ -12,7 +12,7 @@ use crate::serve::media::source::{Part, Place};
 use crate::serve::objects::uncached;
 use crate::serve::present::{Found, Open, present};
 use crate::site::keys;
-use crate::site::media::plan::{Plan, RenderError};
+use crate::site::media::plan::{self, RenderError};
 use crate::site::media::transformation::{Format, Wanted};
 use crate::wire::cache_status::{CacheStatus, Forward};
 
@@ -69,21 +69,16 @@ impl<P: Ports> Rendition<'_, P> {
     }
 
     async fn render(&self) -> Result<Made<P::Held>, Failure> {
-        let (ports, made) = (self.ports(), &self.asked.request.transformation);
+        let ports = self.ports();
         let deadline_ms = ports.settings().media.deadline_ms;
         let until = self.now().plus(deadline_ms);
-        let lengths: Vec<u64> = self.parts.iter().map(|part| part.length).collect();
-        let (overlay_bytes, font_bytes) = lengths.split_at(made.overlays.len().min(lengths.len()));
-        let plan = Plan {
-            transformation: made.clone(),
-            source_bytes: self.source.length,
-            overlay_bytes: overlay_bytes.to_vec(),
-            font_bytes: font_bytes.first().copied(),
-        };
-        let length = lengths.iter().fold(self.source.length, |sum, one| sum.saturating_add(*one));
+        let parts = self.parts.iter().map(|part| part.length);
+        let lengths: Vec<u64> = [self.source.length].into_iter().chain(parts).collect();
+        let target = plan::target(&self.asked.canonical, &lengths);
+        let length = lengths.iter().fold(0_u64, |sum, one| sum.saturating_add(*one));
         let body = ports.join(self.bodies().await?, length)?;
         let response =
-            ports.render(&plan, body, deadline_ms).await.map_err(|fault| match fault {
+            ports.render(&target, body, deadline_ms).await.map_err(|fault| match fault {
                 Fault::Missing => Failure::Unbound,
                 Fault::TimedOut => Failure::Unavailable("media-timeout"),
                 Fault::Failed | Fault::Busy => Failure::Unavailable("media-failed"),

@@ -57,7 +57,7 @@ impl<'a, P: Ports> Rendition<'a, P> {
         source: &'a Source<'a>,
         parts: Vec<Part>,
     ) -> Self {
-        let mut text = asked.request.transformation.canonical();
+        let mut text = asked.canonical.clone();
         text.push('\n');
         text.push_str(&ENGINE_VERSION.to_string());
         for hash in [&source.hash].into_iter().chain(parts.iter().map(|part| &part.hash)) {

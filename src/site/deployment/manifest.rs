@@ -205,7 +205,7 @@ pub struct ManifestBuilder {
 }
 
 /// The bytes of a blob with their hash.
-type Blob = (ContentHash, Vec<u8>);
+pub type Blob = (ContentHash, Vec<u8>);
 
 /// An encoded manifest; `shards` are blobs.
 #[derive(Debug)]

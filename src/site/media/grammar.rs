@@ -129,10 +129,23 @@ pub fn parse(
 
 /// Parses the query of a preset.
 pub fn parse_preset(query: &str) -> Result<Transformation, MediaError> {
+    parse_as_written(query, Wanted::default())
+}
+
+/// Parses the canonical form of a transformation; `None` for any other text.
+pub fn parse_canonical(text: &str) -> Option<Transformation> {
+    let reads = |format| text.split('&').any(|parameter| parameter == format);
+    let auto = Wanted::Auto { avif: reads("accept=avif"), webp: reads("accept=webp") };
+    let made = parse_as_written(text, auto).ok()?;
+    (made.canonical() == text).then_some(made)
+}
+
+/// Parses a query without presets and limits.
+fn parse_as_written(query: &str, auto: Wanted) -> Result<Transformation, MediaError> {
     let mut draft = Draft::default();
     Values::read(query).each(|role, at, value| draft.set(role, at, value))?;
     let design = draft.size;
-    draft.finish(design, None, Wanted::default())
+    draft.finish(design, None, auto)
 }
 
 /// Returns the text of a slot.

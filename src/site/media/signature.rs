@@ -43,7 +43,7 @@ impl SigningKey {
     /// in canonical encoding, and its query. The order of the query does not matter; `s` in it is
     /// ignored.
     pub fn sign(&self, host: &str, path: &str, query: &str) -> String {
-        let query = signed_query(query);
+        let query = canonical_query(query);
         let message = [host, "\n", path, "\n", &query].map(str::as_bytes);
         BASE64URL_NOPAD.encode(&hmac_sha256(&self.0, &message))
     }
@@ -89,7 +89,7 @@ fn value(query: &str, name: &str) -> Option<String> {
 
 /// Returns a query in the form that is signed: sorted, the last value of each parameter, without
 /// the signature.
-fn signed_query(query: &str) -> String {
+pub fn canonical_query(query: &str) -> String {
     let mut values: Vec<(String, String)> = Vec::new();
     for (name, value) in query::pairs(query).filter(|(name, _)| name != "s") {
         let place = values.binary_search_by(|(known, _)| known.cmp(&name));

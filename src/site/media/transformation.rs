@@ -13,7 +13,7 @@ pub const OVERLAYS_MAX: usize = 4;
 ///
 /// The order of the steps is `rect`, `rotate`, `flip`, resizing with `fit`, `blur`, `sharpen`,
 /// overlays, text, encoding. The source's EXIF orientation is applied before all of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Transformation {
     /// In output pixels: the device pixel ratio is applied.
     pub width: Option<u16>,
@@ -42,8 +42,7 @@ pub struct Transformation {
 }
 
 /// How the source fits a box of the asked width and height.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fit {
     /// All of the source within the box, never enlarged.
     #[default]
@@ -61,8 +60,7 @@ pub enum Fit {
 }
 
 /// What a crop keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Focus {
     /// A point, in thousandths of the width and height: the centre is 500, 500, an edge 0 or 1,000.
     Point { x: u16, y: u16 },
@@ -84,7 +82,7 @@ pub struct Ratio {
 }
 
 /// A part of the source in its pixels, after orientation. Parts beyond the source are cut off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rect {
     pub x: u16,
     pub y: u16,
@@ -93,21 +91,17 @@ pub struct Rect {
 }
 
 /// A clockwise rotation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rotation {
     #[default]
-    #[serde(rename = "0")]
     None,
-    #[serde(rename = "90")]
     Quarter,
-    #[serde(rename = "180")]
     Half,
-    #[serde(rename = "270")]
     ThreeQuarters,
 }
 
 /// Mirrors an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flip {
     /// Left and right are exchanged.
     pub horizontal: bool,
@@ -115,7 +109,7 @@ pub struct Flip {
 }
 
 /// A colour in sRGB, not premultiplied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Colour {
     pub red: u8,
     pub green: u8,
@@ -124,8 +118,7 @@ pub struct Colour {
 }
 
 /// A format that renditions are encoded in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     Avif,
     Webp,
@@ -161,8 +154,7 @@ impl Format {
 }
 
 /// The format that is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     Format(Format),
     /// The smallest that the client reads. Every client reads JPEG and PNG.
@@ -179,7 +171,7 @@ impl Default for Wanted {
 }
 
 /// An image on top of the source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlay {
     /// Decoded path in the same site.
     pub path: String,
@@ -191,14 +183,13 @@ pub struct Overlay {
 }
 
 /// A place along each axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Align {
     pub x: Along,
     pub y: Along,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Along {
     Start,
     #[default]
@@ -207,7 +198,7 @@ pub enum Along {
 }
 
 /// A line of text on top of everything.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
     pub value: String,
     /// Decoded path of a font file in the same site.

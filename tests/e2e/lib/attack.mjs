@@ -21,6 +21,10 @@ const HELPERS = {
   upper: (text) => text.toUpperCase(),
   first: (text) => text.slice(0, 1),
   b64: (text) => Buffer.from(text, "latin1").toString("base64"),
+  urlenc: (text) =>
+    text.replace(/[^A-Za-z0-9._~-]/g, (char) => {
+      return `%${char.charCodeAt(0).toString(16).padStart(2, "0")}`;
+    }),
   hostfw: (text) => text.replaceAll(".", latin1("\uff0e")),
   pctfirst: (text) => `/%${text.charCodeAt(1).toString(16).padStart(2, "0")}${text.slice(2)}`,
   replace: (text) => {
@@ -127,6 +131,7 @@ function holds(p, response, request, places, { origin, canary }) {
   if ("header_present" in p) return headers.has(p.header_present.toLowerCase());
   if ("header_absent" in p) return !headers.has(p.header_absent.toLowerCase());
   if ("status_in" in p) return p.status_in.includes(response.status);
+  if ("status_class" in p) return Math.floor(response.status / 100) === p.status_class;
   if ("location_offsite" in p) return leavesHost(response, request, places);
   if ("active_content_unsandboxed" in p) return isActive(response);
   if ("responses_gt" in p) return response.responses > p.responses_gt;

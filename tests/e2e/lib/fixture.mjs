@@ -1,7 +1,11 @@
 // The sites that several suites publish.
 
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../../../scripts/lib.mjs";
 import { publish } from "./cli.mjs";
+import { largePng, nestedWebp } from "./crafted.mjs";
 import { BASE, ROOT_TOKEN } from "./worker.mjs";
 
 export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
@@ -78,11 +82,29 @@ const MORE_OF_A = {
   ".well-known/security.txt": "MARK-A-SECURITY",
 };
 
+const MEDIA = '\n[media]\nadapters = ["netlify", "next", "vercel"]\n';
+
+const photo = readFileSync(join(ROOT, "tests/media/photo.png"));
+
+/** Returns the images of `aa`; some only look like one. */
+const images = () => ({
+  "photo.png": photo,
+  "evil.svg": `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"
+    width="64" height="64" onload="alert(1)"><script>alert(document.domain)</script>
+    <image xlink:href="http://canary.test/x.png" width="64" height="64"/>
+    <foreignObject width="64" height="64"><html xmlns="http://www.w3.org/1999/xhtml">
+    <script>alert(2)</script></html></foreignObject></svg>`,
+  "fake.png": "<!doctype html><script>alert(document.domain)</script>MARK-A-FAKE",
+  "trunc.png": photo.subarray(0, photo.length / 2),
+  "rec.webp": nestedWebp(1000),
+  "big.png": largePng(25 * 2 ** 20),
+});
+
 /** Publishes the sites of `twoSites`. */
 async function publishSites(worker, origin) {
   const action = `[[actions]]\nprefix = "${ACTION}"\norigin = "${origin.url}"\n`;
-  const config = `${REWRITE}${action}${COLLECTIONS}fresh = true\n`;
-  const files = { ...SITE_A, ...MORE_OF_A, "selvedge.toml": config };
+  const config = `${REWRITE}${action}${COLLECTIONS}fresh = true\n${MEDIA}`;
+  const files = { ...SITE_A, ...MORE_OF_A, ...images(), "selvedge.toml": config };
   const page = (text) => ({ "index.html": `<!doctype html>${text}` });
   await publish(worker, "aa", { ...files, ...page("MARK-A-OLD") });
   await publish(worker, "aa", files);
@@ -120,6 +142,7 @@ export async function twoSites(worker, { origin, canary }) {
     CANARY: "canary.test",
     CANARY_ORIGIN: `127.0.0.1:${canary.port}`,
     ACTION,
+    IMG: "/_media",
     FRESH: "/content",
     ADMIN_DEPLOYS_A: `${api}/deployments`,
     ADMIN_ACTIVATE_A: `${api}/stages/production/activate`,

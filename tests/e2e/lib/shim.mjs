@@ -1,5 +1,6 @@
-// Runs inside the worker in front of its entry module: records its calls to the store and the
-// cache, and makes them fail on request. Tests control it with requests to the host `shim`.
+// Runs inside the worker in front of its entry module: records its calls to the store, the cache
+// and the media worker, and makes those to the store and the cache fail on request. Tests control
+// it with requests to the host `shim`.
 
 const state = {};
 reset();
@@ -14,6 +15,8 @@ function reset() {
     cacheKeys: [],
     // Keys that were stored in the cache.
     cachePuts: [],
+    // Responses of the media worker: their status, and the wasm instances it had by then.
+    renders: [],
     // The runtime's rate limiter: "none", "throw", "pass" or "refuse".
     limit: "none",
     // Admin operation number `haltAt` (from 1) and all later ones never happen.
@@ -69,6 +72,17 @@ function watched(target, isAdmin) {
     },
   });
 }
+
+/** Wraps the media worker so that its responses are recorded. */
+const recorded = (media) => ({
+  async fetch(...args) {
+    const response = await media.fetch(...args);
+    const instances = Number(response.headers.get("x-instances"));
+    const modules = Number(response.headers.get("x-module-instances"));
+    state.renders.push({ status: response.status, instances, modules });
+    return response;
+  },
+});
 
 const limiter = {
   async limit() {
@@ -133,6 +147,7 @@ export default {
     for (const name of ["BUCKET", "STORE_KV"]) {
       if (env[name]) wrapped[name] = watched(env[name], isAdmin);
     }
+    if (env.MEDIA) wrapped.MEDIA = recorded(env.MEDIA);
     if (state.limit !== "none") wrapped.FRESH_LIMIT = limiter;
     return entry.default.fetch(request, wrapped, ctx);
   },

@@ -1,5 +1,5 @@
-// Starts the built workers on miniflare, with R2 or KV, or on bare workerd, with KV. The environment
-// chooses, so that the same tests cover all of them:
+// Starts the built workers on miniflare, with R2 or KV, or on bare workerd, with KV. The
+// environment chooses, so that the same tests cover all of them:
 //
 //   SELVEDGE_TEST_STORE  r2 (default), kv
 //   SELVEDGE_TEST_CACHE  on (default), empty, flaky: the state of the caches; see shim.mjs
@@ -20,7 +20,7 @@ import { serve, variables, workerService, writeStores } from "./workerd.mjs";
 const SHIM = fileURLToPath(new URL("shim.mjs", import.meta.url));
 
 export const STORE = process.env.SELVEDGE_TEST_STORE ?? "r2";
-const CACHE = process.env.SELVEDGE_TEST_CACHE ?? "on";
+export const CACHE = process.env.SELVEDGE_TEST_CACHE ?? "on";
 /** The root token of every worker started here. */
 export const ROOT_TOKEN = "root-0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 export const BASE = "localhost";
@@ -102,7 +102,7 @@ async function whenReady(worker, cache) {
   return worker;
 }
 
-/** Returns the modules of a built worker for miniflare; `front` is an entry module in front of it. */
+/** Returns the modules of a built worker for miniflare; `front` is an entry module before it. */
 function modulesOf(build, front = null) {
   const paths = filesOf(build).sort((a, b) => (b === "index.mjs") - (a === "index.mjs"));
   const module = (name, file) => ({

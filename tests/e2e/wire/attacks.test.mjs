@@ -13,6 +13,18 @@ import { start, startBare, suiteWorker } from "../lib/worker.mjs";
 
 const { vectors } = JSON.parse(readFileSync(join(ROOT, "tests/vectors/attacks.json"), "utf8"));
 
+/** Paths that take the URL of an image in the query. */
+const ADAPTERS = ["/.netlify/images", "/_next/image", "/_vercel/image"];
+
+/** Returns a row, followed by a copy for each adapter if the row has the URL in its query. */
+function withAdapters(row) {
+  if (!row.request.path?.startsWith("${IMG}?url=")) return [row];
+  return [
+    row,
+    ...ADAPTERS.map((path) => ({ ...row, name: `${row.name}, ${path}`, places: { IMG: path } })),
+  ];
+}
+
 /** High enough for all rows but the one that uses it up. */
 const LIMIT = { FRESH_LIMIT_PER_MINUTE: "60" };
 
@@ -42,9 +54,9 @@ for (const [runtime, begin] of RUNTIMES) {
       },
     );
 
-    for (const row of vectors) {
+    for (const row of vectors.flatMap(withAdapters)) {
       test(`${row.id} ${row.name}`, async () => {
-        assert.deepEqual(await attack(worker, row, places, upstreams), []);
+        assert.deepEqual(await attack(worker, row, { ...places, ...row.places }, upstreams), []);
       });
     }
   });

@@ -12,6 +12,8 @@ const QUIET_MS = 500;
 /** The same while requests are open: DevTools doesn't report the end of a web worker's requests. */
 const QUIET_OPEN_MS = 2_000;
 const SETTLE_MS_MAX = 20_000;
+/** A script in a page may take this long: twenty new renditions on a busy machine. */
+const SCRIPT_MS_MAX = 120_000;
 
 const OPTIONS = JSON.parse(readFileSync(join(ROOT, "webdriver.json"), "utf8"))[
   "goog:chromeOptions"
@@ -19,6 +21,7 @@ const OPTIONS = JSON.parse(readFileSync(join(ROOT, "webdriver.json"), "utf8"))[
 const CAPABILITIES = {
   alwaysMatch: {
     browserName: "chrome",
+    timeouts: { script: SCRIPT_MS_MAX },
     "goog:chromeOptions": OPTIONS,
     "goog:loggingPrefs": { browser: "ALL", performance: "ALL" },
   },
@@ -51,11 +54,38 @@ class Browser {
     return this.call("POST", `${this.session}/se/log`, { type });
   }
 
-  /** Loads `url`; resolves to the page's text, the number of requests, and all errors. */
-  async load(url) {
+  /** Runs an async function in the page, and resolves to its result. */
+  async run(work, ...args) {
+    const script = `const done = [...arguments].pop();
+      Promise.resolve().then(() => (${work})(...arguments))
+        .then((value) => done({ value }), (error) => done({ error: String(error) }));`;
+    const found = await this.call("POST", `${this.session}/execute/async`, { script, args });
+    if (found.error) throw new Error(found.error);
+    return found.value;
+  }
+
+  /** Runs `work` in the page while that is `width` pixels wide. */
+  async viewport(width, work) {
+    const command = (cmd, params) =>
+      this.call("POST", `${this.session}/goog/cdp/execute`, { cmd, params });
+    const metrics = { width, height: 800, deviceScaleFactor: 1, mobile: width < 600 };
+    await command("Emulation.setDeviceMetricsOverride", metrics);
+    try {
+      return await this.run(work);
+    } finally {
+      await command("Emulation.clearDeviceMetricsOverride", {});
+    }
+  }
+
+  /**
+   * Loads `url` and then runs `work` in the page, if given; resolves to the page's text, the number
+   * of requests, the first media type of each URL, and all errors.
+   */
+  async load(url, work = null) {
     await this.call("POST", `${this.session}/url`, { url: "about:blank" });
     await Promise.all([this.logs("browser"), this.logs("performance")]);
     await this.call("POST", `${this.session}/url`, { url });
+    if (work) await this.run(work);
     const network = new Network();
     const since = Date.now();
     let last = since;
@@ -71,7 +101,7 @@ class Browser {
       return documents.map((page) => page?.body?.innerText ?? "").join("\\n");`;
     const text = await this.call("POST", `${this.session}/execute/sync`, { script, args: [] });
     const wrong = [...console.map(({ message }) => message), ...network.wrong];
-    return { text, requests: network.count, wrong };
+    return { text, requests: network.count, types: network.types, wrong };
   }
 
   async stop() {
@@ -96,6 +126,7 @@ class Network {
   open = new Map();
   wrong = [];
   count = 0;
+  types = new Map();
 
   /** Processes a performance log entry; returns whether it is about a request. */
   take({ message }) {
@@ -107,6 +138,9 @@ class Network {
       this.open.set(id, params.request.url);
     } else if (method === "Network.responseReceived" && params.response.status >= 400) {
       this.wrong.push(`${params.response.url}: ${params.response.status}`);
+    } else if (method === "Network.responseReceived") {
+      const { url, mimeType } = params.response;
+      this.types.set(url, this.types.get(url) ?? mimeType);
     } else if (method === "Network.loadingFailed") {
       // Applications cancel requests that they no longer need.
       if (this.open.has(id) && !params.canceled)

@@ -73,10 +73,10 @@ impl Manner {
 
 /// The media type of a rendition, and a text such as `webp 640x of photo + frame "Ann"`.
 fn rendition(plan: &Plan, parts: &Rc<Vec<u8>>) -> Option<(&'static str, String)> {
-    let Plan { transformation: made, source_bytes, overlay_bytes, font_bytes } = plan;
-    let mut rest = &parts[..];
-    let mut next = |length: u64| {
-        let (part, after) = rest.split_at_checked(length as usize)?;
+    let Plan { transformation: made, lengths } = plan;
+    let (mut rest, mut lengths) = (&parts[..], lengths.iter());
+    let mut next = || {
+        let (part, after) = rest.split_at_checked(*lengths.next()? as usize)?;
         rest = after;
         Some(String::from_utf8_lossy(part).trim_end().to_owned())
     };
@@ -89,12 +89,12 @@ fn rendition(plan: &Plan, parts: &Rc<Vec<u8>>) -> Option<(&'static str, String)>
     let side = |side: Option<u16>| side.map(|side| side.to_string()).unwrap_or_default();
     let (width, height) = (side(made.width), side(made.height));
     let name = format!("{format:?}").to_ascii_lowercase();
-    let mut text = format!("{name} {width}x{height} of {}", next(*source_bytes)?);
-    for length in overlay_bytes {
-        text.push_str(&format!(" + {}", next(*length)?));
+    let mut text = format!("{name} {width}x{height} of {}", next()?);
+    for _ in &made.overlays {
+        text.push_str(&format!(" + {}", next()?));
     }
-    if let (Some(length), Some(written)) = (font_bytes, &made.text) {
-        text.push_str(&format!(" in {}: {}", next(*length)?, written.value));
+    if let Some(written) = &made.text {
+        text.push_str(&format!(" in {}: {}", next()?, written.value));
     }
     rest.is_empty().then(|| (format.media_type(), text))
 }

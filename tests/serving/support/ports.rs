@@ -410,15 +410,13 @@ impl Media for SimPorts {
 
     async fn render(
         &self,
-        plan: &Plan,
+        target: &str,
         parts: Stream,
         timeout_ms: u64,
     ) -> Result<UpstreamResponse<Stream>> {
-        // The plan crosses the binding as text.
-        let target = plan.target();
         let plan = target.split_once('?').and_then(|(_, query)| Plan::parse(query));
         let answer = async {
-            let trouble = self.enter(Op::Render, &target).await?;
+            let trouble = self.enter(Op::Render, target).await?;
             let manner = self.world.manner.borrow().clone();
             self.sleep(manner.delay_ms).await;
             let answer = manner.answer(&plan.ok_or(Fault::Failed)?, parts)?;

@@ -1,5 +1,8 @@
 //! Arguments of the command line: the source of every `--help` text.
 
+pub mod media;
+mod seconds;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -8,9 +11,10 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as NotAVariant;
 
+use crate::cli::args::media::MediaAction;
+use crate::cli::args::seconds::parse_seconds;
 use crate::publish::config::public;
 use crate::publish::encode::Effort;
-use crate::publish::text::duration_secs;
 use crate::site::collection::CollectionName;
 use crate::site::ids::{DeploymentId, PRODUCTION, SiteName, StageName};
 use crate::site::records::site::Scope;
@@ -171,6 +175,12 @@ pub enum Command {
     /// Store, get, list and delete objects of a collection.
     #[command(after_help = OBJECTS_HELP)]
     Objects(ObjectsArgs),
+    /// Sign URLs of renditions, and make renditions ahead.
+    #[command(after_help = media::HELP)]
+    Media {
+        #[command(subcommand)]
+        action: MediaAction,
+    },
 }
 
 #[derive(Args)]
@@ -442,11 +452,4 @@ pub struct PutArgs {
 fn scope_parser() -> impl TypedValueParser<Value = Scope> {
     let names = PossibleValuesParser::new(["publish", "purge", "write", "read"]);
     names.try_map(|name| Scope::deserialize(name.into_deserializer()).map_err(|e: NotAVariant| e))
-}
-
-fn parse_seconds(text: &str) -> Result<u64, String> {
-    match duration_secs(text) {
-        Some(0) => Err("must be at least 1s; leave it out for no expiry".to_owned()),
-        found => found.ok_or("write it as 90d, 12h, 30m or 45s".to_owned()),
-    }
 }

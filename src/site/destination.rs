@@ -23,7 +23,7 @@ impl Destination {
     ///
     /// # Example
     /// ```
-    /// use selvedge::serve::destination::Destination;
+    /// use selvedge::site::destination::Destination;
     /// use selvedge::wire::host::Hostname;
     ///
     /// let base = Hostname::parse("example.com").unwrap();

@@ -1,0 +1,4 @@
+// next.config.js
+module.exports = {
+  images: { loader: "custom", loaderFile: "./loader.js" },
+};
