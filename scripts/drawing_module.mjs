@@ -7,7 +7,7 @@ import { meter } from "./meter.mjs";
 
 /** Linear memory of a media module: beyond 128 MiB, an isolate dies with all its requests. */
 const MEMORY_BYTES_MAX = 96 * 1024 * 1024;
-/** Flags of the media worker's modules: the same, so that cargo compiles what they share once. */
+/** Flags of the media worker's modules. */
 export const MEDIA_FLAGS = [
   "-Ctarget-feature=+simd128",
   `-Clink-arg=--max-memory=${MEMORY_BYTES_MAX}`,

@@ -6,7 +6,10 @@ use super::is_grey;
 use super::palette::Palette;
 use crate::image::{Image, Layout};
 
-/// Level of zlib after adaptive filters. Measured for photographs of 0.5 MP, in wasm: level 5 takes
+/// Filter for photographs. The adaptive choice for each row tries all five, and saves nothing:
+/// resized photographs are from 0.05 % larger to 2 % smaller with this one.
+const FILTER: Filter = Filter::Avg;
+/// Level of zlib after that filter. Measured for photographs of 0.5 MP, in wasm: level 5 takes
 /// 15 % longer and saves 0.4 %, level 6 takes twice as long and saves 2 %.
 const LEVEL: u8 = 4;
 /// Level of zlib without filters, for graphics. Level 9 takes three times as long and saves 10 %.
@@ -26,7 +29,7 @@ pub fn encode(image: &Image) -> Vec<u8> {
         (Layout::Rgba, true) => ColorType::GrayscaleAlpha,
     };
     let (level, filter) =
-        if is_flat(image) { (FLAT_LEVEL, Filter::NoFilter) } else { (LEVEL, Filter::Adaptive) };
+        if is_flat(image) { (FLAT_LEVEL, Filter::NoFilter) } else { (LEVEL, FILTER) };
     let format = Pixels { colours, depth: BitDepth::Eight, level, filter };
     if !is_grey {
         return write(image, format, None, &image.pixels);
