@@ -313,8 +313,8 @@ fn around(size: Size, shape: Size) -> Size {
     }
 }
 
-/// Reduces a size to the limits. `shape` is that of `size` before rounding: if it were rounded twice,
-/// a rendition of the rendition would have another size.
+/// Reduces a size to the limits. `shape` is that of `size` before rounding: rounding twice would
+/// give a rendition of the rendition another size.
 fn bounded(size: Size, shape: Size, limits: Limits) -> Size {
     let fits =
         |size: Size| size.width.max(size.height) <= limits.side && size.pixels() <= limits.pixels;
@@ -663,7 +663,8 @@ mod tests {
 
         #[test]
         fn limits_keep_their_size(
-            (width, more) in (9_000..16_384_u32, 0..400_u32), transformation in any_transformation(),
+            (width, more) in (9_000..16_384_u32, 0..400_u32),
+            transformation in any_transformation(),
         ) {
             // Almost square and enlarged, so that the number of pixels decides.
             let original = size(width, width + more);
